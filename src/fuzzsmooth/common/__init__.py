@@ -1,0 +1,1 @@
+"""Foundations every room may use: errors, options, randomness, files. No torch."""

@@ -1,0 +1,27 @@
+"""Errors that a user can mend: one clear sentence each, shown without a traceback."""
+
+from __future__ import annotations
+
+
+class FuzzsmoothError(ValueError):
+    """A mistake in what was given to us: what, where, and how to mend it, in one sentence.
+
+    The command line prints the sentence and exits with code 2.
+    """
+
+
+class MissingExtraError(FuzzsmoothError):
+    """An optional dependency is not installed.
+
+    Args:
+        package: The import that failed.
+        extra: The extra of fuzzsmooth that brings it.
+        purpose: What needed it.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {package}; install it with: pip install 'fuzzsmooth[{extra}]'")
+
+
+class UnsafeModelError(FuzzsmoothError):
+    """A checkpoint could run code when loaded, or its weights are not what was pinned."""
