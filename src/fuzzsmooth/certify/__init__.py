@@ -1,0 +1,50 @@
+"""Certificates: from vote counts or exact probabilities to what may be claimed. NumPy and SciPy only."""
+
+from fuzzsmooth.certify.bounds import (
+    TopClassBound,
+    bound_top_class,
+    clopper_pearson_interval,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    selection_draws,
+)
+from fuzzsmooth.certify.edit import (
+    NOT_CERTIFIED,
+    UNBOUNDED,
+    Threat,
+    backward_radius,
+    certified,
+    forward_radius,
+    lower_bound,
+    margin_bound,
+    radius,
+)
+from fuzzsmooth.certify.paper import CONDITION, conditional_radius, corollary_factor, corollary_radius
+from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
+from fuzzsmooth.certify.result import Certificate
+
+__all__ = [
+    "CONDITION",
+    "NOT_CERTIFIED",
+    "RATE_BITS",
+    "UNBOUNDED",
+    "Certificate",
+    "Threat",
+    "TopClassBound",
+    "backward_radius",
+    "bound_top_class",
+    "certified",
+    "clopper_pearson_interval",
+    "clopper_pearson_lower",
+    "clopper_pearson_upper",
+    "conditional_radius",
+    "corollary_factor",
+    "corollary_radius",
+    "exact_rate",
+    "forward_radius",
+    "lower_bound",
+    "margin_bound",
+    "radius",
+    "rate_numerator",
+    "selection_draws",
+]

@@ -1,0 +1,262 @@
+r"""Edit-distance certificates of uniform deletion: Theorem 1, the (a, b)-engine.
+
+Let phi(x) delete each unit of x independently with probability w, h be any base classifier, deterministic or
+random, and p_c(x) = P[h(phi(x)) = c]. For two texts x (source, where p was measured) and x' (target) and any
+common subsequence z, let **a** units of x and **b** units of x' be unmatched by z. Conditioning on "all
+unmatched units are deleted", which leaves exactly phi(z), gives with the margin M = p_A - p_B
+
+* (E1)  p_c(x') >= w^(b-a) (p_c(x) - 1 + w^a)
+* (E3)  M(x')   >= w^b (2 - (1 - M) w^(-a)) - 1
+
+and r edits in unrestricted Damerau-Levenshtein distance have a, b <= r (an adjacent transposition costs
+what a substitution costs), r insertions a = 0, b = r, and r deletions a = r, b = 0. All bounds are attained
+by some h, so they cannot be improved from p_A alone. The setting is that of RS-Del (arXiv 2302.01757) and
+CERT-ED (arXiv 2408.00728). Whatever reads only phi(x) and fresh randomness, fuzzing included, is part of h.
+
+The distance ball is symmetric, one-sided threats are not, hence two names that are never to be mixed:
+
+* :func:`forward_radius`: p was measured on the CLEAN text, the attacker acts afterwards;
+* :func:`backward_radius`: p was measured on the RECEIVED text, the attacker has already acted.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Literal
+
+from fuzzsmooth.certify.bounds import complement_upper
+from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.common.options import require
+
+Threat = Literal["edit", "insert", "delete", "substitute", "transpose"]
+
+NOT_CERTIFIED = -1
+"""Radius of a text whose top class is not certified at all: the answer must be ABSTAIN."""
+
+UNBOUNDED = sys.maxsize
+"""Radius that no number of edits exceeds."""
+
+# Far above the rounding error of the few float operations below (about 1e-15), far below any real margin.
+ROUNDING = 1e-12
+
+_INVERSE: dict[Threat, Threat] = {
+    "edit": "edit",
+    "insert": "delete",
+    "delete": "insert",
+    "substitute": "substitute",
+    "transpose": "transpose",
+}
+
+
+def lower_bound(p_lower: float, rate: float, *, unmatched_source: int, unmatched_target: int) -> float:
+    """Lower bound (E1) on a class probability at the target text.
+
+    Args:
+        p_lower: Lower bound on the probability of the class at the source text, in [0, 1].
+        rate: Deletion rate, in [0, 1); the nearest multiple of 2**-32 is used, as the sampler does.
+        unmatched_source: a, units of the source outside the common subsequence.
+        unmatched_target: b, units of the target outside the common subsequence.
+
+    Returns:
+        A probability in [0, 1], rounded down.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    _check_probability(p_lower, "p_lower")
+    source, target = _masses(rate, unmatched_source, unmatched_target)
+    return conditional_lower_bound(p_lower, source, target)
+
+
+def conditional_lower_bound(p_lower: float, source_mass: float, target_mass: float) -> float:
+    """(E1) from the probabilities that all unmatched units of the source and of the target are deleted."""
+    if p_lower >= 1.0:
+        return max(0.0, target_mass - ROUNDING)
+    if source_mass <= 1.0 - p_lower:
+        return 0.0
+    return max(0.0, target_mass * (1.0 - (1.0 - p_lower) / source_mass) - ROUNDING)
+
+
+def margin_bound(
+    p_lower: float, rate: float, *, unmatched_source: int, unmatched_target: int, p_upper: float | None = None
+) -> float:
+    """Lower bound (E3) on the margin p_A - p_B at the target text; jointly better than (E1) for each class.
+
+    Args:
+        p_lower: Lower bound on p_A at the source text, in [0, 1].
+        rate: Deletion rate, in [0, 1).
+        unmatched_source: a, units of the source outside the common subsequence.
+        unmatched_target: b, units of the target outside the common subsequence.
+        p_upper: Upper bound on p_B of every other class at the source; ``None`` means 1 - p_lower.
+
+    Returns:
+        A margin in [-1, 1], rounded down; the top class is unchanged where it is positive.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    deficit = _deficit(p_lower, p_upper)
+    source, target = _masses(rate, unmatched_source, unmatched_target)
+    return conditional_margin_bound(deficit, source, target)
+
+
+def conditional_margin_bound(deficit: float, source_mass: float, target_mass: float) -> float:
+    """(E3) from 1 - M at the source and the two probabilities of deleting all unmatched units."""
+    if deficit <= 0.0:
+        return 2.0 * target_mass - 1.0 - ROUNDING
+    if 2.0 * source_mass <= deficit:
+        return -1.0
+    return max(-1.0, target_mass * (2.0 - deficit / source_mass) - 1.0 - ROUNDING)
+
+
+def certified(
+    p_lower: float, rate: float, *, unmatched_source: int, unmatched_target: int, p_upper: float | None = None
+) -> bool:
+    """Whether the top class is the same at every target within a mixed threat of (a, b) unmatched units.
+
+    Arguments and errors as for :func:`margin_bound`. At (0, 0) it says whether the top class is
+    certified at all.
+    """
+    deficit = _deficit(p_lower, p_upper)
+    source, target = _masses(rate, unmatched_source, unmatched_target)
+    return conditionally_certified(deficit, source, target)
+
+
+def conditionally_certified(deficit: float, source_mass: float, target_mass: float) -> bool:
+    """Whether (E3) is positive, strictly and with the rounding margin on the side of the defender's doubt."""
+    if deficit <= 0.0:
+        return 2.0 * target_mass > 1.0 + ROUNDING
+    return target_mass * (2.0 * source_mass - deficit - ROUNDING) > source_mass * (1.0 + ROUNDING)
+
+
+def radius(
+    p_lower: float,
+    rate: float,
+    threat: Threat = "edit",
+    *,
+    p_upper: float | None = None,
+    length: int | None = None,
+) -> int:
+    """Largest number of operations that cannot change the top class, from the text where p was measured.
+
+    ============================  ======================  =======================
+    threat                        certified iff           two classes
+    ============================  ======================  =======================
+    edit, substitute, transpose   w^r > 1 - M / 2         w^r > 3/2 - p_A
+    insert                        w^r > 1 / (1 + M)       w^r > 1 / (2 p_A)
+    delete                        w^r > 1 - M             w^r > 2 - 2 p_A
+    ============================  ======================  =======================
+
+    Args:
+        p_lower: Lower bound on p_A, in [0, 1].
+        rate: Deletion rate w, in [0, 1).
+        threat: What may be done to the text; ``edit`` is unrestricted Damerau-Levenshtein distance.
+        p_upper: Upper bound on p_B of every other class; ``None`` means 1 - p_lower.
+        length: Units of the text; caps the radius of ``delete``, which more units cannot be deleted than.
+
+    Returns:
+        The radius r >= 0, or :data:`NOT_CERTIFIED` (-1) if the top class is not certified even unchanged:
+        ABSTAIN. ``delete`` with M = 1 (p_A exactly 1) and no ``length`` gives :data:`UNBOUNDED`.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range or the threat is unknown.
+    """
+    require(threat in _INVERSE, f"threat must be one of {', '.join(_INVERSE)}, got {threat!r}")
+    require(length is None or length >= 0, f"length must be at least 0, got {length}")
+    deficit = _deficit(p_lower, p_upper)
+    margin = 1.0 - deficit
+    if margin <= 0.0:
+        return NOT_CERTIFIED
+    if threat == "insert":
+        found = _largest_exponent(1.0 / (1.0 + margin), rate)
+    elif threat == "delete":
+        found = _largest_exponent(deficit, rate)
+        found = found if length is None else min(found, length)
+    else:
+        found = _largest_exponent(1.0 - margin / 2.0, rate)
+    return found
+
+
+def forward_radius(
+    p_lower_clean: float,
+    rate: float,
+    threat: Threat = "insert",
+    *,
+    p_upper: float | None = None,
+    length: int | None = None,
+) -> int:
+    """Radius from the CLEAN text: "no <threat> of up to r units changes this answer".
+
+    This is what certified accuracy counts. Arguments, result and errors as for :func:`radius`, with the
+    bounds measured on the clean text.
+    """
+    return radius(p_lower_clean, rate, threat, p_upper=p_upper, length=length)
+
+
+def backward_radius(
+    p_lower_received: float,
+    rate: float,
+    threat: Threat = "insert",
+    *,
+    p_upper: float | None = None,
+    length: int | None = None,
+) -> int:
+    """Radius from the RECEIVED text: "if up to r units were <threat>ed, the answer is still the original's".
+
+    Undoing insertions is deleting, so ``insert`` uses the row ``delete`` of :func:`radius`, which is much
+    larger. It says that nothing happened; it does not promise to survive an attack, which lowers p at the
+    received text.
+
+    Args:
+        p_lower_received: Lower bound on p_A at the received text, in [0, 1].
+        rate: Deletion rate, in [0, 1).
+        threat: What the attacker may have done to the unknown original.
+        p_upper: Upper bound on p_B at the received text; ``None`` means 1 - p_lower_received.
+        length: Units of the received text; no more than these can have been inserted.
+
+    Returns:
+        As :func:`radius`.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range or the threat is unknown.
+    """
+    require(threat in _INVERSE, f"threat must be one of {', '.join(_INVERSE)}, got {threat!r}")
+    return radius(p_lower_received, rate, _INVERSE[threat], p_upper=p_upper, length=length)
+
+
+def _largest_exponent(threshold: float, rate: float) -> int:
+    """Largest r >= 0 with w^r > threshold strictly, or NOT_CERTIFIED if even r = 0 fails."""
+    exact = exact_rate(rate)
+    if threshold <= 0.0 and exact > 0.0:
+        return UNBOUNDED
+    if not threshold + ROUNDING < 1.0:
+        return NOT_CERTIFIED
+    if exact == 0.0:
+        return 0
+    found = max(0, math.floor(math.log(max(threshold, ROUNDING)) / math.log(exact)))
+    while not exact**found > threshold + ROUNDING:
+        found -= 1
+    return found
+
+
+def _masses(rate: float, unmatched_source: int, unmatched_target: int) -> tuple[float, float]:
+    require(
+        unmatched_source >= 0 and unmatched_target >= 0,
+        f"unmatched units must be at least 0, got {unmatched_source} and {unmatched_target}",
+    )
+    exact = exact_rate(rate)
+    return exact**unmatched_source, exact**unmatched_target
+
+
+def _deficit(p_lower: float, p_upper: float | None) -> float:
+    """1 - M, for the margin M = p_A - p_B."""
+    _check_probability(p_lower, "p_lower")
+    if p_upper is None:
+        return 2.0 * (1.0 - p_lower)
+    _check_probability(p_upper, "p_upper")
+    return 1.0 - p_lower + min(p_upper, complement_upper(p_lower))
+
+
+def _check_probability(value: float, name: str) -> None:
+    require(0.0 <= value <= 1.0, f"{name} must be a probability in [0, 1], got {value!r}")

@@ -1,0 +1,65 @@
+"""The certificate of Fuzzed Randomized Smoothing as published (arXiv 2502.06892): conditional, never proved.
+
+Theorem 1 deletes each unit of the *vulnerable area* T(x') with the high rate w_H and everything else with
+w_L < w_H, and concludes that a trigger of r units is wholly deleted with probability w_H^r. Corollary 1 turns
+that into R_new = (ln w_M / ln w_H) R_old against uniform deletion at rate w_M. Both need :data:`CONDITION`.
+
+Why it cannot be dropped: let h answer "target" iff a trigger unit is present, else A, so that p_A(x) = 1. If
+the search misses, two trigger units are deleted only with probability w_L^2; at w_L = .7 that is .49, so two
+inserted units change the answer where Corollary 1 with w_M = .7, w_H = .95 claims 13. The sound alternatives
+are uniform deletion with fuzzing on what is left (``edit``) and a fixed rate per unit type (``weighted``).
+"""
+
+from __future__ import annotations
+
+import math
+
+from fuzzsmooth.certify.edit import radius
+from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.common.options import require
+
+CONDITION = "the search's vulnerable area contains the whole trigger"
+"""What both claims presuppose; to be printed with every number, with the measured localization recall."""
+
+
+def conditional_radius(p_lower: float, rate_high: float, *, p_upper: float | None = None) -> int:
+    """Theorem 1: largest r with w_H^r > 1 - M / 2 (3/2 - p_A for two classes), provided :data:`CONDITION`.
+
+    The result is a radius in units of the vulnerable area, of guarantee ``conditional``.
+
+    Args:
+        p_lower: Lower bound on the probability of the top class under the two-rate noise, in [0, 1].
+        rate_high: Deletion rate w_H inside the vulnerable area, in [0, 1).
+        p_upper: Upper bound on every other class; ``None`` means 1 - p_lower.
+
+    Returns:
+        The radius, or -1 for ABSTAIN as in :func:`fuzzsmooth.certify.edit.radius`.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    return radius(p_lower, rate_high, "edit", p_upper=p_upper)
+
+
+def corollary_factor(rate_uniform: float, rate_high: float) -> float:
+    """Corollary 1: R_new / R_old = ln w_M / ln w_H, provided :data:`CONDITION`.
+
+    Args:
+        rate_uniform: Uniform rate w_M at which R_old was computed, in (0, 1).
+        rate_high: Rate w_H inside the vulnerable area, in (0, 1).
+
+    Returns:
+        The factor, above 1 iff w_H > w_M.
+
+    Raises:
+        FuzzsmoothError: If a rate is not strictly between 0 and 1.
+    """
+    uniform, high = exact_rate(rate_uniform), exact_rate(rate_high)
+    require(uniform > 0.0 and high > 0.0, "the rates of Corollary 1 must lie strictly between 0 and 1")
+    return math.log(uniform) / math.log(high)
+
+
+def corollary_radius(radius_uniform: float, rate_uniform: float, rate_high: float) -> float:
+    """Corollary 1 applied to a radius R_old >= 0 (real valued) at the uniform rate; errors as there."""
+    require(radius_uniform >= 0.0, f"the uniform radius must be at least 0, got {radius_uniform!r}")
+    return corollary_factor(rate_uniform, rate_high) * radius_uniform

@@ -1,0 +1,77 @@
+"""Certificates in plain English; one phrase per threat and direction, kept apart from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fuzzsmooth.certify.edit import UNBOUNDED
+
+# What an attacker does, as the subject of "No ... changes this answer".
+_FORWARD: dict[str, str] = {
+    "edit": "sequence of up to {size} {unit} edits (insertions, deletions, substitutions, adjacent swaps)"
+    " anywhere in this text",
+    "insert": "insertion of up to {size} {units} anywhere in this text",
+    "delete": "deletion of up to {size} {units} anywhere in this text",
+    "substitute": "substitution of up to {size} {units} anywhere in this text",
+    "transpose": "sequence of up to {size} swaps of adjacent {plural} anywhere in this text",
+    "weighted_edit": "set of edits to this text with a total cost of up to {size}",
+    "weighted_insert": "insertion into this text with a total cost of up to {size}",
+    "contiguous_insert": "insertion of one contiguous piece of up to {size} {units} into this text",
+    "contiguous_replace": "replacement of one contiguous piece of up to {size} {units} by as many others",
+    "contiguous_edit": "replacement of one contiguous piece of up to {size} {units} by another"
+    " of at most that length",
+    "trigger": "trigger of up to {size} {units} in this text",
+    "weights": "change of the noised weights by up to {size} noise standard deviations",
+    "edit_and_weights": "sequence of up to {size} {unit} edits anywhere in this text, together with a change"
+    " of the noised weights by up to {delta} noise standard deviations,",
+    "insert_and_weights": "insertion of up to {size} {units} anywhere in this text, together with a change"
+    " of the noised weights by up to {delta} noise standard deviations,",
+}
+
+# What an attacker has done already, as the premise of "... the answer is still that of the original text".
+_BACKWARD: dict[str, str] = {
+    "edit": "if an attacker made up to {size} {unit} edits to obtain this text",
+    "insert": "if up to {size} {units} of this text were inserted by an attacker",
+    "delete": "if an attacker deleted up to {size} {units} to obtain this text",
+    "substitute": "if up to {size} {units} of this text were substituted by an attacker",
+    "transpose": "if an attacker swapped up to {size} pairs of adjacent {plural} to obtain this text",
+    "weighted_edit": "if an attacker made edits with a total cost of up to {size} to obtain this text",
+    "weighted_insert": "if an attacker inserted {plural} with a total cost of up to {size} into this text",
+    "contiguous_insert": "if an attacker inserted one contiguous piece of up to {size} {units} into this text",
+    "contiguous_replace": "if an attacker replaced one contiguous piece of up to {size} {units} by as many",
+    "contiguous_edit": "if an attacker replaced one contiguous piece of up to {size} {units} by another"
+    " of at most that length",
+    "trigger": "if up to {size} {units} of this text are a trigger",
+    "weights": "if training moved the noised weights by up to {size} noise standard deviations",
+    "edit_and_weights": "if an attacker made up to {size} {unit} edits to obtain this text and moved the"
+    " noised weights by up to {delta} noise standard deviations",
+    "insert_and_weights": "if up to {size} {units} of this text were inserted by an attacker who also moved"
+    " the noised weights by up to {delta} noise standard deviations",
+}
+
+
+def premise(threat: str, direction: str, size: float, unit: str, rates: Mapping[str, float]) -> str:
+    """What is covered: the subject of a forward statement or the if-clause of a backward one."""
+    phrases = _BACKWARD if direction == "backward" else _FORWARD
+    values = {
+        "size": "any number of" if size >= UNBOUNDED else f"{size:g}",
+        "unit": unit,
+        "units": unit if size == 1 else plural(unit),
+        "plural": plural(unit),
+        "delta": f"{rates.get('delta', 0.0):g}",
+    }
+    phrase = phrases[threat].format(**values).replace("up to any number of", "any number of")
+    return phrase if direction == "backward" else f"no {phrase}"
+
+
+def conclusion(direction: str, outcome: str) -> str:
+    """What follows from the premise."""
+    alert = outcome == "label_or_alert"
+    if direction == "backward":
+        return ", the answer is still that of the original text" + (" or an alarm" if alert else "")
+    return " changes this answer" + (" without raising an alarm" if alert else "")
+
+
+def plural(unit: str) -> str:
+    """English plural of a unit name."""
+    return unit if unit == "cost" else f"{unit}s"
