@@ -37,8 +37,9 @@ _BACKWARD: dict[str, str] = {
     "transpose": "if an attacker swapped up to {size} pairs of adjacent {plural} to obtain this text",
     "weighted_edit": "if an attacker made edits with a total cost of up to {size} to obtain this text",
     "weighted_insert": "if an attacker inserted {plural} with a total cost of up to {size} into this text",
-    "contiguous_insert": "if an attacker inserted one contiguous piece of up to {size} {units} into this text",
-    "contiguous_replace": "if an attacker replaced one contiguous piece of up to {size} {units} by as many",
+    "contiguous_insert": "if up to {size} contiguous {units} of this text were inserted by an attacker",
+    "contiguous_replace": "if an attacker replaced one contiguous piece of up to {size} {units} by as"
+    " many others",
     "contiguous_edit": "if an attacker replaced one contiguous piece of up to {size} {units} by another"
     " of at most that length",
     "trigger": "if up to {size} {units} of this text are a trigger",
