@@ -1,0 +1,36 @@
+"""Text noise: kernels that delete, mask or substitute units with exactly represented rates. No torch."""
+
+from fuzzsmooth.noise.text.delete import Deletion
+from fuzzsmooth.noise.text.kernel import TextKernel
+from fuzzsmooth.noise.text.mask import Masking
+from fuzzsmooth.noise.text.rates import (
+    COIN_VALUES,
+    Kept,
+    Rates,
+    area_rates,
+    draw_masks,
+    exact_rate,
+    kept_mask,
+    represented,
+    uniform_rates,
+)
+from fuzzsmooth.noise.text.registry import TEXT_KERNELS, text_kernel
+from fuzzsmooth.noise.text.substitute import Substitution
+
+__all__ = [
+    "COIN_VALUES",
+    "TEXT_KERNELS",
+    "Deletion",
+    "Kept",
+    "Masking",
+    "Rates",
+    "Substitution",
+    "TextKernel",
+    "area_rates",
+    "draw_masks",
+    "exact_rate",
+    "kept_mask",
+    "represented",
+    "text_kernel",
+    "uniform_rates",
+]

@@ -1,0 +1,44 @@
+"""Masking: units are replaced by one mask, their positions stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fuzzsmooth.common.options import require
+from fuzzsmooth.noise.text.kernel import require_rate_per_unit
+from fuzzsmooth.noise.text.rates import Rates, kept_mask
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Replaces each unit by the mask independently with its rate (after RanMASK, arXiv 2105.03743).
+
+    RanMASK masks a fixed number of units, we throw independent coins. The length of the text stays visible,
+    so that substitutions only can be certified.
+
+    Args:
+        mask: The unit that stands for a masked one, such as the model's "[MASK]".
+
+    Raises:
+        FuzzsmoothError: If the mask is empty.
+    """
+
+    mask: str
+
+    def __post_init__(self) -> None:
+        require(self.mask != "", "the mask is empty, which would be a deletion; give the model's mask token")
+
+    @property
+    def name(self) -> str:
+        """Always "masking"."""
+        return "masking"
+
+    def __call__(
+        self, units: tuple[str, ...], rates: Rates, generator: np.random.Generator
+    ) -> tuple[str, ...]:
+        """As many units as before, some masked; shape and errors as in :class:`TextKernel`."""
+        require_rate_per_unit(units, rates)
+        kept = kept_mask(rates, generator).tolist()
+        return tuple(unit if keep else self.mask for unit, keep in zip(units, kept, strict=True))
