@@ -22,6 +22,7 @@ from fuzzsmooth.certify.edit import (
 from fuzzsmooth.certify.paper import CONDITION, conditional_radius, corollary_factor, corollary_radius
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate
+from fuzzsmooth.certify.sequential import SequentialTest, group_sequential_lower, log_e_value, radius_levels
 
 __all__ = [
     "CONDITION",
@@ -29,6 +30,7 @@ __all__ = [
     "RATE_BITS",
     "UNBOUNDED",
     "Certificate",
+    "SequentialTest",
     "Threat",
     "TopClassBound",
     "backward_radius",
@@ -42,9 +44,12 @@ __all__ = [
     "corollary_radius",
     "exact_rate",
     "forward_radius",
+    "group_sequential_lower",
+    "log_e_value",
     "lower_bound",
     "margin_bound",
     "radius",
+    "radius_levels",
     "rate_numerator",
     "selection_draws",
 ]

@@ -1,0 +1,190 @@
+"""Early stopping that keeps its error probability: an anytime-valid test of p <= q, level by level.
+
+For H0: p <= q the likelihood ratio of any p' > q against q is a supermartingale under every p <= q, and so is
+its mixture over a uniform prior on (q, 1],
+
+    E(S, F) = integral over p' in (q, 1] of (p'/q)^S ((1-p')/(1-q))^F dp' / (1-q)
+
+after S successes and F failures. By Ville's inequality P[E ever reaches 1/alpha] <= alpha, so one may look
+after every draw. Radius levels q_0 < q_1 < ... are tested in this fixed order, level r only after 0..r-1 are
+rejected: the family-wise error stays alpha without splitting it. See Voracek, arXiv 2406.17830.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betainc, betaln
+
+from fuzzsmooth.certify.bounds import check_alpha, clopper_pearson_lower, clopper_pearson_upper
+from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, Threat
+from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.common.options import require
+
+# Far above the rounding error of the log special functions, negligible against ln(1 / alpha).
+_LOG_ROUNDING = 1e-6
+
+# A level is given up when a one-sided interval at this level excludes it. It steers the budget only: stopping
+# early for any reason cannot raise the type-I error.
+_FUTILITY = 0.01
+
+
+def log_e_value(successes: npt.ArrayLike, failures: npt.ArrayLike, null: float) -> npt.NDArray[np.float64]:
+    """Logarithm of the e-value against H0: p <= null, with a uniform prior on (null, 1].
+
+    Args:
+        successes: S >= 0, any shape.
+        failures: F >= 0, of a shape that broadcasts with it.
+        null: q, strictly between 0 and 1.
+
+    Returns:
+        ln E, of the broadcast shape; -inf where it underflows, which never rejects.
+
+    Raises:
+        FuzzsmoothError: If ``null`` is out of range or a count is negative.
+    """
+    require(0.0 < null < 1.0, f"the null probability must lie strictly between 0 and 1, got {null!r}")
+    s, f = np.asarray(successes, dtype=float), np.asarray(failures, dtype=float)
+    require(bool((s >= 0).all() and (f >= 0).all()), "successes and failures must be at least 0")
+    with np.errstate(divide="ignore"):
+        tail = np.log(betainc(f + 1, s + 1, 1.0 - null))
+    value = betaln(s + 1, f + 1) + tail - (f + 1) * math.log1p(-null) - s * math.log(null)
+    return np.asarray(value, dtype=np.float64)
+
+
+def radius_levels(rate: float, threat: Threat = "edit", *, most: int) -> tuple[float, ...]:
+    """The probabilities p_A must exceed to certify radius 0, 1, 2, ... (with p_B = 1 - p_A).
+
+    Args:
+        rate: Deletion rate, strictly between 0 and 1.
+        threat: As in :func:`fuzzsmooth.certify.edit.radius`.
+        most: Largest radius wanted, >= 0; for ``delete`` the number of units is a natural choice.
+
+    Returns:
+        Increasing thresholds q_0..q_R with R <= most, rounded up so that radius(q_r) = r; levels that no
+        probability below 1 can exceed are left out.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    require(most >= 0, f"the largest radius must be at least 0, got {most}")
+    exact = exact_rate(rate)
+    require(exact > 0.0, "early stopping by radius needs a deletion rate above 0")
+    powers = [exact**size for size in range(most + 1)]
+    if threat == "insert":
+        levels = [1.0 / (2.0 * power) if power > 0.5 else 1.0 for power in powers]
+    elif threat == "delete":
+        levels = [1.0 - power / 2.0 for power in powers]
+    else:
+        require(threat in ("edit", "substitute", "transpose"), f"unknown threat {threat!r}")
+        levels = [1.5 - power for power in powers]
+    return tuple(level + 4 * ROUNDING for level in levels if level + 4 * ROUNDING < 1.0)
+
+
+class SequentialTest:
+    """Tests increasing levels of one class probability on a stream of draws, looking as often as one likes.
+
+    The label must have been selected on other draws (or be fixed); with two classes one may instead run one
+    test per class on the same draws at alpha / 2 each.
+
+    Args:
+        levels: Increasing null probabilities, at least one, each strictly between 0 and 1.
+        alpha: Probability with which any false level may ever be claimed, in (0, 1).
+        cap: Most draws that may be used; a level undecided at the cap is not claimed.
+        stop_when_futile: Stop once the next level is practically refuted.
+
+    Raises:
+        FuzzsmoothError: If levels are not increasing or an argument is out of range.
+    """
+
+    def __init__(
+        self, levels: Sequence[float], *, alpha: float, cap: int, stop_when_futile: bool = True
+    ) -> None:
+        check_alpha(alpha)
+        require(cap >= 1, f"the cap must be at least one draw, got {cap}")
+        require(len(levels) > 0, "at least one level is needed")
+        require(
+            all(0.0 < level < 1.0 for level in levels) and all(low < high for low, high in pairwise(levels)),
+            "levels must increase strictly between 0 and 1",
+        )
+        self._levels = tuple(levels)
+        self._threshold = math.log(1.0 / alpha) + _LOG_ROUNDING
+        self._cap = cap
+        self._stop_when_futile = stop_when_futile
+        self._rejected = 0
+        self.successes = 0
+        self.failures = 0
+
+    @property
+    def draws(self) -> int:
+        """Draws seen so far."""
+        return self.successes + self.failures
+
+    @property
+    def level(self) -> int:
+        """Highest level claimed so far, -1 for none: with radius levels, the certified radius."""
+        return self._rejected - 1 if self._rejected else NOT_CERTIFIED
+
+    @property
+    def p_lower(self) -> float:
+        """The probability that has been exceeded, 0 if no level is claimed."""
+        return self._levels[self._rejected - 1] if self._rejected else 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether to stop: all levels claimed, the cap reached, or the next level futile."""
+        if self._rejected == len(self._levels) or self.draws >= self._cap:
+            return True
+        if not self._stop_when_futile or self.draws == 0:
+            return False
+        return clopper_pearson_upper(self.successes, self.draws, _FUTILITY) < self._levels[self._rejected]
+
+    def update(self, successes: int, failures: int) -> None:
+        """Take in new draws, as many at a time as is convenient; counts beyond the cap are refused.
+
+        Raises:
+            FuzzsmoothError: If a count is negative or the cap would be passed.
+        """
+        require(successes >= 0 and failures >= 0, "successes and failures must be at least 0")
+        require(
+            self.draws + successes + failures <= self._cap,
+            f"{self.draws + successes + failures} draws would pass the cap of {self._cap}",
+        )
+        self.successes += successes
+        self.failures += failures
+        while self._rejected < len(self._levels) and self._rejects(self._levels[self._rejected]):
+            self._rejected += 1
+
+    def _rejects(self, null: float) -> bool:
+        return float(log_e_value(self.successes, self.failures, null)) >= self._threshold
+
+
+def group_sequential_lower(
+    successes: Sequence[int], looks: Sequence[int], *, alpha: float, planned: int
+) -> float:
+    """Clopper-Pearson at a few planned looks, each at alpha / planned: the alternative to the e-process.
+
+    Args:
+        successes: Cumulative successes at the looks taken so far.
+        looks: Cumulative draws at these looks, increasing; planned before the first draw.
+        alpha: Failure probability of all looks together, in (0, 1).
+        planned: Number of looks planned in all, >= len(looks).
+
+    Returns:
+        The largest lower bound of the looks taken, which holds except with probability alpha.
+
+    Raises:
+        FuzzsmoothError: If the looks do not fit the plan or an argument is out of range.
+    """
+    check_alpha(alpha)
+    require(1 <= len(looks) <= planned, f"{len(looks)} looks were taken but {planned} planned")
+    require(len(looks) == len(successes), "one count of successes is needed per look")
+    require(all(low < high for low, high in pairwise(looks)), "looks must increase")
+    return max(
+        clopper_pearson_lower(count, trials, alpha / planned)
+        for count, trials in zip(successes, looks, strict=True)
+    )
