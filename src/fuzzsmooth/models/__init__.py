@@ -1,0 +1,63 @@
+"""Classifiers: the protocol, safe loading, Hugging Face models, any callable, and known-probability stubs.
+
+Importing this room does not import PyTorch; the names that need it are loaded when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from fuzzsmooth.models.builtin import builtin_minilm
+from fuzzsmooth.models.callable import CallableClassifier
+from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, Probabilities, WeightNoise
+from fuzzsmooth.models.sources import ResolvedModel, resolve_model
+from fuzzsmooth.models.stubs import AdditiveClassifier, TableClassifier, TriggerClassifier
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models.encoding import EncodedTexts
+    from fuzzsmooth.models.huggingface import HuggingFaceClassifier, pad_rows, softmax
+    from fuzzsmooth.models.loading import load_classifier
+    from fuzzsmooth.models.quiet import quiet_transformers
+    from fuzzsmooth.models.tiny import build_tiny
+
+__all__ = [
+    "AdditiveClassifier",
+    "CallableClassifier",
+    "Classifier",
+    "EncodedTexts",
+    "HuggingFaceClassifier",
+    "NoisyClassifier",
+    "Probabilities",
+    "ResolvedModel",
+    "TableClassifier",
+    "TriggerClassifier",
+    "WeightNoise",
+    "build_tiny",
+    "builtin_minilm",
+    "load_classifier",
+    "pad_rows",
+    "quiet_transformers",
+    "resolve_model",
+    "softmax",
+]
+
+_LAZY = {
+    "EncodedTexts": "encoding",
+    "HuggingFaceClassifier": "huggingface",
+    "build_tiny": "tiny",
+    "load_classifier": "loading",
+    "pad_rows": "huggingface",
+    "quiet_transformers": "quiet",
+    "softmax": "huggingface",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,247 @@
+"""Any Hugging Face sequence classifier as a function from texts to probabilities."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
+from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts
+from fuzzsmooth.models.fingerprint import model_fingerprint
+from fuzzsmooth.models.protocol import Probabilities
+from fuzzsmooth.models.quiet import quiet_transformers
+from fuzzsmooth.models.saving import MARKER, replace_folder
+
+
+class HuggingFaceClassifier:
+    """A transformers sequence classifier behind the :class:`~fuzzsmooth.models.protocol.Classifier` protocol.
+
+    Use :func:`~fuzzsmooth.models.loading.load_classifier` to get one from a name.
+
+    Args:
+        model: A sequence classification model; its parameters must be float32.
+        tokenizer: Its tokenizer.
+        labels: Class names, in column order, at least two.
+        max_length: Where texts are cut, in tokens with the special ones; by default the model's limit, at
+            most 512.
+        precision: Type of the forward pass; ``auto`` is bfloat16 where the processor computes it natively.
+        batch_size: Sequences in one forward pass, >= 1.
+        device: ``auto``, or a PyTorch device such as ``cpu`` or ``cuda:0``.
+
+    Attributes:
+        model: The float32 model, to be trained; call :meth:`refresh` after changing its parameters.
+        tokenizer: The tokenizer.
+        labels: Class names.
+        max_length: Where texts are cut, in tokens.
+        precision: ``float32`` or ``bfloat16``.
+        batch_size: Sequences in one forward pass; the outputs do not depend on it beyond rounding.
+        device: Where the model is.
+        pad_id: Token id that fills the short rows of a batch.
+        forward_count: How many sequences were evaluated so far.
+
+    Raises:
+        FuzzsmoothError: If labels, lengths, device or tokenizer do not fit the model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        labels: Sequence[str],
+        *,
+        max_length: int | None = None,
+        precision: Literal["auto", "float32", "bfloat16"] = "float32",
+        batch_size: int = 32,
+        device: str = "auto",
+    ) -> None:
+        self.labels = tuple(str(label) for label in labels)
+        _check_labels(self.labels, int(model.config.num_labels))
+        if batch_size < 1:
+            raise FuzzsmoothError(f"batch_size is {batch_size}, expected at least 1")
+        model.config.id2label = dict(enumerate(self.labels))
+        model.config.label2id = {label: index for index, label in enumerate(self.labels)}
+        self.pad_id = _settle_padding(model, tokenizer)
+        self.tokenizer = tokenizer
+        self.max_length = choose_max_length(model, tokenizer, max_length)
+        self.device = choose_device(device)
+        self.precision: Precision = choose_precision(precision, self.device)
+        self.batch_size = batch_size
+        self.model = model.to(self.device).eval()
+        self.forward_count = 0
+        self._cast: Any = None
+        self._fingerprint: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of weights, configuration, tokenizer, labels, ``max_length``; not of precision."""
+        if self._fingerprint is None:
+            self._fingerprint = model_fingerprint(self.model, self.tokenizer, self.labels, self.max_length)
+        return self._fingerprint
+
+    @property
+    def evaluation_model(self) -> Any:
+        """The model that computes the outputs: ``model``, or its bfloat16 copy, made when first needed."""
+        if self.precision == "float32":
+            return self.model
+        if self._cast is None:
+            # A copy beats autocast, which casts the weights anew in each pass.
+            self._cast = copy.deepcopy(self.model).to(torch.bfloat16).eval().requires_grad_(False)
+        return self._cast
+
+    def refresh(self) -> None:
+        """Forget what was derived from the parameters; call it after training."""
+        self._cast = None
+        self._fingerprint = None
+
+    def to(self, device: str) -> HuggingFaceClassifier:
+        """Move the model to a device (see the constructor) and return the classifier."""
+        self.device = choose_device(device)
+        self.model.to(self.device)
+        self._cast = None
+        return self
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Token ids of texts, cut at ``max_length``, and which were cut."""
+        return encode_texts(self.tokenizer, texts, self.max_length)
+
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text is longer than the model reads."""
+        return self.encode(texts).truncated
+
+    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Logits of each text, shape (len(texts), len(labels))."""
+        return self.logits_of_ids(self.encode(texts).ids)
+
+    def probabilities(self, texts: Sequence[str]) -> Probabilities:
+        """Class probabilities of each text, shape (len(texts), len(labels)), in the order of the texts."""
+        return softmax(self.logits(texts))
+
+    def logits_of_ids(self, ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        """Logits of token sequences, shape (len(ids), len(labels)).
+
+        Equal sequences are evaluated once; the others in batches of similar length.
+
+        Args:
+            ids: Non-empty token id sequences, special tokens included, as :meth:`encode` gives them.
+
+        Raises:
+            FuzzsmoothError: If the model gives a value that is not finite.
+        """
+        rows: dict[tuple[int, ...], int] = {}
+        places = np.fromiter(
+            (rows.setdefault(tuple(row), len(rows)) for row in ids), dtype=np.int64, count=len(ids)
+        )
+        distinct = list(rows)
+        result = np.empty((len(distinct), len(self.labels)), dtype=np.float32)
+        # Longest first: memory runs out at once or never.
+        order = sorted(range(len(distinct)), key=lambda index: -len(distinct[index]))
+        model = self.evaluation_model
+        was_training = bool(model.training)
+        model.eval()
+        try:
+            for start in range(0, len(order), self.batch_size):
+                chosen = order[start : start + self.batch_size]
+                result[chosen] = self._forward(model, [distinct[index] for index in chosen])
+        finally:
+            model.train(was_training)
+        if not np.isfinite(result).all():
+            raise FuzzsmoothError(
+                "the model gives outputs that are not finite; its weights are damaged or diverged"
+            )
+        return result[places]
+
+    @torch.inference_mode()
+    def _forward(self, model: Any, rows: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        input_ids, attention_mask = pad_rows(rows, self.pad_id)
+        output = model(input_ids=input_ids.to(self.device), attention_mask=attention_mask.to(self.device))
+        self.forward_count += len(rows)
+        logits: npt.NDArray[np.float32] = output.logits.float().cpu().numpy()
+        return logits
+
+    def save(self, folder: str | Path) -> Path:
+        """Write model (safetensors), tokenizer and configuration, whole or not at all.
+
+        Args:
+            folder: A new or empty folder, or one saved by fuzzsmooth before, which is replaced.
+
+        Returns:
+            The folder; :func:`~fuzzsmooth.models.loading.load_classifier` gives the same classifier from it.
+
+        Raises:
+            FuzzsmoothError: If the folder holds other files or cannot be written.
+        """
+        path = Path(folder)
+        replace_folder(path, self._write)
+        return path
+
+    def _write(self, folder: Path) -> None:
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
+        settings = {"max_length": self.max_length, "fingerprint": self.fingerprint}
+        (folder / MARKER).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+
+
+def pad_rows(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad token sequences on the right to the longest.
+
+    Args:
+        rows: Non-empty token id sequences.
+        pad_id: The id that fills.
+
+    Returns:
+        Token ids and attention mask (1 at tokens, 0 at padding), each int64 of shape (rows, longest).
+    """
+    lengths = np.array([len(row) for row in rows])
+    attention_mask = np.arange(lengths.max())[None, :] < lengths[:, None]
+    ids = np.full(attention_mask.shape, pad_id, dtype=np.int64)
+    ids[attention_mask] = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows])
+    return torch.from_numpy(ids), torch.from_numpy(attention_mask.astype(np.int64))
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:
+    """Row-wise softmax in float64, shape (rows, classes)."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf)
+    powers = np.exp(shifted)
+    result: Probabilities = powers / powers.sum(axis=1, keepdims=True)
+    return result
+
+
+def _check_labels(labels: tuple[str, ...], outputs: int) -> None:
+    if len(labels) != outputs:
+        raise FuzzsmoothError(f"{len(labels)} labels were given, but the model has {outputs} outputs")
+    if len(labels) < 2:
+        raise FuzzsmoothError("the model has one output (regression); a classifier needs at least two labels")
+    if len(set(labels)) != len(labels):
+        raise FuzzsmoothError(
+            f"the labels {', '.join(labels)} are not distinct; give each class its own name"
+        )
+
+
+def _settle_padding(model: Any, tokenizer: Any) -> int:
+    """Choose the padding id and tell model and tokenizer, which a decoder checkpoint often leaves open.
+
+    The model's own choice goes first: RoBERTa counts positions by it, decoders find the last token by it.
+    """
+    config = model.config.get_text_config()
+    vocabulary = int(getattr(config, "vocab_size", 0) or len(tokenizer))
+    for candidate in (config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if isinstance(candidate, int) and 0 <= candidate < vocabulary:
+            break
+    else:
+        raise FuzzsmoothError(
+            "the tokenizer has neither a padding nor an end token; add one and save the model again"
+        )
+    config.pad_token_id = model.config.pad_token_id = candidate
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(candidate)
+    tokenizer.padding_side = "right"
+    return candidate

@@ -1,0 +1,119 @@
+"""Where a model comes from: the packaged one, a local folder, or a hub name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.models.builtin import builtin_minilm
+
+BUILTINS = {"builtin:minilm": builtin_minilm}
+"""Names of the packaged models, each with the function that finds and checks its folder."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+# Only what a classifier needs: no other framework's weights, no Python files, nothing in subfolders.
+_HUB_FILES = ["*.json", "model*.safetensors", "*.txt", "*.model"]
+_HUB_BIN_FILES = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """Where a model name points to.
+
+    Attributes:
+        name: The name as the user wrote it, for messages.
+        location: The folder's path, or the hub id.
+        kind: What ``location`` is.
+    """
+
+    name: str
+    location: str
+    kind: Literal["builtin", "folder", "hub"]
+
+
+def resolve_model(name: str) -> ResolvedModel:
+    """Tell what a model name means; a local folder wins over a hub name.
+
+    Nothing is downloaded, and no weights are read except to check the hash of the packaged model.
+
+    Args:
+        name: ``builtin:minilm``, the path of a folder, or a hub name (``user/model``).
+
+    Raises:
+        FuzzsmoothError: If the name is none of these, with what it looks like.
+        MissingExtraError: If the packaged model is not installed.
+        UnsafeModelError: If the packaged model is not the one that was pinned.
+    """
+    if name.startswith("builtin:"):
+        return ResolvedModel(name, str(_builtin(name)), "builtin")
+    if not name.strip() or "\0" in name:
+        raise FuzzsmoothError(
+            f"the model name {name!r} is not a name; give builtin:minilm, a folder or a hub name"
+        )
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return ResolvedModel(name, str(path), "folder")
+    if path.is_file():
+        raise FuzzsmoothError(
+            f"{name} is a file; give the folder that holds config.json and model.safetensors"
+        )
+    if ".." in name or not _HUB_NAME.fullmatch(name):
+        raise FuzzsmoothError(
+            f"there is no folder {name}; give a model's folder, a hub name or builtin:minilm"
+        )
+    return ResolvedModel(name, name, "hub")
+
+
+def model_folder(source: ResolvedModel, *, allow_bin: bool = False) -> Path:
+    """The local folder of a resolved model; a hub model is downloaded or taken from the cache.
+
+    Raises:
+        FuzzsmoothError: If the hub cannot be reached, or has no such model, and the cache has none either.
+    """
+    if source.kind != "hub":
+        return Path(source.location)
+    folder = _download(source.location, _HUB_FILES)
+    if allow_bin and not any(folder.glob("model*.safetensors")):
+        folder = _download(source.location, _HUB_FILES + _HUB_BIN_FILES)
+    return folder
+
+
+def _builtin(name: str) -> Path:
+    if name not in BUILTINS:
+        near = difflib.get_close_matches(name, BUILTINS, n=1, cutoff=0.0)[0]
+        raise FuzzsmoothError(f"there is no built-in model '{name}'; did you mean '{near}'?")
+    return BUILTINS[name]()
+
+
+def _download(hub_id: str, patterns: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    nowhere = f"model '{hub_id}' is neither a folder here nor"
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*/*"]))
+    except GatedRepoError as error:
+        raise FuzzsmoothError(
+            f"model '{hub_id}' asks for an agreement on its hub page; accept it there and log in first"
+        ) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise FuzzsmoothError(f"{nowhere} a model on the hub that can be read; check the name") from error
+    except LocalEntryNotFoundError as error:
+        raise FuzzsmoothError(
+            f"{nowhere} in the local cache, and the hub cannot be reached (offline?); "
+            "check the name and the network, or give a folder"
+        ) from error
+    except (OSError, ValueError, RuntimeError) as error:
+        # Every way a network fails; httpx and requests errors are OSError or RuntimeError by version.
+        raise FuzzsmoothError(
+            f"model '{hub_id}' could not be downloaded ({type(error).__name__}); try again or give a folder"
+        ) from error
