@@ -77,7 +77,7 @@ def test_levels_are_where_the_radius_steps(threat: Threat, rate: float) -> None:
     for size, level in enumerate(levels):
         assert radius(level, rate, threat) == size
         assert radius(level - 1e-11, rate, threat) == size - 1
-    if len(levels) < 41:
+    if threat != "delete" and len(levels) < 41:
         assert radius(1 - 1e-15, rate, threat) == len(levels) - 1
 
 

@@ -19,6 +19,18 @@ from fuzzsmooth.certify.edit import (
     margin_bound,
     radius,
 )
+from fuzzsmooth.certify.exact import (
+    ExactProbabilities,
+    exact_probabilities,
+    exact_radius,
+    hybrid_lower_bound,
+    low_masks,
+    mask_probability,
+    plan_hybrid,
+    sample_high_masks,
+    stratum_mass,
+)
+from fuzzsmooth.certify.oracle import BudgetExceededError, MaskOracle
 from fuzzsmooth.certify.paper import CONDITION, conditional_radius, corollary_factor, corollary_radius
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate
@@ -29,7 +41,10 @@ __all__ = [
     "NOT_CERTIFIED",
     "RATE_BITS",
     "UNBOUNDED",
+    "BudgetExceededError",
     "Certificate",
+    "ExactProbabilities",
+    "MaskOracle",
     "SequentialTest",
     "Threat",
     "TopClassBound",
@@ -42,14 +57,22 @@ __all__ = [
     "conditional_radius",
     "corollary_factor",
     "corollary_radius",
+    "exact_probabilities",
+    "exact_radius",
     "exact_rate",
     "forward_radius",
     "group_sequential_lower",
+    "hybrid_lower_bound",
     "log_e_value",
+    "low_masks",
     "lower_bound",
     "margin_bound",
+    "mask_probability",
+    "plan_hybrid",
     "radius",
     "radius_levels",
     "rate_numerator",
+    "sample_high_masks",
     "selection_draws",
+    "stratum_mass",
 ]

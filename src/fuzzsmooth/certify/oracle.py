@@ -1,0 +1,93 @@
+"""Asking the base classifier about subsets of a text: batched, cached, deduplicated, within a budget.
+
+A subset of the units of one text is a **mask**: an integer whose bit i says that unit i is kept. Order is
+kept, so different masks can leave the same string; with the units given, such masks are asked once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+
+from fuzzsmooth.common.options import require
+
+Ask = Callable[[Sequence[int]], Sequence[int]]
+"""Labels of a batch of kept-unit masks of one text; must be a function of what is kept and nothing else."""
+
+
+class BudgetExceededError(Exception):
+    """More model passes were needed than allowed; nothing may be concluded. Caught inside this package."""
+
+
+class MaskOracle:
+    """Labels of what masks of one text leave, each distinct remainder asked at most once.
+
+    Args:
+        ask: Answers a batch of masks with class indices.
+        length: Units of the text, >= 0.
+        units: The units themselves, length ``length``; lets masks that leave the same string share a pass.
+        budget: Most model passes allowed; ``None`` means any number.
+        batch_size: Most masks per call of ``ask``.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        length: int,
+        *,
+        units: Sequence[Hashable] | None = None,
+        budget: int | None = None,
+        batch_size: int = 256,
+    ) -> None:
+        require(length >= 0, f"a text cannot have {length} units")
+        require(units is None or len(units) == length, f"{length} units were announced but others given")
+        require(budget is None or budget >= 0, f"the pass budget must be at least 0, got {budget}")
+        require(batch_size >= 1, f"the batch size must be at least 1, got {batch_size}")
+        self.length = length
+        self.full = (1 << length) - 1
+        self.passes = 0
+        self._ask = ask
+        self._units = None if units is None else tuple(units)
+        self._budget = budget
+        self._batch_size = batch_size
+        self._labels: dict[Hashable, int] = {}
+
+    def label(self, mask: int) -> int:
+        """The label of one mask."""
+        return self.labels([mask])[0]
+
+    def labels(self, masks: Iterable[int]) -> list[int]:
+        """The labels of many masks, in order; only unknown distinct remainders cost passes.
+
+        Raises:
+            BudgetExceededError: Before asking anything, if the new passes would exceed the budget.
+        """
+        keys = [(self._key(mask), mask) for mask in masks]
+        fresh = {key: mask for key, mask in keys if key not in self._labels}
+        if self._budget is not None and self.passes + len(fresh) > self._budget:
+            raise BudgetExceededError
+        pending = list(fresh.items())
+        for start in range(0, len(pending), self._batch_size):
+            batch = pending[start : start + self._batch_size]
+            answers = self._ask([mask for _, mask in batch])
+            require(len(answers) == len(batch), f"{len(batch)} masks were asked, {len(answers)} answered")
+            self.passes += len(batch)
+            self._labels.update((key, int(label)) for (key, _), label in zip(batch, answers, strict=True))
+        return [self._labels[key] for key, _ in keys]
+
+    def all_equal(self, masks: Iterable[int], label: int) -> bool:
+        """Whether every mask gets ``label``; asks batch by batch and stops at the first that does not."""
+        masks = list(dict.fromkeys(masks))
+        known = [mask for mask in masks if self._key(mask) in self._labels]
+        if any(answer != label for answer in self.labels(known)):
+            return False
+        unknown = [mask for mask in masks if self._key(mask) not in self._labels]
+        return all(
+            answer == label
+            for start in range(0, len(unknown), self._batch_size)
+            for answer in self.labels(unknown[start : start + self._batch_size])
+        )
+
+    def _key(self, mask: int) -> Hashable:
+        if self._units is None:
+            return mask
+        return tuple(unit for index, unit in enumerate(self._units) if mask >> index & 1)

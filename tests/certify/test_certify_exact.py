@@ -1,0 +1,177 @@
+"""Exact enumeration and hybrid strata: direct sums, optimality against fresh units, coverage."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from fuzzsmooth.certify import (
+    BudgetExceededError,
+    MaskOracle,
+    Threat,
+    clopper_pearson_lower,
+    exact_probabilities,
+    exact_radius,
+    exact_rate,
+    hybrid_lower_bound,
+    low_masks,
+    mask_probability,
+    plan_hybrid,
+    radius,
+    sample_high_masks,
+    stratum_mass,
+)
+from fuzzsmooth.common.errors import FuzzsmoothError
+
+
+def one_hot(labels: np.ndarray, classes: int = 3) -> np.ndarray:
+    return np.eye(classes)[labels]
+
+
+@pytest.mark.parametrize("length", [0, 1, 4])
+def test_transform_equals_direct_sums(length: int) -> None:
+    generator = np.random.default_rng(length)
+    outcomes = generator.dirichlet((0.5,) * 3, size=1 << length)
+    rate = exact_rate(0.7)
+    exact = exact_probabilities(outcomes, 0.7)
+    for present in range(1 << length):
+        direct = np.zeros(3)
+        for kept in range(1 << length):
+            if kept & ~present == 0:
+                survivors, lost = kept.bit_count(), (present & ~kept).bit_count()
+                direct += (1 - rate) ** survivors * rate**lost * outcomes[kept]
+        assert exact.by_mask[present] == pytest.approx(direct)
+    assert exact.length == length
+
+
+@pytest.mark.parametrize("threat", ["edit", "insert", "delete", "substitute"])
+@pytest.mark.parametrize("rate", [0.4, 0.8])
+def test_radius_never_below_theorem_one(threat: Threat, rate: float) -> None:
+    generator, larger = np.random.default_rng(1), 0
+    for _ in range(150):
+        share = generator.random()
+        exact = exact_probabilities(one_hot((generator.random(64) < share).astype(int)), rate)
+        first, second = np.sort(exact.probabilities)[::-1][:2]
+        closed = radius(float(first) - 1e-11, rate, threat, p_upper=float(second), length=6)
+        assert exact_radius(exact, threat) >= closed
+        larger += exact_radius(exact, threat) > closed
+    assert larger > 0 or threat == "insert" or rate == 0.4
+
+
+def fresh_unit_margin(labels: np.ndarray, length: int, rate: float, dropped: int, fresh: int) -> float:
+    """Margin of class 0 at (text minus a mask) plus fresh units; class 1 wherever one is left."""
+    margin = 0.0
+    for kept in range(1 << length):
+        if kept & dropped == 0:
+            weight = (1 - rate) ** kept.bit_count() * rate ** (
+                length - dropped.bit_count() - kept.bit_count()
+            )
+            for survived in itertools.product((0, 1), repeat=fresh):
+                share = (1 - rate) ** sum(survived) * rate ** (fresh - sum(survived))
+                margin += weight * share * (1 if not any(survived) and labels[kept] == 0 else -1)
+    return margin
+
+
+def test_radius_is_optimal_and_sound_against_fresh_units() -> None:
+    """All deletions of <= r units followed by r fresh ones keep the label; with r + 1 some flip it."""
+    generator, length, rate, seen = np.random.default_rng(2), 4, exact_rate(0.8), set()
+    for _ in range(60):
+        labels = (generator.random(1 << length) < generator.random() * 0.4).astype(int)
+        exact = exact_probabilities(one_hot(labels, 2), rate)
+        if exact.label != 0:
+            continue
+        size = exact_radius(exact)
+        seen.add(size)
+        for beyond in (0, 1):
+            if size + beyond < 0:
+                continue
+            worst = min(
+                fresh_unit_margin(labels, length, rate, dropped, size + beyond)
+                for dropped in range(1 << length)
+                if dropped.bit_count() <= size + beyond
+            )
+            assert (worst > 0) == (beyond == 0)
+    assert len(seen) >= 3
+
+
+def test_abstains_on_a_tie_and_caps_deletions() -> None:
+    assert exact_radius(exact_probabilities([[0.5, 0.5], [0.5, 0.5]], 0.5)) == -1
+    certain = exact_probabilities(one_hot(np.zeros(8, dtype=int)), 0.9)
+    assert exact_radius(certain, "delete") == 3
+    assert exact_radius(certain, "edit") == 6, "ln 2 / -ln .9, for a classifier that always says the same"
+
+
+def test_bad_outcomes() -> None:
+    for bad in ([[1.0, 0.0]] * 3, [[1.0], [1.0]], [[0.7, 0.7], [0.5, 0.5]], [[-1.0, 2.0], [1.0, 0.0]]):
+        with pytest.raises(FuzzsmoothError):
+            exact_probabilities(bad, 0.5)
+
+
+def test_strata_masses_and_masks() -> None:
+    assert stratum_mass(20, 0.9, 2) == pytest.approx(0.677, abs=5e-4)
+    assert stratum_mass(20, 0.9, 3) == pytest.approx(0.867, abs=5e-4)
+    masks = list(low_masks(20, 2))
+    assert len(masks) == len(set(masks)) == 211
+    assert sum(mask_probability(mask, 20, 0.9) for mask in masks) == pytest.approx(stratum_mass(20, 0.9, 2))
+
+
+def test_plan() -> None:
+    assert plan_hybrid(20, 0.9, 1000) == 2
+    assert plan_hybrid(40, 0.9, 1121) in (None, 1)
+    assert plan_hybrid(100, 0.7, 1000) is None
+    assert plan_hybrid(5, 0.9, 1000) == 5
+
+
+def test_high_masks_have_the_conditional_law() -> None:
+    length, rate, low, draws = 6, 0.6, 2, 20_000
+    sample = sample_high_masks(length, rate, low, draws, np.random.default_rng(0))
+    assert len(sample) == draws
+    counts = np.bincount([mask.bit_count() for mask in sample], minlength=length + 1) / draws
+    law = binom.pmf(np.arange(length + 1), length, 0.4)
+    law[: low + 1] = 0
+    assert counts == pytest.approx(law / law.sum(), abs=0.015)
+    share = np.mean([[mask >> unit & 1 for unit in range(length)] for mask in sample], axis=0)
+    assert np.ptp(share) < 0.03, "every unit is as likely"
+    with pytest.raises(FuzzsmoothError):
+        sample_high_masks(3, 0.5, 3, 10, np.random.default_rng(0))
+    with pytest.raises(FuzzsmoothError):
+        sample_high_masks(3, 0.999, 2, 10, np.random.default_rng(0))
+
+
+def test_hybrid_is_tighter_and_covers() -> None:
+    mass = stratum_mass(20, 0.9, 2)
+    assert 0.905 - hybrid_lower_bound(0.905 * mass, mass, 714, 789, alpha=1e-3) < 0.013
+    assert 0.905 - clopper_pearson_lower(905, 1000, 1e-3) > 0.03
+    exact_part, rest, trials, alpha = 0.3, 0.8, 60, 0.05
+    mass = 0.4
+    outcomes = np.arange(trials + 1)
+    bounds = np.array([hybrid_lower_bound(exact_part, mass, int(k), trials, alpha=alpha) for k in outcomes])
+    truth = exact_part + (1 - mass) * rest
+    assert binom.pmf(outcomes, trials, rest)[bounds > truth].sum() <= alpha
+    assert hybrid_lower_bound(0.3, 0.4, 0, 0, alpha=0.1) == pytest.approx(0.3)
+    with pytest.raises(FuzzsmoothError):
+        hybrid_lower_bound(0.5, 0.4, 1, 2, alpha=0.1)
+
+
+def test_oracle_caches_deduplicates_and_keeps_to_its_budget() -> None:
+    asked: list[int] = []
+
+    def ask(masks: list[int]) -> list[int]:
+        asked.extend(masks)
+        return [mask.bit_count() % 2 for mask in masks]
+
+    oracle = MaskOracle(ask, 4, units=("a", "b", "a", "b"), batch_size=2, budget=4)
+    assert oracle.labels([0b0001, 0b0100, 0b0010, 0b1000, 0b1111]) == [1, 1, 1, 1, 0]
+    assert oracle.passes == len(asked) == 3, "'a' and 'b' are asked once each"
+    assert oracle.all_equal([0b0001, 0b1000], 1)
+    assert not oracle.all_equal([0b1111, 0b0110, 0b0111], 1), "known answers decide before new passes"
+    assert oracle.passes == 3
+    with pytest.raises(BudgetExceededError):
+        oracle.labels([0b0110, 0b0111])
+    assert oracle.passes == 3, "nothing is asked when it would exceed the budget"
+    for arguments in ({"length": -1}, {"length": 2, "units": "abc"}, {"length": 2, "budget": -1}):
+        with pytest.raises(FuzzsmoothError):
+            MaskOracle(ask, **arguments)  # type: ignore[arg-type]
