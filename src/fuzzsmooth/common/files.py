@@ -101,7 +101,8 @@ class Ledger:
         if end != len(content):
             with open(self.path, "r+b") as stream:
                 stream.truncate(end)
-        return list(read_json_lines(content[:end].decode("utf-8").splitlines(), str(self.path)))
+        # Only "\n" ends a line: a text may hold U+2028 or U+0085, which str.splitlines would take for one.
+        return list(read_json_lines(content[:end].decode("utf-8").split("\n"), str(self.path)))
 
 
 def read_json_lines(lines: Iterable[str], where: str) -> Iterator[dict[str, Any]]:

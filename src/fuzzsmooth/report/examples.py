@@ -1,0 +1,165 @@
+"""Example texts for a report: chosen by rule, in test order, and cut into marked pieces."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from fuzzsmooth.evaluate.metrics import Row, covers_trigger, scans
+from fuzzsmooth.evaluate.records import CLEAN, TRIGGERED, TextRecord
+from fuzzsmooth.report.verdict import UNDEFENDED, best_row
+
+_PER_GROUP: Final = 2
+_LONGEST_PLAIN: Final = 320
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text with one look.
+
+    Attributes:
+        text: What to show.
+        score: Highest score of the flagged spans over it; None outside all of them.
+        trigger: Whether it belongs to the true trigger.
+        left_out: Characters cut from a long plain stretch; then ``text`` is empty.
+    """
+
+    text: str
+    score: float | None = None
+    trigger: bool = False
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Example:
+    """A record to show, cut into pieces, with the undefended answer to the same text where there is one."""
+
+    record: TextRecord
+    pieces: tuple[Piece, ...]
+    undefended: TextRecord | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Examples of one kind: its title, how many texts of its split are of that kind, and the first few."""
+
+    title: str
+    split: str
+    count: int
+    total: int
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    title: str
+    split: str
+    holds: Callable[[TextRecord], bool]
+
+
+def _right(record: TextRecord) -> bool:
+    return record.prediction == record.label
+
+
+_KINDS: Final = (
+    _Kind("Trigger found, answer right", TRIGGERED, lambda r: covers_trigger(r) and _right(r)),
+    _Kind(
+        "Trigger found, answer wrong all the same", TRIGGERED, lambda r: covers_trigger(r) and not _right(r)
+    ),
+    _Kind("Trigger not found whole", TRIGGERED, lambda r: not covers_trigger(r)),
+    _Kind("Clean text, wrongly flagged", CLEAN, lambda r: bool(r.spans)),
+    _Kind("Clean text, left alone", CLEAN, lambda r: not r.spans and _right(r)),
+)
+
+
+def choose_examples(
+    rows: Sequence[Row], records: Sequence[TextRecord], target: int
+) -> tuple[str, tuple[Group, ...]]:
+    """The first texts of every kind, for the scanning defense with the best trade-off.
+
+    Args:
+        rows: The metrics.
+        records: The records behind them.
+        target: Class index that the attacker wants.
+
+    Returns:
+        The defense's name and the groups that are not empty; an empty name where no defense scans.
+    """
+    scanning = {row.defense for row in rows if scans(r for r in records if r.defense == row.defense)}
+    candidates = [row for row in rows if row.defense in scanning]
+    if not candidates:
+        return "", ()
+    chosen = best_row(candidates) or candidates[0]
+    own = [record for record in records if record.defense == chosen.defense]
+    bare = {_place(record): record for record in records if record.defense == UNDEFENDED}
+    groups = (_group(kind, own, bare, target) for kind in _KINDS)
+    return chosen.defense, tuple(group for group in groups if group.count)
+
+
+def _group(
+    kind: _Kind,
+    records: Sequence[TextRecord],
+    undefended: Mapping[tuple[int, str, int], TextRecord],
+    target: int,
+) -> Group:
+    # A triggered text that is of the target class anyway shows nothing about the attack.
+    pool = [r for r in records if r.split == kind.split and (kind.split == CLEAN or r.label != target)]
+    found = sorted((record for record in pool if kind.holds(record)), key=lambda r: (r.seed, r.index))
+    shown = tuple(
+        Example(record, cut(record), _same_text(record, undefended)) for record in found[:_PER_GROUP]
+    )
+    return Group(kind.title, kind.split, len(found), len(pool), shown)
+
+
+def _same_text(
+    record: TextRecord, undefended: Mapping[tuple[int, str, int], TextRecord]
+) -> TextRecord | None:
+    other = undefended.get(_place(record))
+    return other if other and other.text == record.text else None
+
+
+def _place(record: TextRecord) -> tuple[int, str, int]:
+    return record.seed, record.split, record.index
+
+
+def cut(record: TextRecord) -> tuple[Piece, ...]:
+    """Cut a record's text where the look changes; the pieces spell the text, but for long plain stretches."""
+    edges = {0, len(record.text)}
+    for start, end in [*((span.start, span.end) for span in record.spans), *record.trigger]:
+        edges |= {start, end}
+    places = sorted(edges)
+    pieces: list[Piece] = []
+    for start, end in pairwise(places):
+        scores = [span.score for span in record.spans if span.start <= start and end <= span.end]
+        trigger = any(low <= start and end <= high for low, high in record.trigger)
+        if scores or trigger:
+            pieces.append(Piece(displayable(record.text[start:end]), max(scores, default=None), trigger))
+        else:
+            pieces.extend(_shortened(record.text[start:end]))
+    return tuple(pieces)
+
+
+def _shortened(plain: str) -> list[Piece]:
+    """A plain stretch, without its middle where it is long."""
+    if len(plain) <= _LONGEST_PLAIN:
+        return [Piece(displayable(plain))]
+    keep = _LONGEST_PLAIN // 2
+    return [
+        Piece(displayable(plain[:keep])),
+        Piece("", left_out=len(plain) - 2 * keep),
+        Piece(displayable(plain[-keep:])),
+    ]
+
+
+def displayable(text: str) -> str:
+    """The text with what no page can hold (lone surrogates, control characters) shown as U+FFFD."""
+    return "".join(
+        character
+        if character in "\n\t" or unicodedata.category(character) not in ("Cs", "Cc")
+        else _REPLACEMENT
+        for character in text
+    )

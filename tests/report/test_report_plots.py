@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from report_synthetic import TARGET, synthetic_records
+
+from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
+from fuzzsmooth.evaluate.metrics import Row, summarize
+from fuzzsmooth.report.plots import (
+    PlotSeries,
+    certified_figure,
+    recall_figure,
+    save_png,
+    styles,
+    to_svg,
+    tradeoff_figure,
+)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return summarize(synthetic_records(), TARGET)
+
+
+def test_certified_figure_draws_the_shares(rows: list[Row]) -> None:
+    axes = certified_figure(rows, "edit").axes[0]
+    curve = next(row for row in rows if row.defense == "certified").certified["edit"]
+    assert list(axes.lines[0].get_ydata()) == [*curve.shares, 0.0]
+    with pytest.raises(FuzzsmoothError, match="no row has a radius"):
+        certified_figure(rows, "sorcery")
+
+
+def test_tradeoff_figure_draws_the_points_and_the_floor(rows: list[Row]) -> None:
+    axes = tradeoff_figure(rows).axes[0]
+    points = {(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines}  # type: ignore[index]
+    assert {(row.asr.mean, row.ca.mean) for row in rows if row.asr and row.ca} <= points
+    assert any(line.get_xdata()[0] == rows[0].asr_floor.mean for line in axes.lines)  # type: ignore[index,union-attr]
+    with pytest.raises(FuzzsmoothError, match="at least one defense"):
+        tradeoff_figure([replace(rows[0], asr=None)])
+
+
+def test_svg_is_well_formed_local_themed_and_reproducible(rows: list[Row]) -> None:
+    text = to_svg(tradeoff_figure(rows), 'points & "floor" <')
+    ElementTree.fromstring(text)
+    assert "currentColor" in text
+    assert "var(--grid)" in text
+    assert "<metadata" not in text
+    assert text == to_svg(tradeoff_figure(rows), 'points & "floor" <')
+
+
+def test_names_are_neither_mathematics_nor_markup_nor_lost(rows: list[Row]) -> None:
+    names = ["$x_1$ <script>alert(1)</script>", "_hidden", "a & b", "$"]
+    changed = [replace(row, defense=name) for row, name in zip(rows, names, strict=True)]
+    text = to_svg(tradeoff_figure(changed), "names")
+    assert "<script" not in text
+    shown = "".join(ElementTree.fromstring(text).itertext())
+    assert all(name in shown for name in names)
+
+
+def test_styles_are_distinct_and_keep_their_place() -> None:
+    names = ["undefended", *(f"defense {number}" for number in range(20))]
+    chosen = styles(names)
+    assert len({(s.color, s.marker, str(s.line)) for s in chosen.values()}) == len(names)
+    assert chosen["defense 0"] == styles(["defense 0"])["defense 0"]
+
+
+def test_recall_by_budget_is_saved_as_png(tmp_path: Path) -> None:
+    budgets = (8, 16, 32, 64)
+    figure = recall_figure(
+        {
+            "tree": PlotSeries(budgets, (0.2, 0.5, 0.9, 1.0), (0.1, 0.4, 0.8, 0.9), (0.3, 0.6, 1.0, 1.0)),
+            "random": PlotSeries(budgets, (0.1, 0.2, 0.3, 0.4)),
+        },
+        goal=0.9,
+    )
+    path = save_png(figure, tmp_path / "deep" / "recall.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert list(figure.axes[0].lines[0].get_ydata()) == [0.2, 0.5, 0.9, 1.0]
+
+
+def test_bad_series_are_refused() -> None:
+    with pytest.raises(FuzzsmoothError, match="as many y as x"):
+        PlotSeries((1, 2), (0.5,))
+    with pytest.raises(FuzzsmoothError, match="interval"):
+        PlotSeries((1, 2), (0.5, 0.6), (0.1,), (0.2,))
+    with pytest.raises(FuzzsmoothError, match="at least one search"):
+        recall_figure({})
+    with pytest.raises(FuzzsmoothError, match="positive"):
+        recall_figure({"tree": PlotSeries((0,), (0.5,))})
+
+
+def test_without_matplotlib_the_extra_is_named(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"fuzzsmooth\[report\]"):
+        tradeoff_figure(rows)
