@@ -35,6 +35,7 @@ from fuzzsmooth.certify.paper import CONDITION, conditional_radius, corollary_fa
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate
 from fuzzsmooth.certify.sequential import SequentialTest, group_sequential_lower, log_e_value, radius_levels
+from fuzzsmooth.certify.weighted import RateTable, insertion_budget
 
 __all__ = [
     "CONDITION",
@@ -45,6 +46,7 @@ __all__ = [
     "Certificate",
     "ExactProbabilities",
     "MaskOracle",
+    "RateTable",
     "SequentialTest",
     "Threat",
     "TopClassBound",
@@ -63,6 +65,7 @@ __all__ = [
     "forward_radius",
     "group_sequential_lower",
     "hybrid_lower_bound",
+    "insertion_budget",
     "log_e_value",
     "low_masks",
     "lower_bound",

@@ -1,0 +1,131 @@
+"""Theorem 4w: a deletion rate per unit type, fixed before any text is seen; weighted edit distance.
+
+If type v is always deleted at rate w(v), E1 and E3 hold with w^a replaced by alpha, the product of w over the
+unmatched units of the source, and w^b by beta, the same for the target: matched units have the same type,
+hence the same rate. So an edit costs -ln w(v), and inserting the units t is certified iff
+
+    sum over t of -ln w(v) < ln(1 + M).
+
+Types that act as triggers get a high rate and become cheap to certify against; this is the sound form of
+deleting "hot" regions more often. What an attacker inserts from *outside* the table has the default rate, so
+the worst case over all types must be printed beside any budget: see :meth:`RateTable.worst_insertion_radius`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+
+from fuzzsmooth.certify.bounds import complement_upper
+from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, conditionally_certified, radius
+from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.common.options import require
+
+
+@dataclass(frozen=True)
+class RateTable:
+    """Deletion rates by unit type, a function of the type alone.
+
+    Attributes:
+        default: Rate of every type that is not listed, strictly between 0 and 1.
+        listed: Rates of single types, each strictly between 0 and 1.
+    """
+
+    default: float
+    listed: Mapping[Hashable, float]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "listed", dict(self.listed))
+        for name, rate in [("the default", self.default), *self.listed.items()]:
+            require(exact_rate(rate) > 0.0, f"rate table: the rate of {name!r} must be above 0")
+
+    def rate(self, unit: Hashable) -> float:
+        """The exact deletion rate of a unit."""
+        return exact_rate(self.listed.get(unit, self.default))
+
+    def cost(self, units: Iterable[Hashable]) -> float:
+        """Cost of inserting (or deleting) these units: the sum of -ln w, rounded up."""
+        costs = [-math.log(self.rate(unit)) for unit in units]
+        return math.fsum(costs) * (1.0 + ROUNDING)
+
+    def mass(self, units: Iterable[Hashable]) -> float:
+        """Probability that all of these units are deleted, in [0, 1]."""
+        return math.prod(self.rate(unit) for unit in units)
+
+    @property
+    def lowest(self) -> float:
+        """The lowest rate of any type, listed or not: what an unrestricted attacker uses."""
+        return min(exact_rate(rate) for rate in (self.default, *self.listed.values()))
+
+    def worst_insertion_radius(self, p_lower: float, *, p_upper: float | None = None) -> int:
+        """Number of units of ANY type whose insertion is certified, -1 for ABSTAIN."""
+        return radius(p_lower, self.lowest, "insert", p_upper=p_upper)
+
+    def worst_edit_radius(
+        self, p_lower: float, text: Iterable[Hashable], *, p_upper: float | None = None
+    ) -> int:
+        """Largest r such that no r edits with units of any type change the top class at ``text``.
+
+        The attacker removes the units of the text with the lowest rates and adds units of the lowest rate.
+
+        Returns:
+            r >= 0, or -1 for ABSTAIN.
+        """
+        removable = sorted(self.rate(unit) for unit in text)
+        margin = insertion_margin(p_lower, p_upper)
+        size, source, target = NOT_CERTIFIED, 1.0, 1.0
+        while conditionally_certified(1.0 - margin, source, target):
+            size += 1
+            source *= removable[size] if size < len(removable) else 1.0
+            target *= self.lowest
+        return size
+
+    def certified(
+        self,
+        p_lower: float,
+        *,
+        removed: Iterable[Hashable] = (),
+        added: Iterable[Hashable] = (),
+        p_upper: float | None = None,
+    ) -> bool:
+        """Whether removing and adding exactly these units anywhere keeps the top class.
+
+        Args:
+            p_lower: Lower bound on p_A at the source under this table, in [0, 1].
+            removed: Units of the source outside the common subsequence.
+            added: Units of the target outside it.
+            p_upper: Upper bound on p_B; ``None`` means 1 - p_lower.
+        """
+        margin = insertion_margin(p_lower, p_upper)
+        return conditionally_certified(1.0 - margin, self.mass(removed), self.mass(added))
+
+
+def insertion_budget(p_lower: float, *, p_upper: float | None = None) -> float:
+    """Cost B = ln(1 + M) below which every insertion is certified, rounded down; 0 if nothing is.
+
+    Also the budget of arbitrary edits when removed and added units are both paid: at a fixed total cost the
+    bound E3 is smallest when everything is spent on additions. A trigger is covered iff its cost is strictly
+    below B; :meth:`RateTable.cost` is rounded up, so comparing the two is safe.
+
+    Args:
+        p_lower: Lower bound on p_A, in [0, 1].
+        p_upper: Upper bound on p_B; ``None`` means 1 - p_lower.
+
+    Returns:
+        B in [0, ln 2).
+
+    Raises:
+        FuzzsmoothError: If a probability is out of range.
+    """
+    return max(0.0, math.log1p(insertion_margin(p_lower, p_upper)) - 2 * ROUNDING)
+
+
+def insertion_margin(p_lower: float, p_upper: float | None) -> float:
+    """M = p_A - p_B with p_B = 1 - p_A where it is not given, in [-1, 1]."""
+    for name, value in (("p_lower", p_lower), ("p_upper", p_upper)):
+        require(
+            value is None or 0.0 <= value <= 1.0, f"{name} must be a probability in [0, 1], got {value!r}"
+        )
+    complement = complement_upper(p_lower)
+    return p_lower - (complement if p_upper is None else min(p_upper, complement))
