@@ -1,0 +1,228 @@
+"""Fine-tuning of a classifier, plain or smoothed, through the Hugging Face ``Trainer``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import write_json
+from fuzzsmooth.common.options import require
+from fuzzsmooth.data.dataset import Dataset
+from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
+from fuzzsmooth.models.devices import choose_precision
+from fuzzsmooth.models.saving import MARKER
+from fuzzsmooth.training.checkpoints import Checkpoints
+from fuzzsmooth.training.examples import TextNoise, TrainingTexts
+from fuzzsmooth.training.isolation import isolated_randomness
+from fuzzsmooth.training.options import FinetuneOptions
+from fuzzsmooth.training.order import LengthGroupedOrder
+from fuzzsmooth.training.progress import Progress, silent
+from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
+
+
+def finetune(
+    classifier: HuggingFaceClassifier,
+    dataset: Dataset,
+    options: FinetuneOptions,
+    *,
+    output: Path | None = None,
+    progress: Progress = silent,
+    resume: bool = False,
+) -> HuggingFaceClassifier:
+    """Fine-tune a classifier in place on labeled texts.
+
+    The result is a function of the starting weights, the data and the options (up to the rounding of
+    parallel sums); the process's random states are left as they were.
+
+    Args:
+        classifier: What is trained; at least as many classes as the data set names.
+        dataset: The training texts, of at least two classes.
+        options: Settings, smoothing and text noise included.
+        output: Folder for the trained model, new, empty or written by fuzzsmooth before. Until the end there
+            are checkpoints in a folder beside it, named ``<output>.checkpoints``.
+        progress: Called after every optimizer step.
+        resume: Go on from the last checkpoint under ``output``, if there is one.
+
+    Returns:
+        The same classifier, trained, in evaluation mode, on the device it was on.
+
+    Raises:
+        FuzzsmoothError: If the data do not fit the classifier, a checkpoint belongs to other settings, the
+            disk is full, or training diverged.
+    """
+    check_trainable(classifier, dataset)
+    if output is not None:
+        check_output(output)
+    model = classifier.model
+    checkpoints = Checkpoints(output, {"options": options.to_mapping(), "data": dataset.fingerprint})
+    start = checkpoints.prepare(resume)
+    smoothing = _smoothing(options)
+    with isolated_randomness(options.seed), quiet_transformers(), checkpoints.folder() as folder:
+        trainer = _trainer(classifier, dataset, options, folder, checkpoints.kept)
+        trainer.add_callback(_ProgressCallback(progress))
+        if smoothing is not None:
+            trainer.add_callback(smoothing)
+        try:
+            trainer.train(resume_from_checkpoint=start)
+        except (OSError, SafetensorError) as error:
+            raise FuzzsmoothError(
+                f"cannot keep checkpoints in {folder}: {error}; free space and resume"
+            ) from error
+        finally:
+            if smoothing is not None:
+                smoothing.restore()
+            _unwrap(trainer, model)
+            model.to(classifier.device).eval()
+            classifier.refresh()
+    if not all(bool(torch.isfinite(value).all()) for value in model.parameters()):
+        raise FuzzsmoothError("training diverged to infinite weights; lower learning_rate or sigma")
+    if output is not None:
+        _save(classifier, dataset, options, output)
+        checkpoints.remove()
+    return classifier
+
+
+def check_trainable(classifier: HuggingFaceClassifier, dataset: Dataset) -> None:
+    """Check that a data set can train a classifier.
+
+    Raises:
+        FuzzsmoothError: On no texts, a single class, or more classes than the classifier's head has.
+    """
+    require(
+        len(dataset) > 0, f"{dataset.name}: no training texts; give a file with at least one row per class"
+    )
+    classes = set(dataset.targets)
+    require(len(classes) > 1, f"{dataset.name}: all texts have one class; training needs at least two")
+    head = len(classifier.labels)
+    require(
+        len(dataset.labels) <= head and max(classes) < head,
+        f"{dataset.name} has {len(dataset.labels)} classes but the model's head has {head}; "
+        f"load the model with {len(dataset.labels)} labels",
+    )
+
+
+def check_output(output: Path) -> None:
+    """Check before minutes are spent that a model can be saved to a folder.
+
+    Raises:
+        FuzzsmoothError: If there is a file, or a folder with other things in it.
+    """
+    require(not output.exists() or output.is_dir(), f"{output} is a file; choose a folder for the model")
+    foreign = output.is_dir() and any(output.iterdir()) and not (output / MARKER).is_file()
+    require(not foreign, f"{output} holds other files; choose a new or an empty folder for the model")
+
+
+class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
+    """The library's trainer with our counter-based order and plain cross-entropy."""
+
+    order: LengthGroupedOrder
+
+    def _get_train_sampler(self, *_unused: Any) -> LengthGroupedOrder:
+        return self.order
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_unused: Any
+    ) -> Any:
+        labels = inputs.pop("labels")
+        outputs = model(**inputs)
+        loss = torch.nn.functional.cross_entropy(outputs.logits.float(), labels)
+        return (loss, outputs) if return_outputs else loss
+
+
+class _EpochCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+    def __init__(self, order: LengthGroupedOrder) -> None:
+        self._order = order
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        # A resumed run starts inside an epoch: state.epoch is then a fraction.
+        self._order.set_epoch(int(state.epoch or 0))
+
+
+class _ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        self._progress(int(state.global_step), int(state.max_steps))
+
+
+def _trainer(
+    classifier: HuggingFaceClassifier, dataset: Dataset, options: FinetuneOptions, folder: Path, kept: bool
+) -> _FinetuneTrainer:
+    noise = TextNoise(options.text_rate, options.seed) if options.text_noise == "delete" else None
+    texts = TrainingTexts(dataset, classifier, max_length=options.max_length, noise=noise)
+    trainer = _FinetuneTrainer(
+        model=classifier.model,
+        args=_arguments(options, classifier.device, len(dataset), folder, kept),
+        train_dataset=texts,
+        data_collator=texts.collate,
+    )
+    trainer.order = LengthGroupedOrder(texts.lengths, trainer.args.train_batch_size, options.seed)
+    trainer.add_callback(_EpochCallback(trainer.order))
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _arguments(
+    options: FinetuneOptions, device: torch.device, texts: int, folder: Path, kept: bool
+) -> TrainingArguments:
+    steps = options.epochs * -(-texts // options.batch_size)
+    strategy = "no" if not kept else "steps" if options.checkpoint_steps else "epoch"
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        per_device_train_batch_size=options.batch_size,
+        weight_decay=options.weight_decay,
+        warmup_steps=round(options.warmup * steps),
+        lr_scheduler_type="linear",
+        max_grad_norm=options.max_grad_norm,
+        optim="adamw_torch_fused",
+        bf16=choose_precision(options.precision, device) == "bfloat16",
+        use_cpu=device.type == "cpu",
+        seed=options.seed % 2**32,
+        save_strategy=strategy,
+        save_steps=max(1, options.checkpoint_steps),
+        save_total_limit=2,  # a kill while one is written leaves the one before
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.type == "cuda",
+        log_level="error",
+    )
+
+
+def _unwrap(trainer: _FinetuneTrainer, model: Any) -> None:
+    """Take mixed precision off the model; ``accelerate`` puts it over ``forward`` and leaves a remainder."""
+    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    vars(model).pop("forward", None)
+
+
+def _smoothing(options: FinetuneOptions) -> SmoothingCallback | None:
+    if options.sigma == 0 and options.rho is None:
+        return None
+    return SmoothingCallback(
+        lambda model: SmoothedStep(
+            model, sigma=options.sigma, top_layers=options.top_layers, rho=options.rho, seed=options.seed
+        )
+    )
+
+
+def _save(
+    classifier: HuggingFaceClassifier, dataset: Dataset, options: FinetuneOptions, output: Path
+) -> None:
+    classifier.save(output)
+    record = {
+        "options": options.to_mapping(),
+        "data": {"name": dataset.name, "texts": len(dataset), "fingerprint": dataset.fingerprint},
+        "model": classifier.fingerprint,
+    }
+    write_json(output / "training.json", record)

@@ -1,0 +1,82 @@
+"""Settings of fine-tuning."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from fuzzsmooth.common.options import Options, require
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinetuneOptions(Options):
+    """How a classifier is fine-tuned; the defaults suit a MiniLM- or BERT-base-sized encoder.
+
+    Attributes:
+        epochs: Passes over the data, >= 1.
+        learning_rate: Peak step size of AdamW, > 0; it rises linearly during warm-up and falls linearly to 0.
+        batch_size: Texts per step and process, >= 1.
+        weight_decay: Decoupled weight decay, >= 0.
+        warmup: Share of all steps used for warm-up, in [0, 1).
+        max_length: Longest token sequence; longer texts are cut. The model's own limit holds if smaller.
+        max_grad_norm: Gradients are clipped to this Euclidean norm; 0 turns clipping off.
+        precision: Arithmetic of the forward pass; ``auto`` takes bfloat16 where the device multiplies
+            bfloat16 matrices in hardware and float32 elsewhere. Weights and optimizer stay float32.
+        sigma: Standard deviation of the parameter noise in smoothed fine-tuning, 0 for plain. Published
+            descriptions of FRS give 0.01 without saying whether that is the variance; we take it as the
+            standard deviation.
+        top_layers: How many transformer layers, counted from the output, receive the noise (FRS: H), >= 0;
+            the classifier head always does. None is the 10 of FRS, or all layers of a model that has fewer.
+        rho: Norm to which all parameters together are clipped after each update (FRS, Eq. 4), or None.
+        text_noise: ``delete`` removes each word with probability ``text_rate``, freshly in every epoch.
+        text_rate: Deletion probability, in [0, 1).
+        checkpoint_steps: Steps between checkpoints where an output folder is given; 0 for one per epoch.
+        seed: Decides data order, dropout, text noise and parameter noise.
+        label: A free remark kept with the result.
+    """
+
+    epochs: int = 3
+    learning_rate: float = 5e-5
+    batch_size: int = 32
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    max_length: int = 128
+    max_grad_norm: float = 1.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    sigma: float = 0.0
+    top_layers: int | None = None
+    rho: float | None = None
+    text_noise: Literal["none", "delete"] = "none"
+    text_rate: float = 0.0
+    checkpoint_steps: int = 0
+    seed: int = 0
+    label: str = ""
+
+    def validate(self) -> None:
+        """Check every range.
+
+        Raises:
+            FuzzsmoothError: Naming the first option out of its range.
+        """
+        require(self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}")
+        require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
+        require(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
+        require(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}")
+        require(0 <= self.warmup < 1, f"warmup is a share of the steps in [0, 1), not {self.warmup}")
+        require(self.max_length >= 3, f"max_length must be at least 3 tokens, not {self.max_length}")
+        require(self.max_grad_norm >= 0, f"max_grad_norm must not be negative, not {self.max_grad_norm}")
+        require(self.sigma >= 0, f"sigma is a standard deviation and must not be negative, not {self.sigma}")
+        require(
+            self.top_layers is None or self.top_layers >= 0,
+            f"top_layers must not be negative, not {self.top_layers}",
+        )
+        require(self.rho is None or self.rho > 0, f"rho must be above 0 or left out, not {self.rho}")
+        require(0 <= self.text_rate < 1, f"text_rate must be in [0, 1), not {self.text_rate}")
+        require(
+            (self.text_noise == "delete") == (self.text_rate > 0),
+            "text_noise 'delete' and a text_rate above 0 belong together: give both or neither",
+        )
+        require(
+            self.checkpoint_steps >= 0, f"checkpoint_steps must not be negative, not {self.checkpoint_steps}"
+        )
+        require(self.seed >= 0, f"seed must not be negative, not {self.seed}")
