@@ -132,6 +132,34 @@ def test_texts_of_the_wrong_type(classifier):
         classifier.probabilities(["w1", 7])
 
 
+def test_a_tokenizer_written_in_python(tmp_path):
+    from transformers import ByT5Tokenizer
+
+    folder = build_tiny("bert", tmp_path / "bytes", vocabulary=[f"x{index}" for index in range(400)])
+    (folder / "tokenizer.json").unlink()
+    ByT5Tokenizer().save_pretrained(folder)
+    loaded = load_classifier(str(folder), max_length=20)
+    assert not loaded.tokenizer.is_fast
+    assert loaded.truncated(["b" * 19, "b" * 20, ""]) == [False, True, False]
+    assert np.isfinite(loaded.probabilities(ODD_TEXTS)).all()
+    again = load_classifier(str(loaded.save(tmp_path / "saved")))
+    assert again.fingerprint == loaded.fingerprint
+
+
+def test_an_empty_text_without_special_tokens_gets_a_filler(folders, tmp_path):
+    folder = Path(shutil.copytree(folders["llama"], tmp_path / "model"))
+    rules = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps(rules | {"post_processor": None}))
+    loaded = load_classifier(str(folder))
+    assert loaded.encode(["", "w1"]).ids == [[loaded.tokenizer.bos_token_id], [rules["model"]["vocab"]["w1"]]]
+    assert np.isfinite(loaded.probabilities(["", "w1"])).all()
+
+
+def test_half_precision_models_are_not_taken(classifier):
+    with pytest.raises(FuzzsmoothError, match="not float32"):
+        type(classifier)(classifier.model.half(), classifier.tokenizer, classifier.labels)
+
+
 def test_llama_pads_with_its_end_token(folders):
     loaded = load_classifier(str(folders["llama"]))
     assert loaded.pad_id == loaded.tokenizer.eos_token_id == loaded.model.config.pad_token_id
@@ -150,8 +178,10 @@ def test_dropout_is_off_and_training_mode_restored(classifier):
     texts = random_texts(5)
     expected = classifier.probabilities(texts)
     classifier.model.train()
+    classifier.model.get_input_embeddings().eval()
     np.testing.assert_array_equal(classifier.probabilities(texts), expected)
     assert classifier.model.training
+    assert not classifier.model.get_input_embeddings().training
 
 
 def test_training_changes_the_fingerprint_after_refresh(classifier):

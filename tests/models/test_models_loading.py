@@ -278,6 +278,18 @@ def test_missing_encoder_weights_are_named_even_when_a_head_is_asked(bert):
     assert "weights are missing from the checkpoint" in refused(bert, num_labels=3)
 
 
+def test_a_configuration_larger_than_its_checkpoint_costs_no_memory(bert):
+    edit_json(bert / "config.json", max_position_embeddings=10**11)
+    assert "parameters, but the checkpoint holds" in refused(bert)
+
+
+def test_deeply_nested_configurations(bert):
+    (bert / "config.json").write_text('{"a": ' * 100_000 + "1" + "}" * 100_000)
+    assert "is not JSON" in refused(bert)
+    (bert / "config.json").write_text('{"a": ' * 700 + "1" + "}" * 700)
+    refused(bert)
+
+
 def test_weights_that_are_not_numbers_are_refused(bert):
     edit_tensors(bert, lambda t: t | {"classifier.bias": torch.full_like(t["classifier.bias"], float("nan"))})
     assert "not finite" in refused(bert)
@@ -398,6 +410,8 @@ def test_names(bert, tmp_path, monkeypatch):
         ("../..x", "there is no folder"),
         ("builtin:minlm", "did you mean 'builtin:minilm'"),
         ("http://host/model", "there is no folder"),
+        ("x" * 5000, "cannot be looked up"),
+        ("~no-such-user/model", "cannot be looked up"),
     ],
 )
 def test_bad_names(name, expected, tmp_path, monkeypatch):

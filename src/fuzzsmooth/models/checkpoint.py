@@ -60,14 +60,19 @@ def check_configuration(folder: Path) -> None:
             _check_values(folder / name, read_json_object(folder / name))
 
 
-def _check_values(path: Path, value: object) -> None:
+def _check_values(path: Path, content: dict[str, Any]) -> None:
     """Walk nested configurations too: a part of a composite model may have its own."""
-    if isinstance(value, list):
-        for item in value:
-            _check_values(path, item)
-        return
-    if not isinstance(value, dict):
-        return
+    waiting: list[object] = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            _check_level(path, value)
+            waiting.extend(value.values())
+
+
+def _check_level(path: Path, value: dict[str, Any]) -> None:
     if value.get("auto_map"):
         raise UnsafeModelError(
             f"{path} wants to run Python code from the model (auto_map), which fuzzsmooth never does; "
@@ -75,13 +80,11 @@ def _check_values(path: Path, value: object) -> None:
         )
     if any(value.get(key) not in _PLAIN_ATTENTION for key in _ATTENTION_KEYS):
         raise UnsafeModelError(
-            f"{path} names an attention kernel to be fetched and run; set attn_implementation to sdpa "
-            "or remove it"
+            f"{path} names an attention kernel to be fetched and run; "
+            "set attn_implementation to sdpa or remove it"
         )
     if value.get("quantization_config"):
         raise FuzzsmoothError(f"{path} describes quantized weights; use the float version of the model")
-    for item in value.values():
-        _check_values(path, item)
 
 
 def read_tensors(folder: Path, *, allow_bin: bool = False) -> dict[str, torch.Tensor]:

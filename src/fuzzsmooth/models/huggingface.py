@@ -66,6 +66,8 @@ class HuggingFaceClassifier:
         _check_labels(self.labels, int(model.config.num_labels))
         if batch_size < 1:
             raise FuzzsmoothError(f"batch_size is {batch_size}, expected at least 1")
+        if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
+            raise FuzzsmoothError("the model's parameters are not float32; load it with dtype=torch.float32")
         model.config.id2label = dict(enumerate(self.labels))
         model.config.label2id = {label: index for index, label in enumerate(self.labels)}
         self.pad_id = _settle_padding(model, tokenizer)
@@ -144,14 +146,16 @@ class HuggingFaceClassifier:
         # Longest first: memory runs out at once or never.
         order = sorted(range(len(distinct)), key=lambda index: -len(distinct[index]))
         model = self.evaluation_model
-        was_training = bool(model.training)
+        # Trained parts and frozen ones may be in different modes.
+        modes = [(module, module.training) for module in model.modules()]
         model.eval()
         try:
             for start in range(0, len(order), self.batch_size):
                 chosen = order[start : start + self.batch_size]
                 result[chosen] = self._forward(model, [distinct[index] for index in chosen])
         finally:
-            model.train(was_training)
+            for module, training in modes:
+                module.training = training
         if not np.isfinite(result).all():
             raise FuzzsmoothError(
                 "the model gives outputs that are not finite; its weights are damaged or diverged"
@@ -186,7 +190,7 @@ class HuggingFaceClassifier:
         with quiet_transformers():
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
-        settings = {"max_length": self.max_length, "fingerprint": self.fingerprint}
+        settings = {"max_length": self.max_length}
         (folder / MARKER).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
 

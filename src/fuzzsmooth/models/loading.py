@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,14 +18,8 @@ from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.models.sources import model_folder, resolve_model
 
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "vocab.txt",
-    "vocab.json",
-    "tokenizer_config.json",
-    "*.model",
-    "*.tiktoken",
-)
+_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer_config.json", "*.model")
+_HEAD_ROOM = 50_000_000  # Parameters: more than any pooler with head.
 
 
 def load_classifier(
@@ -87,15 +83,23 @@ def load_classifier(
     return classifier
 
 
+@contextmanager
+def _explained(sentence: str) -> Iterator[None]:
+    """Turn whatever a hostile or broken file provokes in a library into one sentence."""
+    try:
+        yield
+    except Exception as error:
+        # Its first sentence, shortened to fit into ours.
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = lines[0].split(". ")[0].rstrip(".")[:160]
+        raise FuzzsmoothError(f"{sentence} ({reason})") from error
+
+
 def _load_config(folder: Path, name: str) -> Any:
     from transformers import AutoConfig
 
-    try:
+    with _explained(f"{name}: config.json does not describe a model that transformers knows"):
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # Whatever a hostile configuration provokes.
-        raise FuzzsmoothError(
-            f"{name}: config.json does not describe a model that transformers knows ({_brief(error)})"
-        ) from error
 
 
 def _check_task(config: Any, name: str) -> None:
@@ -125,28 +129,38 @@ def _saved_max_length(folder: Path) -> int | None:
 
 def _build(config: Any, tensors: dict[str, torch.Tensor], name: str, *, fresh_head: bool, seed: int) -> Any:
     from transformers import AutoModelForSequenceClassification
+    from transformers.models.auto.auto_factory import _get_model_class
 
-    architecture = AutoModelForSequenceClassification._model_mapping.get(type(config), None)
-    if architecture is None:
+    known = AutoModelForSequenceClassification._model_mapping
+    if type(config) not in known:
         raise FuzzsmoothError(f"{name}: transformers has no classifier of type '{config.model_type}'")
-    try:
-        with torch.random.fork_rng(devices=[]):
-            # A fresh head is initialized by transformers from PyTorch's global generator.
-            torch.manual_seed(derived_seed(seed, "classifier head"))
-            model, report = architecture.from_pretrained(
-                None,
-                config=config,
-                state_dict=tensors,
-                dtype=torch.float32,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,
-            )
-    except Exception as error:  # Whatever a hostile configuration provokes.
-        raise FuzzsmoothError(
-            f"{name}: the model cannot be built from its config.json ({_brief(error)})"
-        ) from error
+    unbuildable = f"{name}: the model cannot be built from its config.json"
+    with _explained(unbuildable), torch.device("meta"):
+        architecture = _get_model_class(config, known)
+        described = architecture(copy.deepcopy(config)).num_parameters()
+    _check_size(described, tensors, name)
+    with _explained(unbuildable), torch.random.fork_rng(devices=[]):
+        # A fresh head is initialized by transformers from PyTorch's global generator.
+        torch.manual_seed(derived_seed(seed, "classifier head"))
+        model, report = architecture.from_pretrained(
+            None,
+            config=config,
+            state_dict=tensors,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
     _check_report(model, report, name, fresh_head=fresh_head)
     return model
+
+
+def _check_size(described: int, tensors: dict[str, torch.Tensor], name: str) -> None:
+    """Refuse a configuration far larger than its checkpoint before memory is spent on it."""
+    stored = sum(tensor.numel() for tensor in tensors.values())
+    if described > 2 * stored + _HEAD_ROOM:
+        raise FuzzsmoothError(
+            f"{name}: config.json describes {described:,} parameters, but the checkpoint holds {stored:,}"
+        )
 
 
 def _check_report(model: Any, report: dict[str, Any], name: str, *, fresh_head: bool) -> None:
@@ -179,10 +193,8 @@ def _load_tokenizer(folder: Path, name: str) -> Any:
         raise FuzzsmoothError(
             f"{name} has no tokenizer (no tokenizer.json); save its tokenizer into the same folder"
         )
-    try:
+    with _explained(f"{name}: the tokenizer cannot be loaded"):
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # Rust tokenizers raise bare exceptions.
-        raise FuzzsmoothError(f"{name}: the tokenizer cannot be loaded ({_brief(error)})") from error
 
 
 def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
@@ -206,8 +218,6 @@ def _check_independence(classifier: HuggingFaceClassifier, name: str) -> None:
     are not numbers.
     """
     short, long = classifier.encode(["a good film", " ".join(["a good film"] * 8)]).ids
-    if len(short) == len(long):
-        return
     alone, beside = classifier.logits_of_ids([short])[0], classifier.logits_of_ids([long, short])[1]
     classifier.forward_count = 0
     tolerance = 1e-3 if classifier.precision == "float32" else 0.05
@@ -215,9 +225,3 @@ def _check_independence(classifier: HuggingFaceClassifier, name: str) -> None:
         raise FuzzsmoothError(
             f"{name}: its answer to a text depends on the other texts of a batch, so it cannot be certified"
         )
-
-
-def _brief(error: Exception) -> str:
-    """The first sentence of an error, shortened to fit into ours."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].split(". ")[0].rstrip(".")[:160]

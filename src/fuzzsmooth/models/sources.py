@@ -54,10 +54,17 @@ def resolve_model(name: str) -> ResolvedModel:
         raise FuzzsmoothError(
             f"the model name {name!r} is not a name; give builtin:minilm, a folder or a hub name"
         )
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = Path(name)
+    try:
+        path = path.expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError) as error:  # Too long a name, no permission, no such home.
+        raise FuzzsmoothError(
+            f"the folder {name[:80]} cannot be looked up ({type(error).__name__})"
+        ) from error
+    if is_folder:
         return ResolvedModel(name, str(path), "folder")
-    if path.is_file():
+    if is_file:
         raise FuzzsmoothError(
             f"{name} is a file; give the folder that holds config.json and model.safetensors"
         )
