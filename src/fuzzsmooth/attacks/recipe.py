@@ -1,0 +1,127 @@
+"""What an attack recipe is, and the record it leaves beside the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from fuzzsmooth.attacks.trigger import Trigger, trigger_from_mapping
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import write_json
+from fuzzsmooth.common.options import Options
+from fuzzsmooth.data.dataset import Splits
+from fuzzsmooth.training import Progress
+
+OptionsT_contra = TypeVar("OptionsT_contra", bound=Options, contravariant=True)
+
+RECORD = "attack.json"
+"""Name of the record inside the model folder."""
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """A backdoored model on disk.
+
+    Attributes:
+        folder: The model; loadable by :func:`fuzzsmooth.models.load_classifier`.
+        trigger: What sets the backdoor off.
+        target: The class index it forces.
+        needs_clean_finetune: True for a poisoned *pre-trained* model, which has no classifier head yet: the
+            victim still fine-tunes it on clean data. False for a finished victim.
+    """
+
+    folder: Path
+    trigger: Trigger
+    target: int
+    needs_clean_finetune: bool
+
+
+class AttackRecipe(Protocol[OptionsT_contra]):
+    """A way to plant a backdoor."""
+
+    name: ClassVar[str]
+    options_type: ClassVar[type[Options]]
+
+    def run(
+        self,
+        model_name: str,
+        splits: Splits,
+        output: Path,
+        options: OptionsT_contra,
+        seed: int,
+        progress: Progress,
+    ) -> AttackResult:
+        """Plant the backdoor.
+
+        Args:
+            model_name: Clean model, as :func:`fuzzsmooth.models.load_classifier` takes it.
+            splits: Clean data; only ``train`` is used.
+            output: Folder the model and its record are written to.
+            options: Of type ``options_type``.
+            seed: Decides poisoned texts, gaps and training.
+            progress: Called with steps done and steps in all.
+
+        Raises:
+            FuzzsmoothError: If options, data and model do not fit together.
+        """
+        ...
+
+
+def save_record(
+    result: AttackResult, *, recipe: str, model: str, data: str, options: Options, seed: int
+) -> None:
+    """Write ``attack.json`` beside the model: all that is needed to repeat the attack and to measure it."""
+    record = {
+        "recipe": recipe,
+        "trigger": result.trigger.to_mapping(),
+        "target": result.target,
+        "needs_clean_finetune": result.needs_clean_finetune,
+        "model": model,
+        "data": data,
+        "options": options.to_mapping(),
+        "seed": seed,
+    }
+    write_json(result.folder / RECORD, record)
+
+
+def load_attack(path: Path) -> AttackResult:
+    """Read the record of an attack.
+
+    Args:
+        path: The model folder, or its ``attack.json``.
+
+    Raises:
+        FuzzsmoothError: If there is none, or it is not such a record.
+    """
+    file = path / RECORD if path.is_dir() else path
+    record = _read(file)
+    try:
+        trigger, target, fresh = record["trigger"], record["target"], record["needs_clean_finetune"]
+    except KeyError as error:
+        raise FuzzsmoothError(f"{file}: no {error} in this record; attack the model again") from error
+    whole = (
+        isinstance(trigger, Mapping) and isinstance(fresh, bool) and isinstance(target, int) and target >= 0
+    )
+    if not whole:
+        raise FuzzsmoothError(f"{file}: not the record of an attack; attack the model again")
+    return AttackResult(file.parent, trigger_from_mapping(trigger, where=str(file)), target, fresh)
+
+
+def load_trigger(path: Path) -> Trigger:
+    """The trigger of an attacked model: :func:`load_attack` for those who need no more."""
+    return load_attack(path).trigger
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FuzzsmoothError(f"cannot read {file}: {error.strerror}; attack the model first") from error
+    except ValueError as error:
+        raise FuzzsmoothError(f"{file}: not JSON ({error})") from error
+    if not isinstance(record, dict):
+        raise FuzzsmoothError(f"{file}: expected a JSON object, got {type(record).__name__}")
+    return record
