@@ -1,0 +1,17 @@
+"""Labeled texts: the built-in reviews, files, folders, Hugging Face data sets."""
+
+from fuzzsmooth.data.dataset import Dataset, Example, Splits
+from fuzzsmooth.data.loaders import load_dataset_file, load_splits, load_texts
+from fuzzsmooth.data.reviews import reviews
+from fuzzsmooth.data.rows import TextInput
+
+__all__ = [
+    "Dataset",
+    "Example",
+    "Splits",
+    "TextInput",
+    "load_dataset_file",
+    "load_splits",
+    "load_texts",
+    "reviews",
+]
