@@ -8,6 +8,7 @@ from fuzzsmooth.certify.bounds import (
     clopper_pearson_upper,
     selection_draws,
 )
+from fuzzsmooth.certify.deletion_sets import Family, contiguous, contiguous_up_to, scattered
 from fuzzsmooth.certify.edit import (
     NOT_CERTIFIED,
     UNBOUNDED,
@@ -36,15 +37,29 @@ from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate
 from fuzzsmooth.certify.sequential import SequentialTest, group_sequential_lower, log_e_value, radius_levels
 from fuzzsmooth.certify.weighted import RateTable, insertion_budget
+from fuzzsmooth.certify.windows import (
+    Ablation,
+    AblationCertificate,
+    certify_block,
+    certify_contiguous_edit,
+    certify_contiguous_insertion,
+    certify_contiguous_replacement,
+    certify_scattered,
+    detect,
+    two_round_ablation,
+)
 
 __all__ = [
     "CONDITION",
     "NOT_CERTIFIED",
     "RATE_BITS",
     "UNBOUNDED",
+    "Ablation",
+    "AblationCertificate",
     "BudgetExceededError",
     "Certificate",
     "ExactProbabilities",
+    "Family",
     "MaskOracle",
     "RateTable",
     "SequentialTest",
@@ -53,12 +68,20 @@ __all__ = [
     "backward_radius",
     "bound_top_class",
     "certified",
+    "certify_block",
+    "certify_contiguous_edit",
+    "certify_contiguous_insertion",
+    "certify_contiguous_replacement",
+    "certify_scattered",
     "clopper_pearson_interval",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
     "conditional_radius",
+    "contiguous",
+    "contiguous_up_to",
     "corollary_factor",
     "corollary_radius",
+    "detect",
     "exact_probabilities",
     "exact_radius",
     "exact_rate",
@@ -76,6 +99,8 @@ __all__ = [
     "radius_levels",
     "rate_numerator",
     "sample_high_masks",
+    "scattered",
     "selection_draws",
     "stratum_mass",
+    "two_round_ablation",
 ]

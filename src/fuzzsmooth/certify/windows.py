@@ -1,0 +1,217 @@
+"""Theorem 5: deterministic certificates by two-round ablation, for any deterministic base classifier h.
+
+For a received text s and a family D(s) of deletions:
+
+1. L[g] = h(s - g) for every g in D(s). If unanimous, return it; let maj be the most common label.
+2. For each g with L[g] != maj: if h(s - (g or u)) = L[g] for all u in D(s), return L[g].
+   Otherwise return maj.
+
+**Theorem.** If for the clean x behind s some g in D(s) has h(s - (g or u)) = y for ALL u in D(s), the answer
+is y. (Take u = g: L[g] = y. A wrong minority g' fails at u = g. If maj != y, g itself is in the minority
+and passes.) This is the argument of PatchCleanser (arXiv 2108.09135), for deletions. With
+windows of every length 0..m (ELDD), g can be exactly an inserted trigger, so that only single windows of x
+matter.
+
+The family is part of the defense and is fixed before any text is seen: choosing m by looking at the text
+voids the certificate. A pass budget that is too small yields ``budget_exceeded`` and no claim.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fuzzsmooth.certify.deletion_sets import Family, block, contiguous, contiguous_up_to, scattered
+from fuzzsmooth.certify.oracle import BudgetExceededError, MaskOracle
+from fuzzsmooth.common.options import require
+
+Status = Literal["unanimous", "second_round", "majority", "alert", "budget_exceeded"]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The answer of an ablation procedure on a received text.
+
+    Attributes:
+        label: Class index; ``None`` for ``alert`` and ``budget_exceeded``.
+        status: Which step answered.
+        passes: Model passes spent on this text so far.
+    """
+
+    label: int | None
+    status: Status
+    passes: int
+
+
+@dataclass(frozen=True)
+class AblationCertificate:
+    """Whether a procedure keeps its answer on a clean text under a threat, decided without sampling.
+
+    Attributes:
+        label: h(x), the label that is kept; ``None`` if the budget was exceeded before anything was known.
+        certified: Whether every text within the threat is answered with ``label`` (or, for detection, with
+            ``label`` or an alert).
+        passes: Model passes spent on this text so far.
+        budget_exceeded: Whether the passes ran out; then ``certified`` is False because it is unknown.
+    """
+
+    label: int | None
+    certified: bool
+    passes: int
+    budget_exceeded: bool = False
+
+
+def two_round_ablation(oracle: MaskOracle, family: Family) -> Ablation:
+    """The procedure of the module's head on a received text.
+
+    Args:
+        oracle: The base classifier on subsets of the received text.
+        family: Its deletions, the same as when certifying.
+    """
+    deletions = family(oracle.length)
+    try:
+        labels = oracle.labels(oracle.full & ~deletion for deletion in deletions)
+        votes = Counter(labels)
+        majority = min(votes, key=lambda label: (-votes[label], label))
+        if len(votes) == 1:
+            return Ablation(majority, "unanimous", oracle.passes)
+        for deletion, label in zip(deletions, labels, strict=True):
+            kept = oracle.full & ~deletion
+            if label != majority and oracle.all_equal((kept & ~other for other in deletions), label):
+                return Ablation(label, "second_round", oracle.passes)
+    except BudgetExceededError:
+        return Ablation(None, "budget_exceeded", oracle.passes)
+    return Ablation(majority, "majority", oracle.passes)
+
+
+def detect(oracle: MaskOracle, family: Family) -> Ablation:
+    """One round only: the unanimous label, or an alert.
+
+    With windows of every length 0..m: if s was made from x by inserting at most m contiguous units, the
+    answer is h(x) or an alert (forward). And if the answer on s is a label c, then h(x) = c for the original
+    x, whatever it was (backward), without any condition on x.
+    """
+    try:
+        labels = set(oracle.labels(oracle.full & ~deletion for deletion in family(oracle.length)))
+    except BudgetExceededError:
+        return Ablation(None, "budget_exceeded", oracle.passes)
+    if len(labels) > 1:
+        return Ablation(None, "alert", oracle.passes)
+    return Ablation(labels.pop(), "unanimous", oracle.passes)
+
+
+def certify_contiguous_insertion(oracle: MaskOracle, longest: int) -> AblationCertificate:
+    """ELDD: two-round ablation with ``contiguous_up_to(longest)`` against one inserted piece of 0..longest.
+
+    Certified iff h(x - U) = h(x) for every contiguous U of at most ``longest`` units.
+    """
+    return _certify_all(oracle, lambda: contiguous_up_to(longest)(oracle.length))
+
+
+def certify_contiguous_edit(oracle: MaskOracle, longest: int) -> AblationCertificate:
+    """The same procedure against one block of <= ``longest`` units replaced by at most as many others.
+
+    Certified if h(x - (U1 or U2)) = h(x) for every window U1 of x and window U2 of x - U1, both <=
+    ``longest``.
+    """
+
+    def deletions() -> Iterator[int]:
+        length = oracle.length
+        for replaced in contiguous_up_to(longest)(length):
+            if not replaced:
+                yield from contiguous_up_to(longest)(length)
+                continue
+            start, width = (replaced & -replaced).bit_length() - 1, replaced.bit_count()
+            for other in contiguous_up_to(longest)(length - width):
+                low = other & (block(0, start))
+                yield replaced | low | (other >> start) << (start + width)
+
+    return _certify_all(oracle, deletions)
+
+
+def certify_contiguous_replacement(oracle: MaskOracle, width: int) -> AblationCertificate:
+    """Two-round ablation with windows of exactly ``width`` units against replacing one such block by as many.
+
+    Certified if h(x - (U1 or U2)) = h(x) for all pairs of these windows, as PatchCleanser has it for images.
+    """
+    require(width >= 1, f"the replaced block must have at least 1 unit, got {width}")
+
+    def deletions() -> Iterator[int]:
+        yield 0
+        family = contiguous([width])(oracle.length)
+        yield from (one | two for one in family for two in family)
+
+    return _certify_all(oracle, deletions)
+
+
+def certify_scattered(
+    oracle: MaskOracle, most: int, threat: Literal["insert", "edit"] = "insert"
+) -> AblationCertificate:
+    """Two-round ablation with ``scattered(most)`` against ``most`` insertions, or edits, anywhere.
+
+    Certified iff h(x - U) = h(x) for all sets U of at most ``most`` units (insertions), and if so for all
+    sets of at most 2 * ``most`` units (Damerau-Levenshtein edits).
+    """
+    require(threat in ("insert", "edit"), f"threat must be 'insert' or 'edit', got {threat!r}")
+    reach = most if threat == "insert" else 2 * most
+    return _certify_all(oracle, lambda: scattered(reach)(oracle.length))
+
+
+def certify_block(
+    oracle: MaskOracle, family: Family, *, inserted: Sequence[int], removed: Sequence[int] = (0,)
+) -> AblationCertificate:
+    """Any family against any block threat: ``d`` units at one place are replaced by ``t`` arbitrary ones.
+
+    Checks the theorem's condition itself: for every (d, t, place) some deletion of the received text covers
+    the new units and keeps the label together with every second deletion. All model calls are on subsets of
+    x.
+
+    Args:
+        oracle: The base classifier on subsets of the clean text.
+        family: Deletions of the procedure.
+        inserted: The possible t >= 0.
+        removed: The possible d >= 0; (0,) for pure insertion.
+    """
+    try:
+        label = oracle.label(oracle.full)
+        certified = all(
+            _survives(oracle, family, label, place, gone, new)
+            for gone in removed
+            for new in inserted
+            for place in range(max(0, oracle.length - gone) + 1)
+            if gone <= oracle.length
+        )
+    except BudgetExceededError:
+        return AblationCertificate(None, False, oracle.passes, budget_exceeded=True)
+    return AblationCertificate(label, certified, oracle.passes)
+
+
+def _survives(oracle: MaskOracle, family: Family, label: int, place: int, gone: int, new: int) -> bool:
+    """Whether some deletion of the changed text covers its ``new`` units at ``place`` and is good."""
+    changed = family(oracle.length - gone + new)
+    trigger = block(place, place + new)
+    rest = oracle.full & ~block(place, place + gone)
+    # What a deletion of the changed text leaves out of x: bits before the block stay, bits behind it move.
+    clean = [
+        (deletion & block(0, place)) | (deletion >> (place + new)) << (place + gone) for deletion in changed
+    ]
+    return any(
+        oracle.all_equal((rest & ~own & ~other for other in clean), label)
+        for deletion, own in zip(changed, clean, strict=True)
+        if deletion & trigger == trigger
+    )
+
+
+def _certify_all(
+    oracle: MaskOracle, deletions: Callable[[], Iterator[int] | Sequence[int]]
+) -> AblationCertificate:
+    """Certified iff every deletion keeps the label of the whole text."""
+    label: int | None = None
+    try:
+        label = oracle.label(oracle.full)
+        certified = oracle.all_equal((oracle.full & ~deletion for deletion in deletions()), label)
+    except BudgetExceededError:
+        return AblationCertificate(label, False, oracle.passes, budget_exceeded=True)
+    return AblationCertificate(label, certified, oracle.passes)

@@ -1,0 +1,130 @@
+"""Deletion families, the two-round procedure step by step, equivalent conditions, and the pass budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from fuzzsmooth.certify import (
+    MaskOracle,
+    certify_block,
+    certify_contiguous_edit,
+    certify_contiguous_insertion,
+    certify_contiguous_replacement,
+    certify_scattered,
+    contiguous,
+    contiguous_up_to,
+    detect,
+    scattered,
+    two_round_ablation,
+)
+from fuzzsmooth.common.errors import FuzzsmoothError
+
+
+def table_oracle(labels: Sequence[int], length: int, budget: int | None = None) -> MaskOracle:
+    return MaskOracle(lambda masks: [labels[mask] for mask in masks], length, budget=budget)
+
+
+@pytest.mark.parametrize(
+    ("length", "longest", "count"), [(20, 3, 58), (20, 5, 91), (40, 10, 356), (100, 5, 491), (100, 10, 956)]
+)
+def test_number_of_windows(length: int, longest: int, count: int) -> None:
+    masks = contiguous_up_to(longest)(length)
+    assert len(masks) == len(set(masks)) == count == 1 + longest * length - longest * (longest - 1) // 2
+
+
+def test_windows_at_the_edges() -> None:
+    assert list(contiguous([2])(4)) == [0b0011, 0b0110, 0b1100]
+    assert list(contiguous([3], stride=2)(6)) == [0b000111, 0b011100, 0b111000]
+    assert list(contiguous([5])(3)) == [0b111]
+    assert list(contiguous([0, 2])(0)) == [0]
+    assert len(scattered(2)(20)) == 211
+    assert list(scattered(3)(1)) == [0, 1]
+    for call in (
+        lambda: contiguous([]),
+        lambda: contiguous([-1]),
+        lambda: contiguous([1], stride=0),
+        lambda: contiguous_up_to(0),
+        lambda: scattered(0),
+    ):
+        with pytest.raises(FuzzsmoothError):
+            call()
+
+
+def test_the_three_ways_to_answer() -> None:
+    clean = [0] * 8
+    assert two_round_ablation(table_oracle(clean, 3), contiguous_up_to(1)).status == "unanimous"
+    # Unit 1 is a trigger: every remainder that holds it says 1, the others 0.
+    triggered = [mask >> 1 & 1 for mask in range(8)]
+    found = two_round_ablation(table_oracle(triggered, 3), contiguous_up_to(1))
+    assert (found.label, found.status) == (0, "second_round")
+    # A minority answer that a second deletion overturns is ignored.
+    lonely = [0] * 8
+    lonely[0b101] = 1
+    found = two_round_ablation(table_oracle(lonely, 3), contiguous_up_to(1))
+    assert (found.label, found.status) == (0, "majority")
+    assert detect(table_oracle(lonely, 3), contiguous_up_to(1)).status == "alert"
+    assert detect(table_oracle(clean, 3), contiguous_up_to(1)).label == 0
+
+
+def test_closed_form_implies_and_nearly_is_the_general_condition() -> None:
+    generator, agreed = np.random.default_rng(0), 0
+    for _ in range(300):
+        labels = (generator.random(32) < generator.choice([0.0, 0.03, 0.1])).astype(int).tolist()
+        closed = certify_contiguous_insertion(table_oracle(labels, 5), 2)
+        general = certify_block(table_oracle(labels, 5), contiguous_up_to(2), inserted=[0, 1, 2])
+        assert general.certified or not closed.certified
+        agreed += closed.certified
+        edit = certify_contiguous_edit(table_oracle(labels, 5), 2)
+        assert closed.certified or not edit.certified, "an insertion is a block edit"
+        general_edit = certify_block(
+            table_oracle(labels, 5), contiguous_up_to(2), inserted=[0, 1, 2], removed=[0, 1, 2]
+        )
+        assert general_edit.certified or not edit.certified
+        replacement = certify_contiguous_replacement(table_oracle(labels, 5), 2)
+        replaced = certify_block(table_oracle(labels, 5), contiguous([2]), inserted=[2], removed=[2])
+        assert replaced.certified or not replacement.certified
+        assert certify_scattered(table_oracle(labels, 5), 1).certified or not closed.certified
+    assert 50 < agreed < 300
+
+
+def test_passes_are_counted_and_the_budget_is_honest() -> None:
+    labels = [0] * (1 << 12)
+    plain = certify_contiguous_insertion(table_oracle(labels, 12), 3)
+    assert (plain.certified, plain.passes) == (True, len(contiguous_up_to(3)(12)))
+    for budget in (0, 1, 20):
+        short = certify_contiguous_insertion(table_oracle(labels, 12, budget), 3)
+        assert short.budget_exceeded
+        assert not short.certified
+        assert short.passes <= budget
+        answer = two_round_ablation(table_oracle(labels, 12, budget), contiguous_up_to(3))
+        assert (answer.label, answer.status) == (None, "budget_exceeded")
+        assert detect(table_oracle(labels, 12, budget), contiguous_up_to(3)).status == "budget_exceeded"
+        assert certify_block(table_oracle(labels, 12, budget), contiguous([3]), inserted=[1]).budget_exceeded
+    enough = certify_contiguous_insertion(table_oracle(labels, 12, plain.passes), 3)
+    assert enough == plain
+
+
+def test_a_failing_certificate_stops_early() -> None:
+    labels = [1] * (1 << 14)
+    labels[-1] = 0
+    oracle = MaskOracle(lambda masks: [labels[mask] for mask in masks], 14, batch_size=4)
+    claim = certify_scattered(oracle, 2)
+    assert not claim.certified
+    assert claim.passes < 10 < len(scattered(2)(14))
+
+
+@pytest.mark.parametrize("length", [0, 1, 2])
+def test_short_texts(length: int) -> None:
+    labels = [0] * (1 << length)
+    for claim in (
+        certify_contiguous_insertion(table_oracle(labels, length), 5),
+        certify_contiguous_edit(table_oracle(labels, length), 5),
+        certify_contiguous_replacement(table_oracle(labels, length), 5),
+        certify_scattered(table_oracle(labels, length), 3, "edit"),
+        certify_block(table_oracle(labels, length), contiguous([2]), inserted=[0, 1, 2], removed=[0, 1]),
+    ):
+        assert claim.certified
+        assert claim.label == 0
