@@ -179,6 +179,31 @@ def test_smoothed_training_ends_and_checkpoints_with_clean_weights(folder: Path,
     assert same(weights(classifier), start)
 
 
+@pytest.mark.parametrize("limit", [50_000, 150_000])  # inside the weights; inside the optimizer's state
+def test_a_full_disk_is_one_sentence_and_resumable(folder: Path, tmp_path: Path, limit: int) -> None:
+    resource = pytest.importorskip("resource")
+    classifier, unlimited = load_classifier(str(folder)), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
+    try:
+        with pytest.raises(FuzzsmoothError, match="free space and resume"):
+            finetune(classifier, reviews(32), FAST, output=tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    finetune(load_classifier(str(folder)), reviews(32), FAST, output=tmp_path / "out", resume=True)
+
+
+@pytest.mark.parametrize(("precision", "autocast"), [("float32", False), ("bfloat16", True)])
+def test_precision_is_that_of_the_forward_pass(folder: Path, precision: str, autocast: bool) -> None:
+    classifier, seen = load_classifier(str(folder)), set()
+    hook = classifier.model.classifier.register_forward_hook(
+        lambda *_: seen.add(torch.is_autocast_enabled(classifier.device.type))
+    )
+    options = FinetuneOptions.from_mapping({**FAST.to_mapping(), "epochs": 1, "precision": precision})
+    finetune(classifier, reviews(32), options)
+    hook.remove()
+    assert seen == {autocast}
+
+
 def test_noise_reaches_the_gradient(folder: Path) -> None:
     plain = weights(finetune(load_classifier(str(folder)), reviews(32), FAST.replace(epochs=1)))
     noisy = weights(finetune(load_classifier(str(folder)), reviews(32), FAST.replace(epochs=1, sigma=0.1)))

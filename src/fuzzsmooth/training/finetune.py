@@ -69,9 +69,11 @@ def finetune(
             trainer.add_callback(smoothing)
         try:
             trainer.train(resume_from_checkpoint=start)
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, RuntimeError) as error:
+            if not _failed_to_write(error):
+                raise
             raise FuzzsmoothError(
-                f"cannot keep checkpoints in {folder}: {error}; free space and resume"
+                f"cannot write checkpoints to {folder} ({error}); free space and resume"
             ) from error
         finally:
             if smoothing is not None:
@@ -197,6 +199,13 @@ def _arguments(
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
         log_level="error",
+    )
+
+
+def _failed_to_write(error: Exception) -> bool:
+    # torch.save tells a full disk by a plain RuntimeError of its file writer.
+    return not isinstance(error, RuntimeError) or any(
+        sign in str(error) for sign in ("PytorchStreamWriter", "inline_container")
     )
 
 
