@@ -8,6 +8,7 @@ from fuzzsmooth.certify.bounds import (
     clopper_pearson_upper,
     selection_draws,
 )
+from fuzzsmooth.certify.dataset import DatasetStatement, dataset_statement, per_text_alpha
 from fuzzsmooth.certify.deletion_sets import Family, contiguous, contiguous_up_to, scattered
 from fuzzsmooth.certify.edit import (
     NOT_CERTIFIED,
@@ -37,6 +38,14 @@ from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate
 from fuzzsmooth.certify.sequential import SequentialTest, group_sequential_lower, log_e_value, radius_levels
 from fuzzsmooth.certify.weighted import RateTable, insertion_budget
+from fuzzsmooth.certify.weights import (
+    WEIGHT_CONDITION,
+    check_fresh_draws,
+    joint_lower_bound,
+    joint_radius,
+    weight_lower_bound,
+    weight_radius,
+)
 from fuzzsmooth.certify.windows import (
     Ablation,
     AblationCertificate,
@@ -54,10 +63,12 @@ __all__ = [
     "NOT_CERTIFIED",
     "RATE_BITS",
     "UNBOUNDED",
+    "WEIGHT_CONDITION",
     "Ablation",
     "AblationCertificate",
     "BudgetExceededError",
     "Certificate",
+    "DatasetStatement",
     "ExactProbabilities",
     "Family",
     "MaskOracle",
@@ -73,6 +84,7 @@ __all__ = [
     "certify_contiguous_insertion",
     "certify_contiguous_replacement",
     "certify_scattered",
+    "check_fresh_draws",
     "clopper_pearson_interval",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
@@ -81,6 +93,7 @@ __all__ = [
     "contiguous_up_to",
     "corollary_factor",
     "corollary_radius",
+    "dataset_statement",
     "detect",
     "exact_probabilities",
     "exact_radius",
@@ -89,11 +102,14 @@ __all__ = [
     "group_sequential_lower",
     "hybrid_lower_bound",
     "insertion_budget",
+    "joint_lower_bound",
+    "joint_radius",
     "log_e_value",
     "low_masks",
     "lower_bound",
     "margin_bound",
     "mask_probability",
+    "per_text_alpha",
     "plan_hybrid",
     "radius",
     "radius_levels",
@@ -103,4 +119,6 @@ __all__ = [
     "selection_draws",
     "stratum_mass",
     "two_round_ablation",
+    "weight_lower_bound",
+    "weight_radius",
 ]

@@ -1,0 +1,89 @@
+"""Data-set statements: what is counted, how the failure probabilities add up, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fuzzsmooth.certify import (
+    Certificate,
+    bound_top_class,
+    dataset_statement,
+    forward_radius,
+    per_text_alpha,
+)
+from fuzzsmooth.common.errors import FuzzsmoothError
+
+
+def certificate(label: int | None, radius: int, **changes: Any) -> Certificate:
+    values: dict[str, Any] = {
+        "label": label,
+        "label_name": None if label is None else str(label),
+        "radius": radius,
+        "threat": "insert",
+        "direction": "forward",
+        "unit": "word",
+        "rates": {"deletion": 0.9},
+        "alpha": 1e-3,
+        "method": "monte_carlo",
+        "guarantee": "proved",
+        "p_lower": 0.8,
+    }
+    return Certificate(**(values | changes))
+
+
+def test_counting() -> None:
+    certificates = [
+        certificate(1, 4),
+        certificate(1, 1),
+        certificate(0, 4),
+        certificate(None, -1),
+        certificate(1, 9, guarantee="empirical"),
+        certificate(1, 2, method="exact", alpha=0.0),
+    ]
+    found = dataset_statement(certificates, [1, 1, 1, 0, 1, 1], 2)
+    assert (found.texts, found.correct, found.abstained) == (6, 2, 1)
+    assert found.certified_accuracy == pytest.approx(2 / 6)
+    assert found.expected_wrong == pytest.approx(5e-3), "every sampled text counts, also those that abstain"
+    assert found.joint_failure == pytest.approx(5e-3)
+    assert found.statement() == (
+        "2 of 6 texts (33.3 %) are correct and certified (proved) at size 2, of which at most 0.005 are"
+        " expected to be wrong (all hold at once except with probability 0.005)."
+    )
+
+
+def test_certain_and_conditional_statements() -> None:
+    sure = [certificate(1, 2, method="deterministic", alpha=0.0, p_lower=None)] * 3
+    assert dataset_statement(sure, [1, 1, 0], 1).statement().endswith("at size 1, with certainty.")
+    mixed = [*sure[:2], certificate(1, 2, guarantee="conditional", conditional_on="it is found")]
+    assert dataset_statement(mixed, [1, 1, 1], 1).guarantee == "conditional"
+    many = [certificate(1, 1, alpha=0.5)] * 3
+    assert dataset_statement(many, [1] * 3, 1).joint_failure == 1.0
+
+
+def test_union_bound_holds_in_simulation() -> None:
+    """Data sets of 20 texts without any margin: one of them is certified as rarely as said."""
+    generator, texts, alpha, failed = np.random.default_rng(0), 20, 0.1, 0
+    share = per_text_alpha(alpha, texts)
+    for _ in range(300):
+        hits = generator.binomial(400, 0.5, size=texts).tolist()
+        bounds = [bound_top_class([400 - k, k], alpha=share).p_lower for k in hits]
+        failed += any(forward_radius(bound, 0.9) >= 0 for bound in bounds)
+    assert failed / 300 <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / 300)
+
+
+def test_bad_arguments() -> None:
+    one = certificate(1, 1)
+    for certificates, targets in (
+        ([], []),
+        ([one], [1, 0]),
+        ([one, certificate(1, 1, threat="edit")], [1, 1]),
+    ):
+        with pytest.raises(FuzzsmoothError):
+            dataset_statement(certificates, targets, 1)
+    with pytest.raises(FuzzsmoothError):
+        per_text_alpha(0.1, 0)
+    with pytest.raises(FuzzsmoothError):
+        per_text_alpha(0.0, 5)
