@@ -122,6 +122,12 @@ def test_exact_rate_is_what_a_32_bit_coin_does() -> None:
             exact_rate(bad)
 
 
+def test_thresholds_met_exactly_are_not_certified() -> None:
+    """w = 1/2 meets 3/2 - p at p = 1, r = 1, and 2 - 2 p at p = 7/8, r = 2: equality is not enough."""
+    assert radius(1.0, 0.5, p_upper=0.0) == 0
+    assert radius(0.875, 0.5, "delete", p_upper=0.125) == radius(0.875, 0.5, "delete") == 1
+
+
 def test_bad_arguments() -> None:
     with pytest.raises(FuzzsmoothError):
         radius(1.1, 0.9)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fuzzsmooth.certify import UNBOUNDED, Certificate
@@ -187,6 +188,12 @@ def test_every_threat_and_direction_has_a_sentence() -> None:
             assert text.endswith("0.001.")
             assert "{" not in text
             assert "4" in text
+
+
+def test_numpy_numbers_are_stored_as_plain_ones() -> None:
+    certificate = make(label=np.int64(1), radius=np.int64(4), counts=np.array([120, 880]))
+    assert certificate == make()
+    assert Certificate.from_json(certificate.to_json()) == make()
 
 
 def test_covers() -> None:

@@ -19,7 +19,7 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from fuzzsmooth.certify.bounds import clopper_pearson_lower
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, UNBOUNDED, Threat
@@ -127,7 +127,7 @@ def exact_radius(exact: ExactProbabilities, threat: Threat = "edit") -> int:
 
 def stratum_mass(length: int, rate: float, most_kept: int) -> float:
     """Probability that at most ``most_kept`` of ``length`` units survive deletion."""
-    return float(binom.cdf(most_kept, length, 1.0 - exact_rate(rate)))
+    return 1.0 if most_kept >= length else float(bdtr(most_kept, length, 1.0 - exact_rate(rate)))
 
 
 def low_masks(length: int, most_kept: int) -> Iterator[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
@@ -76,7 +77,7 @@ class Certificate:
 
     label: int | None
     label_name: str | None
-    radius: float
+    radius: int | float
     threat: ThreatName
     direction: Direction
     unit: str
@@ -97,7 +98,11 @@ class Certificate:
     def __post_init__(self) -> None:
         for name in _MAPPINGS:
             object.__setattr__(self, name, dict(getattr(self, name)))
-        object.__setattr__(self, "counts", tuple(int(count) for count in self.counts))
+        object.__setattr__(self, "counts", tuple(operator.index(count) for count in self.counts))
+        if self.label is not None:  # NumPy integers are welcome but are not JSON
+            object.__setattr__(self, "label", operator.index(self.label))
+        if not isinstance(self.radius, float):
+            object.__setattr__(self, "radius", operator.index(self.radius))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             require(value in choices, f"Certificate.{name}: {value!r} is not one of {', '.join(choices)}")
