@@ -1,0 +1,1 @@
+"""What the smoothed classifier averages over: noise of the text and noise of the parameters."""

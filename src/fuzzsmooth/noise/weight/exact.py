@@ -1,0 +1,169 @@
+"""Exact parameter noise in activation space: a fresh noisy model for every sample of one batched pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
+from fuzzsmooth.noise.weight.factor import NoiseFactor, Spans, noise_factor
+from fuzzsmooth.noise.weight.layers import noised_modules
+from fuzzsmooth.noise.weight.seeding import check_sigma, torch_generator
+
+
+@contextmanager
+def exact_weight_noise(
+    model: nn.Module, top_layers: int, sigma: float, seeds: Sequence[int], attention_mask: Tensor
+) -> Iterator[None]:
+    """Give each sample of one forward call its own independent draw of parameter noise.
+
+    The law of the outputs is that of :func:`~fuzzsmooth.noise.weight.materialized_weight_noise` run once per
+    sample (arXiv 2502.06892, Eq. 5), but the weights stay shared: given what a layer reads, the noise it adds
+    is Gaussian with a known covariance (see :func:`~fuzzsmooth.noise.weight.factor.noise_factor`), and the
+    noises of different layers are independent, so layer by layer the law is the same. Call the model exactly
+    once inside, without gradients and with the same attention mask. The model is left untouched.
+
+    Args:
+        model: A Hugging Face sequence classifier.
+        top_layers: H, the noised blocks counted from the output; the head above them is noised too.
+        sigma: Standard deviation of the noise, >= 0, in units of the parameters; 0 adds none.
+        seeds: One per sample, 0 .. 2**63 - 1. The noise of a sample is a function of its tokens and its seed
+            (and the device type), not of padding or of the rest of the batch.
+        attention_mask: Shape (samples, tokens), nonzero at tokens; padding on one side.
+
+    Raises:
+        FuzzsmoothError: As :func:`~fuzzsmooth.noise.weight.noised_modules`; on a bad argument; or if the
+            forward call does not suit: gradients wanted, a noised layer skipped or run twice, or given
+            something else than the batch of sequences (or one vector per sample).
+    """
+    check_sigma(sigma)
+    modules = noised_modules(model, top_layers)
+    spans = Spans.of_mask(attention_mask)
+    require(
+        len(seeds) == len(spans.first),
+        f"{len(seeds)} seeds for {len(spans.first)} samples; give one seed per sample",
+    )
+    if sigma == 0 or not modules:
+        yield
+        return
+    device = next(modules[0][1].parameters()).device
+    noise = _ForwardNoise(sigma, [torch_generator(seed, device) for seed in seeds], spans)
+    handles = [noise.attach(name, module) for name, module in modules]
+    try:
+        yield
+        skipped = [name for name, _ in modules if name not in noise.done]
+        if skipped:
+            raise FuzzsmoothError(
+                f"noised layer '{skipped[0]}' was not called by the model, so its noise is missing; call the "
+                "model once inside exact_weight_noise, or use materialized_weight_noise"
+            )
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _ForwardNoise:
+    """The state of one noisy forward call: generators, spans, and the factor of the last layer input."""
+
+    def __init__(self, sigma: float, generators: Sequence[torch.Generator], spans: Spans) -> None:
+        self.done: set[str] = set()
+        self._sigma = sigma
+        self._generators = generators
+        self._spans = spans
+        # Layers that read the same tensor (query, key, value) share a factor. Holding the tensor keeps its
+        # identity from being reused; only the last one is held.
+        self._shared_input: Tensor | None = None
+        self._shared: dict[bool, NoiseFactor] = {}
+
+    def attach(self, name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> Tensor:
+            x = cast(Tensor, args[0] if args else next(iter(kwargs.values())))
+            self._check(name, module, x, output)
+            # Under autocast the factor and its product must stay in full precision.
+            autocast = torch.is_autocast_enabled(x.device.type)
+            with torch.no_grad(), torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
+                add = self._add_linear if isinstance(module, nn.Linear) else self._add_norm
+                return add(module, x, output)
+
+        return module.register_forward_hook(hook, with_kwargs=True)
+
+    def _check(self, name: str, module: nn.Module, x: Tensor, output: Tensor) -> None:
+        require(
+            name not in self.done,
+            f"noised layer '{name}' ran twice in one exact_weight_noise; enter it anew for each forward call "
+            "(a model that shares or chunks its layers needs materialized_weight_noise)",
+        )
+        self.done.add(name)
+        require(
+            not output.requires_grad, "exact_weight_noise has no gradients; call it under torch.no_grad()"
+        )
+        samples, length = len(self._spans.first), self._spans.length
+        vector = x.dim() == 2 and x.size(0) == samples
+        tokens = x.dim() == 3 or (x.dim() > 3 and not isinstance(module, nn.Linear))
+        require(
+            vector or (tokens and x.shape[:2] == (samples, length)),
+            f"noised layer '{name}' reads a tensor of shape {tuple(x.shape)}, which is neither "
+            f"({samples}, {length}, width) nor ({samples}, width); use materialized_weight_noise",
+        )
+
+    def _add_linear(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+        """Output + sigma C Z, the noise of weight and bias of a linear layer."""
+        factor = self._factor(x, bias=module.bias is not None)
+        z = factor.normals(output.size(-1), self._generators)
+        target = output if output.dim() == 3 else output[:, None]
+        if target.dtype == z.dtype:
+            # The output of a linear layer is fresh memory nobody else holds yet, so adding in place is safe.
+            target.baddbmm_(factor.matrix, z, alpha=self._sigma)
+        else:
+            target.add_(torch.bmm(factor.matrix, z), alpha=self._sigma)
+        return output
+
+    def _add_norm(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+        """Output + sigma (normalized * gain noise + offset noise), one noise vector per sample.
+
+        Padding gets it too, harmlessly: no token reads padding.
+        """
+        normalized = _normalized(module, x)
+        width = normalized.size(-1)
+        offset = isinstance(module, nn.LayerNorm) and module.bias is not None
+        samples = len(self._generators)
+        one = NoiseFactor(normalized.new_ones(samples, 1, 1), ((0, 1),) * samples)
+        z = one.normals(width * (1 + offset), self._generators).mul_(self._sigma)
+        z = z.view(samples, *[1] * (x.dim() - 2), z.size(-1))
+        noisy = output.to(normalized.dtype).addcmul_(normalized, z[..., :width])
+        if offset:
+            noisy += z[..., width:]
+        return noisy.to(output.dtype)
+
+    def _factor(self, x: Tensor, *, bias: bool) -> NoiseFactor:
+        if self._shared_input is not x:
+            self._shared_input, self._shared = x, {}
+        if bias not in self._shared:
+            tokens, spans = (x, self._spans) if x.dim() == 3 else (x[:, None], Spans.single(x.size(0)))
+            self._shared[bias] = noise_factor(tokens, spans, bias=bias)
+        return self._shared[bias]
+
+
+def _normalized(module: nn.Module, x: Tensor) -> Tensor:
+    """What the gain of a norm layer multiplies, float32 or wider."""
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    if isinstance(module, nn.LayerNorm):
+        return functional.layer_norm(wide, module.normalized_shape, eps=module.eps)
+    # RMSNorms differ in formula (weight, 1 + weight, epsilon), but each is affine in its weight.
+    weight = cast(Tensor, module.weight).to(wide.dtype)
+    return _evaluate(module, torch.ones_like(weight), wide) - _evaluate(
+        module, torch.zeros_like(weight), wide
+    )
+
+
+def _evaluate(module: nn.Module, weight: Tensor, x: Tensor) -> Tensor:
+    """The bare forward function (no hooks) of a norm with another weight; the module is not touched."""
+    twin = object.__new__(type(module))
+    twin.__dict__ = {**module.__dict__, "_parameters": {"weight": weight}}
+    return cast(Tensor, twin.forward(x))
