@@ -32,7 +32,9 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise FuzzsmoothError(f"cannot write {path}: {error.strerror}; free space or choose another place") from error
+        raise FuzzsmoothError(
+            f"cannot write {path}: {error.strerror}; free space or choose another place"
+        ) from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -90,7 +92,7 @@ class Ledger:
                 os.fsync(stream.fileno())
         except OSError as error:
             raise FuzzsmoothError(
-                f"cannot append to {self.path}: {error.strerror}; free space and run the same command to go on"
+                f"cannot append to {self.path}: {error.strerror}; free space, then run it again"
             ) from error
         for record in fresh:
             self._records[record[self._key]] = record
@@ -119,5 +121,7 @@ def read_json_lines(lines: Iterable[str], where: str) -> Iterator[dict[str, Any]
         except json.JSONDecodeError as error:
             raise FuzzsmoothError(f"{where}, line {number}: not JSON ({error.msg})") from error
         if not isinstance(record, dict):
-            raise FuzzsmoothError(f"{where}, line {number}: expected a JSON object, got {type(record).__name__}")
+            raise FuzzsmoothError(
+                f"{where}, line {number}: expected a JSON object, got {type(record).__name__}"
+            )
         yield record

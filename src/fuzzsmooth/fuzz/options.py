@@ -1,0 +1,64 @@
+"""Options of the search for vulnerable segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fuzzsmooth.common.options import Options, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(Options):
+    """How a text is searched for the segments that may be a trigger.
+
+    The paper does not publish its exploration constant, budget or edit bound; ours are defaults to change.
+
+    Attributes:
+        reward: What makes a segment suspicious. "kl" (Eq. 8 of FRS): editing it changes the prediction.
+            "transplant": it also carries the prediction into clean texts of other classes.
+        strategy: How segments are proposed: "tree" (Monte Carlo tree search), or the baselines "greedy"
+            (leave one unit out, left to right) and "random" (random segments).
+        budget: Most forward evaluations a text may cost, >= 1.
+        exploration: Constant C of the upper confidence bound, >= 0.
+        max_edits: Lambda, the largest Damerau-Levenshtein distance of a mutated text, in units, >= 1.
+        leaves: Segments selected per round under virtual loss, evaluated as one batch, >= 1.
+        visits: Mutations tried per segment before it counts as known, >= 1; the first one deletes it.
+        floor: Reward below which a segment is not split further, in [0, 1).
+        area: Most units proposed as one candidate, >= 1.
+        rare: How many of the rarest units join the candidate whatever their reward, >= 0.
+        references: Clean texts per class that a candidate is transplanted into, >= 1.
+        threshold: Share of references whose prediction must flip for a candidate to be flagged, in (0, 1].
+        gain: Growth in mean transplanted log-odds (nats) that extends a flagged segment by a neighbor, >= 0.
+        language: Language of the word frequencies that guide the expansion, as in wordfreq.
+    """
+
+    reward: Literal["transplant", "kl"] = "transplant"
+    strategy: Literal["tree", "greedy", "random"] = "tree"
+    budget: int = 128
+    exploration: float = 0.5
+    max_edits: int = 32
+    leaves: int = 8
+    visits: int = 1
+    floor: float = 0.01
+    area: int = 5
+    rare: int = 2
+    references: int = 16
+    threshold: float = 0.9
+    gain: float = 0.05
+    language: str = "en"
+
+    def validate(self) -> None:
+        """Check every range."""
+        for name in ("budget", "max_edits", "leaves", "visits", "area", "references"):
+            require(
+                getattr(self, name) >= 1,
+                f"SearchOptions.{name} must be at least 1, got {getattr(self, name)}",
+            )
+        for name in ("exploration", "rare", "gain"):
+            require(
+                getattr(self, name) >= 0,
+                f"SearchOptions.{name} must not be negative, got {getattr(self, name)}",
+            )
+        require(0 <= self.floor < 1, f"SearchOptions.floor must lie in [0, 1), got {self.floor}")
+        require(0 < self.threshold <= 1, f"SearchOptions.threshold must lie in (0, 1], got {self.threshold}")

@@ -1,0 +1,143 @@
+"""Scanning texts: where their vulnerable segments are, as character spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.randomness import generator, text_key
+from fuzzsmooth.fuzz.batching import run
+from fuzzsmooth.fuzz.options import SearchOptions
+from fuzzsmooth.fuzz.protocol import Units
+from fuzzsmooth.fuzz.references import References, hosts
+from fuzzsmooth.fuzz.search import Found, search
+from fuzzsmooth.fuzz.transplant import TransplantTest
+from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.text.units import Segmentation, Segmenter
+
+
+@dataclass(frozen=True)
+class Span:
+    """A flagged segment.
+
+    Attributes:
+        start: First character of the original text.
+        end: One past the last character.
+        text: That part of the text.
+        score: Flip rate of the transplant test, or bounded divergence, in [0, 1].
+    """
+
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Result of scanning one text.
+
+    Attributes:
+        label: Class index predicted for the text as received, without any defense.
+        spans: Flagged segments in text order; adjacent flagged units form one span.
+        units: Sorted indices of the flagged units.
+        evaluations: Forward evaluations spent on the text.
+        complete: False if the budget ran out before the search was through.
+    """
+
+    label: int
+    spans: tuple[Span, ...]
+    units: tuple[int, ...]
+    evaluations: int
+    complete: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The scan as JSON-serializable values."""
+        return asdict(self)
+
+
+class Scanner:
+    """Finds vulnerable segments by Monte Carlo tree search.
+
+    Args:
+        classifier: The suspect model.
+        options: The search options.
+        segmenter: What a unit is.
+        references: Clean reference texts; needed for reward "transplant".
+
+    Raises:
+        FuzzsmoothError: If references are needed and not given.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        options: SearchOptions,
+        segmenter: Segmenter,
+        references: References | None = None,
+    ) -> None:
+        if options.reward == "transplant" and references is None:
+            raise FuzzsmoothError(
+                "reward 'transplant' needs clean reference texts; give references (a folder written by "
+                "'fuzzsmooth finetune' brings its own) or choose reward 'kl'"
+            )
+        self._classifier = classifier
+        self._options = options
+        self._segmenter = segmenter
+        prepared = hosts(references, segmenter) if references else ()
+        lexicon = sorted({unit for host in prepared for unit in (*host.before, *host.after)})
+        self._lexicon: tuple[str, ...] = tuple(lexicon) or ("the", "a", "of", "and", "it")
+        self._test = (
+            TransplantTest(prepared, options.threshold, options.references)
+            if options.reward == "transplant"
+            else None
+        )
+
+    def scan(
+        self, texts: Sequence[str], seed: int, advance: Callable[[int], None] | None = None
+    ) -> list[Scan]:
+        """Scan whole texts.
+
+        Args:
+            texts: The texts as received.
+            seed: Together with the text it determines the random choices.
+            advance: Told how many texts have just been finished.
+        """
+        cut = [self._segmenter.segment(text) for text in texts]
+        generators = [generator(seed, "search", text_key(text)) for text in texts]
+        found = self.find([part.units for part in cut], generators, advance)
+        return [_as_scan(part, result) for part, result in zip(cut, found, strict=True)]
+
+    def find(
+        self,
+        texts: Sequence[Units],
+        generators: Sequence[np.random.Generator],
+        advance: Callable[[int], None] | None = None,
+    ) -> list[Found]:
+        """Search unit sequences: what each search sees is its units and its generator, nothing else.
+
+        This is the fuzzer of the certified mode, where the units are what deletion has left (Theorem 3:
+        post-processing of the deleted text keeps the certificate).
+        """
+        searches = [
+            search(units, self._options, self._test, self._lexicon, source)
+            for units, source in zip(texts, generators, strict=True)
+        ]
+        return run(searches, self._classifier, self._segmenter.join, advance=advance)
+
+
+def _as_scan(cut: Segmentation, found: Found) -> Scan:
+    scores = {index: area.score for area in found.areas for index in area.indices}
+    spans: list[Span] = []
+    previous = -2
+    for index in sorted(scores):
+        start, end = cut.spans[index]
+        if index == previous + 1 and spans[-1].score == scores[index]:
+            start = spans.pop().start
+        spans.append(Span(start, end, cut.text[start:end], scores[index]))
+        previous = index
+    return Scan(found.label, tuple(spans), tuple(sorted(scores)), found.evaluations, found.complete)

@@ -1,0 +1,94 @@
+"""From suspicious pieces to flagged segments: confirm by transplant, shrink, extend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fuzzsmooth.fuzz.options import SearchOptions
+from fuzzsmooth.fuzz.protocol import Budget, Search, Units
+from fuzzsmooth.fuzz.transplant import TransplantTest
+
+
+@dataclass(frozen=True)
+class Area:
+    """A vulnerable area T(x'): unit indices of the text and how strongly they carry the prediction.
+
+    Attributes:
+        indices: Sorted unit indices.
+        score: Flip rate ("transplant") or reward ("kl"), in [0, 1].
+    """
+
+    indices: tuple[int, ...]
+    score: float
+
+
+def confirm(
+    units: Units,
+    proposals: Sequence[tuple[int, ...]],
+    label: int,
+    test: TransplantTest,
+    budget: Budget,
+    options: SearchOptions,
+) -> Search[Area | None]:
+    """The first proposal that passes the transplant test, shrunk to what it needs and extended to its rim.
+
+    Args:
+        units: The n units of the text.
+        proposals: Candidates in order of preference: unit indices, the most suspicious first.
+        label: The predicted class of the text.
+        test: The transplant test.
+        budget: Pays for it; :class:`BudgetSpent` may be raised while nothing is confirmed yet.
+        options: Threshold and gain.
+    """
+    for proposal in proposals:
+        score = yield from test.score(_pick(units, proposal), label, budget)
+        if score.passed:
+            core = yield from _shrink(units, proposal, label, test, budget)
+            indices = yield from _extend(units, core, label, test, budget, options.gain)
+            return Area(indices, score.flip_rate)
+    return None
+
+
+def _pick(units: Units, indices: Sequence[int]) -> Units:
+    return tuple(units[index] for index in sorted(indices))
+
+
+def _shrink(
+    units: Units, proposal: Sequence[int], label: int, test: TransplantTest, budget: Budget
+) -> Search[tuple[int, ...]]:
+    """Drop each unit, the least suspicious first, that the rest passes without."""
+    needed = list(proposal)
+    for index in reversed(proposal):
+        rest = [other for other in needed if other != index]
+        if rest and budget.left >= test.cost:
+            score = yield from test.score(_pick(units, rest), label, budget)
+            if score.passed:
+                needed = rest
+    return tuple(sorted(needed))
+
+
+def _extend(
+    units: Units, core: Sequence[int], label: int, test: TransplantTest, budget: Budget, gain: float
+) -> Search[tuple[int, ...]]:
+    """Grow each run of units into its neighbors while the carried log-odds grow by more than ``gain``.
+
+    A sentence trigger is often recognized by one of its words; the others add to its strength, while a
+    neighbor that is no part of it does not.
+    """
+    indices = set(core)
+    if budget.left < test.probe_cost:
+        return tuple(sorted(indices))
+    strength = yield from test.strength(_pick(units, sorted(indices)), label, budget)
+    fronts = [(index, step) for index in core for step in (-1, 1)]
+    while fronts:
+        index, step = fronts.pop(0)
+        neighbor = index + step
+        if not 0 <= neighbor < len(units) or neighbor in indices or budget.left < test.probe_cost:
+            continue
+        longer = yield from test.strength(_pick(units, [*indices, neighbor]), label, budget)
+        if longer > strength + gain:
+            indices.add(neighbor)
+            strength = longer
+            fronts.append((neighbor, step))
+    return tuple(sorted(indices))

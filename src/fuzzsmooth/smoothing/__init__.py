@@ -1,0 +1,7 @@
+"""Smoothing: options, draws and votes, and the smoothed classifier."""
+
+from fuzzsmooth.smoothing.classifier import REFERENCES_FILE, SmoothedClassifier
+from fuzzsmooth.smoothing.options import SmoothingOptions
+from fuzzsmooth.smoothing.results import Certification, Prediction
+
+__all__ = ["REFERENCES_FILE", "Certification", "Prediction", "SmoothedClassifier", "SmoothingOptions"]
