@@ -37,6 +37,8 @@ def test_text_of_high_rate_units_resists_more_edits() -> None:
     assert table.worst_edit_radius(0.8, ["rare"] * 30) > table.worst_edit_radius(0.8, ["common"] * 30)
     assert table.worst_edit_radius(0.8, []) == radius(0.8, 0.9, "insert"), "nothing can be removed"
     assert table.worst_edit_radius(0.3, ["rare"]) == -1
+    cold = RateTable(0.9, {"cold": 0.5})
+    assert cold.worst_edit_radius(0.8, []) == cold.worst_insertion_radius(0.8) == radius(0.8, 0.5, "insert")
 
 
 def test_budget_covers_every_split_into_removed_and_added() -> None:

@@ -90,6 +90,22 @@ def test_closed_form_implies_and_nearly_is_the_general_condition() -> None:
     assert 50 < agreed < 300
 
 
+@pytest.mark.parametrize(("length", "longest"), [(3, 2), (6, 2), (7, 3)])
+def test_block_edits_ask_every_window_of_every_remainder(length: int, longest: int) -> None:
+    def cut(units: tuple[int, ...]) -> set[tuple[int, ...]]:
+        return {
+            units[:start] + units[start + size :]
+            for size in range(longest + 1)
+            for start in range(max(0, len(units) - size) + 1)
+        }
+
+    asked: set[int] = set()
+    oracle = MaskOracle(lambda masks: asked.update(masks) or [0] * len(masks), length)
+    assert certify_contiguous_edit(oracle, longest).certified
+    expected = {rest for once in cut(tuple(range(length))) for rest in cut(once)}
+    assert asked == {sum(1 << unit for unit in rest) for rest in expected}
+
+
 def test_passes_are_counted_and_the_budget_is_honest() -> None:
     labels = [0] * (1 << 12)
     plain = certify_contiguous_insertion(table_oracle(labels, 12), 3)
