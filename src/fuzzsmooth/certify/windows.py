@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Literal
 
 from fuzzsmooth.certify.deletion_sets import Family, block, contiguous, contiguous_up_to, scattered
@@ -113,22 +114,11 @@ def certify_contiguous_insertion(oracle: MaskOracle, longest: int) -> AblationCe
 def certify_contiguous_edit(oracle: MaskOracle, longest: int) -> AblationCertificate:
     """The same procedure against one block of <= ``longest`` units replaced by at most as many others.
 
-    Certified if h(x - (U1 or U2)) = h(x) for every window U1 of x and window U2 of x - U1, both <=
-    ``longest``.
+    Certified if h(x - (U1 or U2)) = h(x) for every window U1 of x and window U2 of x - U1, both of at most
+    ``longest`` units. A U2 that straddles the gap of U1 makes one block of at most 2 * ``longest`` units, so
+    these are the same sets as the unions of two windows of x.
     """
-
-    def deletions() -> Iterator[int]:
-        length = oracle.length
-        for replaced in contiguous_up_to(longest)(length):
-            if not replaced:
-                yield from contiguous_up_to(longest)(length)
-                continue
-            start, width = (replaced & -replaced).bit_length() - 1, replaced.bit_count()
-            for other in contiguous_up_to(longest)(length - width):
-                low = other & (block(0, start))
-                yield replaced | low | (other >> start) << (start + width)
-
-    return _certify_all(oracle, deletions)
+    return _certify_all(oracle, lambda: _unions(contiguous_up_to(longest)(oracle.length)))
 
 
 def certify_contiguous_replacement(oracle: MaskOracle, width: int) -> AblationCertificate:
@@ -137,13 +127,7 @@ def certify_contiguous_replacement(oracle: MaskOracle, width: int) -> AblationCe
     Certified if h(x - (U1 or U2)) = h(x) for all pairs of these windows, as PatchCleanser has it for images.
     """
     require(width >= 1, f"the replaced block must have at least 1 unit, got {width}")
-
-    def deletions() -> Iterator[int]:
-        yield 0
-        family = contiguous([width])(oracle.length)
-        yield from (one | two for one in family for two in family)
-
-    return _certify_all(oracle, deletions)
+    return _certify_all(oracle, lambda: _unions(contiguous([width])(oracle.length)))
 
 
 def certify_scattered(
@@ -202,6 +186,11 @@ def _survives(oracle: MaskOracle, family: Family, label: int, place: int, gone: 
         for deletion, own in zip(changed, clean, strict=True)
         if deletion & trigger == trigger
     )
+
+
+def _unions(deletions: Sequence[int]) -> Iterator[int]:
+    """Every union of two deletions, one of them possibly twice."""
+    return (one | two for one, two in combinations_with_replacement(deletions, 2))
 
 
 def _certify_all(
