@@ -157,8 +157,16 @@ def test_resume_refuses_another_run(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     with pytest.raises(Killed):
         finetune(load_classifier(str(folder)), reviews(64), FAST, output=output, progress=killed_at(5))
-    with pytest.raises(FuzzsmoothError, match="other options or data"):
-        finetune(load_classifier(str(folder)), reviews(64), FAST.replace(seed=1), output=output, resume=True)
+    other = load_classifier(str(folder))
+    with torch.no_grad():
+        other.model.classifier.bias.add_(1.0)
+    for classifier, data, options in (
+        (load_classifier(str(folder)), reviews(64), FAST.replace(seed=1)),
+        (load_classifier(str(folder)), reviews(63), FAST),
+        (other, reviews(64), FAST),
+    ):
+        with pytest.raises(FuzzsmoothError, match="other options, data or starting weights"):
+            finetune(classifier, data, options, output=output, resume=True)
 
 
 def test_smoothed_training_ends_and_checkpoints_with_clean_weights(folder: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class Checkpoints:
             return None
         if _read(self._folder / "settings.json") != self._settings:
             raise FuzzsmoothError(
-                f"{self._folder} holds a run with other options or data; use those, or do not resume"
+                f"{self._folder} is of other options, data or starting weights; use those or start anew"
             )
         return str(newest)
 

@@ -59,7 +59,12 @@ def finetune(
     if output is not None:
         check_output(output)
     model = classifier.model
-    checkpoints = Checkpoints(output, {"options": options.to_mapping(), "data": dataset.fingerprint})
+    settings = {
+        "options": options.to_mapping(),
+        "data": dataset.fingerprint,
+        "model": classifier.fingerprint,
+    }
+    checkpoints = Checkpoints(output, settings)
     start = checkpoints.prepare(resume)
     smoothing = _smoothing(options)
     with isolated_randomness(options.seed), quiet_transformers(), checkpoints.folder() as folder:
