@@ -60,9 +60,9 @@ class SmoothedClassifier:
         self._sampler = Sampler(
             classifier=classifier,
             segmenter=self._segmenter,
-            kernel=text_kernel("mask", mask=mask)
+            kernel=text_kernel("masking", mask=mask)
             if options.noise == "mask" and not certified
-            else text_kernel("delete"),
+            else text_kernel("deletion"),
             noise=WeightNoise(options.sigma, options.top_layers) if options.sigma > 0 else None,
             fuzzer=self._fuzz if certified and self._scanner else None,
             seed=options.seed,
