@@ -74,6 +74,19 @@ def test_the_check_sees_a_missing_bias_and_independent_tokens(kind: str) -> None
     assert _covariance_error(independent, x, spans, bias=True) > 1e-2
 
 
+def test_jitter_rises_for_the_failing_samples_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the first jitter, Cholesky fails on equal tokens; the next value must rescue them alone."""
+    monkeypatch.setattr("fuzzsmooth.noise.weight.factor._JITTERS", (0.0, 1e-6))
+    x, spans = torch.cat([MATRICES["generic"], torch.ones(2, 12, 32)]), _spans(12, *(12,) * 8)
+    factor = noise_factor(x.double(), spans, bias=True)
+    assert _covariance_error(factor, x, spans, bias=True) < 1e-5
+    generic = NoiseFactor(factor.matrix[:6], factor.rows[:6])
+    assert _covariance_error(generic, x[:6], _spans(12, *(12,) * 6), bias=True) < 1e-13
+    monkeypatch.setattr("fuzzsmooth.noise.weight.factor._JITTERS", (0.0,))
+    with pytest.raises(FuzzsmoothError, match="not finite"):
+        noise_factor(x, spans, bias=True)
+
+
 def test_padding_content_does_not_matter() -> None:
     x, spans = _normal(3, 9, 16), _spans(9, 4, 9, 6)
     spoiled = x.masked_fill(~spans.mask(x.device)[:, :, None], float("nan"))

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.noise.weight import noised_modules, noised_parameters
+from fuzzsmooth.noise.weight import block_count, noised_modules, noised_parameters
 
 HEADS = {
     "bert": {"bert.pooler.dense", "classifier"},
@@ -36,6 +36,7 @@ BLOCKS = {
 @pytest.mark.parametrize("top_layers", [0, 1, 3])
 def test_top_blocks_and_head_are_chosen(architecture: str, top_layers: int) -> None:
     model = tiny(architecture, layers=3)
+    assert block_count(model) == 3
     names = {name for name, _ in noised_modules(model, top_layers)}
     prefix = BLOCKS[architecture]
     expected = HEADS[architecture] | {

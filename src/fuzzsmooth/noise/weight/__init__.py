@@ -7,12 +7,13 @@
 
 from fuzzsmooth.noise.weight.clipping import clip_to_norm_
 from fuzzsmooth.noise.weight.exact import exact_weight_noise
-from fuzzsmooth.noise.weight.layers import noised_modules, noised_parameters
+from fuzzsmooth.noise.weight.layers import block_count, noised_modules, noised_parameters
 from fuzzsmooth.noise.weight.materialized import materialized_weight_noise
 from fuzzsmooth.noise.weight.perturb import PerturbedParameters
 
 __all__ = [
     "PerturbedParameters",
+    "block_count",
     "clip_to_norm_",
     "exact_weight_noise",
     "materialized_weight_noise",
