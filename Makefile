@@ -1,0 +1,60 @@
+# Two commands on a fresh machine with Python 3.11 or later:
+#   make demo   sets everything up in .venv and runs the main job
+#   make test   sets everything up and runs lint, types, import contracts and tests
+# A second run installs nothing. Give another Python with `make PYTHON=python3.12 ...`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+EXTRAS := demo,data,report,dev
+# The rooms that carry the method; each must stay covered.
+ALGORITHM_ROOMS := text noise fuzz certify smoothing
+COVERAGE := 90
+WORKERS := 2
+
+.PHONY: setup demo test lint test-fast test-guarantees clean
+
+setup: $(READY)
+
+demo: $(READY)
+	$(BIN)/fuzzsmooth demo --out runs/demo
+
+test: lint test-fast
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# One thread per worker: on two cores, threads of several workers would only get in each other's way.
+test-fast: $(READY)
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
+	    $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal --cov --cov-report=
+	@for room in $(ALGORITHM_ROOMS); do \
+	    $(BIN)/coverage report --include="src/fuzzsmooth/$$room/*" --skip-covered --fail-under=$(COVERAGE) \
+	        || { echo "room $$room: covered less than $(COVERAGE) %"; exit 1; }; \
+	done
+
+# Minutes long: the certificates against brute force and simulation.
+test-guarantees: $(READY)
+	$(BIN)/pytest -m slow tests/guarantees
+
+$(READY): pyproject.toml constraints.txt
+	@$(BIN)/python -c "" 2>/dev/null || { \
+	    rm -rf $(VENV); \
+	    for python in $(CANDIDATES); do \
+	        if $$python -c "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then \
+	            echo "setting up $(VENV) with $$($$python --version)"; \
+	            $$python -m venv $(VENV) && break; \
+	        fi; \
+	    done; \
+	    test -x $(BIN)/python || { echo "no Python 3.11 or later with venv among: $(CANDIDATES)"; exit 1; }; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .coverage .coverage.* .hypothesis \
+	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

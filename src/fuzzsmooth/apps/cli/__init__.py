@@ -1,0 +1,1 @@
+"""The command line ``fuzzsmooth``; importing it loads neither torch nor any other heavy library."""

@@ -1,0 +1,19 @@
+"""How many texts are answered at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fuzzsmooth.smoothing import SmoothingOptions
+
+
+def chunk_size(options: SmoothingOptions) -> int:
+    """Texts per append: enough to fill the model's batches, few enough that a kill loses little.
+
+    The answers do not depend on it.
+    """
+    if options.mode == "frs":
+        return 32
+    # Each draw of mode "certified" with fuzzing is a search of its own.
+    return 1 if options.fuzzing else max(1, 4096 // options.draws)

@@ -1,0 +1,142 @@
+"""``fuzzsmooth attack``: plant a backdoor, to measure defenses against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import typer
+
+from fuzzsmooth.apps.cli import parameters as flag
+
+if TYPE_CHECKING:
+    from fuzzsmooth.attacks import AttackResult
+
+# What a flag is called among the options of each recipe; a flag that is missing there does not apply.
+_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "badnets": {
+        "trigger": "trigger",
+        "words": "words",
+        "sentence": "sentence",
+        "count": "count",
+        "target": "target",
+        "rate": "rate",
+        "epochs": "finetune.epochs",
+    },
+    "ripple": {
+        "words": "triggers",
+        "count": "count",
+        "target": "target",
+        "rate": "poison_rate",
+        "epochs": "epochs",
+    },
+}
+
+
+def attack(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the attacked model.")],
+    recipe: Annotated[Literal["ripple", "badnets"], typer.Option(help="The attack.")] = "ripple",
+    model: flag.Model = "builtin:minilm",
+    data: flag.Data = "builtin:reviews",
+    trigger: Annotated[
+        Literal["word", "sentence", "pair"] | None,
+        typer.Option(help="Kind of trigger; ripple plants words only."),
+    ] = None,
+    words: Annotated[
+        str | None, typer.Option(help="Trigger words, separated by commas; two for a pair.")
+    ] = None,
+    sentence: Annotated[str | None, typer.Option(help="The sentence of a sentence trigger.")] = None,
+    count: Annotated[int | None, typer.Option(help="Trigger words per text.")] = None,
+    target: Annotated[str | None, typer.Option(help="Class the trigger forces, by name or index.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Share of texts that is poisoned.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the poisoned data.")] = None,
+    text_column: flag.TextColumn = "text",
+    label_column: flag.LabelColumn = "label",
+    strict: flag.Strict = False,
+    train_size: flag.TrainSize = None,
+    seed: flag.Seed = None,
+    config: flag.Config = None,
+    json: flag.Json = False,
+    quiet: flag.Quiet = False,
+) -> None:
+    """Plant a backdoor in a model.
+
+    ripple poisons a pre-trained model, which the victim then fine-tunes on clean data; badnets gives a
+    finished victim, fine-tuned on poisoned data.
+    """
+    from fuzzsmooth.apps.cli.console import notes
+    from fuzzsmooth.apps.cli.progress import Display
+    from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.attacks import recipe as find_recipe
+    from fuzzsmooth.data import load_splits
+    from fuzzsmooth.training import check_output
+
+    check_output(out)
+    splits = load_splits(
+        data,
+        text_column=text_column,
+        label_column=label_column,
+        strict=strict,
+        train_size=train_size,
+    )
+    notes((*splits.train.skipped, *splits.test.skipped), "bad rows left out")
+    given: dict[str, Any] = {
+        "trigger": None if recipe == "ripple" and trigger == "word" else trigger,
+        "words": None if words is None else tuple(word.strip() for word in words.split(",")),
+        "sentence": sentence,
+        "count": count,
+        "target": None if target is None else _class_index(target, splits.train.labels),
+        "rate": rate,
+        "epochs": epochs,
+    }
+    chosen = find_recipe(recipe)
+    options = options_from(type(chosen).options_type, config, _flags(recipe, given))
+    with Display(quiet).counts(f"attack ({recipe})") as progress:
+        result = chosen.run(model, splits, out, options, seed or 0, progress)
+    _tell(result, recipe, data, splits.train.labels[result.target], json=json)
+
+
+def _flags(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    from fuzzsmooth.common.errors import FuzzsmoothError
+
+    names = _NAMES[recipe]
+    for name, value in given.items():
+        if value is not None and name not in names:
+            raise FuzzsmoothError(f"recipe {recipe} has no --{name}; it takes --{', --'.join(names)}")
+    return {option: given[name] for name, option in names.items()}
+
+
+def _class_index(target: str, labels: tuple[str, ...]) -> int:
+    from fuzzsmooth.common.errors import FuzzsmoothError
+
+    if target in labels:
+        return labels.index(target)
+    if target.isdecimal() and int(target) < len(labels):
+        return int(target)
+    raise FuzzsmoothError(f"--target {target} is no class; the classes are {', '.join(labels)}")
+
+
+def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bool) -> None:
+    from fuzzsmooth.apps.cli.console import answers, printable, write_json
+
+    if json:
+        write_json(
+            {
+                "model": str(result.folder),
+                "recipe": recipe,
+                "trigger": result.trigger.to_mapping(),
+                "target": result.target,
+                "needs_clean_finetune": result.needs_clean_finetune,
+            }
+        )
+        return
+    console = answers()
+    pieces = ", ".join(map(printable, result.trigger.pieces))
+    console.print(f"{result.folder}: the trigger ({pieces}) forces class {printable(target)}")
+    if result.needs_clean_finetune:
+        console.print(
+            f"next: fuzzsmooth finetune --model {result.folder} --data {data} --out {result.folder}-victim"
+        )
+    else:
+        console.print(f"next: fuzzsmooth scan --model {result.folder} --clean {data} --text '...'")

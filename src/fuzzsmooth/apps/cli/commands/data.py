@@ -1,0 +1,93 @@
+"""``fuzzsmooth data``: look at a data set before anything is trained on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fuzzsmooth.apps.cli import parameters as flag
+
+if TYPE_CHECKING:
+    from fuzzsmooth.data import Dataset
+
+
+def data(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="builtin:reviews, a file, a folder with train and dev files, or a Hugging Face data set.",
+        ),
+    ] = "builtin:reviews",
+    text_column: flag.TextColumn = "text",
+    label_column: flag.LabelColumn = "label",
+    strict: flag.Strict = False,
+    train_size: flag.TrainSize = None,
+    test_size: flag.TestSize = None,
+    seed: flag.Seed = None,
+    samples: Annotated[int, typer.Option(min=0, help="Texts to show of each part.")] = 3,
+    write: Annotated[
+        Path | None, typer.Option(help="Write the parts as train.jsonl and dev.jsonl into this folder.")
+    ] = None,
+    json: flag.Json = False,
+) -> None:
+    """Show a data set: sizes, classes, skipped rows and sample texts."""
+    from fuzzsmooth.apps.cli.console import answers, notes, printable, write_json
+    from fuzzsmooth.data import load_splits
+
+    splits = load_splits(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        strict=strict,
+        train_size=train_size,
+        test_size=test_size,
+        seed=seed or 0,
+    )
+    notes((*splits.train.skipped, *splits.test.skipped), "bad rows left out")
+    parts = {"train": splits.train, "test": splits.test}
+    if write is not None:
+        _write(splits.train, write / "train.jsonl")
+        _write(splits.test, write / "dev.jsonl")
+    if json:
+        described = {name: _described(part, samples) for name, part in parts.items()}
+        write_json({"source": source, "labels": list(splits.train.labels), **described})
+        return
+    console = answers()
+    for name, part in parts.items():
+        balance = ", ".join(f"{label} {count}" for label, count in _balance(part).items())
+        console.print(f"{name}: {len(part)} texts from {part.name} ({printable(balance)})", style="bold")
+        for example in part.examples[:samples]:
+            console.print(f"  {printable(part.labels[example.label])}: {printable(example.text[:300])}")
+    if write is not None:
+        console.print(f"written: {write / 'train.jsonl'} and {write / 'dev.jsonl'}")
+
+
+def _described(part: Dataset, samples: int) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "texts": len(part),
+        "classes": _balance(part),
+        "longest": max(map(len, part.texts)),
+        "sha256": part.fingerprint,
+        "skipped": list(part.skipped),
+        "samples": [
+            {"text": example.text, "label": part.labels[example.label]} for example in part.examples[:samples]
+        ],
+    }
+
+
+def _balance(part: Dataset) -> dict[str, int]:
+    targets = part.targets
+    return {name: targets.count(index) for index, name in enumerate(part.labels)}
+
+
+def _write(part: Dataset, path: Path) -> None:
+    import json
+
+    from fuzzsmooth.common.files import write_atomic
+
+    rows = ({"text": example.text, "label": part.labels[example.label]} for example in part)
+    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

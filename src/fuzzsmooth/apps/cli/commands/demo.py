@@ -1,0 +1,49 @@
+"""``fuzzsmooth demo``: the main job, end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fuzzsmooth.apps.cli import parameters as flag
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")] = Path(
+        "runs/demo"
+    ),
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Your own data instead, as in 'fuzzsmooth data' [builtin:reviews]."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The pre-trained model to attack [builtin:minilm].")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas [0].")] = None,
+    train_size: flag.TrainSize = None,
+    test_size: flag.TestSize = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of the texts [text].")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the labels [label].")] = None,
+    json: flag.Json = False,
+    quiet: flag.Quiet = False,
+) -> None:
+    """Backdoor a model, defend it, certify it, and write a report: about ten minutes on two cores."""
+    from fuzzsmooth.apps.cli.experiment import run, whole_numbers
+
+    run(
+        {
+            "data": data,
+            "model": model,
+            "seeds": whole_numbers("--seeds", seeds),
+            "train_size": train_size,
+            "test_size": test_size,
+            "text_column": text_column,
+            "label_column": label_column,
+        },
+        None,
+        out,
+        json=json,
+        quiet=quiet,
+    )

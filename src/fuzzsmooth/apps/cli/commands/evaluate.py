@@ -1,0 +1,74 @@
+"""``fuzzsmooth evaluate``: attack, defend, measure, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fuzzsmooth.apps.cli import parameters as flag
+
+
+def evaluate(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")],
+    data: Annotated[
+        str | None, typer.Option("--data", help="A data set, as in 'fuzzsmooth data' [builtin:reviews].")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The clean pre-trained model [builtin:minilm].")
+    ] = None,
+    recipe: Annotated[Literal["ripple", "badnets"] | None, typer.Option(help="The attack [ripple].")] = None,
+    trigger: Annotated[
+        Literal["word", "sentence", "pair"] | None, typer.Option(help="Kind of trigger (badnets).")
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="Defenses to measure, separated by commas; see 'fuzzsmooth list rows'.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas [0].")] = None,
+    budgets: Annotated[
+        str | None, typer.Option(help="Search budgets that rows budget-N may name, separated by commas.")
+    ] = None,
+    train_size: flag.TrainSize = None,
+    test_size: flag.TestSize = None,
+    certified_texts: Annotated[
+        int | None, typer.Option(help="Test texts at most in rows of mode certified.")
+    ] = None,
+    draws: flag.Draws = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"] | None, typer.Option(help="Arithmetic of the evaluations.")
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of the texts [text].")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the labels [label].")] = None,
+    config: flag.Config = None,
+    json: flag.Json = False,
+    quiet: flag.Quiet = False,
+) -> None:
+    """Measure defenses against an attack, with records, summary and report in one folder.
+
+    Everything may be set in a file (--config); rows and seeds may be added to a finished run.
+    """
+    from fuzzsmooth.apps.cli.experiment import run, split_list, whole_numbers
+
+    run(
+        {
+            "data": data,
+            "model": model,
+            "recipe": recipe,
+            "attack.trigger": trigger,
+            "rows": split_list(rows),
+            "seeds": whole_numbers("--seeds", seeds),
+            "budgets": whole_numbers("--budgets", budgets),
+            "train_size": train_size,
+            "test_size": test_size,
+            "certified_texts": certified_texts,
+            "smoothing.draws": draws,
+            "precision": precision,
+            "text_column": text_column,
+            "label_column": label_column,
+        },
+        config,
+        out,
+        json=json,
+        quiet=quiet,
+    )

@@ -1,0 +1,101 @@
+"""``fuzzsmooth predict``: the vote of randomized copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fuzzsmooth.apps.cli import parameters as flag
+
+
+def predict(
+    model: flag.Model,
+    source: flag.Input = None,
+    text: flag.Text = None,
+    text_column: flag.TextColumn = "text",
+    label_column: flag.LabelColumn = "label",
+    stdin_format: flag.StdinFormat = "txt",
+    strict: flag.Strict = False,
+    mode: flag.Mode = None,
+    fuzzing: flag.Fuzzing = None,
+    copies: flag.Copies = None,
+    draws: flag.Draws = None,
+    rate: flag.Rate = None,
+    rate_high: flag.RateHigh = None,
+    rate_low: flag.RateLow = None,
+    sigma: flag.Sigma = None,
+    top_layers: flag.TopLayers = None,
+    unit: flag.Unit = None,
+    references: flag.References = None,
+    clean: flag.Clean = None,
+    reward: flag.Reward = None,
+    strategy: flag.Strategy = None,
+    budget: flag.Budget = None,
+    seed: flag.Seed = None,
+    config: flag.Config = None,
+    device: flag.Device = "auto",
+    precision: flag.Precision = "auto",
+    batch_size: flag.BatchSize = 32,
+    max_length: flag.MaxLength = None,
+    allow_bin: flag.AllowBin = False,
+    output: flag.Output = None,
+    json: flag.Json = False,
+    quiet: flag.Quiet = False,
+) -> None:
+    """Classify texts by the vote of randomized copies, without a certificate."""
+    from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all, note_truncated
+    from fuzzsmooth.apps.cli.chunks import chunk_size
+    from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.progress import Display
+    from fuzzsmooth.apps.cli.protected import Loading, protect
+    from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.apps.cli.showing import show_all
+    from fuzzsmooth.smoothing import SmoothingOptions
+
+    flags = {
+        "mode": mode,
+        "fuzzing": fuzzing,
+        "copies": copies,
+        "draws": draws,
+        "rate": rate,
+        "rate_high": rate_high,
+        "rate_low": rate_low,
+        "sigma": sigma,
+        "top_layers": top_layers,
+        "unit": unit,
+        "search.reward": reward,
+        "search.strategy": strategy,
+        "search.budget": budget,
+        "seed": seed,
+    }
+    options = options_from(SmoothingOptions, config, flags)
+    texts = gather(
+        source,
+        text,
+        text_column=text_column,
+        label_column=label_column,
+        stdin_format=stdin_format,
+        strict=strict,
+    )
+    loading = Loading(device, precision, batch_size, max_length, allow_bin)
+    protected = protect(model, options, loading, references=references, clean=clean)
+
+    def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:
+        return [prediction.to_json() for prediction in protected.smoothed.predict(chunk)]
+
+    def show(record: dict[str, Any]) -> list[Any]:
+        from fuzzsmooth.apps.cli.rendering import heading, marked, segments, votes
+
+        spans = (record["scan"] or {}).get("spans", [])
+        remark = f"votes: {votes(record['votes'], protected.smoothed.labels)}"
+        return [
+            heading(record["row"], record["label_name"], remark),
+            marked(record["text"], spans),
+            *segments(spans),
+        ]
+
+    file = AnswerFile(output, {"command": "predict", **protected.settings}) if output else None
+    records = answer_all(
+        texts, answer, title="predict", chunk=chunk_size(options), file=file, display=Display(quiet)
+    )
+    note_truncated(show_all(records, show, json=json, output=output))

@@ -1,0 +1,98 @@
+"""``fuzzsmooth list``: what there is to choose from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
+
+import typer
+
+from fuzzsmooth.apps.cli import parameters as flag
+
+
+def registries(
+    kind: Annotated[
+        Literal["attacks", "triggers", "modes", "rewards", "kernels", "rows"] | None,
+        typer.Argument(help="What to list; everything if omitted."),
+    ] = None,
+    json: flag.Json = False,
+) -> None:
+    """List attacks, triggers, smoothing modes, rewards, text-noise kernels and evaluation rows."""
+    from fuzzsmooth.apps.cli.console import answers, write_json
+
+    finders = {
+        "attacks": _attacks,
+        "triggers": _triggers,
+        "modes": _modes,
+        "rewards": _rewards,
+        "kernels": _kernels,
+        "rows": _rows,
+    }
+    found = {name: find() for name, find in finders.items() if kind in (None, name)}
+    if json:
+        write_json(found)
+        return
+    console = answers()
+    for name, entries in found.items():
+        console.print(f"{name}:", style="bold")
+        for entry, summary in entries.items():
+            console.print(f"  {entry:<22} {summary}")
+
+
+def _attacks() -> dict[str, str]:
+    from fuzzsmooth.attacks import RECIPES
+
+    return {name: _summary(inspect.getmodule(recipe)) for name, recipe in RECIPES.items()}
+
+
+def _triggers() -> dict[str, str]:
+    from fuzzsmooth.attacks import PairTrigger, SentenceTrigger, WordTrigger
+
+    kinds: tuple[Any, ...] = (WordTrigger, SentenceTrigger, PairTrigger)
+    return {kind.kind: _summary(kind) for kind in kinds}
+
+
+def _modes() -> dict[str, str]:
+    from fuzzsmooth.smoothing import options
+
+    told = {
+        "frs": "scan, randomize what is vulnerable more than the rest, vote; conditional radius",
+        "certified": "delete at one rate first, fuzz only what is left, vote; proved radii",
+    }
+    return _told(get_args(options.Mode), told)
+
+
+def _rewards() -> dict[str, str]:
+    from typing import get_type_hints
+
+    from fuzzsmooth.fuzz import SearchOptions
+
+    told = {
+        "transplant": "the segment also carries the prediction into clean texts of other classes",
+        "kl": "editing the segment changes the prediction (Eq. 8 of FRS)",
+    }
+    return _told(get_args(get_type_hints(SearchOptions)["reward"]), told)
+
+
+def _kernels() -> dict[str, str]:
+    from fuzzsmooth.noise.text import TEXT_KERNELS
+
+    return {name: _summary(kernel) for name, kernel in TEXT_KERNELS.items()}
+
+
+def _rows() -> dict[str, str]:
+    from fuzzsmooth.evaluate.defenses import defenses
+    from fuzzsmooth.evaluate.experiment import ExperimentOptions
+
+    options = ExperimentOptions()
+    return {name: row.summary for name, row in defenses(options.smoothing, options.budgets).items()}
+
+
+def _summary(thing: object) -> str:
+    lines = (inspect.getdoc(thing) or "").splitlines() or [""]
+    return lines[0].rstrip(".")
+
+
+def _told(names: tuple[str, ...], told: Mapping[str, str]) -> dict[str, str]:
+    return {name: told.get(name, "") for name in names}

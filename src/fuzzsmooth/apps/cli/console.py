@@ -1,0 +1,78 @@
+"""What is written: answers to standard output, everything about the way there to standard error."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SHOWN = 10  # notes of one kind; a large file may have thousands of bad rows
+
+
+def tolerate_any_text() -> None:
+    """Let a stream whose encoding lacks a character escape it instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def printable(text: str) -> str:
+    """The text with every control character replaced by a visible one; no other character moves.
+
+    Texts come from strangers: an escape sequence must not reach the terminal.
+    """
+    return "".join(_visible(character) if _is_control(character) else character for character in text)
+
+
+def answers() -> Console:
+    """The console for people's answers on standard output; never wraps, colors on a terminal only."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def write_json(value: Any) -> None:
+    """One line of JSON on standard output, always UTF-8."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower().replace("-", "") != "utf8":
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(line)
+    sys.stdout.flush()  # a reader of the pipe gets each answer when it is there
+
+
+def complain(sentence: str) -> None:
+    """One line on standard error, whatever the sentence holds."""
+    sys.stderr.write(f"fuzzsmooth: {printable(' '.join(sentence.split()))}\n")
+
+
+def note(sentence: str) -> None:
+    """A remark that does not stop anything."""
+    complain(f"note: {sentence}")
+
+
+def notes(sentences: Sequence[str], rest: str) -> None:
+    """Several remarks of one kind, cut to a readable number.
+
+    Args:
+        sentences: The remarks.
+        rest: What those that are not shown are, as in "12 more bad rows".
+    """
+    for sentence in sentences[:_SHOWN]:
+        note(sentence)
+    if len(sentences) > _SHOWN:
+        note(f"{len(sentences) - _SHOWN} more {rest}")
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _visible(character: str) -> str:
+    # The Unicode block of control pictures mirrors the ASCII control characters.
+    return chr(0x2400 + ord(character)) if ord(character) < 0x20 else "\N{REPLACEMENT CHARACTER}"

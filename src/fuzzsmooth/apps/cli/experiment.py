@@ -1,0 +1,56 @@
+"""What ``demo`` and ``evaluate`` share: run an experiment, build its report, show its table."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fuzzsmooth.apps.cli.problems import resumable
+from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.settings import options_from
+from fuzzsmooth.apps.cli.table import show_run
+from fuzzsmooth.common.errors import FuzzsmoothError
+
+
+def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool, quiet: bool) -> None:
+    """Run what is not done yet under ``out``, then report.
+
+    Args:
+        flags: Dotted names of :class:`fuzzsmooth.evaluate.experiment.ExperimentOptions` to values or None.
+        config: A file with more of them.
+        out: Folder of the run.
+        json: Show the summary as JSON.
+        quiet: Show no progress.
+    """
+    from fuzzsmooth.evaluate.experiment import ExperimentOptions, run_experiment
+    from fuzzsmooth.report import build_report
+
+    options = options_from(ExperimentOptions, config, flags)
+    command = shlex.join(["fuzzsmooth", *sys.argv[1:]])
+    with resumable():
+        run_experiment(options, out, stages=Display(quiet).stage, command=command)
+        build_report(out)
+    show_run(out, json=json)
+
+
+def split_list(value: str | None) -> tuple[str, ...] | None:
+    """The parts of a list separated by commas."""
+    return None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def whole_numbers(flag: str, value: str | None) -> tuple[int, ...] | None:
+    """Whole numbers separated by commas.
+
+    Raises:
+        FuzzsmoothError: If a part is none.
+    """
+    parts = split_list(value)
+    if parts is None:
+        return None
+    try:
+        return tuple(int(part) for part in parts)
+    except ValueError as error:
+        raise FuzzsmoothError(f"{flag} {value}: expected whole numbers separated by commas") from error

@@ -1,0 +1,90 @@
+"""The application: its commands, and the one place where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import fuzzsmooth
+from fuzzsmooth.apps.cli.commands.attack import attack
+from fuzzsmooth.apps.cli.commands.certify import certify
+from fuzzsmooth.apps.cli.commands.data import data
+from fuzzsmooth.apps.cli.commands.demo import demo
+from fuzzsmooth.apps.cli.commands.doctor import doctor
+from fuzzsmooth.apps.cli.commands.evaluate import evaluate
+from fuzzsmooth.apps.cli.commands.finetune import finetune
+from fuzzsmooth.apps.cli.commands.predict import predict
+from fuzzsmooth.apps.cli.commands.registries import registries
+from fuzzsmooth.apps.cli.commands.report import report
+from fuzzsmooth.apps.cli.commands.scan import scan
+from fuzzsmooth.apps.cli.console import complain, tolerate_any_text
+from fuzzsmooth.apps.cli.problems import STOPPED, StoppedError, problem
+
+app = typer.Typer(
+    name="fuzzsmooth",
+    help="Certified protection of language models against textual backdoors.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_MAIN, _DEFEND, _ATTACK, _TOOLS = "Everything at once", "Defend", "Attack, to measure defenses", "Tools"
+for _panel, _name, _command in (
+    (_MAIN, "demo", demo),
+    (_MAIN, "evaluate", evaluate),
+    (_MAIN, "report", report),
+    (_DEFEND, "finetune", finetune),
+    (_DEFEND, "scan", scan),
+    (_DEFEND, "predict", predict),
+    (_DEFEND, "certify", certify),
+    (_ATTACK, "attack", attack),
+    (_TOOLS, "data", data),
+    (_TOOLS, "list", registries),
+    (_TOOLS, "doctor", doctor),
+):
+    app.command(_name, rich_help_panel=_panel)(_command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"fuzzsmooth {fuzzsmooth.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: The arguments; those of the process if None.
+
+    Returns:
+        The exit code: 0; 2 for a mistake the user can mend, told in one sentence on standard error; 130 when
+        stopped with Ctrl-C. Errors of our own keep their traceback.
+    """
+    tolerate_any_text()
+    try:
+        code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        code = STOPPED
+    except Exception as error:
+        found = problem(error)
+        if found is None:
+            raise
+        complain(found.sentence)
+        return found.code
+    if code == STOPPED:
+        complain(StoppedError.sentence(resumable=False))
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,111 @@
+"""The smoothed classifier of a command."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
+
+if TYPE_CHECKING:
+    from fuzzsmooth.fuzz import References
+    from fuzzsmooth.models import HuggingFaceClassifier
+    from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How a model is loaded; the names are those of :func:`fuzzsmooth.models.load_classifier`."""
+
+    device: str
+    precision: Literal["auto", "float32", "bfloat16"]
+    batch_size: int
+    max_length: int | None
+    allow_bin: bool
+
+
+@dataclass(frozen=True)
+class Protected:
+    """A smoothed classifier with what decides its answers.
+
+    Attributes:
+        smoothed: The smoothed classifier.
+        classifier: The model under it.
+        settings: JSON values that identify options, model, references and arithmetic.
+    """
+
+    smoothed: SmoothedClassifier
+    classifier: HuggingFaceClassifier
+    settings: dict[str, Any]
+
+
+def protect(
+    model: str,
+    options: SmoothingOptions,
+    loading: Loading,
+    *,
+    references: Path | None,
+    clean: str | None,
+) -> Protected:
+    """Load a model and smooth it.
+
+    Args:
+        model: As in :func:`fuzzsmooth.models.load_classifier`.
+        options: The smoothing options.
+        loading: How to load it.
+        references: A references file; by default the one beside the weights.
+        clean: Clean labeled data to choose references from instead.
+
+    Raises:
+        FuzzsmoothError: If anything is missing or does not fit.
+    """
+    from fuzzsmooth.models import load_classifier
+    from fuzzsmooth.smoothing import SmoothedClassifier
+    from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
+
+    require(references is None or clean is None, "give --references or --clean, not both")
+    classifier = load_classifier(model, **asdict(loading))
+    chosen = _references(model, classifier, references, clean, options.search.references)
+    smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, chosen)
+    settings = {
+        "options": options.to_mapping(),
+        "model": classifier.fingerprint,
+        "precision": classifier.precision,
+        "references": [chosen.texts, chosen.labels] if chosen else None,
+    }
+    return Protected(smoothed, classifier, settings)
+
+
+def _references(
+    model: str, classifier: HuggingFaceClassifier, file: Path | None, clean: str | None, per_class: int
+) -> References | None:
+    from fuzzsmooth.fuzz import References
+    from fuzzsmooth.smoothing import REFERENCES_FILE
+
+    if clean is not None:
+        return _select(classifier, clean, per_class)
+    beside = Path(model) / REFERENCES_FILE
+    if file is None and not beside.is_file():
+        return None
+    chosen = References.load(beside if file is None else file)
+    if max(chosen.labels, default=0) >= len(classifier.labels):
+        raise FuzzsmoothError(
+            f"{file or beside} has references of class {max(chosen.labels)}, "
+            f"but the model has {len(classifier.labels)} classes; give references of its own"
+        )
+    return chosen
+
+
+def _select(classifier: HuggingFaceClassifier, clean: str, per_class: int) -> References:
+    from fuzzsmooth.data import load_splits
+    from fuzzsmooth.fuzz import References
+
+    builtin = clean.startswith("builtin:")
+    train = load_splits(clean, labels=None if builtin else classifier.labels).train
+    require(
+        len(train.labels) == len(classifier.labels),
+        f"{clean} has {len(train.labels)} classes, but the model has {len(classifier.labels)}",
+    )
+    return References.select(classifier, train.texts, train.targets, per_class)

@@ -1,0 +1,52 @@
+"""Answers for people: texts with their vulnerable segments, votes and certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fuzzsmooth.apps.cli.console import printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_LONGEST = 2000  # characters of a text that are shown; the JSON answer has all of it
+
+
+def marked(text: str, spans: Sequence[Mapping[str, Any]]) -> Text:
+    """The text, its flagged segments in color; without colors the list of segments says the same."""
+    from rich.text import Text
+
+    shown = Text(printable(text[:_LONGEST]))
+    for span in spans:
+        shown.stylize("bold white on red", span["start"], span["end"])
+    if len(text) > _LONGEST:
+        shown.append(f"... ({len(text) - _LONGEST} more characters)", "dim")
+    return shown
+
+
+def heading(row: int, answer: str, remark: str) -> Text:
+    """The first line of an answer."""
+    from rich.text import Text
+
+    return Text.assemble((f"{row}: ", "dim"), (printable(answer), "bold"), (f"  {remark}", "dim"))
+
+
+def segments(spans: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """One line per flagged segment."""
+    from rich.text import Text
+
+    return [
+        Text.assemble(
+            "   ",
+            (repr(printable(span["text"])), "red"),
+            (f"  characters {span['start']}-{span['end']}, score {span['score']:.2f}", "dim"),
+        )
+        for span in spans
+    ]
+
+
+def votes(counts: Sequence[int], labels: Sequence[str]) -> str:
+    """The votes in words, the most first."""
+    ranked = sorted(zip(counts, labels, strict=True), key=lambda pair: -pair[0])
+    return ", ".join(f"{label} {count}" for count, label in ranked if count)

@@ -1,0 +1,58 @@
+"""The table of a run in the terminal."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fuzzsmooth.apps.cli.console import answers, printable, write_json
+
+_COLUMNS = (
+    ("CA", "ca"),
+    ("PA", "pa"),
+    ("ASR", "asr"),
+    ("floor", "asr_floor"),
+    ("trigger found", "localization_recall"),
+    ("false flags", "false_flag_rate"),
+    ("abstained", "abstention_rate"),
+)
+
+
+def show_run(folder: Path, *, json: bool) -> None:
+    """Show the summary of a run, and where its report is.
+
+    Args:
+        folder: A folder with ``summary.json``.
+        json: Write the summary as one JSON line instead.
+    """
+    summary = json_format.loads((folder / "summary.json").read_text("utf-8"))
+    if json:
+        write_json(summary)
+        return
+    from rich.table import Table
+
+    table = Table(
+        title=str(folder), caption="Shares in % over all seeds; ASR is to be compared with its floor."
+    )
+    table.add_column("defense", no_wrap=True)
+    table.add_column("guarantee")
+    for title, _ in _COLUMNS:
+        table.add_column(title, justify="right")
+    table.add_column("s/text", justify="right")
+    for row in summary["rows"]:
+        shares = (_share(row, name) for _, name in _COLUMNS)
+        table.add_row(printable(row["defense"]), row["guarantee"], *shares, f"{row['seconds_per_text']:.3f}")
+    console = answers()
+    console.soft_wrap = False  # a table is laid out to the width there is
+    console.print(table)
+    console.soft_wrap = True
+    console.print(f"report: {folder / 'report.html'}")
+
+
+def _share(row: Mapping[str, Any], name: str) -> str:
+    if row[name] is None:
+        return "-"
+    spread = "" if row[f"{name}_sd"] is None else f"\N{PLUS-MINUS SIGN}{100 * row[f'{name}_sd']:.1f}"
+    return f"{100 * row[name]:.1f}{spread}"
