@@ -39,7 +39,15 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically; keys keep their order."""
-    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_atomic(path, _encoded(value, indent=2) + b"\n")
+
+
+def _encoded(value: Any, indent: int | None = None) -> bytes:
+    """``value`` as JSON in UTF-8; where a lone surrogate forbids that, with every character escaped."""
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent).encode("ascii")
 
 
 class Ledger:
@@ -57,8 +65,9 @@ class Ledger:
         self._key = key
         self._records: dict[Any, dict[str, Any]] = {}
         if path.exists():
-            whole = self._cut_torn_line()
-            for record in whole:
+            for number, record in enumerate(self._cut_torn_line(), 1):
+                if not isinstance(record.get(key), str | int):
+                    raise FuzzsmoothError(f"{path}, record {number}: no '{key}' that names it")
                 self._records[record[key]] = record
 
     def __contains__(self, key: object) -> bool:
@@ -78,24 +87,30 @@ class Ledger:
         """Append records whose key is new; each is one line, flushed before return.
 
         Raises:
-            FuzzsmoothError: If the file cannot be written; what was appended before stays.
+            FuzzsmoothError: If the file cannot be written; what was appended before stays, of these none.
         """
-        fresh = [dict(record) for record in records if record[self._key] not in self._records]
+        fresh: dict[Any, dict[str, Any]] = {}
+        for record in records:
+            if record[self._key] not in self._records:
+                fresh.setdefault(record[self._key], dict(record))
         if not fresh:
             return
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in fresh)
+        lines = b"".join(_encoded(record) + b"\n" for record in fresh.values())
+        size = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "ab") as stream:
-                stream.write(lines.encode("utf-8"))
-                stream.flush()
+            with open(self.path, "ab", buffering=0) as stream:
+                size = stream.tell()
+                while lines:  # unbuffered writes may be partial
+                    lines = lines[stream.write(lines) :]
                 os.fsync(stream.fileno())
         except OSError as error:
+            if size is not None:
+                os.truncate(self.path, size)  # no half line may stay for a later append to go on with
             raise FuzzsmoothError(
                 f"cannot append to {self.path}: {error.strerror}; free space, then run it again"
             ) from error
-        for record in fresh:
-            self._records[record[self._key]] = record
+        self._records.update(fresh)
 
     def _cut_torn_line(self) -> list[dict[str, Any]]:
         content = self.path.read_bytes()
@@ -103,8 +118,13 @@ class Ledger:
         if end != len(content):
             with open(self.path, "r+b") as stream:
                 stream.truncate(end)
-        # Only "\n" ends a line: a text may hold U+2028 or U+0085, which str.splitlines would take for one.
-        return list(read_json_lines(content[:end].decode("utf-8").split("\n"), str(self.path)))
+        try:
+            # Only "\n" ends a line: a text may hold U+2028, where str.splitlines would cut it.
+            lines = content[:end].decode("utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            number = content.count(b"\n", 0, error.start) + 1
+            raise FuzzsmoothError(f"{self.path}, line {number}: not UTF-8 text") from error
+        return list(read_json_lines(lines, str(self.path)))
 
 
 def read_json_lines(lines: Iterable[str], where: str) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,8 @@ import hashlib
 
 import numpy as np
 
+from fuzzsmooth.common.errors import FuzzsmoothError
+
 
 def text_key(text: str) -> int:
     """A 64-bit key of a text: the first 8 bytes of its SHA-256, little endian.
@@ -30,6 +32,9 @@ def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:
 
     Returns:
         A fresh Philox generator: its 128-bit key is a hash of the address, so nearby addresses are unrelated.
+
+    Raises:
+        FuzzsmoothError: If the seed or a counter is out of range.
     """
     return np.random.Generator(np.random.Philox(key=_address(seed, purpose, counters)))
 
@@ -40,5 +45,8 @@ def derived_seed(seed: int, purpose: str, *counters: int) -> int:
 
 
 def _address(seed: int, purpose: str, counters: tuple[int, ...]) -> int:
+    for value in (seed, *counters):
+        if not 0 <= value < 2**64:
+            raise FuzzsmoothError(f"a seed or counter must lie in 0 to 2**64 - 1, got {value}")
     parts = [purpose.encode(), *(int(value).to_bytes(8, "little") for value in (seed, *counters))]
     return int.from_bytes(hashlib.blake2b(b"\x00".join(parts), digest_size=16).digest(), "little")

@@ -1,0 +1,169 @@
+"""Files that survive a full disk and a kill."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import Ledger, read_json_lines, write_atomic, write_json
+
+SURROGATE = "half a pair: \ud800, half a line: \u2028 \x85, emoji: 😀"
+
+
+@contextmanager
+def disk_full_after(size: int) -> Iterator[None]:
+    """No file may grow beyond ``size`` bytes: writes then fail, partly done, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_write_atomic_makes_folders_and_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file.txt"
+    write_atomic(path, "old")
+    write_atomic(path, "néw 😀")
+    assert path.read_text("utf-8") == "néw 😀"
+    write_atomic(path, b"\xff\x00")
+    assert path.read_bytes() == b"\xff\x00"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file.txt"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    write_atomic(path, "old")
+    with disk_full_after(100), pytest.raises(FuzzsmoothError, match=r"cannot write .*file\.txt.*free space"):
+        write_atomic(path, "x" * 5000)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_unwritable_place_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FuzzsmoothError, match="cannot write"):
+        write_atomic(tmp_path / "file" / "below", "x")
+
+
+def test_write_json_round_trips_in_order(tmp_path: Path) -> None:
+    value = {"z": 1, "a": [None, 1.5, "ü😀"]}
+    write_json(tmp_path / "v.json", value)
+    content = (tmp_path / "v.json").read_text("utf-8")
+    assert json.loads(content) == value
+    assert "ü😀" in content, "text stays readable"
+    assert content.index("z") < content.index("a")
+
+
+def test_lone_surrogates_round_trip(tmp_path: Path) -> None:
+    write_json(tmp_path / "v.json", {"text": SURROGATE})
+    assert json.loads((tmp_path / "v.json").read_text("utf-8")) == {"text": SURROGATE}
+    ledger = Ledger(tmp_path / "l.jsonl")
+    ledger.append([{"key": "ü", "text": "ü"}, {"key": SURROGATE, "text": SURROGATE}])
+    again = Ledger(tmp_path / "l.jsonl")
+    assert again.records() == ledger.records()
+    assert again[SURROGATE]["text"] == SURROGATE
+    assert "ü" in (tmp_path / "l.jsonl").read_text("utf-8"), "other lines stay readable"
+
+
+def test_ledger_keeps_one_record_per_key(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "sub" / "l.jsonl")
+    assert len(ledger) == 0
+    assert not ledger.path.exists()
+    ledger.append([{"key": "a", "value": 1}, {"key": "b", "value": 2}, {"key": "a", "value": 3}])
+    ledger.append([{"key": "b", "value": 4}, {"key": "c", "value": 5}])
+    ledger.append([])
+    expected = [{"key": "a", "value": 1}, {"key": "b", "value": 2}, {"key": "c", "value": 5}]
+    assert ledger.records() == expected
+    assert [json.loads(line) for line in ledger.path.read_text().splitlines()] == expected
+    again = Ledger(ledger.path)
+    assert again.records() == expected
+    assert "a" in again
+    assert "d" not in again
+    assert again["c"] == {"key": "c", "value": 5}
+
+
+def test_ledger_may_be_keyed_by_another_field(tmp_path: Path) -> None:
+    Ledger(tmp_path / "l", key="row").append([{"row": 1}, {"row": 2}])
+    assert 2 in Ledger(tmp_path / "l", key="row")
+
+
+def test_torn_line_is_cut_and_the_ledger_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "l.jsonl"
+    Ledger(path).append([{"key": "a"}, {"key": "b", "text": "line\u2028separator"}])
+    whole = path.read_bytes()
+    for cut in range(1, len(whole)):
+        path.write_bytes(whole[:cut])
+        kept = whole[:cut].count(b"\n")
+        ledger = Ledger(path)
+        assert len(ledger) == kept
+        ledger.append([{"key": "a"}, {"key": "b", "text": "line\u2028separator"}])
+        assert path.read_bytes() == whole
+
+
+def test_kill_between_appends_resumes_without_duplicates(tmp_path: Path) -> None:
+    """A process that dies without any cleanup, then a second run of the same work."""
+    program = (
+        "import os, sys; from pathlib import Path; from fuzzsmooth.common.files import Ledger\n"
+        "ledger = Ledger(Path(sys.argv[1]))\n"
+        "for key in range(6):\n"
+        "    if key in ledger: continue\n"
+        "    ledger.append([{'key': key, 'process': sys.argv[2]}])\n"
+        "    if sys.argv[2] == 'first' and key == 2: os.kill(os.getpid(), 9)\n"
+    )
+    path = tmp_path / "l.jsonl"
+    first, second = (
+        subprocess.run([sys.executable, "-c", program, str(path), name], check=False)
+        for name in ("first", "second")
+    )
+    assert (first.returncode, second.returncode) == (-9, 0)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["key"] for row in rows] == list(range(6))
+    assert [row["process"] for row in rows] == ["first"] * 3 + ["second"] * 3
+
+
+def test_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "l.jsonl")
+    ledger.append([{"key": "a"}])
+    before = ledger.path.read_bytes()
+    rows = [{"key": "b", "text": "x" * 60}, {"key": "c", "text": "y" * 60}]
+    with (
+        disk_full_after(len(before) + 100),
+        pytest.raises(FuzzsmoothError, match=r"cannot append.*free space"),
+    ):
+        ledger.append(rows)
+    assert ledger.path.read_bytes() == before
+    assert "b" not in ledger
+    ledger.append(rows)
+    assert Ledger(ledger.path).records() == [{"key": "a"}, *rows]
+
+
+def test_bad_lines_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "l.jsonl"
+    for content, message in [
+        (b'{"key": 1}\n\n{"key": \n', r"l\.jsonl, line 3: not JSON"),
+        (b'{"key": 1}\n[1]\n', r"l\.jsonl, line 2: expected a JSON object, got list"),
+        (b'{"key": 1}\n{"other": 2}\n', r"l\.jsonl, record 2: no 'key'"),
+        (b'{"key": [1]}\n', r"l\.jsonl, record 1: no 'key'"),
+        (b'{"key": 1}\n{"key": "\xff"}\n', r"l\.jsonl, line 2: not UTF-8"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(FuzzsmoothError, match=message):
+            Ledger(path)
+        assert path.read_bytes() == content, "a file that is not ours stays as it was"
+
+
+def test_json_lines_skip_blanks_and_stop_at_the_first_mistake() -> None:
+    rows = read_json_lines(['{"a": 1}', "  ", '{"a": 2}', "nonsense"], "here")
+    assert [next(rows), next(rows)] == [{"a": 1}, {"a": 2}]
+    with pytest.raises(FuzzsmoothError, match="here, line 4: not JSON"):
+        next(rows)
