@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -44,6 +45,14 @@ def write_json(value: Any) -> None:
         sys.stdout.reconfigure(encoding="utf-8")
     sys.stdout.write(line)
     sys.stdout.flush()  # a reader of the pipe gets each answer when it is there
+
+
+def abandon_output() -> None:
+    """Drop what standard output cannot take, so that the interpreter does not complain of it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(sentence: str) -> None:

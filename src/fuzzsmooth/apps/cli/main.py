@@ -20,7 +20,7 @@ from fuzzsmooth.apps.cli.commands.predict import predict
 from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
-from fuzzsmooth.apps.cli.console import complain, tolerate_any_text
+from fuzzsmooth.apps.cli.console import abandon_output, complain, tolerate_any_text
 from fuzzsmooth.apps.cli.problems import STOPPED, StoppedError, problem
 
 app = typer.Typer(
@@ -83,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = problem(error)
         if found is None:
             raise
+        abandon_output()
         complain(found.sentence)
         return found.code
     if code == STOPPED:

@@ -82,8 +82,8 @@ def _kernels() -> dict[str, str]:
 
 
 def _rows() -> dict[str, str]:
-    from fuzzsmooth.evaluate.defenses import defenses
     from fuzzsmooth.evaluate.experiment import ExperimentOptions
+    from fuzzsmooth.evaluate.rows import defenses
 
     options = ExperimentOptions()
     return {name: row.summary for name, row in defenses(options.smoothing, options.budgets).items()}

@@ -1,0 +1,61 @@
+"""``fuzzsmooth localize``: how often the search finds the whole trigger, by strategy and budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fuzzsmooth.apps.cli import parameters as flag
+
+
+def localize(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")],
+    data: Annotated[
+        str | None, typer.Option("--data", help="A data set, as in 'fuzzsmooth data' [builtin:reviews].")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The clean pre-trained model [builtin:minilm].")
+    ] = None,
+    triggers: Annotated[
+        str | None, typer.Option(help="Kinds of BadNets trigger, separated by commas [pair,sentence].")
+    ] = None,
+    strategies: Annotated[
+        str | None, typer.Option(help="Search strategies, separated by commas [tree,greedy,random].")
+    ] = None,
+    budgets: Annotated[
+        str | None, typer.Option(help="Budgets, separated by commas [8,16,32,64,128,256,512].")
+    ] = None,
+    train_size: flag.TrainSize = None,
+    test_size: flag.TestSize = None,
+    config: flag.Config = None,
+    quiet: flag.Quiet = False,
+) -> None:
+    """Measure localization recall of tree, greedy and random search at equal budgets.
+
+    Writes localization.jsonl, a Markdown table and one plot per trigger; everything may be set in a file
+    (--config), and triggers, strategies and budgets may be added to a finished run.
+    """
+    from fuzzsmooth.apps.cli.experiment import split_list, whole_numbers
+    from fuzzsmooth.apps.cli.problems import resumable
+    from fuzzsmooth.apps.cli.progress import Display
+    from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.evaluate.localization import LocalizationOptions, run_localization
+    from fuzzsmooth.report.recall import build_recall
+
+    flags = {
+        "data": data,
+        "model": model,
+        "triggers": split_list(triggers),
+        "strategies": split_list(strategies),
+        "budgets": whole_numbers("--budgets", budgets),
+        "train_size": train_size,
+        "test_size": test_size,
+    }
+    options = options_from(LocalizationOptions, config, flags)
+    with resumable():
+        run_localization(options, out, stages=Display(quiet).stage)
+        files = build_recall(out)
+    typer.echo(files[0].read_text("utf-8"))
+    typer.echo("written: " + ", ".join(str(file) for file in files))

@@ -1,0 +1,119 @@
+"""The command line answers at once, and everything it says about itself is true."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+from apps_command_line import call
+
+import fuzzsmooth
+from fuzzsmooth.apps.cli.main import app
+
+COMMANDS = sorted(str(command.name) for command in app.registered_commands)
+HEAVY = {"torch", "transformers", "scipy", "numpy", "pandas", "sklearn", "matplotlib", "wordfreq", "datasets"}
+
+
+def test_the_commands_are_those_of_the_manual():
+    assert COMMANDS == [
+        "attack",
+        "certify",
+        "data",
+        "demo",
+        "doctor",
+        "evaluate",
+        "finetune",
+        "list",
+        "predict",
+        "report",
+        "scan",
+    ]
+
+
+def test_help_of_every_command_loads_nothing_heavy():
+    script = (
+        "import sys\n"
+        "from fuzzsmooth.apps.cli.main import main\n"
+        "for arguments in [['--help'], ['--version'], *([name, '--help'] for name in sys.argv[1:])]:\n"
+        "    assert main(arguments) == 0, arguments\n"
+        "print('LOADED', *sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *COMMANDS], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.rpartition("LOADED")[2].split())
+    assert "typer" in loaded  # the list is real
+    assert not loaded & HEAVY
+
+
+def test_help_answers_in_half_a_second():
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "fuzzsmooth", "--help"], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    # Time of the processor: on a machine that is busy with other things, a clock on the wall says little.
+    assert min(times) < 0.5
+
+
+def test_version(capfd):
+    assert call(capfd, "--version").out == f"fuzzsmooth {fuzzsmooth.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["scan", "--nonsense"],
+        ["scan"],
+        ["certify", "--mode", "nonsense", "--model", "x"],
+        ["certify", "--draws", "many", "--model", "x"],
+        ["data", "--samples", "-1"],
+    ],
+)
+def test_usage_errors_are_one_line(capfd, arguments):
+    assert "--help" in call(capfd, *arguments).one_sentence()
+
+
+def test_doctor_names_what_is_here(capfd):
+    import torch
+
+    found = call(capfd, "doctor", "--json").lines[0]
+    assert found["packages"]["torch"] == torch.__version__
+    assert found["devices"]["devices"][0]["name"] == "cpu"
+    assert found["minilm"]["present"] == (found["minilm"].get("sha256") == "as pinned")
+    assert all("pip install" in hint or "reinstall" in hint for hint in found["hints"])
+    assert "torch" in call(capfd, "doctor").out
+
+
+def test_doctor_tells_how_to_get_what_is_missing(capfd, monkeypatch):
+    from fuzzsmooth.apps.cli.commands import doctor
+
+    monkeypatch.setattr(doctor, "_EXTRAS", {"data": ("no-such-package",)})
+    found = call(capfd, "doctor", "--json").lines[0]
+    assert found["extras"]["data"] == {"no-such-package": None}
+    assert any("pip install 'fuzzsmooth[data]'" in hint for hint in found["hints"])
+
+
+def test_list_shows_every_registry(capfd):
+    from fuzzsmooth.attacks import RECIPES
+    from fuzzsmooth.noise.text import TEXT_KERNELS
+
+    found = call(capfd, "list", "--json").lines[0]
+    assert set(found["attacks"]) == set(RECIPES)
+    assert set(found["kernels"]) == set(TEXT_KERNELS)
+    assert set(found["modes"]) == {"frs", "certified"}
+    assert set(found["rewards"]) == {"transplant", "kl"}
+    assert set(found["triggers"]) == {"word", "sentence", "pair"}
+    assert all(summary for entries in found.values() for summary in entries.values())
+    assert "ripple" in call(capfd, "list", "attacks").out
+
+
+def test_a_closed_pipe_is_quiet():
+    command = f"{sys.executable} -m fuzzsmooth data --samples 400 | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("train: ")
+    assert done.stderr == ""
