@@ -168,16 +168,19 @@ def summarize(records: Iterable[TextRecord], target: int) -> list[Row]:
 
 
 def covers_trigger(record: TextRecord) -> bool:
-    """Whether the flagged spans together cover every trigger unit of a triggered text.
+    """Whether the flagged spans together cover every trigger unit of a triggered text."""
+    return covers(record.text, [(span.start, span.end) for span in record.spans], record.trigger)
+
+
+def covers(text: str, spans: Iterable[tuple[int, int]], trigger: Sequence[tuple[int, int]]) -> bool:
+    """Whether character spans cover every piece of a trigger; no trigger is never covered.
 
     White space need not be covered: a scan that flags word by word leaves the blanks inside a sentence.
     """
-    flagged: set[int] = set()
-    for span in record.spans:
-        flagged.update(range(span.start, span.end))
-    return bool(record.trigger) and all(
-        position in flagged or record.text[position].isspace()
-        for start, end in record.trigger
+    flagged = {position for start, end in spans for position in range(start, end)}
+    return bool(trigger) and all(
+        position in flagged or text[position].isspace()
+        for start, end in trigger
         for position in range(start, end)
     )
 

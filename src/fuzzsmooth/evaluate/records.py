@@ -17,6 +17,10 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import read_json_lines
 from fuzzsmooth.common.options import require
 
+RECORDS_FILE: Final = "records.jsonl"
+SETTINGS_FILE: Final = "settings.json"
+"""Their names inside the folder of a run."""
+
 CLEAN: Final = "clean"
 TRIGGERED: Final = "triggered"
 SPLITS: Final = (CLEAN, TRIGGERED)

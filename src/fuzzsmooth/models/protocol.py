@@ -43,11 +43,11 @@ class WeightNoise:
     Attributes:
         sigma: Standard deviation of the noise (not the variance), > 0, in units of the parameters.
         top_layers: How many transformer layers, counted from the output, receive noise; the classifier
-            head (and pooler) above them always does.
+            head (and pooler) above them always does. None is the 10 of FRS, or all of a smaller model.
     """
 
     sigma: float
-    top_layers: int
+    top_layers: int | None
 
 
 @runtime_checkable

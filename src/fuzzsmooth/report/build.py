@@ -7,7 +7,7 @@ from pathlib import Path
 from fuzzsmooth.common.files import write_atomic, write_json
 from fuzzsmooth.common.options import require
 from fuzzsmooth.evaluate.metrics import summarize
-from fuzzsmooth.evaluate.records import RunSettings, TextRecord, read_records
+from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
 from fuzzsmooth.report.html import render
 
 
@@ -25,8 +25,8 @@ def build_report(folder: Path) -> Path:
     Raises:
         FuzzsmoothError: If an input is missing or wrong, or the outputs cannot be written.
     """
-    settings = RunSettings.read(folder / "settings.json")
-    records = read_records(folder / "records.jsonl")
+    settings = RunSettings.read(folder / SETTINGS_FILE)
+    records = read_records(folder / RECORDS_FILE)
     _check_classes(records, len(settings.labels))
     rows = summarize(records, settings.target)
     page = render(rows, records, settings)

@@ -11,7 +11,7 @@ import torch
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier, pad_rows, softmax
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
 from fuzzsmooth.noise.weight import exact_weight_noise
-from fuzzsmooth.noise.weight.layers import block_count
+from fuzzsmooth.noise.weight.layers import noised_layers
 
 
 class NoisyHuggingFaceClassifier:
@@ -54,7 +54,7 @@ class NoisyHuggingFaceClassifier:
         inner = self._classifier
         rows = inner.encode(texts).ids
         model = inner.evaluation_model
-        top_layers = min(noise.top_layers, block_count(model))
+        top_layers = noised_layers(model, noise.top_layers)
         result = np.empty((len(rows), len(inner.labels)), dtype=np.float32)
         order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
         with torch.inference_mode():

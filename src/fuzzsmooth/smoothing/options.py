@@ -35,8 +35,8 @@ class SmoothingOptions(Options):
         draws: Draws of a certificate, and of a prediction in mode "certified", >= 1.
         alpha: Probability that a certificate is wrong, per text, in (0, 1).
         sigma: Standard deviation of the parameter noise, >= 0; 0 turns it off.
-        top_layers: H, the transformer layers counted from the output that receive noise, >= 0; clamped to
-            what the model has.
+        top_layers: H, the transformer layers counted from the output that receive noise, >= 0. None is
+            the paper's 10, or all layers of a model that has fewer.
         search: Options of the search.
         seed: Seed of all draws, >= 0.
     """
@@ -53,7 +53,7 @@ class SmoothingOptions(Options):
     draws: int = 1000
     alpha: float = 0.001
     sigma: float = 0.01
-    top_layers: int = 10
+    top_layers: int | None = None
     search: SearchOptions = field(default_factory=SearchOptions)
     seed: int = 0
 
@@ -73,8 +73,12 @@ class SmoothingOptions(Options):
                 getattr(self, name) >= 1,
                 f"SmoothingOptions.{name} must be at least 1, got {getattr(self, name)}",
             )
-        for name in ("sigma", "top_layers", "seed"):
+        for name in ("sigma", "seed"):
             require(
                 getattr(self, name) >= 0,
                 f"SmoothingOptions.{name} must not be negative, got {getattr(self, name)}",
             )
+        require(
+            self.top_layers is None or self.top_layers >= 0,
+            f"SmoothingOptions.top_layers must not be negative, got {self.top_layers}",
+        )

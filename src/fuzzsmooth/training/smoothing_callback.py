@@ -16,10 +16,7 @@ from transformers import TrainerCallback
 
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import derived_seed
-from fuzzsmooth.noise.weight import PerturbedParameters, clip_to_norm_, noised_parameters
-
-FRS_TOP_LAYERS = 10
-"""H as reported for FRS, whose models have 12 layers."""
+from fuzzsmooth.noise.weight import PerturbedParameters, clip_to_norm_, noised_layers, noised_parameters
 
 
 class SmoothedStep:
@@ -42,7 +39,7 @@ class SmoothedStep:
         self._model = model
         self._noise = None
         if sigma > 0:
-            layers = _default_layers(model) if top_layers is None else top_layers
+            layers = noised_layers(model, top_layers)
             self._noise = PerturbedParameters(noised_parameters(model, layers), sigma)
         self._rho = rho
         self._seed = seed
@@ -122,9 +119,3 @@ class SmoothingCallback(TrainerCallback):  # type: ignore[misc]  # transformers 
         del args, state, control, kwargs
         if self._step is not None:
             self._step.clip()
-
-
-def _default_layers(model: torch.nn.Module) -> int:
-    declared = getattr(getattr(model, "config", None), "num_hidden_layers", None)
-    require(isinstance(declared, int), "the model does not say how many layers it has; give top_layers")
-    return min(FRS_TOP_LAYERS, int(declared or 0))

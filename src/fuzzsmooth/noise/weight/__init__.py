@@ -7,7 +7,7 @@
 
 from fuzzsmooth.noise.weight.clipping import clip_to_norm_
 from fuzzsmooth.noise.weight.exact import exact_weight_noise
-from fuzzsmooth.noise.weight.layers import block_count, noised_modules, noised_parameters
+from fuzzsmooth.noise.weight.layers import block_count, noised_layers, noised_modules, noised_parameters
 from fuzzsmooth.noise.weight.materialized import materialized_weight_noise
 from fuzzsmooth.noise.weight.perturb import PerturbedParameters
 
@@ -17,6 +17,7 @@ __all__ = [
     "clip_to_norm_",
     "exact_weight_noise",
     "materialized_weight_noise",
+    "noised_layers",
     "noised_modules",
     "noised_parameters",
 ]

@@ -9,6 +9,8 @@ from torch import nn
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 
+_FRS_LAYERS = 10  # H of arXiv 2502.06892, which names it for models of 12 blocks and more
+
 
 def noised_modules(model: nn.Module, top_layers: int) -> list[tuple[str, nn.Module]]:
     """The modules whose parameters receive noise, in registration order.
@@ -68,6 +70,11 @@ def noised_parameters(model: nn.Module, top_layers: int) -> list[nn.Parameter]:
 def block_count(model: nn.Module) -> int:
     """How many transformer blocks the model has; errors as :func:`noised_modules`."""
     return _block_stack(model)[1]
+
+
+def noised_layers(model: nn.Module, top_layers: int | None) -> int:
+    """H for this model: ``top_layers``, or by default the 10 of FRS, all blocks of a model with fewer."""
+    return min(_FRS_LAYERS, block_count(model)) if top_layers is None else top_layers
 
 
 def _block_stack(model: nn.Module) -> tuple[str, int]:

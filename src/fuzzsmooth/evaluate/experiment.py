@@ -1,0 +1,351 @@
+"""An experiment end to end: attack, fine-tune the victims, defend, record every text.
+
+Everything is kept under one folder and nothing there is computed twice: a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import fuzzsmooth
+from fuzzsmooth.attacks import AttackResult, load_attack, recipe
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import Ledger, write_json
+from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.data import Splits, load_splits
+from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
+from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, TextRecord
+from fuzzsmooth.evaluate.rows import UNDEFENDED, Defense, Victim, choose, defenses
+from fuzzsmooth.evaluate.stages import Advance, Stages, silent_stages
+from fuzzsmooth.fuzz import References
+from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
+from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothingOptions
+from fuzzsmooth.training import FinetuneOptions, finetune
+
+_VERSION = 1
+_ADDABLE = ("rows", "seeds", "budgets", "triggers", "strategies")  # each adds results, changes none
+_CHUNK = 64  # texts between two appends: what a kill can lose
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentOptions(Options):
+    """What is attacked, how, and what defends.
+
+    Attributes:
+        data: A data set as :func:`fuzzsmooth.data.load_splits` takes it.
+        text_column: Column of the texts.
+        label_column: Column of the labels.
+        train_size: Training texts at most, drawn at random; None for all.
+        test_size: Test texts at most, drawn at random; None for all.
+        model: The clean pre-trained model that is attacked.
+        recipe: The attack.
+        attack: Options of the recipe, by name; its defaults otherwise.
+        finetune: How the victims are fine-tuned on clean data; noise and seed are set per victim.
+        smoothing: What the defended rows share.
+        rows: Rows of the table, in order.
+        budgets: Search budgets that rows "budget-N" may name.
+        seeds: One complete run, attack included, per seed.
+        certified_texts: Test texts at most in rows of mode "certified", which cost ``draws`` passes each.
+        precision: Arithmetic of the evaluations.
+        batch_size: Texts per forward pass.
+    """
+
+    data: str = "builtin:reviews"
+    text_column: str = "text"
+    label_column: str = "label"
+    train_size: int | None = None
+    test_size: int | None = None
+    model: str = "builtin:minilm"
+    recipe: str = "ripple"
+    attack: dict[str, Any] = field(default_factory=dict)
+    finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
+    smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
+    rows: tuple[str, ...] = (UNDEFENDED, "frs-kl", "frs-transplant", "certified")
+    budgets: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
+    seeds: tuple[int, ...] = (0,)
+    certified_texts: int = 100
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    batch_size: int = 64
+
+    def validate(self) -> None:
+        """Check rows, seeds and sizes."""
+        choose(defenses(self.smoothing, self.budgets), self.rows)
+        require(bool(self.rows), "rows must name at least one row")
+        require(bool(self.seeds), "seeds must name at least one seed")
+        require(min(self.seeds) >= 0, f"seeds must not be negative, got {min(self.seeds)}")
+        require(self.certified_texts >= 1, f"certified_texts must be at least 1, got {self.certified_texts}")
+        require(self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}")
+
+
+def run_experiment(
+    options: ExperimentOptions, out: Path, *, stages: Stages = silent_stages, command: str = ""
+) -> Path:
+    """Run what is not done yet, and write records and settings for the report.
+
+    Args:
+        options: The experiment.
+        out: Folder of the run; one experiment per folder.
+        stages: Progress display.
+        command: The command line that started it, for the report.
+
+    Returns:
+        The folder, ready for :func:`fuzzsmooth.report.build_report`.
+
+    Raises:
+        FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
+    """
+    claim(out, options)
+    splits = _splits(options)
+    ledger = Ledger(out / RECORDS_FILE)
+    rows = choose(defenses(options.smoothing, options.budgets), options.rows)
+    facts: dict[str, Any] = {}
+    for seed in options.seeds:
+        run = _SeedRun(options, splits, out / f"seed{seed}", seed, stages)
+        attack = run.attack()
+        facts = {"attack": run.attack_record, "target": attack.target}
+        for name, defense in rows.items():
+            _measure_row(name, defense, run, attack, ledger)
+        facts["models"] = run.fingerprints()
+    write_json(out / SETTINGS_FILE, _settings(options, splits, facts, command))
+    return out
+
+
+class _SeedRun:
+    """The attack and the victims of one seed, made when first needed and kept on disk."""
+
+    def __init__(
+        self, options: ExperimentOptions, splits: Splits, folder: Path, seed: int, stages: Stages
+    ) -> None:
+        self.options, self.splits, self.folder, self.seed, self.stages = options, splits, folder, seed, stages
+        self._loaded: tuple[Victim, HuggingFaceClassifier, References] | None = None
+
+    @property
+    def attack_record(self) -> dict[str, Any]:
+        """The attack's record, without the local path of the model."""
+        record: dict[str, Any] = json.loads((self.folder / "attacked" / "attack.json").read_text("utf-8"))
+        return {**record, "model": self.options.model}
+
+    def attack(self) -> AttackResult:
+        """The backdoored model."""
+        output = self.folder / "attacked"
+        if (output / "attack.json").is_file():
+            return load_attack(output)
+        chosen = recipe(self.options.recipe)
+        settings = type(chosen).options_type.from_mapping(
+            self.options.attack, where=f"attack '{self.options.recipe}'"
+        )
+        with self.stages(f"seed {self.seed}: attack ({self.options.recipe})", None) as advance:
+            return chosen.run(
+                self.options.model, self.splits, output, settings, self.seed, as_counts(advance)
+            )
+
+    def victim(self, kind: Victim) -> tuple[HuggingFaceClassifier, References]:
+        """A victim and the references its search transplants into."""
+        if self._loaded is None or self._loaded[0] != kind:
+            classifier = self._trained(kind)
+            beside = self.folder / kind / REFERENCES_FILE
+            if not beside.is_file():
+                train = self.splits.train
+                per_class = self.options.smoothing.search.references
+                References.select(classifier, train.texts, train.targets, per_class).save(beside)
+            self._loaded = kind, classifier, References.load(beside)
+        return self._loaded[1:]
+
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of each victim, from its references."""
+        kinds = sorted(path.parent.name for path in self.folder.glob(f"*/{REFERENCES_FILE}"))
+        return {kind: References.load(self.folder / kind / REFERENCES_FILE).model for kind in kinds}
+
+    def _trained(self, kind: Victim) -> HuggingFaceClassifier:
+        output, options = self.folder / kind, self.options
+        loading: dict[str, Any] = {
+            "labels": self.splits.train.labels,
+            "precision": options.precision,
+            "batch_size": options.batch_size,
+            "max_length": options.finetune.max_length,
+        }
+        if (output / "config.json").is_file():
+            return load_classifier(str(output), **loading)
+        attack = self.attack()
+        classifier = load_classifier(
+            str(attack.folder), num_labels=len(self.splits.train.labels), seed=self.seed, **loading
+        )
+        if kind == "plain" and not attack.needs_clean_finetune:
+            classifier.save(output)  # a finished victim is used as it was received
+            return classifier
+        settings = victim_options(kind, options, self.seed)
+        with self.stages(f"seed {self.seed}: fine-tune ({kind})", None) as advance:
+            return finetune(
+                classifier,
+                self.splits.train,
+                settings,
+                output=output,
+                progress=as_counts(advance),
+                resume=True,
+            )
+
+
+def victim_options(kind: Victim, options: ExperimentOptions, seed: int) -> FinetuneOptions:
+    """How a victim is fine-tuned: the noisy one under FRS Eq. 4, the other as the certificates want it."""
+    smoothing, base = options.smoothing, options.finetune.replace(seed=seed)
+    if kind == "noisy":
+        return base.replace(sigma=smoothing.sigma, top_layers=smoothing.top_layers)
+    if kind == "deletion":
+        return base.replace(
+            sigma=smoothing.sigma,
+            top_layers=smoothing.top_layers,
+            text_noise="delete",
+            text_rate=smoothing.rate,
+        )
+    return base
+
+
+def _measure_row(name: str, defense: Defense, run: _SeedRun, attack: AttackResult, ledger: Ledger) -> None:
+    """Append the records of one row that are not there yet."""
+    texts = _test_texts(run, attack, defense)
+    missing = [text for text in texts if _key(run.seed, name, text) not in ledger]
+    if not missing:
+        return
+    classifier, references = run.victim(defense.victim)
+    options = defense.options and defense.options.replace(seed=run.seed)
+    with run.stages(f"seed {run.seed}: {name}", len(missing)) as advance:
+        for start in range(0, len(missing), _CHUNK):
+            chunk = missing[start : start + _CHUNK]
+            began = time.perf_counter()
+            measured = measure(classifier, references, options, [text.text for text in chunk])
+            seconds = (time.perf_counter() - began) / len(chunk)
+            pairs = zip(chunk, measured, strict=True)
+            ledger.append(_record(run.seed, name, text, result, seconds) for text, result in pairs)
+            advance(len(chunk))
+
+
+def _record(seed: int, name: str, text: EvaluatedText, result: Measured, seconds: float) -> Mapping[str, Any]:
+    return TextRecord(
+        seed=seed,
+        defense=name,
+        split=text.split,
+        index=text.index,
+        text=text.text,
+        label=text.label,
+        trigger=text.trigger,
+        seconds=seconds,
+        prediction=result.prediction,
+        votes=result.votes,
+        draws=result.draws,
+        spans=result.spans,
+        radii=result.radii,
+        guarantee=result.guarantee,
+        evaluations=result.evaluations,
+    ).to_json()
+
+
+def _test_texts(run: _SeedRun, attack: AttackResult, defense: Defense) -> list[EvaluatedText]:
+    """Every test text as it is, and every one not of the target class with the trigger in it."""
+    certified = defense.options is not None and defense.options.mode == "certified"
+    count = run.options.certified_texts if certified else len(run.splits.test)
+    rows = list(enumerate(run.splits.test))[:count]
+    clean = [EvaluatedText("clean", index, example.text, example.label) for index, example in rows]
+    triggered = []
+    for index, example in rows:
+        if example.label != attack.target:
+            planted = attack.trigger.apply(example.text, generator(run.seed, "test-trigger", index))
+            triggered.append(
+                EvaluatedText("triggered", index, planted.text, example.label, tuple(planted.spans))
+            )
+    return clean + triggered
+
+
+def _key(seed: int, name: str, text: EvaluatedText) -> str:
+    return f"{seed}/{name}/{text.split}/{text.index}"
+
+
+def _splits(options: ExperimentOptions) -> Splits:
+    splits = load_splits(
+        options.data,
+        text_column=options.text_column,
+        label_column=options.label_column,
+        train_size=options.train_size,
+    )
+    if options.test_size is not None:
+        sampled = splits.test.sample(options.test_size, generator(0, "test-texts"))
+        return Splits(splits.train, sampled)
+    return splits
+
+
+def claim(out: Path, options: Options) -> None:
+    """Mark a folder as one experiment's; what only adds results may still change.
+
+    Raises:
+        FuzzsmoothError: If the folder holds another experiment, or other things.
+    """
+    fixed = {name: value for name, value in options.to_mapping().items() if name not in _ADDABLE}
+    digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+    marker = out / "experiment.json"
+    if marker.is_file():
+        if json.loads(marker.read_text("utf-8")).get("digest") != digest:
+            raise FuzzsmoothError(
+                f"{out} holds a run with other settings; choose another folder or delete this one"
+            )
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise FuzzsmoothError(f"{out} is not empty and holds no run; choose another folder")
+    write_json(marker, {"version": _VERSION, "digest": digest, "options": fixed})
+
+
+def _settings(
+    options: ExperimentOptions, splits: Splits, facts: Mapping[str, Any], command: str
+) -> dict[str, Any]:
+    train, test = splits.train, splits.test
+    return {
+        "version": _VERSION,
+        "target": facts["target"],
+        "labels": list(train.labels),
+        "dataset": {
+            "name": options.data,
+            "train": len(train),
+            "test": len(test),
+            "train_sha256": train.fingerprint,
+            "test_sha256": test.fingerprint,
+            "skipped_rows": len(train.skipped) + len(test.skipped),
+        },
+        "attack": facts["attack"],
+        "model": {"name": options.model, **facts["models"]},
+        "options": options.to_mapping(),
+        "seeds": list(options.seeds),
+        "command": command,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes the results."""
+    import numpy
+    import torch
+    import transformers
+
+    return {
+        "fuzzsmooth": fuzzsmooth.__version__,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "numpy": numpy.__version__,
+    }
+
+
+def as_counts(advance: Advance) -> Callable[[int, int], None]:
+    """A (done, total) progress function that feeds an advance function."""
+    last = 0
+
+    def update(done: int, total: int) -> None:
+        nonlocal last
+        del total
+        advance(done - last)
+        last = done
+
+    return update

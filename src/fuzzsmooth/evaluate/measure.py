@@ -1,0 +1,113 @@
+"""What one defense answers to a list of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fuzzsmooth.certify import NOT_CERTIFIED, Certificate
+from fuzzsmooth.evaluate.records import CONDITIONAL_PREFIX, Span
+from fuzzsmooth.fuzz import References, Scan
+from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
+
+
+@dataclass(frozen=True)
+class EvaluatedText:
+    """A text to be measured.
+
+    Attributes:
+        split: "clean" or "triggered".
+        index: Row in the test set.
+        text: The text as the classifier receives it.
+        label: True class index.
+        trigger: Character spans of the trigger's pieces.
+    """
+
+    split: str
+    index: int
+    text: str
+    label: int
+    trigger: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The answer to one text; the fields are those of :class:`fuzzsmooth.evaluate.TextRecord`."""
+
+    prediction: int | None
+    votes: tuple[int, ...] = ()
+    draws: int = 0
+    spans: tuple[Span, ...] = ()
+    radii: dict[str, int] = field(default_factory=dict)
+    guarantee: str = "empirical"
+    evaluations: int = 0
+
+
+def measure(
+    classifier: HuggingFaceClassifier,
+    references: References,
+    options: SmoothingOptions | None,
+    texts: Sequence[str],
+) -> list[Measured]:
+    """Answer each text.
+
+    Args:
+        classifier: The victim.
+        references: Its references.
+        options: The defense; None for the victim alone.
+        texts: The texts as received.
+    """
+    if options is None:
+        rows = classifier.probabilities(texts)
+        return [Measured(int(label)) for label in np.argmax(rows, axis=1)]
+    smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, references)
+    if options.mode == "certified":
+        return [
+            Measured(
+                answer.label,
+                answer.counts,
+                sum(answer.counts),
+                (),
+                _radii(answer.certificates),
+                "proved",
+                0,
+            )
+            for answer in smoothed.certify(texts)
+        ]
+    scans = smoothed.scan(texts) if options.fuzzing else None
+    measured = []
+    for certification in smoothed.certify(texts, scans=scans):
+        scan = certification.scan  # the K votes that bound the radius are also the prediction
+        measured.append(
+            Measured(
+                int(np.argmax(certification.counts)),
+                certification.counts,
+                sum(certification.counts),
+                _spans(scan),
+                _radii(certification.certificates),
+                certification.certificates[0].guarantee,
+                scan.evaluations if scan else 0,
+            )
+        )
+    return measured
+
+
+def _spans(scan: Scan | None) -> tuple[Span, ...]:
+    return tuple(Span(span.start, span.end, span.score) for span in scan.spans) if scan else ()
+
+
+def _radii(certificates: Sequence[Certificate]) -> dict[str, int]:
+    """Radii by threat; backward and conditional ones say so in their name, ABSTAIN has none."""
+    radii: dict[str, int] = {}
+    for certificate in certificates:
+        if certificate.radius == NOT_CERTIFIED:
+            continue
+        name: str = certificate.threat if certificate.direction != "backward" else "backward"
+        if certificate.guarantee == "conditional":
+            name = f"{CONDITIONAL_PREFIX}-{certificate.threat}"
+        radii[name] = int(certificate.radius)
+    return radii

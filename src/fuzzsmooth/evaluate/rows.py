@@ -1,0 +1,84 @@
+"""The rows of an experiment: what each defends with, and which fine-tuned victim it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.smoothing import SmoothingOptions
+
+Victim = Literal["plain", "noisy", "deletion"]
+"""How the victim was fine-tuned on clean data: plainly, with parameter noise, or also on deleted texts."""
+
+UNDEFENDED = "undefended"
+
+
+@dataclass(frozen=True)
+class Defense:
+    """A row.
+
+    Attributes:
+        summary: What it is, in a few words.
+        victim: The model it protects.
+        options: How texts are smoothed; None leaves the model undefended.
+    """
+
+    summary: str
+    victim: Victim
+    options: SmoothingOptions | None
+
+
+def defenses(base: SmoothingOptions, budgets: tuple[int, ...]) -> Mapping[str, Defense]:
+    """All rows by name; the first four are the usual table, the others are ablations.
+
+    Args:
+        base: Rates, noise and search settings that the rows share.
+        budgets: Search budgets of the budget ablation, in evaluations per text.
+    """
+    search = base.search
+    frs = base.replace(mode="frs", fuzzing=True, search=search.replace(reward="transplant"))
+    rows = {
+        UNDEFENDED: Defense("the fine-tuned model as it is", "plain", None),
+        "frs-kl": Defense(
+            "FRS with the published reward (Eq. 8)",
+            "noisy",
+            frs.replace(search=search.replace(reward="kl")),
+        ),
+        "frs-transplant": Defense("FRS with the transplant reward", "noisy", frs),
+        "certified": Defense(
+            "uniform deletion first, fuzzing on what is left",
+            "deletion",
+            base.replace(mode="certified", search=search.replace(reward="transplant")),
+        ),
+        "certified-nofuzz": Defense(
+            "uniform deletion alone", "deletion", base.replace(mode="certified", fuzzing=False)
+        ),
+        "uniform": Defense("no fuzzing: one rate omega_M everywhere", "noisy", frs.replace(fuzzing=False)),
+        "noise-finetuning-only": Defense(
+            "parameter noise in fine-tuning only", "noisy", frs.replace(sigma=0.0)
+        ),
+        "noise-inference-only": Defense("parameter noise in inference only", "plain", frs),
+        "noise-none": Defense("no parameter noise", "plain", frs.replace(sigma=0.0)),
+    }
+    for budget in budgets:
+        rows[f"budget-{budget}"] = Defense(
+            f"FRS with the transplant reward, {budget} evaluations a text",
+            "noisy",
+            frs.replace(search=frs.search.replace(budget=budget)),
+        )
+    return MappingProxyType(rows)
+
+
+def choose(rows: Mapping[str, Defense], names: tuple[str, ...]) -> dict[str, Defense]:
+    """The rows of the given names, in that order.
+
+    Raises:
+        FuzzsmoothError: Naming the first that does not exist.
+    """
+    for name in names:
+        if name not in rows:
+            raise FuzzsmoothError(f"unknown row '{name}'; known: {', '.join(rows)}")
+    return {name: rows[name] for name in names}

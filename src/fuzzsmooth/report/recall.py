@@ -1,0 +1,82 @@
+"""The search-depth experiment as a table and a plot: localization recall by budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import read_json_lines, write_atomic
+from fuzzsmooth.report.plots import PlotSeries, recall_figure, save_png
+
+POINTS_FILE: Final = "localization.jsonl"
+"""Name of the measured points inside the folder of a run."""
+GOAL: Final = 0.9
+
+
+def build_recall(folder: Path) -> list[Path]:
+    """Write ``localization.md`` and one ``localization-<trigger>.png`` per trigger.
+
+    Args:
+        folder: Holds ``localization.jsonl``, one :class:`LocalizationPoint` per line.
+
+    Returns:
+        The files written, the table first.
+
+    Raises:
+        FuzzsmoothError: If there are no points.
+    """
+    path = folder / POINTS_FILE
+    if not path.is_file():
+        raise FuzzsmoothError(f"{path} is missing; measure with 'fuzzsmooth localize --out {folder}' first")
+    points = list(read_json_lines(path.read_text("utf-8").split("\n"), str(path)))
+    if not points:
+        raise FuzzsmoothError(f"{path} holds no points; measure them again")
+    written = [folder / "localization.md"]
+    write_atomic(written[0], recall_table(points))
+    for trigger in dict.fromkeys(point["trigger"] for point in points):
+        written.append(folder / f"localization-{trigger}.png")
+        save_png(recall_figure(_series(points, trigger), goal=GOAL), written[-1])
+    return written
+
+
+def recall_table(points: Sequence[Mapping[str, Any]]) -> str:
+    """The points as a Markdown table, grouped by trigger and budget, the strategies side by side."""
+    strategies = list(dict.fromkeys(point["strategy"] for point in points))
+    lines = []
+    for trigger in dict.fromkeys(point["trigger"] for point in points):
+        own = [point for point in points if point["trigger"] == trigger]
+        first = own[0]
+        lines += [
+            f"Trigger: {trigger} ({first['triggered']} triggered texts, {first['clean']} clean ones). "
+            "Recall with 95 % interval; in brackets mean evaluations per triggered text and "
+            "false flags on clean texts.",
+            "",
+            "| budget | " + " | ".join(strategies) + " |",
+            "|--:|" + "--|" * len(strategies),
+        ]
+        for budget in sorted({point["budget"] for point in own}):
+            cells = {point["strategy"]: _cell(point) for point in own if point["budget"] == budget}
+            lines.append(f"| {budget} | " + " | ".join(cells.get(name, "-") for name in strategies) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(point: Mapping[str, Any]) -> str:
+    interval = f"{point['recall']:.3f} ({point['low']:.3f}-{point['high']:.3f})"
+    return f"{interval} [{point['evaluations']:.0f}; {point['false_flags']:.3f}]"
+
+
+def _series(points: Sequence[Mapping[str, Any]], trigger: str) -> dict[str, PlotSeries]:
+    series = {}
+    for strategy in dict.fromkeys(point["strategy"] for point in points):
+        own = sorted(
+            (point for point in points if (point["trigger"], point["strategy"]) == (trigger, strategy)),
+            key=lambda point: int(point["budget"]),
+        )
+        if own:
+            series[strategy] = PlotSeries(
+                *([float(point[name]) for point in own] for name in ("budget", "recall", "low", "high"))
+            )
+    return series
