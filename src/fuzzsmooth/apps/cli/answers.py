@@ -108,6 +108,7 @@ def answer_all(
     missing = [index for index, key in enumerate(keys) if file is None or key not in file]
     if file is not None and len(missing) < len(keys):
         note(f"{len(keys) - len(missing)} of {len(keys)} texts are answered already in {file.path}")
+    waiting: list[Record] = []
     with resumable(file is not None), display.stage(title, len(missing)) as advance:
         for start in range(0, len(missing), chunk):
             chosen = missing[start : start + chunk]
@@ -117,12 +118,13 @@ def answer_all(
                 for index, row in zip(chosen, rows, strict=True)
             ]
             advance(len(chosen))
-            if file is None:
-                yield from records
-            else:
+            if file is not None:
                 file.append(records)
-    if file is not None:
-        yield from (file[key] for key in keys)
+            elif display.shares_terminal:
+                waiting += records
+            else:
+                yield from records
+    yield from waiting if file is None else (file[key] for key in keys)
 
 
 def note_truncated(records: Sequence[Record]) -> None:

@@ -26,6 +26,11 @@ class Display:
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
 
+    @property
+    def shares_terminal(self) -> bool:
+        """Whether a bar is drawn on the terminal that answers are printed on; they must wait for it then."""
+        return not self._quiet and sys.stderr.isatty() and sys.stdout.isatty()
+
     @contextmanager
     def counts(self, title: str, total: int | None = None) -> Iterator[Counts]:
         """A stage told as (done, total); the total may become known only then."""
