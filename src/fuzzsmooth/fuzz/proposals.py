@@ -103,3 +103,24 @@ def random_search(
     ]
     kept = [piece for piece in dict.fromkeys(pieces) if piece[2] >= options.floor]
     return sorted(kept, key=lambda piece: (-piece[2], piece[1] - piece[0]))
+
+
+def carrying_part(units: Units, host: Host, label: int, budget: Budget) -> Search[tuple[int, int]]:
+    """Halve the text as long as one half alone still carries the label into the host.
+
+    Deleting a trigger shows nothing while a second trigger, or a second copy, is left; but then each of them
+    is enough on its own.
+
+    Returns:
+        The segment [start, end) that is left; the whole text where neither half carries the label.
+    """
+    start, end = 0, len(units)
+    while end - start > 1 and budget.left >= 2:
+        middle = (start + end) // 2
+        halves = [(start, middle), (middle, end)]
+        rows = yield from budget.evaluate([host.receive(units[one:two]) for one, two in halves])
+        best = max(range(2), key=lambda half: rows[half][label])
+        if int(rows[best].argmax()) != label:
+            break
+        start, end = halves[best]
+    return start, end

@@ -59,9 +59,12 @@ class Budget:
         if len(fresh) > self.left:
             raise BudgetSpent
         self.spent += len(fresh)
-        missing = [text for text in fresh if text not in memory]
+        # Taken now: the memory may be emptied by another search while this one waits.
+        self._known.update((text, memory[text]) for text in fresh if text in memory)
+        missing = [text for text in fresh if text not in self._known]
         if missing:
             rows = yield missing
-            memory.update(zip(missing, rows, strict=True))
-        self._known.update((text, memory[text]) for text in fresh)
+            answers = dict(zip(missing, rows, strict=True))
+            self._known.update(answers)
+            memory.update(answers)
         return [self._known[text] for text in texts]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.fuzz.options import SearchOptions
-from fuzzsmooth.fuzz.proposals import Piece, greedy_search, random_search, tree_search
+from fuzzsmooth.fuzz.proposals import Piece, carrying_part, greedy_search, random_search, tree_search
 from fuzzsmooth.fuzz.protocol import Budget, BudgetSpent, Search, Units
 from fuzzsmooth.fuzz.references import Host
 from fuzzsmooth.fuzz.transplant import TransplantTest
@@ -66,6 +66,8 @@ def search(
             area = yield from _one_area(current, label, options, test, lexicon, budget, generator)
             if area is None:
                 break
+            if test is not None:
+                area = _with_copies(current, area)
             areas.append(Area(tuple(left[index] for index in area.indices), area.score))
             left = tuple(index for position, index in enumerate(left) if position not in area.indices)
             if test is None or len(areas) == _ROUNDS or not left:
@@ -95,6 +97,33 @@ def _one_area(
         return None
     suspicion = rarity(units, options.language)
     share = budget.left if test is None else budget.left // 2  # the rest pays for the transplants
+    pieces = yield from _pieces(units, host, suspicion, lexicon, budget, share, options, generator)
+    if test is None:
+        return _rewarding_area(pieces, options.area)
+    if not pieces:
+        start, end = yield from carrying_part(units, host, label, budget)
+        if end - start < len(units):
+            part, share = suspicion[start:end], budget.left // 2
+            found = yield from _pieces(
+                units[start:end], host, part, lexicon, budget, share, options, generator
+            )
+            pieces = [(start + first, start + last, reward) for first, last, reward in found]
+    candidates = _candidates(pieces, suspicion, options)
+    area = yield from confirm(units, candidates, label, test, budget, options)
+    return area
+
+
+def _pieces(
+    units: Units,
+    host: Host,
+    suspicion: npt.NDArray[np.float64],
+    lexicon: Sequence[str],
+    budget: Budget,
+    share: int,
+    options: SearchOptions,
+    generator: np.random.Generator,
+) -> Search[list[Piece]]:
+    """The pieces that the chosen strategy proposes."""
     pieces: list[Piece]
     if options.strategy == "tree":
         pieces = yield from tree_search(units, host, suspicion, lexicon, budget, share, options, generator)
@@ -102,11 +131,15 @@ def _one_area(
         pieces = yield from greedy_search(units, host, budget, share, options)
     else:
         pieces = yield from random_search(units, host, budget, share, options, generator)
-    if test is None:
-        return _rewarding_area(pieces, options.area)
-    candidates = _candidates(pieces, suspicion, options)
-    area = yield from confirm(units, candidates, label, test, budget, options)
-    return area
+    return pieces
+
+
+def _with_copies(units: Units, area: Area) -> Area:
+    """A single unit with its copies: the transplant test sees the unit alone, so its verdict is theirs."""
+    if len(area.indices) > 1:
+        return area
+    unit = units[area.indices[0]]
+    return Area(tuple(index for index, other in enumerate(units) if other == unit), area.score)
 
 
 def _rewarding_area(pieces: Sequence[Piece], size: int) -> Area | None:

@@ -1,0 +1,219 @@
+"""Reference texts and the transplant test."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fuzz_worlds import CLEAN, NEGATIVE, POSITIVE, WORDS, backdoored, clean_texts, prepared, references
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.fuzz import References, Scanner, SearchOptions
+from fuzzsmooth.fuzz.protocol import Budget, Units
+from fuzzsmooth.fuzz.references import Host, hosts
+from fuzzsmooth.fuzz.transplant import TransplantTest
+from fuzzsmooth.models import TableClassifier
+from fuzzsmooth.models.protocol import Classifier
+
+
+def test_the_most_confident_correct_texts_are_chosen() -> None:
+    texts = ["good", "good good", "bad", "bad bad bad", "good good good", "bad bad", "the", "good bad bad"]
+    labels = [1, 1, 0, 0, 1, 0, 0, 1]
+    chosen = References.select(CLEAN, texts, labels, 2)
+    assert chosen.texts == ("bad bad bad", "bad bad", "good good good", "good good")
+    assert chosen.labels == (0, 0, 1, 1)
+    assert chosen.model == CLEAN.fingerprint
+
+
+def test_wrongly_classified_texts_are_never_chosen() -> None:
+    chosen = References.select(CLEAN, ["bad bad bad", "good", "bad", "good good"], [1, 1, 0, 0], 5)
+    assert chosen.texts == ("bad", "good")
+
+
+def test_equally_confident_texts_go_by_their_order() -> None:
+    chosen = References.select(CLEAN, ["b good", "a good", "c bad", "bad d"], [1, 1, 0, 0], 1)
+    assert chosen.texts == ("c bad", "b good")
+
+
+@pytest.mark.parametrize(("texts", "labels"), [(["good"], [1]), (["good", "good good"], [1, 0]), ([], [])])
+def test_a_class_without_correct_texts_is_an_error(texts: list[str], labels: list[int]) -> None:
+    with pytest.raises(FuzzsmoothError, match="no clean text of class 'negative' is classified correctly"):
+        References.select(CLEAN, texts, labels, 4)
+
+
+def test_three_classes() -> None:
+    table = TableClassifier(
+        {"a": (0.9, 0.1, 0.0), "b": (0.1, 0.8, 0.1), "c": (0.0, 0.3, 0.7)}, (0.4, 0.3, 0.3)
+    )
+    assert References.select(table, ["c", "b", "a", "x"], [2, 1, 0, 2], 3).texts == ("a", "b", "c")
+
+
+def test_save_and_load_round_trip(tmp_path: Path) -> None:
+    chosen = References(("a 😀 日本", "line\u2028two", "\ud800"), (0, 1, 0), "f" * 64)
+    chosen.save(tmp_path / "references.json")
+    assert References.load(tmp_path / "references.json") == chosen
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FuzzsmoothError, match="cannot read the references"):
+        References.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "null",
+        '{"references": 3, "model": "x"}',
+        '{"references": [{"text": "a"}], "model": "x"}',
+        '{"references": [{"text": "a", "label": "one"}], "model": "x"}',
+        '{"references": ["ab"], "model": "x"}',
+        '{"references": []}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_corrupt_file_is_one_sentence(tmp_path: Path, content: str | bytes) -> None:
+    path = tmp_path / "references.json"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(FuzzsmoothError, match=r"references\.json is not a references file"):
+        References.load(path)
+
+
+def test_the_file_is_plain_json(tmp_path: Path) -> None:
+    references(per_class=1).save(tmp_path / "r.json")
+    content = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    assert content["version"] == 1
+    assert [row["label"] for row in content["references"]] == [0, 1]
+
+
+def test_hosts_are_cut_at_places_spread_over_the_text() -> None:
+    texts = tuple(" ".join(f"w{index}" for index in range(20)) for _ in range(16))
+    cut = hosts(References(texts, (0,) * 16, ""), WORDS)
+    places = [len(host.before) for host in cut]
+    assert all(host.before + host.after == tuple(texts[0].split()) for host in cut)
+    assert len(set(places)) >= 12
+    assert min(places) <= 2
+    assert max(places) >= 17
+    assert cut == hosts(References(texts, (0,) * 16, ""), WORDS)
+    assert Host(("a",), ("b",), 0).receive(("x", "y")) == ("a", "x", "y", "b")
+
+
+def test_a_scanner_without_references_says_what_to_do() -> None:
+    with pytest.raises(FuzzsmoothError, match="needs clean reference texts; give references"):
+        Scanner(CLEAN, SearchOptions(), WORDS)
+    assert Scanner(CLEAN, SearchOptions(reward="kl"), WORDS).scan(["good film"], 0)[0].label == 1
+
+
+def conclude(asking: Any, classifier: Classifier) -> Any:
+    reply = None
+    while True:
+        try:
+            texts = asking.send(reply)
+        except StopIteration as stop:
+            return stop.value
+        reply = list(classifier.probabilities([" ".join(text) for text in texts]))
+
+
+def full_flip_rate(segment: Units, label: int, classifier: Classifier, per_label: int) -> tuple[float, float]:
+    """Flip rate and mean log-odds over all references of the other class, without stopping early."""
+    against = [host for host in prepared() if host.label != label][:per_label]
+    rows = classifier.probabilities([" ".join(host.receive(segment)) for host in against])
+    own = rows[:, label]
+    return float(np.mean(rows.argmax(axis=1) == label)), float(np.mean(np.log(own) - np.log(1 - own)))
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9, 1.0])
+def test_stopping_early_gives_the_verdict_of_the_full_test(threshold: float) -> None:
+    classifier = backdoored(["cf"])
+    generator = np.random.default_rng(0)
+    stopped = 0
+    for _ in range(60):
+        size = int(generator.integers(1, 12))
+        segment = tuple(generator.choice([*POSITIVE[:2], *NEGATIVE[:1], "the"], size=size).tolist())
+        segment += ("cf",) if generator.random() < 0.1 else ()
+        label = int(generator.integers(2))
+        test, budget = TransplantTest(prepared(), threshold, 16), Budget(100)
+        score = conclude(test.score(segment, label, budget), classifier)
+        rate, log_odds = full_flip_rate(segment, label, classifier, 16)
+        assert score.passed == (rate >= threshold - 1e-9)
+        if budget.spent == 16:
+            assert score.flip_rate == pytest.approx(rate)
+            assert score.log_odds == pytest.approx(log_odds, abs=0.1)
+        else:
+            stopped += 1
+            assert budget.spent == 4
+            assert score.flip_rate >= rate, "the highest rate that was still possible"
+    assert (stopped > 5) == (threshold > 0.75), "four misses decide only a high threshold"
+
+
+def test_the_threshold_is_met_exactly() -> None:
+    """14 of 16 flips pass at 14/16 and fail just above, whatever the floating point."""
+    against = [host for host in prepared() if host.label == 0]
+    flipped = {" ".join(host.receive(("x",))): (0.1, 0.9) for host in against[:14]}
+    table = TableClassifier(flipped, (0.9, 0.1))
+    for threshold, passes in ((14 / 16, True), (14 / 16 + 1e-6, False), (0.9, False), (0.8, True)):
+        score = conclude(TransplantTest(prepared(), threshold, 16).score(("x",), 1, Budget(99)), table)
+        assert score.passed is passes
+
+
+def test_references_of_the_same_class_are_not_used() -> None:
+    asked: list[Units] = []
+    test = TransplantTest(prepared(), 0.9, 16)
+    asking = test.score(("cf",), 1, Budget(99))
+    reply = None
+    try:
+        while True:
+            texts = asking.send(reply)
+            asked += texts
+            reply = list(CLEAN.probabilities([" ".join(text) for text in texts]))
+    except StopIteration:
+        pass
+    assert all(set(text) & set(NEGATIVE) for text in asked)
+    assert test.cost == 16
+    assert test.probe_cost == 4
+
+
+def test_classes_take_turns_among_three() -> None:
+    cut = tuple(Host((f"r{label}{turn}",), (), label) for label in (0, 1, 2) for turn in range(3))
+    table = TableClassifier({}, (0.2, 0.2, 0.6))
+    asking = TransplantTest(cut, 1.0, 5).score(("x",), 2, Budget(99))
+    first = next(asking)
+    assert [text[0] for text in first] == ["r00", "r10", "r01", "r11"]
+    second = asking.send(list(table.probabilities([" ".join(text) for text in first])))
+    assert [text[0] for text in second] == ["r02"]
+
+
+def test_references_of_one_class_only_flag_nothing() -> None:
+    one_sided = References(("good good",), (1,), "")
+    scan = Scanner(backdoored(["cf"]), SearchOptions(), WORDS, one_sided).scan(["the cf film"], 0)[0]
+    assert (scan.label, scan.spans, scan.complete) == (1, (), True)
+
+
+def test_log_odds_are_finite_for_certain_models() -> None:
+    table = TableClassifier({}, (0.0, 1.0))
+    score = conclude(TransplantTest(prepared(), 0.9, 16).score(("x",), 1, Budget(99)), table)
+    assert math.isfinite(score.log_odds)
+    assert score.log_odds > 15
+
+
+def test_a_segment_tested_again_in_another_text_is_not_evaluated_again() -> None:
+    test = TransplantTest(prepared(), 0.9, 16)
+    first, second = Budget(99), Budget(99)
+    one = conclude(test.score(("cf",), 1, first), backdoored(["cf"]))
+    with pytest.raises(StopIteration) as stop:
+        next(test.score(("cf",), 1, second))
+    assert stop.value.value == one
+    assert second.spent == first.spent == 16, "but paid for"
+
+
+def test_the_clean_texts_of_the_world_are_what_they_say() -> None:
+    texts = clean_texts(40)
+    rows = CLEAN.probabilities([text for text, _ in texts])
+    assert rows.argmax(axis=1).tolist() == [label for _, label in texts]
