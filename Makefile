@@ -32,10 +32,12 @@ lint: $(READY)
 test-fast: $(READY)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
 	    $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal --cov --cov-report=
-	@for room in $(ALGORITHM_ROOMS); do \
+	@failed=; for room in $(ALGORITHM_ROOMS); do \
+	    echo "coverage of $$room:"; \
 	    $(BIN)/coverage report --include="src/fuzzsmooth/$$room/*" --skip-covered --fail-under=$(COVERAGE) \
-	        || { echo "room $$room: covered less than $(COVERAGE) %"; exit 1; }; \
-	done
+	        || failed="$$failed $$room"; \
+	done; \
+	test -z "$$failed" || { echo "covered less than $(COVERAGE) %:$$failed"; exit 1; }
 
 # Minutes long: the certificates against brute force and simulation.
 test-guarantees: $(READY)
