@@ -115,3 +115,53 @@ def test_report_is_rebuilt_from_the_records(capfd, tmp_path):
     assert (tmp_path / "report.html").is_file()
     assert call(capfd, "report", tmp_path, "--json").lines[0]["rows"][0]["ca"] == 0.5
     assert "nothing" in call(capfd, "report", tmp_path / "nothing").one_sentence()
+
+
+EXPERIMENT = """
+recipe = "badnets"
+certified_texts = 4
+[attack]
+words = ["cf"]
+rate = 0.3
+[attack.finetune]
+epochs = 20
+learning_rate = 1e-3
+batch_size = 16
+[smoothing]
+sigma = 0.001
+draws = 50
+"""
+
+
+def test_evaluate_measures_reports_and_goes_on(capfd, tiny, source, tmp_path):
+    (tmp_path / "options.toml").write_text(EXPERIMENT, "utf-8")
+    out = tmp_path / "run"
+    command = (
+        "evaluate",
+        "--model",
+        tiny,
+        "--data",
+        source,
+        "--config",
+        tmp_path / "options.toml",
+        "--out",
+        out,
+    )
+    answer = call(capfd, *command, "--rows", "undefended", "--json")
+    assert answer.code == 0, answer.err
+    (row,) = answer.lines[0]["rows"]
+    assert row["ca"] == 1.0
+    assert row["asr"] >= 0.8
+    assert (out / "report.html").is_file()
+    first = (out / "records.jsonl").read_bytes()
+
+    shown = call(capfd, *command, "--rows", "undefended,certified-nofuzz")
+    assert shown.code == 0, shown.err
+    assert "certified-nofuzz" in shown.out
+    assert str(out / "report.html") in shown.out
+    assert (out / "records.jsonl").read_bytes().startswith(first)  # nothing was measured twice
+
+    refused = call(capfd, *command, "--rows", "undefended", "--precision", "bfloat16")
+    assert "other settings" in refused.one_sentence()
+    assert "unknown row" in call(capfd, *command, "--rows", "nonsense").one_sentence()
+    assert "whole numbers" in call(capfd, *command, "--seeds", "one").one_sentence()

@@ -304,7 +304,7 @@ def _settings(
 ) -> dict[str, Any]:
     train, test = splits.train, splits.test
     return {
-        "version": _VERSION,
+        "version": fuzzsmooth.__version__,
         "target": facts["target"],
         "labels": list(train.labels),
         "dataset": {
