@@ -14,10 +14,16 @@ _COLUMNS = (
     ("PA", "pa"),
     ("ASR", "asr"),
     ("floor", "asr_floor"),
-    ("trigger found", "localization_recall"),
-    ("false flags", "false_flag_rate"),
-    ("abstained", "abstention_rate"),
+    ("found", "localization_recall"),
+    ("false", "false_flag_rate"),
+    ("abst.", "abstention_rate"),
 )
+
+_CAPTION = (
+    "Shares in % over all seeds. ASR is to be compared with its floor; found: triggers wholly flagged; "
+    "false: clean texts with a flag; abst.: clean texts without an answer."
+)
+_WIDE = 120  # columns where there is no terminal to fit into
 
 
 def show_run(folder: Path, *, json: bool) -> None:
@@ -31,21 +37,22 @@ def show_run(folder: Path, *, json: bool) -> None:
     if json:
         write_json(summary)
         return
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(
-        title=str(folder), caption="Shares in % over all seeds; ASR is to be compared with its floor."
-    )
-    table.add_column("defense", no_wrap=True)
-    table.add_column("guarantee")
+    table = Table(title=str(folder), caption=_CAPTION, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("defense", overflow="fold")
+    table.add_column("guarantee", overflow="fold")
     for title, _ in _COLUMNS:
-        table.add_column(title, justify="right")
-    table.add_column("s/text", justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("s/text", justify="right", no_wrap=True)
     for row in summary["rows"]:
         shares = (_share(row, name) for _, name in _COLUMNS)
         table.add_row(printable(row["defense"]), row["guarantee"], *shares, f"{row['seconds_per_text']:.3f}")
     console = answers()
     console.soft_wrap = False  # a table is laid out to the width there is
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)
     console.print(table)
     console.soft_wrap = True
     console.print(f"report: {folder / 'report.html'}")
