@@ -157,10 +157,14 @@ def test_strange_texts_are_answered(capfd, tiny, command, name):
 
 
 @pytest.mark.parametrize("mode", ["frs", "certified"])
-def test_strange_texts_are_certified_in_both_modes(capfd, tiny, mode):
+def test_strange_texts_are_certified_in_both_modes(capfd, tiny, tmp_path, mode):
     texts = [part for text in STRANGE.values() for part in ("--text", text)]
-    flags = ("--reward", "kl", "--budget", 4, "--sigma", 0, "--draws", 20, "--copies", 5, "--mode", mode)
+    rows = [{"text": text, "label": label} for text, label in clean_rows()]
+    references = tmp_path / "references.json"
+    references.write_text(json.dumps({"version": 1, "model": "x", "references": rows}), "utf-8")
+    flags = (*FAST, "--draws", 20, "--mode", mode, "--references", references)
     answer = call(capfd, "certify", "--model", tiny, *flags, *texts, "--json")
+    assert answer.code == 0, answer.err
     assert [record["text"] for record in answer.lines] == list(STRANGE.values())
 
 
