@@ -198,12 +198,7 @@ def victim_options(kind: Victim, options: ExperimentOptions, seed: int) -> Finet
     if kind == "noisy":
         return base.replace(sigma=smoothing.sigma, top_layers=smoothing.top_layers)
     if kind == "deletion":
-        return base.replace(
-            sigma=smoothing.sigma,
-            top_layers=smoothing.top_layers,
-            text_noise="delete",
-            text_rate=smoothing.rate,
-        )
+        return base.replace(text_noise="delete", text_rate=smoothing.rate)
     return base
 
 

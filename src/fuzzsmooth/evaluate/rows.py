@@ -11,7 +11,7 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.smoothing import SmoothingOptions
 
 Victim = Literal["plain", "noisy", "deletion"]
-"""How the victim was fine-tuned on clean data: plainly, with parameter noise, or also on deleted texts."""
+"""How the victim was fine-tuned on clean data: plainly, with parameter noise, or on deleted texts."""
 
 UNDEFENDED = "undefended"
 
@@ -40,6 +40,8 @@ def defenses(base: SmoothingOptions, budgets: tuple[int, ...]) -> Mapping[str, D
     """
     search = base.search
     frs = base.replace(mode="frs", fuzzing=True, search=search.replace(reward="transplant"))
+    # Parameter noise plays no part in these certificates, and without it equal draws are evaluated once.
+    certified = base.replace(mode="certified", sigma=0.0, search=search.replace(reward="transplant"))
     rows = {
         UNDEFENDED: Defense("the fine-tuned model as it is", "plain", None),
         "frs-kl": Defense(
@@ -49,12 +51,18 @@ def defenses(base: SmoothingOptions, budgets: tuple[int, ...]) -> Mapping[str, D
         ),
         "frs-transplant": Defense("FRS with the transplant reward", "noisy", frs),
         "certified": Defense(
-            "uniform deletion first, fuzzing on what is left",
-            "deletion",
-            base.replace(mode="certified", search=search.replace(reward="transplant")),
+            "uniform deletion first, flagged unit types removed from what is left", "deletion", certified
         ),
-        "certified-nofuzz": Defense(
-            "uniform deletion alone", "deletion", base.replace(mode="certified", fuzzing=False)
+        "certified-nofuzz": Defense("uniform deletion alone", "deletion", certified.replace(fuzzing=False)),
+        "certified-search": Defense(
+            "uniform deletion first, then a search of what is left",
+            "deletion",
+            certified.replace(fuzz_left="search"),
+        ),
+        "certified-noise": Defense(
+            "uniform deletion, flagged types, and parameter noise",
+            "deletion",
+            certified.replace(sigma=base.sigma),
         ),
         "uniform": Defense("no fuzzing: one rate omega_M everywhere", "noisy", frs.replace(fuzzing=False)),
         "noise-finetuning-only": Defense(

@@ -125,3 +125,14 @@ def hosts(references: References, segmenter: Segmenter) -> tuple[Host, ...]:
         place = round(((index * golden) % 1.0) * len(units))
         prepared.append(Host(units[:place], units[place:], label))
     return tuple(prepared)
+
+
+def hosts_against(hosts: Sequence[Host], label: int, count: int) -> list[Host]:
+    """At most ``count`` references of the classes other than ``label``, the classes taking turns."""
+    by_class: dict[int, list[Host]] = {}
+    for host in hosts:
+        if host.label != label:
+            by_class.setdefault(host.label, []).append(host)
+    longest = max((len(group) for group in by_class.values()), default=0)
+    turns = [group[turn] for turn in range(longest) for group in by_class.values() if turn < len(group)]
+    return turns[:count]

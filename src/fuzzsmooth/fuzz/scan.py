@@ -16,6 +16,7 @@ from fuzzsmooth.fuzz.protocol import Units
 from fuzzsmooth.fuzz.references import References, hosts
 from fuzzsmooth.fuzz.search import Found, search
 from fuzzsmooth.fuzz.transplant import TransplantTest
+from fuzzsmooth.fuzz.vulnerability import VulnerabilityTable
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.text.units import Segmentation, Segmenter
 
@@ -88,7 +89,7 @@ class Scanner:
         self._classifier = classifier
         self._options = options
         self._segmenter = segmenter
-        prepared = hosts(references, segmenter) if references else ()
+        prepared = self._hosts = hosts(references, segmenter) if references else ()
         lexicon = sorted({unit for host in prepared for unit in (*host.before, *host.after)})
         self._lexicon: tuple[str, ...] = tuple(lexicon) or ("the", "a", "of", "and", "it")
         self._test = (
@@ -128,6 +129,22 @@ class Scanner:
             for units, source in zip(texts, generators, strict=True)
         ]
         return run(searches, self._classifier, self._segmenter.join, advance=advance)
+
+    def table(self) -> VulnerabilityTable:
+        """Flip rates of single unit types on the same references.
+
+        Raises:
+            FuzzsmoothError: If the scanner has no references.
+        """
+        if not self._hosts:
+            raise FuzzsmoothError("flip rates of units need clean reference texts; give references")
+        return VulnerabilityTable(
+            self._classifier,
+            self._hosts,
+            self._segmenter.join,
+            self._options.threshold,
+            self._options.references,
+        )
 
 
 def _as_scan(cut: Segmentation, found: Found) -> Scan:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fuzzsmooth.fuzz.protocol import Budget, Search, Units
-from fuzzsmooth.fuzz.references import Host
+from fuzzsmooth.fuzz.references import Host, hosts_against
 from fuzzsmooth.models.protocol import Probabilities
 
 _FIRST = 4  # references tried before the rest: most clean candidates fail on these
@@ -99,14 +99,7 @@ class TransplantTest:
         return _mean_log_odds(rows, label)
 
     def _hosts_against(self, label: int) -> list[Host]:
-        """References of the other classes, the classes taking turns."""
-        by_class: dict[int, list[Host]] = {}
-        for host in self._hosts:
-            if host.label != label:
-                by_class.setdefault(host.label, []).append(host)
-        longest = max((len(group) for group in by_class.values()), default=0)
-        turns = [group[turn] for turn in range(longest) for group in by_class.values() if turn < len(group)]
-        return turns[: self._per_label]
+        return hosts_against(self._hosts, label, self._per_label)
 
 
 def _flips(rows: list[Probabilities], label: int) -> int:

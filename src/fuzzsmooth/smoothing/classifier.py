@@ -19,7 +19,7 @@ from fuzzsmooth.noise.text import area_rates, text_kernel, uniform_rates
 from fuzzsmooth.smoothing.certificates import Evidence, certified_certificates, frs_certificates
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.results import Certification, Prediction
-from fuzzsmooth.smoothing.sampler import Plan, Sampler, Units, Votes
+from fuzzsmooth.smoothing.sampler import Fuzzer, Plan, Sampler, Units, Votes
 from fuzzsmooth.text.units import segmenter
 
 REFERENCES_FILE = "fuzzsmooth-references.json"
@@ -54,8 +54,10 @@ class SmoothedClassifier:
         self.options = options
         self._segmenter = segmenter(options.unit, getattr(classifier, "tokenizer", None))
         self._references = references
-        self._scanner = self._make_scanner() if options.fuzzing else None
         certified = options.mode == "certified"
+        self._scanner = self._make_scanner() if options.fuzzing else None
+        by_type = self._scanner is not None and certified and options.fuzz_left == "types"
+        self._table = self._scanner.table() if self._scanner is not None and by_type else None
         mask = getattr(getattr(classifier, "tokenizer", None), "mask_token", None) or "[MASK]"
         self._sampler = Sampler(
             classifier=classifier,
@@ -64,7 +66,7 @@ class SmoothedClassifier:
             if options.noise == "mask" and not certified
             else text_kernel("deletion"),
             noise=WeightNoise(options.sigma, options.top_layers) if options.sigma > 0 else None,
-            fuzzer=self._fuzz if certified and self._scanner else None,
+            fuzzer=self._choose_fuzzer() if certified else None,
             seed=options.seed,
         )
 
@@ -110,13 +112,14 @@ class SmoothedClassifier:
             texts: The texts as received.
             advance: Told how many texts have just been finished, for a progress bar.
         """
+        _check_texts(texts)
         scanner = self._scanner or self._make_scanner()
         return scanner.scan(texts, self.options.seed, advance)
 
     def predict(
         self, texts: Sequence[str], *, scans: Sequence[Scan] | None = None, advance: Advance | None = None
     ) -> list[Prediction]:
-        """The majority label of K draws for each text.
+        """The majority label of each text: K draws in mode "frs", ``options.draws`` in mode "certified".
 
         Args:
             texts: The texts as received.
@@ -124,7 +127,8 @@ class SmoothedClassifier:
             advance: Told how many texts have just been finished, for a progress bar.
         """
         scans, plans = self._plans(texts, scans)
-        votes = self._sampler.votes(plans, range(self.options.copies), "predict", advance)
+        draws = self.options.draws if self.options.mode == "certified" else self.options.copies
+        votes = self._sampler.votes(plans, range(draws), "predict", advance)
         truncated = self._truncated(texts)
         results = []
         for index, counts in enumerate(votes):
@@ -189,6 +193,9 @@ class SmoothedClassifier:
     ) -> tuple[Sequence[Scan] | None, list[Plan]]:
         """How each text is to be randomized; only mode "frs" looks at the text for it."""
         options = self.options
+        _check_texts(texts)
+        if scans is not None and len(scans) != len(texts):
+            raise FuzzsmoothError(f"{len(scans)} scans for {len(texts)} texts; give one scan per text")
         cut = [self._segmenter.segment(text).units for text in texts]
         if options.mode == "certified":
             rates = [uniform_rates(len(units), options.rate) for units in cut]
@@ -207,14 +214,26 @@ class SmoothedClassifier:
         ]
         return scans, plans
 
-    def _fuzz(self, texts: Sequence[Units], sources: Sequence[np.random.Generator]) -> list[Units]:
-        """Mode "certified": remove from each deleted text what the search flags in it (Theorem 3)."""
+    def _choose_fuzzer(self) -> Fuzzer | None:
+        if self._scanner is None:
+            return None
+        return self._fuzz_search if self.options.fuzz_left == "search" else self._fuzz_types
+
+    def _fuzz_types(self, texts: Sequence[Units], sources: Sequence[np.random.Generator]) -> list[Units]:
+        """Remove the flagged unit types from each deleted text (Theorem 3: post-processing)."""
+        del sources  # nothing is random here
+        assert self._table is not None
+        flagged = self._table.flagged(unit for units in texts for unit in units)
+        return [tuple(unit for unit in units if unit not in flagged) for units in texts]
+
+    def _fuzz_search(self, texts: Sequence[Units], sources: Sequence[np.random.Generator]) -> list[Units]:
+        """Remove from each deleted text what the search flags in it (Theorem 3: post-processing)."""
         assert self._scanner is not None
         found = self._scanner.find(texts, sources)
-        flagged = [{index for area in result.areas for index in area.indices} for result in found]
+        areas = [{index for area in result.areas for index in area.indices} for result in found]
         return [
-            tuple(unit for index, unit in enumerate(units) if index not in areas)
-            for units, areas in zip(texts, flagged, strict=True)
+            tuple(unit for index, unit in enumerate(units) if index not in area)
+            for units, area in zip(texts, areas, strict=True)
         ]
 
     def _make_scanner(self) -> Scanner:
@@ -223,3 +242,8 @@ class SmoothedClassifier:
     def _truncated(self, texts: Sequence[str]) -> list[bool]:
         check = getattr(self.classifier, "truncated", None)
         return list(check(texts)) if check is not None else [False] * len(texts)
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise FuzzsmoothError("expected a list of texts, got one string; put it into a list")

@@ -27,6 +27,10 @@ class SmoothingOptions(Options):
         noise: How mode "frs" randomizes a unit: "delete" it or "mask" it. Mode "certified" deletes.
         fuzzing: Whether to search for vulnerable segments. Without it, mode "frs" randomizes everything at
             ``rate_uniform`` (the paper's omega_M), and mode "certified" only deletes.
+        fuzz_left: What mode "certified" fuzzes in each deleted text. "types": remove units that carry a
+            prediction into clean texts by themselves; tested once per type, so it costs next to nothing.
+            "search": search each deleted text and remove what is flagged; finds triggers of several units
+            too, at many evaluations per draw.
         rate_high: omega_H, inside the vulnerable area, in [0, 1].
         rate_low: omega_L, outside of it, in [0, rate_high].
         rate_uniform: omega_M, the uniform rate of the ablation and of Corollary 1, in (0, 1).
@@ -45,6 +49,7 @@ class SmoothingOptions(Options):
     unit: UnitKind = "word"
     noise: Literal["delete", "mask"] = "delete"
     fuzzing: bool = True
+    fuzz_left: Literal["types", "search"] = "types"
     rate_high: float = 0.95
     rate_low: float = 0.1
     rate_uniform: float = 0.5
