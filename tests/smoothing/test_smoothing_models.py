@@ -1,0 +1,207 @@
+"""Smoothing real transformers: parameter noise, truncation, modes, loading."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.fuzz import References, SearchOptions
+from fuzzsmooth.models import NoisyClassifier, WeightNoise, build_tiny, load_classifier
+from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions, sampler
+from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
+
+WORDS = [f"w{index}" for index in range(30)]
+SEARCH = SearchOptions(budget=24, references=2)
+NOISE = WeightNoise(0.1, 2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    path = build_tiny("bert", tmp_path_factory.mktemp("smoothing") / "tiny", vocabulary=WORDS, hidden=16)
+    References(("w1 w2 w3", "w4 w5 w6"), (0, 1), "").save(path / REFERENCES_FILE)
+    return path
+
+
+def noisy(folder: Path, **loading: Any) -> NoisyHuggingFaceClassifier:
+    return NoisyHuggingFaceClassifier(load_classifier(str(folder), precision="float32", **loading))
+
+
+def texts(count: int, longest: int = 12) -> list[str]:
+    generator = np.random.default_rng(0)
+    return [" ".join(generator.choice(WORDS, size=int(generator.integers(0, longest)))) for _ in range(count)]
+
+
+def smooth(folder: Path, batch_size: int = 32, **options: Any) -> SmoothedClassifier:
+    settings = {"sigma": 0.3, "copies": 12, "draws": 24, "search": SEARCH} | options
+    return SmoothedClassifier.from_pretrained(
+        folder, SmoothingOptions(**settings), precision="float32", batch_size=batch_size
+    )
+
+
+@pytest.mark.parametrize("mode", ["frs", "certified"])
+def test_votes_do_not_depend_on_batches_order_chunks_or_restarts(
+    folder: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = texts(5)
+
+    def votes(received: Sequence[str], batch_size: int = 32, **options: Any) -> list[Any]:
+        protected = smooth(folder, batch_size, mode=mode, **options)
+        answers = zip(protected.predict(received), protected.certify(received), strict=True)
+        return [(prediction.votes, certification.counts) for prediction, certification in answers]
+
+    together = votes(some)
+    assert any(min(prediction) > 0 for prediction, _ in together), "the noise does change labels"
+    assert votes(some, batch_size=3) == together
+    assert votes(some[::-1])[::-1] == together
+    assert votes(some[2:3]) == together[2:3]
+    monkeypatch.setattr(sampler, "_TOGETHER", 5)
+    assert votes(some) == together
+    assert votes(some, seed=1) != together
+
+
+def test_noisy_rows_are_functions_of_text_and_seed(folder: Path) -> None:
+    some, seeds = texts(12), list(range(12))
+    base = noisy(folder, batch_size=32).noisy_probabilities(some, NOISE, seeds)
+    assert base.shape == (12, 2)
+    np.testing.assert_allclose(base.sum(axis=1), 1, atol=1e-9)
+    small = noisy(folder, batch_size=1).noisy_probabilities(some, NOISE, seeds)
+    np.testing.assert_allclose(small, base, atol=1e-5)
+    order = [7, 3, 11, 0]
+    mixed = noisy(folder).noisy_probabilities([some[at] for at in order], NOISE, order)
+    np.testing.assert_allclose(mixed, base[order], atol=1e-5)
+    other = noisy(folder).noisy_probabilities(some, NOISE, [seed + 100 for seed in seeds])
+    assert np.abs(other - base).max() > 1e-3, "control: other seeds give other models"
+
+
+def test_the_wrapper_is_the_classifier_with_noise(folder: Path) -> None:
+    inner = load_classifier(str(folder), precision="float32")
+    wrapped = NoisyHuggingFaceClassifier(inner)
+    assert isinstance(wrapped, NoisyClassifier)
+    assert (wrapped.labels, wrapped.fingerprint) == (inner.labels, inner.fingerprint)
+    assert wrapped.tokenizer is inner.tokenizer
+    some = texts(4)
+    np.testing.assert_array_equal(wrapped.probabilities(some), inner.probabilities(some))
+    faint = wrapped.noisy_probabilities(some, WeightNoise(1e-9, 2), [0, 1, 2, 3])
+    np.testing.assert_allclose(faint, inner.probabilities(some), atol=1e-5)
+    assert wrapped.noisy_probabilities([], NOISE, []).shape == (0, 2)
+
+
+def test_the_weights_are_never_touched(folder: Path) -> None:
+    inner = load_classifier(str(folder), precision="float32")
+    before = {name: value.clone() for name, value in inner.model.state_dict().items()}
+    SmoothedClassifier(NoisyHuggingFaceClassifier(inner), SmoothingOptions(sigma=0.5, fuzzing=False)).predict(
+        texts(3)
+    )
+    assert all(torch.equal(value, before[name]) for name, value in inner.model.state_dict().items())
+
+
+def test_dropout_is_off_even_in_a_model_left_in_training_mode(folder: Path) -> None:
+    inner = load_classifier(str(folder), precision="float32")
+    wrapped, some, seeds = NoisyHuggingFaceClassifier(inner), texts(6), list(range(6))
+    expected = wrapped.noisy_probabilities(some, NOISE, seeds)
+    inner.model.train()
+    np.testing.assert_allclose(wrapped.noisy_probabilities(some, NOISE, seeds), expected, atol=1e-6)
+    assert inner.model.training, "the caller's mode comes back"
+    encoded = torch.tensor([inner.encode(some[1:2]).ids[0]])
+    with torch.inference_mode():
+        once, twice = (inner.model(input_ids=encoded).logits for _ in range(2))
+    assert not torch.equal(once, twice), "control: dropout would have changed the outputs"
+
+
+def test_by_default_as_many_layers_are_noised_as_there_are(folder: Path) -> None:
+    default, all_layers, head = (
+        smooth(folder, top_layers=layers, fuzzing=False, copies=60) for layers in (None, 2, 0)
+    )
+    some = texts(5)
+    assert default.predict(some) == all_layers.predict(some)
+    assert [p.votes for p in head.predict(some)] != [p.votes for p in default.predict(some)]
+    with pytest.raises(FuzzsmoothError, match="2"):
+        smooth(folder, top_layers=7, fuzzing=False).predict(some)
+
+
+@pytest.mark.parametrize(("sigma", "layers"), [(1e25, 2), (3e38, 0)])
+def test_noise_that_overflows_is_one_sentence(folder: Path, sigma: float, layers: int) -> None:
+    with pytest.raises(FuzzsmoothError, match=r"not finite.*lower sigma"):
+        smooth(folder, sigma=sigma, top_layers=layers, fuzzing=False).predict(texts(3))
+
+
+def test_sigma_zero_adds_nothing(folder: Path) -> None:
+    always = smooth(folder, sigma=0.0, fuzzing=False, rate_uniform=1e-9, copies=5)
+    some = texts(6)
+    labels = noisy(folder).probabilities(some).argmax(axis=1)
+    assert [
+        prediction.votes[label] for prediction, label in zip(always.predict(some), labels, strict=True)
+    ] == [5] * 6
+
+
+def test_a_text_is_cut_after_deletion(folder: Path) -> None:
+    """Cut before, a unit beyond the limit could never be read; cut after, deletion moves it up."""
+    limited = noisy(folder, max_length=6)  # four words and two special tokens
+    read: list[list[str]] = []
+    encode = limited._classifier.encode
+
+    def keep(received: Sequence[str]) -> Any:
+        encoded = encode(received)
+        read.extend(limited.tokenizer.convert_ids_to_tokens(ids) for ids in encoded.ids)
+        return encoded
+
+    limited._classifier.encode = keep  # type: ignore[method-assign]
+    options = SmoothingOptions(mode="certified", fuzzing=False, draws=200, rate=0.8, sigma=0.05)
+    answer = SmoothedClassifier(limited, options).predict([" ".join(WORDS)])[0]
+    assert answer.truncated
+    assert all(len(tokens) <= 6 for tokens in read)
+    draws = [tokens for tokens in read if tokens[1:-1] != WORDS[:4]]
+    assert any("w29" in tokens for tokens in draws)
+    assert sum(bool(set(tokens) & set(WORDS[10:])) for tokens in draws) > 100
+
+
+def test_truncation_is_told(folder: Path) -> None:
+    protected = smooth(folder, fuzzing=False)
+    long = "w1 " * 200
+    assert [answer.truncated for answer in protected.predict(["w1", long])] == [False, True]
+    assert [answer.truncated for answer in protected.certify(["w1", long])] == [False, True]
+
+
+def test_references_beside_the_weights_are_picked_up(folder: Path, tmp_path: Path) -> None:
+    protected = smooth(folder)
+    assert protected._references == References.load(folder / REFERENCES_FILE)
+    own = References(("w7",), (0,), "")
+    given = SmoothedClassifier.from_pretrained(str(folder), SmoothingOptions(search=SEARCH), references=own)
+    assert given._references == own
+    bare = tmp_path / "bare"
+    shutil.copytree(folder, bare)
+    (bare / REFERENCES_FILE).unlink()
+    with pytest.raises(FuzzsmoothError, match="needs clean reference texts; give references"):
+        SmoothedClassifier.from_pretrained(bare)
+    (bare / REFERENCES_FILE).write_text("{}")
+    with pytest.raises(FuzzsmoothError, match="is not a references file"):
+        SmoothedClassifier.from_pretrained(bare)
+
+
+def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FuzzsmoothError):
+        SmoothedClassifier.from_pretrained(tmp_path / "nothing")
+
+
+def test_masks_are_the_tokenizers_own(folder: Path) -> None:
+    roberta = build_tiny("roberta", folder.parent / "roberta", vocabulary=WORDS, hidden=16, layers=1)
+    masked = SmoothedClassifier.from_pretrained(
+        roberta, SmoothingOptions(noise="mask", fuzzing=False, copies=4, sigma=0.0)
+    )
+    units = masked._sampler.kernel(("w1",) * 50, np.full(50, 1.0), np.random.default_rng(0))
+    assert set(units) == {"<mask>"}
+
+
+def test_token_units_follow_the_tokenizer(folder: Path) -> None:
+    protected = smooth(folder, unit="token")
+    answer = protected.certify(["w1 w2 w3"])[0]
+    assert answer.certificates[0].unit == "token"
+    assert sum(answer.counts) == 12
