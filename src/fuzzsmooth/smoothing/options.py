@@ -34,9 +34,9 @@ class SmoothingOptions(Options):
         rate_high: omega_H, inside the vulnerable area, in [0, 1].
         rate_low: omega_L, outside of it, in [0, rate_high].
         rate_uniform: omega_M, the uniform rate of the ablation and of Corollary 1, in (0, 1).
-        copies: K, the draws of a prediction in mode "frs", >= 1.
+        copies: K, the draws of a prediction, and of the certificate in mode "frs", >= 1.
         rate: Deletion rate of mode "certified", in (0, 1).
-        draws: Draws of a certificate, and of a prediction in mode "certified", >= 1.
+        draws: Draws of a certificate in mode "certified", >= 1.
         alpha: Probability that a certificate is wrong, per text, in (0, 1).
         sigma: Standard deviation of the parameter noise, >= 0; 0 turns it off.
         top_layers: H, the transformer layers counted from the output that receive noise, >= 0. None is

@@ -16,6 +16,7 @@ from fuzzsmooth.apps.cli.commands.demo import demo
 from fuzzsmooth.apps.cli.commands.doctor import doctor
 from fuzzsmooth.apps.cli.commands.evaluate import evaluate
 from fuzzsmooth.apps.cli.commands.finetune import finetune
+from fuzzsmooth.apps.cli.commands.localize import localize
 from fuzzsmooth.apps.cli.commands.predict import predict
 from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
@@ -35,6 +36,7 @@ _MAIN, _DEFEND, _ATTACK, _TOOLS = "Everything at once", "Defend", "Attack, to me
 for _panel, _name, _command in (
     (_MAIN, "demo", demo),
     (_MAIN, "evaluate", evaluate),
+    (_MAIN, "localize", localize),
     (_MAIN, "report", report),
     (_DEFEND, "finetune", finetune),
     (_DEFEND, "scan", scan),

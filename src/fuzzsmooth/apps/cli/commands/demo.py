@@ -16,16 +16,18 @@ def demo(
     ),
     data: Annotated[
         str | None,
-        typer.Option("--data", help="Your own data instead, as in 'fuzzsmooth data' [builtin:reviews]."),
+        typer.Option(
+            "--data", help="Your own data instead, as in 'fuzzsmooth data' (default: builtin:reviews)."
+        ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="The pre-trained model to attack [builtin:minilm].")
+        str | None, typer.Option("--model", help="The pre-trained model to attack (default: builtin:minilm).")
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas [0].")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas (default: 0).")] = None,
     train_size: flag.TrainSize = None,
     test_size: flag.TestSize = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the texts [text].")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the labels [label].")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of the texts (default: text).")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the labels (default: label).")] = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:

@@ -13,19 +13,22 @@ from fuzzsmooth.apps.cli import parameters as flag
 def evaluate(
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")],
     data: Annotated[
-        str | None, typer.Option("--data", help="A data set, as in 'fuzzsmooth data' [builtin:reviews].")
+        str | None,
+        typer.Option("--data", help="A data set, as in 'fuzzsmooth data' (default: builtin:reviews)."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="The clean pre-trained model [builtin:minilm].")
+        str | None, typer.Option("--model", help="The clean pre-trained model (default: builtin:minilm).")
     ] = None,
-    recipe: Annotated[Literal["ripple", "badnets"] | None, typer.Option(help="The attack [ripple].")] = None,
+    recipe: Annotated[
+        Literal["ripple", "badnets"] | None, typer.Option(help="The attack (default: ripple).")
+    ] = None,
     trigger: Annotated[
         Literal["word", "sentence", "pair"] | None, typer.Option(help="Kind of trigger (badnets).")
     ] = None,
     rows: Annotated[
         str | None, typer.Option(help="Defenses to measure, separated by commas; see 'fuzzsmooth list rows'.")
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas [0].")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas (default: 0).")] = None,
     budgets: Annotated[
         str | None, typer.Option(help="Search budgets that rows budget-N may name, separated by commas.")
     ] = None,
@@ -38,8 +41,8 @@ def evaluate(
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"] | None, typer.Option(help="Arithmetic of the evaluations.")
     ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the texts [text].")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the labels [label].")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of the texts (default: text).")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the labels (default: label).")] = None,
     config: flag.Config = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,

@@ -13,19 +13,21 @@ from fuzzsmooth.apps.cli import parameters as flag
 def localize(
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")],
     data: Annotated[
-        str | None, typer.Option("--data", help="A data set, as in 'fuzzsmooth data' [builtin:reviews].")
+        str | None,
+        typer.Option("--data", help="A data set, as in 'fuzzsmooth data' (default: builtin:reviews)."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="The clean pre-trained model [builtin:minilm].")
+        str | None, typer.Option("--model", help="The clean pre-trained model (default: builtin:minilm).")
     ] = None,
     triggers: Annotated[
-        str | None, typer.Option(help="Kinds of BadNets trigger, separated by commas [pair,sentence].")
+        str | None,
+        typer.Option(help="Kinds of BadNets trigger, separated by commas (default: pair,sentence)."),
     ] = None,
     strategies: Annotated[
-        str | None, typer.Option(help="Search strategies, separated by commas [tree,greedy,random].")
+        str | None, typer.Option(help="Search strategies, separated by commas (default: tree,greedy,random).")
     ] = None,
     budgets: Annotated[
-        str | None, typer.Option(help="Budgets, separated by commas [8,16,32,64,128,256,512].")
+        str | None, typer.Option(help="Budgets, separated by commas (default: 8,16,32,64,128,256,512).")
     ] = None,
     train_size: flag.TrainSize = None,
     test_size: flag.TestSize = None,
