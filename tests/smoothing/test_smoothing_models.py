@@ -154,7 +154,7 @@ def test_a_text_is_cut_after_deletion(folder: Path) -> None:
         return encoded
 
     limited._classifier.encode = keep  # type: ignore[method-assign]
-    options = SmoothingOptions(mode="certified", fuzzing=False, draws=200, rate=0.8, sigma=0.05)
+    options = SmoothingOptions(mode="certified", fuzzing=False, copies=200, rate=0.8, sigma=0.05)
     answer = SmoothedClassifier(limited, options).predict([" ".join(WORDS)])[0]
     assert answer.truncated
     assert all(len(tokens) <= 6 for tokens in read)

@@ -36,7 +36,7 @@ class Spy:
 
 
 def spied(classifier: Recording, **options: object) -> tuple[SmoothedClassifier, Spy]:
-    smooth, spy = smoothed(classifier, mode="certified", draws=60, rate=0.6, **options), Spy()
+    smooth, spy = smoothed(classifier, mode="certified", copies=60, draws=60, rate=0.6, **options), Spy()
     smooth._sampler = dataclasses.replace(smooth._sampler, fuzzer=spy)
     return smooth, spy
 
@@ -163,7 +163,7 @@ def test_deletion_removes_the_unit_even_where_masks_were_asked_for() -> None:
 def test_an_empty_remainder_reaches_the_model_and_is_not_drawn_again(left: str) -> None:
     recording = Recording(TRIGGERED)
     how = {"fuzzing": False} if left == "nothing" else {"fuzz_left": left}
-    smooth = smoothed(recording, mode="certified", draws=400, rate=0.8, **how)
+    smooth = smoothed(recording, mode="certified", copies=400, rate=0.8, **how)
     asked: list[int] = []
     inner = recording.inner.probabilities
 
@@ -192,7 +192,7 @@ def test_the_empty_text_is_certified_like_any_other() -> None:
 
 def test_masks_of_certificates_and_predictions_differ() -> None:
     recording = Recording(TRIGGERED)
-    smooth = smoothed(recording, mode="certified", fuzzing=False, draws=500, rate=0.5)
+    smooth = smoothed(recording, mode="certified", fuzzing=False, copies=500, draws=500, rate=0.5)
     smooth.predict([TEXT])
     smooth.certify([TEXT])
     smooth.predict([TEXT])

@@ -119,7 +119,7 @@ class SmoothedClassifier:
     def predict(
         self, texts: Sequence[str], *, scans: Sequence[Scan] | None = None, advance: Advance | None = None
     ) -> list[Prediction]:
-        """The majority label of each text: K draws in mode "frs", ``options.draws`` in mode "certified".
+        """The majority label of K draws for each text.
 
         Args:
             texts: The texts as received.
@@ -127,8 +127,7 @@ class SmoothedClassifier:
             advance: Told how many texts have just been finished, for a progress bar.
         """
         scans, plans = self._plans(texts, scans)
-        draws = self.options.draws if self.options.mode == "certified" else self.options.copies
-        votes = self._sampler.votes(plans, range(draws), "predict", advance)
+        votes = self._sampler.votes(plans, range(self.options.copies), "predict", advance)
         truncated = self._truncated(texts)
         results = []
         for index, counts in enumerate(votes):
