@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from fuzzsmooth.data import Splits, load_splits
 from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
 from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, TextRecord
 from fuzzsmooth.evaluate.rows import UNDEFENDED, Defense, Victim, choose, defenses
-from fuzzsmooth.evaluate.stages import Advance, Stages, silent_stages
+from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.fuzz import References
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothingOptions
@@ -141,10 +141,8 @@ class _SeedRun:
         settings = type(chosen).options_type.from_mapping(
             self.options.attack, where=f"attack '{self.options.recipe}'"
         )
-        with self.stages(f"seed {self.seed}: attack ({self.options.recipe})", None) as advance:
-            return chosen.run(
-                self.options.model, self.splits, output, settings, self.seed, as_counts(advance)
-            )
+        with self.stages(f"seed {self.seed}: attack ({self.options.recipe})") as counts:
+            return chosen.run(self.options.model, self.splits, output, settings, self.seed, counts)
 
     def victim(self, kind: Victim) -> tuple[HuggingFaceClassifier, References]:
         """A victim and the references its search transplants into."""
@@ -181,13 +179,13 @@ class _SeedRun:
             classifier.save(output)  # a finished victim is used as it was received
             return classifier
         settings = victim_options(kind, options, self.seed)
-        with self.stages(f"seed {self.seed}: fine-tune ({kind})", None) as advance:
+        with self.stages(f"seed {self.seed}: fine-tune ({kind})") as counts:
             return finetune(
                 classifier,
                 self.splits.train,
                 settings,
                 output=output,
-                progress=as_counts(advance),
+                progress=counts,
                 resume=True,
             )
 
@@ -210,7 +208,8 @@ def _measure_row(name: str, defense: Defense, run: _SeedRun, attack: AttackResul
         return
     classifier, references = run.victim(defense.victim)
     options = defense.options and defense.options.replace(seed=run.seed)
-    with run.stages(f"seed {run.seed}: {name}", len(missing)) as advance:
+    with run.stages(f"seed {run.seed}: {name}") as counts:
+        advance = as_advance(counts, len(missing))
         for start in range(0, len(missing), _CHUNK):
             chunk = missing[start : start + _CHUNK]
             began = time.perf_counter()
@@ -331,16 +330,3 @@ def versions() -> dict[str, str]:
         "transformers": transformers.__version__,
         "numpy": numpy.__version__,
     }
-
-
-def as_counts(advance: Advance) -> Callable[[int, int], None]:
-    """A (done, total) progress function that feeds an advance function."""
-    last = 0
-
-    def update(done: int, total: int) -> None:
-        nonlocal last
-        del total
-        advance(done - last)
-        last = done
-
-    return update

@@ -17,9 +17,9 @@ from fuzzsmooth.common.files import Ledger
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Dataset, Splits, load_splits
-from fuzzsmooth.evaluate.experiment import as_counts, claim
+from fuzzsmooth.evaluate.experiment import claim
 from fuzzsmooth.evaluate.metrics import covers
-from fuzzsmooth.evaluate.stages import Stages, silent_stages
+from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.fuzz import References, Scan, Scanner, SearchOptions
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.models.protocol import Classifier
@@ -165,8 +165,8 @@ def _attack(
     settings = BadnetsOptions.from_mapping(
         {"trigger": kind, "target": options.target, "finetune": options.finetune}, where="badnets"
     )
-    with stages(f"{kind}: attack (badnets)", None) as advance:
-        return Badnets().run(options.model, splits, folder, settings, options.seed, as_counts(advance))
+    with stages(f"{kind}: attack (badnets)") as counts:
+        return Badnets().run(options.model, splits, folder, settings, options.seed, counts)
 
 
 def _measure(
@@ -186,7 +186,8 @@ def _measure(
     ]
     scanner = Scanner(classifier, search, segmenter("word"), references)
     title = f"{kind}: {search.strategy} search, {search.budget} evaluations"
-    with stages(title, len(planted) + len(test)) as advance:
+    with stages(title) as counts:
+        advance = as_advance(counts, len(planted) + len(test))
         began = time.perf_counter()
         scans = scanner.scan([text.text for text in planted], options.seed, advance)
         clean = scanner.scan(test.texts, options.seed, advance)

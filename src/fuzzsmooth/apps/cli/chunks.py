@@ -15,5 +15,5 @@ def chunk_size(options: SmoothingOptions) -> int:
     """
     if options.mode == "frs":
         return 32
-    # Each draw of mode "certified" with fuzzing is a search of its own.
-    return 1 if options.fuzzing else max(1, 4096 // options.draws)
+    searches = options.fuzzing and options.fuzz_left == "search"  # one search per draw
+    return 1 if searches else max(1, 4096 // options.draws)

@@ -31,7 +31,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
     options = options_from(ExperimentOptions, config, flags)
     command = shlex.join(["fuzzsmooth", *sys.argv[1:]])
     with resumable():
-        run_experiment(options, out, stages=Display(quiet).stage, command=command)
+        run_experiment(options, out, stages=Display(quiet).counts, command=command)
         build_report(out)
     show_run(out, json=json)
 

@@ -57,7 +57,7 @@ def localize(
     }
     options = options_from(LocalizationOptions, config, flags)
     with resumable():
-        run_localization(options, out, stages=Display(quiet).stage)
+        run_localization(options, out, stages=Display(quiet).counts)
         files = build_recall(out)
     typer.echo(files[0].read_text("utf-8"))
     typer.echo("written: " + ", ".join(str(file) for file in files))
