@@ -130,7 +130,7 @@ class _SeedRun:
     def attack_record(self) -> dict[str, Any]:
         """The attack's record, without the local path of the model."""
         record: dict[str, Any] = json.loads((self.folder / "attacked" / "attack.json").read_text("utf-8"))
-        return {**record, "model": self.options.model}
+        return {**record, "model": _shown(self.options.model)}
 
     def attack(self) -> AttackResult:
         """The backdoored model."""
@@ -302,7 +302,7 @@ def _settings(
         "target": facts["target"],
         "labels": list(train.labels),
         "dataset": {
-            "name": options.data,
+            "name": _shown(options.data),
             "train": len(train),
             "test": len(test),
             "train_sha256": train.fingerprint,
@@ -310,12 +310,18 @@ def _settings(
             "skipped_rows": len(train.skipped) + len(test.skipped),
         },
         "attack": facts["attack"],
-        "model": {"name": options.model, **facts["models"]},
-        "options": options.to_mapping(),
+        "model": {"name": _shown(options.model), **facts["models"]},
+        "options": options.to_mapping() | {"model": _shown(options.model), "data": _shown(options.data)},
         "seeds": list(options.seeds),
         "command": command,
         "versions": versions(),
     }
+
+
+def _shown(name: str) -> str:
+    """A model or data set as a report may name it: of a local path, which is private, the last part only."""
+    path = Path(name).expanduser()
+    return path.name if path.is_absolute() or path.exists() else name
 
 
 def versions() -> dict[str, str]:
