@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fuzzsmooth.common.version import VERSION
+
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate as Certificate
     from fuzzsmooth.fuzz import References as References
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from fuzzsmooth.smoothing import SmoothedClassifier as SmoothedClassifier
     from fuzzsmooth.smoothing import SmoothingOptions as SmoothingOptions
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "CallableClassifier": "fuzzsmooth.models",

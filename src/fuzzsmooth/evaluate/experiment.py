@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import fuzzsmooth
 from fuzzsmooth.attacks import AttackResult, load_attack, recipe
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger, write_json
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
 from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
 from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, TextRecord
@@ -298,7 +298,7 @@ def _settings(
 ) -> dict[str, Any]:
     train, test = splits.train, splits.test
     return {
-        "version": fuzzsmooth.__version__,
+        "version": VERSION,
         "target": facts["target"],
         "labels": list(train.labels),
         "dataset": {
@@ -331,7 +331,7 @@ def versions() -> dict[str, str]:
     import transformers
 
     return {
-        "fuzzsmooth": fuzzsmooth.__version__,
+        "fuzzsmooth": VERSION,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "numpy": numpy.__version__,

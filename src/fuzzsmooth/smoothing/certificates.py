@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-import fuzzsmooth
 from fuzzsmooth.certify import (
     CONDITION,
     NOT_CERTIFIED,
@@ -21,6 +20,7 @@ from fuzzsmooth.certify import (
 )
 from fuzzsmooth.certify.bounds import TopClassBound
 from fuzzsmooth.certify.result import Direction, ThreatName
+from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.smoothing.options import SmoothingOptions
@@ -140,5 +140,5 @@ def _certificate(
         draws=sum(evidence.counts),
         seed=options.seed,
         model=classifier.fingerprint,
-        versions={"fuzzsmooth": fuzzsmooth.__version__},
+        versions={"fuzzsmooth": VERSION},
     )

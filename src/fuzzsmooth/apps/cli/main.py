@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-import fuzzsmooth
 from fuzzsmooth.apps.cli.commands.attack import attack
 from fuzzsmooth.apps.cli.commands.certify import certify
 from fuzzsmooth.apps.cli.commands.data import data
@@ -23,6 +22,7 @@ from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
 from fuzzsmooth.apps.cli.console import abandon_output, complain, tolerate_any_text
 from fuzzsmooth.apps.cli.problems import STOPPED, StoppedError, problem
+from fuzzsmooth.common.version import VERSION
 
 app = typer.Typer(
     name="fuzzsmooth",
@@ -52,7 +52,7 @@ for _panel, _name, _command in (
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"fuzzsmooth {fuzzsmooth.__version__}\n")
+        sys.stdout.write(f"fuzzsmooth {VERSION}\n")
         raise typer.Exit
 
 
