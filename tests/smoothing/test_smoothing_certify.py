@@ -227,3 +227,8 @@ def test_a_backdoor_is_overruled_in_both_modes() -> None:
     assert smoothed(TRIGGERED, mode="certified", rate=0.5, draws=200).certify([TEXTS[2]])[0].label == 0
     plain = smoothed(TRIGGERED, fuzzing=False, rate_uniform=0.1).predict([TEXTS[2]])[0]
     assert plain.label == 1, "control: a low rate without the search is not enough"
+
+
+def test_a_high_rate_of_one_is_refused_before_anything_is_computed() -> None:
+    with pytest.raises(FuzzsmoothError, match="rate_high < 1 must hold"):
+        SmoothingOptions(rate_high=1.0)

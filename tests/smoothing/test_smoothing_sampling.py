@@ -170,7 +170,7 @@ def test_misuse_is_one_sentence() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"rate_low": 0.9, "rate_high": 0.5}, "0 <= rate_low <= rate_high <= 1 must hold"),
+        ({"rate_low": 0.9, "rate_high": 0.5}, "0 <= rate_low <= rate_high < 1 must hold"),
         ({"rate": 1.0}, "rate must lie strictly between 0 and 1"),
         ({"rate_uniform": 0.0}, "rate_uniform must lie strictly"),
         ({"alpha": 0.0}, "alpha must lie strictly"),

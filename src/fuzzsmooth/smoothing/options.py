@@ -31,7 +31,7 @@ class SmoothingOptions(Options):
             prediction into clean texts by themselves; tested once per type, so it costs next to nothing.
             "search": search each deleted text and remove what is flagged; finds triggers of several units
             too, at many evaluations per draw.
-        rate_high: omega_H, inside the vulnerable area, in [0, 1].
+        rate_high: omega_H, inside the vulnerable area, in [0, 1).
         rate_low: omega_L, outside of it, in [0, rate_high].
         rate_uniform: omega_M, the uniform rate of the ablation and of Corollary 1, in (0, 1).
         copies: K, the draws of a prediction, and of the certificate in mode "frs", >= 1.
@@ -65,8 +65,8 @@ class SmoothingOptions(Options):
     def validate(self) -> None:
         """Check ranges and combinations."""
         require(
-            0 <= self.rate_low <= self.rate_high <= 1,
-            f"0 <= rate_low <= rate_high <= 1 must hold, got {self.rate_low} and {self.rate_high}",
+            0 <= self.rate_low <= self.rate_high < 1,
+            f"0 <= rate_low <= rate_high < 1 must hold, got {self.rate_low} and {self.rate_high}",
         )
         for name in ("rate", "rate_uniform", "alpha"):
             require(

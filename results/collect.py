@@ -1,0 +1,99 @@
+"""Copy what is kept of the runs into this folder, and put its tables into the two README files.
+
+Run from the repository root, after the commands named in results/README.md:
+
+    python results/collect.py runs
+
+A run that is not there keeps what was collected before. Nothing is computed here: tables and plots are
+rebuilt from the records by fuzzsmooth.report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+from pathlib import Path
+
+from fuzzsmooth.common.files import write_atomic
+from fuzzsmooth.evaluate import read_records, summarize
+from fuzzsmooth.report import build_report, save_png, tradeoff_figure, write_markdown_table
+from fuzzsmooth.report.plots import certified_figure
+from fuzzsmooth.report.recall import build_recall
+
+HERE = Path(__file__).resolve().parent
+RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations")
+SEARCHES = ("localize-sst2", "localize-agnews")
+CURVES = ("edit", "insert", "backward")
+
+
+def collect_run(run: Path, target: Path) -> None:
+    """Summary, tables and plots of one experiment."""
+    build_report(run)
+    target.mkdir(exist_ok=True)
+    shutil.copy(run / "summary.json", target / "summary.json")
+    attacked = int(json.loads((run / "settings.json").read_text("utf-8"))["target"])
+    rows = summarize(read_records(run / "records.jsonl"), attacked)
+    write_atomic(target / "table.md", write_markdown_table(rows) + certified_shares(target / "summary.json"))
+    save_png(tradeoff_figure(rows), target / "tradeoff.png")
+    for threat in CURVES:
+        if any(threat in row.to_json()["certified"] for row in rows):
+            save_png(certified_figure(rows, threat), target / f"certified-{threat}.png")
+
+
+def certified_shares(summary: Path) -> str:
+    """Proved certified accuracy as a table: share of texts right and certified at a radius of at least r."""
+    lines = []
+    for row in json.loads(summary.read_text("utf-8"))["rows"]:
+        for threat in CURVES:
+            curve = row["certified"].get(threat)
+            if row["guarantee"] == "proved" and curve:
+                shares = [f"{curve[r]:.3f}" if r < len(curve) else "0" for r in range(6)]
+                lines.append(f"| {row['defense']} | {threat} | " + " | ".join(shares) + " |")
+    if not lines:
+        return ""
+    head = "\n\nProved certified accuracy by radius (words):\n\n| row | threat | 0 | 1 | 2 | 3 | 4 | 5 |\n"
+    return head + "|---|---|--:|--:|--:|--:|--:|--:|\n" + "\n".join(lines) + "\n"
+
+
+def collect_search(run: Path, target: Path) -> None:
+    """Table, plots and points of one search-depth experiment."""
+    target.mkdir(exist_ok=True)
+    for file in (*build_recall(run), run / "localization.jsonl"):
+        shutil.copy(file, target / file.name)
+
+
+def fill(readme: Path, blocks: dict[str, str]) -> None:
+    """Replace what stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``."""
+    text = readme.read_text("utf-8")
+    for name, content in blocks.items():
+        pattern = rf"(<!-- results:{name} -->\n).*?(<!-- /results:{name} -->)"
+        text = re.sub(
+            pattern, lambda found, new=content: found[1] + new.strip() + "\n" + found[2], text, flags=re.S
+        )
+    write_atomic(readme, text)
+
+
+def main() -> None:
+    """Collect every run that is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    runs = parser.parse_args().runs
+    for name in RUNS:
+        if (runs / name / "settings.json").is_file():
+            collect_run(runs / name, HERE / name)
+    for name in SEARCHES:
+        if (runs / name / "localization.jsonl").is_file():
+            collect_search(runs / name, HERE / name)
+    blocks = {}
+    for path in sorted(HERE.glob("*/table.md")):
+        blocks[path.parent.name] = path.read_text("utf-8")
+    for path in sorted(HERE.glob("*/localization.md")):
+        blocks[path.parent.name] = path.read_text("utf-8")
+    for readme in (HERE / "README.md", HERE.parent / "README.md"):
+        fill(readme, blocks)
+
+
+if __name__ == "__main__":
+    main()
