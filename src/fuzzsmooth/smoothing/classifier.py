@@ -7,19 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fuzzsmooth.certify.bounds import selection_draws
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.fuzz.references import References
 from fuzzsmooth.fuzz.scan import Scan, Scanner
 from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise
-from fuzzsmooth.noise.text import area_rates, text_kernel, uniform_rates
+from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
 from fuzzsmooth.smoothing.certificates import Evidence, certified_certificates, frs_certificates
+from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.results import Certification, Prediction
-from fuzzsmooth.smoothing.sampler import Fuzzer, Plan, Sampler, Units, Votes
+from fuzzsmooth.smoothing.sampler import Plan, Sampler, Votes
 from fuzzsmooth.text.units import segmenter
 
 REFERENCES_FILE = "fuzzsmooth-references.json"
@@ -54,19 +53,13 @@ class SmoothedClassifier:
         self.options = options
         self._segmenter = segmenter(options.unit, getattr(classifier, "tokenizer", None))
         self._references = references
-        certified = options.mode == "certified"
         self._scanner = self._make_scanner() if options.fuzzing else None
-        by_type = self._scanner is not None and certified and options.fuzz_left == "types"
-        self._table = self._scanner.table() if self._scanner is not None and by_type else None
-        mask = getattr(getattr(classifier, "tokenizer", None), "mask_token", None) or "[MASK]"
         self._sampler = Sampler(
             classifier=classifier,
             segmenter=self._segmenter,
-            kernel=text_kernel("masking", mask=mask)
-            if options.noise == "mask" and not certified
-            else text_kernel("deletion"),
+            kernel=self._make_kernel(),
             noise=WeightNoise(options.sigma, options.top_layers) if options.sigma > 0 else None,
-            fuzzer=self._choose_fuzzer() if certified else None,
+            fuzzer=self._make_fuzzer(),
             seed=options.seed,
         )
 
@@ -213,27 +206,19 @@ class SmoothedClassifier:
         ]
         return scans, plans
 
-    def _choose_fuzzer(self) -> Fuzzer | None:
-        if self._scanner is None:
+    def _make_fuzzer(self) -> Fuzzer | None:
+        """What follows deletion in mode "certified"."""
+        if self._scanner is None or self.options.mode != "certified":
             return None
-        return self._fuzz_search if self.options.fuzz_left == "search" else self._fuzz_types
+        if self.options.fuzz_left == "search":
+            return SearchFuzzer(self._scanner)
+        return TypeFuzzer(self._scanner.table())
 
-    def _fuzz_types(self, texts: Sequence[Units], sources: Sequence[np.random.Generator]) -> list[Units]:
-        """Remove the flagged unit types from each deleted text (Theorem 3: post-processing)."""
-        del sources  # nothing is random here
-        assert self._table is not None
-        flagged = self._table.flagged(unit for units in texts for unit in units)
-        return [tuple(unit for unit in units if unit not in flagged) for units in texts]
-
-    def _fuzz_search(self, texts: Sequence[Units], sources: Sequence[np.random.Generator]) -> list[Units]:
-        """Remove from each deleted text what the search flags in it (Theorem 3: post-processing)."""
-        assert self._scanner is not None
-        found = self._scanner.find(texts, sources)
-        areas = [{index for area in result.areas for index in area.indices} for result in found]
-        return [
-            tuple(unit for index, unit in enumerate(units) if index not in area)
-            for units, area in zip(texts, areas, strict=True)
-        ]
+    def _make_kernel(self) -> TextKernel:
+        if self.options.noise == "mask" and self.options.mode == "frs":
+            mask = getattr(getattr(self.classifier, "tokenizer", None), "mask_token", None)
+            return text_kernel("masking", mask=mask or "[MASK]")
+        return text_kernel("deletion")
 
     def _make_scanner(self) -> Scanner:
         return Scanner(self.classifier, self.options.search, self._segmenter, self._references)

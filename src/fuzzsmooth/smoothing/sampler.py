@@ -11,14 +11,11 @@ import numpy.typing as npt
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise
 from fuzzsmooth.noise.text import Rates, TextKernel
+from fuzzsmooth.smoothing.fuzzers import Fuzzer, Units
 from fuzzsmooth.text.units import Segmenter
 
-Units = tuple[str, ...]
 Votes = npt.NDArray[np.int64]
 """Shape (texts, classes): how many draws voted for each class."""
-
-Fuzzer = Callable[[Sequence[Units], Sequence[np.random.Generator]], list[Units]]
-"""Fuzzes what deletion has left: sees the left units and a generator, nothing of the text they came from."""
 
 _TOGETHER = 8192  # draws handed to the model at once: bounds the memory, fills the batches
 
