@@ -25,6 +25,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> LocalizationOptions:
         model=str(model),
         train_size=200,
         test_size=12,
+        clean_size=9,
         triggers=("pair",),
         strategies=("tree", "random"),
         budgets=(8, 32),
@@ -46,7 +47,7 @@ def test_points_are_measured_once_and_more_can_be_added(options: LocalizationOpt
     for point in points:
         assert point.low <= point.recall <= point.high
         assert 0 < point.evaluations <= point.budget
-        assert point.clean == 12
+        assert point.clean == 9
         assert 0 < point.triggered < 12
     before = (out / POINTS_FILE).read_bytes()
     again = run_localization(options.replace(budgets=(8, 16)), out)

@@ -38,7 +38,9 @@ class LocalizationOptions(Options):
     Attributes:
         data: A data set as :func:`fuzzsmooth.data.load_splits` takes it.
         train_size: Training texts at most, drawn at random; None for all.
-        test_size: Test texts at most, drawn at random; None for all.
+        test_size: Test texts at most, drawn at random; None for all. Those not of the target class are
+            triggered.
+        clean_size: How many of them are also scanned as they are, for the false flags, >= 1.
         model: The clean pre-trained model that BadNets is planted in.
         triggers: Kinds of trigger, one victim each.
         target: The class index that the triggers force.
@@ -54,6 +56,7 @@ class LocalizationOptions(Options):
     data: str = "builtin:reviews"
     train_size: int | None = None
     test_size: int | None = 200
+    clean_size: int = 50
     model: str = "builtin:minilm"
     triggers: tuple[str, ...] = ("pair", "sentence")
     target: int = 1
@@ -69,6 +72,7 @@ class LocalizationOptions(Options):
         """Check that there is something to measure; the parts check their own values."""
         for name in ("triggers", "strategies", "budgets"):
             require(bool(getattr(self, name)), f"LocalizationOptions.{name} must not be empty")
+        require(self.clean_size >= 1, f"clean_size must be at least 1, got {self.clean_size}")
         for strategy in self.strategies:
             require(
                 strategy in STRATEGIES,
@@ -186,12 +190,13 @@ def _measure(
     ]
     scanner = Scanner(classifier, search, segmenter("word"), references)
     title = f"{kind}: {search.strategy} search, {search.budget} evaluations"
+    untouched = test.texts[: options.clean_size]
     with stages(title) as counts:
-        advance = as_advance(counts, len(planted) + len(test))
+        advance = as_advance(counts, len(planted) + len(untouched))
         began = time.perf_counter()
         scans = scanner.scan([text.text for text in planted], options.seed, advance)
-        clean = scanner.scan(test.texts, options.seed, advance)
-        seconds = (time.perf_counter() - began) / (len(planted) + len(test))
+        clean = scanner.scan(untouched, options.seed, advance)
+        seconds = (time.perf_counter() - began) / (len(planted) + len(untouched))
     return _point(kind, search.strategy, search.budget, planted, scans, clean, seconds)
 
 

@@ -45,7 +45,7 @@ class SearchOptions(Options):
     rare: int = 2
     references: int = 16
     threshold: float = 0.9
-    gain: float = 0.05
+    gain: float = 0.15
     language: str = "en"
 
     def validate(self) -> None:
