@@ -9,6 +9,8 @@ import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
 
+_BUILTIN_TEST_SIZE = 200  # keeps the demo on the built-in corpus under ten minutes on two cores
+
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")] = Path(
@@ -40,7 +42,7 @@ def demo(
             "model": model,
             "seeds": whole_numbers("--seeds", seeds),
             "train_size": train_size,
-            "test_size": test_size,
+            "test_size": _BUILTIN_TEST_SIZE if data is None and test_size is None else test_size,
             "text_column": text_column,
             "label_column": label_column,
         },
