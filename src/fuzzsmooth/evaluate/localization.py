@@ -56,7 +56,7 @@ class LocalizationOptions(Options):
     data: str = "builtin:reviews"
     train_size: int | None = None
     test_size: int | None = 200
-    clean_size: int = 50
+    clean_size: int = 25
     model: str = "builtin:minilm"
     triggers: tuple[str, ...] = ("pair", "sentence")
     target: int = 1
