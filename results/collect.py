@@ -15,6 +15,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.evaluate import read_records, summarize
@@ -64,6 +65,22 @@ def collect_search(run: Path, target: Path) -> None:
         shutil.copy(file, target / file.name)
 
 
+def noise_table(runs: list[dict[str, Any]]) -> str:
+    """The benchmark of parameter noise, one row per arithmetic."""
+    lines = [
+        "| arithmetic | threads | noise-free pass | exact noise | written into the weights | speedup (range) | overhead |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for run in runs:
+        speedup, overhead = run["weight_noise_speedup"], run["weight_noise_overhead"]
+        lines.append(
+            f"| {run['precision']} | {run['threads']} | {run['seconds_plain']:.2f} s | {run['seconds_exact']:.2f} s "
+            f"| {run['seconds_materialized']:.1f} s | {speedup['median']:.1f}x "
+            f"({min(speedup['all']):.1f}-{max(speedup['all']):.1f}) | {overhead['median']:.1f}x |"
+        )
+    return "\n".join(lines)
+
+
 def fill(readme: Path, blocks: dict[str, str]) -> None:
     """Replace what stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``."""
     text = readme.read_text("utf-8")
@@ -91,6 +108,9 @@ def main() -> None:
         blocks[path.parent.name] = path.read_text("utf-8")
     for path in sorted(HERE.glob("*/localization.md")):
         blocks[path.parent.name] = path.read_text("utf-8")
+    noise = [json.loads(path.read_text("utf-8")) for path in sorted((HERE / "weight-noise").glob("*.json"))]
+    if noise:
+        blocks["weight-noise"] = noise_table(noise)
     for readme in (HERE / "README.md", HERE.parent / "README.md"):
         fill(readme, blocks)
 
