@@ -68,13 +68,15 @@ def collect_search(run: Path, target: Path) -> None:
 def noise_table(runs: list[dict[str, Any]]) -> str:
     """The benchmark of parameter noise, one row per arithmetic."""
     lines = [
-        "| arithmetic | threads | noise-free pass | exact noise | written into the weights | speedup (range) | overhead |",
+        "| arithmetic | threads | noise-free pass | exact noise | written into the weights "
+        "| speedup (range) | overhead |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for run in runs:
         speedup, overhead = run["weight_noise_speedup"], run["weight_noise_overhead"]
         lines.append(
-            f"| {run['precision']} | {run['threads']} | {run['seconds_plain']:.2f} s | {run['seconds_exact']:.2f} s "
+            f"| {run['precision']} | {run['threads']} "
+            f"| {run['seconds_plain']:.2f} s | {run['seconds_exact']:.2f} s "
             f"| {run['seconds_materialized']:.1f} s | {speedup['median']:.1f}x "
             f"({min(speedup['all']):.1f}-{max(speedup['all']):.1f}) | {overhead['median']:.1f}x |"
         )
