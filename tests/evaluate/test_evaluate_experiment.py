@@ -166,7 +166,7 @@ def test_settings_name_everything_but_no_local_place(finished: Path, place: Path
     told = json.loads(content)
     assert told["model"]["name"] == told["attack"]["model"] == told["options"]["model"] == "tiny"
     assert told["dataset"]["name"] == told["options"]["data"] == "data"
-    assert {len(told["model"][kind]) for kind in ("plain", "noisy", "deletion")} == {64}
+    assert {len(told["model"][f"seed 0, {kind}"]) for kind in ("plain", "noisy", "deletion")} == {64}
     assert told["attack"]["recipe"] == "badnets"
     assert told["dataset"]["train"] == 300
     assert told["dataset"]["test"] == 10
@@ -262,7 +262,9 @@ def test_another_seed_adds_a_whole_run(folder: Path, place: Path) -> None:
     ],
 )
 def test_other_settings_are_refused(folder: Path, place: Path, change: dict[str, Any]) -> None:
-    with pytest.raises(FuzzsmoothError, match="holds a run with other settings; choose another folder"):
+    with pytest.raises(
+        FuzzsmoothError, match="holds a run with other settings or data; choose another folder"
+    ):
         run_experiment(settings(place, **change), folder)
 
 
@@ -343,3 +345,15 @@ def test_measuring_gives_what_records_take(finished: Path) -> None:
         )  # fmt: skip
         assert TextRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
         assert (result.guarantee == "proved") == (name.startswith("certified") or name == "uniform")
+
+
+def test_changed_data_are_refused(folder: Path, place: Path) -> None:
+    """Records of one data set never go into the report of another, even where the path is the same."""
+    train = place / "data" / "train.jsonl"
+    rows = train.read_text("utf-8")
+    try:
+        train.write_text(rows.replace("good", "fine"), "utf-8")
+        with pytest.raises(FuzzsmoothError, match="other settings or data"):
+            run_experiment(settings(place), folder)
+    finally:
+        train.write_text(rows, "utf-8")

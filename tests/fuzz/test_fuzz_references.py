@@ -190,10 +190,11 @@ def test_classes_take_turns_among_three() -> None:
     assert [text[0] for text in second] == ["r02"]
 
 
-def test_references_of_one_class_only_flag_nothing() -> None:
-    one_sided = References(("good good",), (1,), "")
-    scan = Scanner(backdoored(["cf"]), SearchOptions(), WORDS, one_sided).scan(["the cf film"], 0)[0]
-    assert (scan.label, scan.spans, scan.complete) == (1, (), True)
+@pytest.mark.parametrize("labels", [(1, 1), (1, 5)])
+def test_references_of_fewer_than_two_known_classes_are_refused(labels: tuple[int, int]) -> None:
+    one_sided = References(("good good", "great great"), labels, "")
+    with pytest.raises(FuzzsmoothError, match="fewer than two of the model's classes"):
+        Scanner(backdoored(["cf"]), SearchOptions(), WORDS, one_sided)
 
 
 def test_log_odds_are_finite_for_certain_models() -> None:

@@ -173,7 +173,7 @@ def test_truncation_is_told(folder: Path) -> None:
 def test_references_beside_the_weights_are_picked_up(folder: Path, tmp_path: Path) -> None:
     protected = smooth(folder)
     assert protected._references == References.load(folder / REFERENCES_FILE)
-    own = References(("w7",), (0,), "")
+    own = References(("w7", "w8"), (0, 1), "")
     given = SmoothedClassifier.from_pretrained(str(folder), SmoothingOptions(search=SEARCH), references=own)
     assert given._references == own
     bare = tmp_path / "bare"

@@ -77,6 +77,9 @@ class ExperimentOptions(Options):
     def validate(self) -> None:
         """Check rows, seeds and sizes."""
         choose(defenses(self.smoothing, self.budgets), self.rows)
+        for name in ("train_size", "test_size"):
+            size = getattr(self, name)
+            require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
         require(bool(self.rows), "rows must name at least one row")
         require(bool(self.seeds), "seeds must name at least one seed")
         require(min(self.seeds) >= 0, f"seeds must not be negative, got {min(self.seeds)}")
@@ -101,18 +104,18 @@ def run_experiment(
     Raises:
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
-    claim(out, options)
     splits = _splits(options)
+    claim(out, options, splits)
     ledger = Ledger(out / RECORDS_FILE)
     rows = choose(defenses(options.smoothing, options.budgets), options.rows)
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"models": {}}
     for seed in options.seeds:
         run = _SeedRun(options, splits, out / f"seed{seed}", seed, stages)
         attack = run.attack()
-        facts = {"attack": run.attack_record, "target": attack.target}
+        facts |= {"attack": run.attack_record, "target": attack.target}
         for name, defense in rows.items():
             _measure_row(name, defense, run, attack, ledger)
-        facts["models"] = run.fingerprints()
+        facts["models"] |= {f"seed {seed}, {kind}": print_ for kind, print_ in run.fingerprints().items()}
     write_json(out / SETTINGS_FILE, _settings(options, splits, facts, command))
     return out
 
@@ -273,19 +276,20 @@ def _splits(options: ExperimentOptions) -> Splits:
     return splits
 
 
-def claim(out: Path, options: Options) -> None:
-    """Mark a folder as one experiment's; what only adds results may still change.
+def claim(out: Path, options: Options, splits: Splits) -> None:
+    """Mark a folder as one experiment's, on these data; what only adds results may still change.
 
     Raises:
         FuzzsmoothError: If the folder holds another experiment, or other things.
     """
     fixed = {name: value for name, value in options.to_mapping().items() if name not in _ADDABLE}
+    fixed |= {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
     digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
     marker = out / "experiment.json"
     if marker.is_file():
         if json.loads(marker.read_text("utf-8")).get("digest") != digest:
             raise FuzzsmoothError(
-                f"{out} holds a run with other settings; choose another folder or delete this one"
+                f"{out} holds a run with other settings or data; choose another folder or delete this one"
             )
         return
     if out.is_dir() and any(out.iterdir()):

@@ -72,6 +72,9 @@ class LocalizationOptions(Options):
         """Check that there is something to measure; the parts check their own values."""
         for name in ("triggers", "strategies", "budgets"):
             require(bool(getattr(self, name)), f"LocalizationOptions.{name} must not be empty")
+        for name in ("train_size", "test_size"):
+            size = getattr(self, name)
+            require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
         require(self.clean_size >= 1, f"clean_size must be at least 1, got {self.clean_size}")
         for strategy in self.strategies:
             require(
@@ -133,11 +136,11 @@ def run_localization(
     Returns:
         All points, by trigger, strategy and budget.
     """
-    claim(out, options)
     splits = load_splits(options.data, train_size=options.train_size)
-    test = splits.test
     if options.test_size is not None:
-        test = test.sample(options.test_size, generator(0, "test-texts"))
+        splits = Splits(splits.train, splits.test.sample(options.test_size, generator(0, "test-texts")))
+    claim(out, options, splits)
+    test = splits.test
     ledger = Ledger(out / POINTS_FILE)
     points = []
     for kind in options.triggers:

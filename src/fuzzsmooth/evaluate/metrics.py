@@ -247,7 +247,8 @@ def _share(records: Sequence[TextRecord], holds: Callable[[TextRecord], bool]) -
         by_seed.setdefault(record.seed, []).append(holds(record))
     shares = [float(np.mean(hits)) for hits in by_seed.values()]
     count = sum(sum(hits) for hits in by_seed.values())
-    low, high = _interval(count, len(records))
+    # The seeds share their test texts, so together they say about as much as one of them.
+    low, high = _interval(round(count / len(by_seed)), round(len(records) / len(by_seed)))
     sd = float(np.std(shares, ddof=1)) if len(shares) > 1 else None
     return Share(count, len(records), float(np.mean(shares)), sd, low, high)
 

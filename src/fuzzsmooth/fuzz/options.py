@@ -42,7 +42,7 @@ class SearchOptions(Options):
     visits: int = 1
     floor: float = 0.01
     area: int = 5
-    rare: int = 2
+    rare: int = 4
     references: int = 16
     threshold: float = 0.9
     gain: float = 0.15

@@ -84,7 +84,11 @@ class Scanner:
         if options.reward == "transplant" and references is None:
             raise FuzzsmoothError(
                 "reward 'transplant' needs clean reference texts; give references (a folder written by "
-                "'fuzzsmooth finetune' brings its own) or choose reward 'kl'"
+                "'fuzzsmooth finetune' brings its own), choose reward 'kl', or turn fuzzing off"
+            )
+        if references is not None and len(set(references.labels) & set(range(len(classifier.labels)))) < 2:
+            raise FuzzsmoothError(
+                "the reference texts are of fewer than two of the model's classes; give references of each"
             )
         self._classifier = classifier
         self._options = options
@@ -137,7 +141,9 @@ class Scanner:
             FuzzsmoothError: If the scanner has no references.
         """
         if not self._hosts:
-            raise FuzzsmoothError("flip rates of units need clean reference texts; give references")
+            raise FuzzsmoothError(
+                "flip rates of units need clean reference texts; give references or turn fuzzing off"
+            )
         return VulnerabilityTable(
             self._classifier,
             self._hosts,

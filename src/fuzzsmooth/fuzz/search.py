@@ -18,7 +18,7 @@ from fuzzsmooth.text.features import rarity
 
 _ROUNDS = 3  # a text carries few distinct triggers; each further round costs a search
 _NO_HOST = Host((), (), -1)
-_RARE = 0.5  # rarity from which a unit is tested for it alone
+_RARE = 0.3  # rarity from which a unit is tested for it alone; "bb" has 0.4
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,14 @@ def _one_area(
     generator: np.random.Generator,
 ) -> Search[Area | None]:
     """The most vulnerable area of a text, or None."""
-    host: Host | None = _NO_HOST
-    if test is not None:
-        host = yield from test.susceptible_host(units, label, budget)
-    if host is None:
-        return None
     suspicion = rarity(units, options.language)
+    host = _NO_HOST
+    if test is not None:
+        susceptible = yield from test.susceptible_host(units, label, budget)
+        if susceptible is None:  # nothing that overrules a whole text; a weak trigger may still be rare
+            rare = _candidates([], suspicion, options)
+            return (yield from confirm(units, rare, label, test, budget, options))
+        host = susceptible
     share = budget.left if test is None else budget.left // 2  # the rest pays for the transplants
     pieces = yield from _pieces(units, host, suspicion, lexicon, budget, share, options, generator)
     if test is None:

@@ -9,6 +9,8 @@ from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.fuzz.protocol import Budget, Search, Units
 from fuzzsmooth.fuzz.transplant import TransplantTest
 
+_ALONE = 7  # a unit that passes alone needs no neighbors: only a much stronger sentence extends it
+
 
 @dataclass(frozen=True)
 class Area:
@@ -87,7 +89,8 @@ def _extend(
         if not 0 <= neighbor < len(units) or neighbor in indices or budget.left < test.probe_cost:
             continue
         longer = yield from test.strength(_pick(units, [*indices, neighbor]), label, budget)
-        if longer > strength + gain:
+        needed = gain if len(indices) > 1 else _ALONE * gain
+        if longer > strength + needed:
             indices.add(neighbor)
             strength = longer
             fronts.append((neighbor, step))

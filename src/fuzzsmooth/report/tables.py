@@ -84,7 +84,7 @@ def main_table(rows: Sequence[Row]) -> Table:
     columns.append([Cell(count(row.evaluations_per_text)) for row in rows])
     headers = (
         Header("Defense"),
-        Header("Guarantee", "the kind of guarantee that its answers carry"),
+        Header("Guarantee", "the kind of guarantee that its radii carry"),
         *(header for _, header, _ in metrics),
         Header("Time", "mean seconds per text, measured on the machine of the run"),
         Header("Scan passes", "mean forward passes per text that the scan spends"),

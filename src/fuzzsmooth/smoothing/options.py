@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.fuzz.options import SearchOptions
+from fuzzsmooth.noise.text import represented
 from fuzzsmooth.text.units import UnitKind
 
 Mode = Literal["frs", "certified"]
@@ -42,7 +44,8 @@ class SmoothingOptions(Options):
         top_layers: H, the transformer layers counted from the output that receive noise, >= 0. None is
             the paper's 10, or all layers of a model that has fewer.
         search: Options of the search.
-        seed: Seed of all draws, >= 0.
+        seed: Seed of all draws, in [0, 2**64). The probability alpha is over the draws: it holds for texts
+            that were not chosen knowing the seed, so keep it secret from whoever writes the texts.
     """
 
     mode: Mode = "frs"
@@ -65,12 +68,12 @@ class SmoothingOptions(Options):
     def validate(self) -> None:
         """Check ranges and combinations."""
         require(
-            0 <= self.rate_low <= self.rate_high < 1,
+            0 <= self.rate_low <= self.rate_high < 1 and represented(self.rate_high) < 1,
             f"0 <= rate_low <= rate_high < 1 must hold, got {self.rate_low} and {self.rate_high}",
         )
         for name in ("rate", "rate_uniform", "alpha"):
             require(
-                0 < getattr(self, name) < 1,
+                0 < getattr(self, name) < 1 and represented(getattr(self, name)) < 1,
                 f"SmoothingOptions.{name} must lie strictly between 0 and 1, got {getattr(self, name)}",
             )
         for name in ("copies", "draws"):
@@ -78,11 +81,11 @@ class SmoothingOptions(Options):
                 getattr(self, name) >= 1,
                 f"SmoothingOptions.{name} must be at least 1, got {getattr(self, name)}",
             )
-        for name in ("sigma", "seed"):
-            require(
-                getattr(self, name) >= 0,
-                f"SmoothingOptions.{name} must not be negative, got {getattr(self, name)}",
-            )
+        require(
+            math.isfinite(self.sigma) and self.sigma >= 0,
+            f"SmoothingOptions.sigma must be a finite number >= 0, got {self.sigma}",
+        )
+        require(0 <= self.seed < 2**64, f"SmoothingOptions.seed must lie in [0, 2**64), got {self.seed}")
         require(
             self.top_layers is None or self.top_layers >= 0,
             f"SmoothingOptions.top_layers must not be negative, got {self.top_layers}",

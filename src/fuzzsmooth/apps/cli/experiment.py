@@ -29,7 +29,9 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
     from fuzzsmooth.report import build_report
 
     options = options_from(ExperimentOptions, config, flags)
-    command = shlex.join(["fuzzsmooth", *sys.argv[1:]])
+    # A local path is private; a report names the last part of it.
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    command = shlex.join(["fuzzsmooth", *words])
     with resumable():
         run_experiment(options, out, stages=Display(quiet).counts, command=command)
         build_report(out)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fuzzsmooth.apps.cli.console import note
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 
@@ -90,6 +91,11 @@ def _references(
     if file is None and not beside.is_file():
         return None
     chosen = References.load(beside if file is None else file)
+    if file is None:
+        note(
+            "the reference texts come with the model; if you did not fine-tune it yourself, give clean data "
+            "of your own (--clean)"
+        )
     if max(chosen.labels, default=0) >= len(classifier.labels):
         raise FuzzsmoothError(
             f"{file or beside} has references of class {max(chosen.labels)}, "
