@@ -44,18 +44,33 @@ def collect_run(run: Path, target: Path) -> None:
 
 
 def certified_shares(summary: Path) -> str:
-    """Proved certified accuracy as a table: share of texts right and certified at a radius of at least r."""
+    """Proved certified accuracy: shares of texts right and certified at a radius of at least r, as tables.
+
+    Forward radii, from a clean text, and backward ones, from a received text, are different claims and
+    stand in different tables.
+    """
+    rows = json.loads(summary.read_text("utf-8"))["rows"]
+    forward = _curves(
+        rows, ("edit", "insert"), "Proved certified accuracy by radius in words, from a clean text"
+    )
+    backward = _curves(
+        rows, ("backward",), "The same from a received text (how many of its words were inserted)"
+    )
+    return forward + backward
+
+
+def _curves(rows: list[dict[str, Any]], threats: tuple[str, ...], title: str) -> str:
     lines = []
-    for row in json.loads(summary.read_text("utf-8"))["rows"]:
-        for threat in CURVES:
+    for row in rows:
+        for threat in threats:
             curve = row["certified"].get(threat)
             if row["guarantee"] == "proved" and curve:
                 shares = [f"{curve[r]:.3f}" if r < len(curve) else "0" for r in range(6)]
                 lines.append(f"| {row['defense']} | {threat} | " + " | ".join(shares) + " |")
     if not lines:
         return ""
-    head = "\n\nProved certified accuracy by radius (words):\n\n| row | threat | 0 | 1 | 2 | 3 | 4 | 5 |\n"
-    return head + "|---|---|--:|--:|--:|--:|--:|--:|\n" + "\n".join(lines) + "\n"
+    head = f"\n{title}:\n\n| row | threat | 0 | 1 | 2 | 3 | 4 | 5 |\n|---|---|--:|--:|--:|--:|--:|--:|\n"
+    return head + "\n".join(lines) + "\n"
 
 
 def collect_search(run: Path, target: Path) -> None:
