@@ -24,8 +24,8 @@ from fuzzsmooth.report.plots import certified_figure
 from fuzzsmooth.report.recall import build_recall
 
 HERE = Path(__file__).resolve().parent
-RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations")
-SEARCHES = ("localize-sst2", "localize-agnews")
+RUNS = ("demo", "sst2", "agnews", "offenseval")
+SEARCHES = ("localize-sst2",)
 CURVES = ("edit", "insert", "backward")
 
 
