@@ -164,15 +164,15 @@ class Evaluator:
             )
             return _split(decide(logits, self._guard), [len(one.places) for one in asked])
         names = [[row.tobytes() for row in one.rows] for one in asked]
-        fresh = [
-            (one.memory, name, row)
+        fresh = {
+            (id(one.memory), name): (one.memory, row)
             for one, own in zip(asked, names, strict=True)
             for name, row in zip(own, one.rows, strict=True)
             if name not in one.memory.answers
-        ]
+        }
         if fresh:
-            answers = self._decided([row for _, _, row in fresh])
-            for (memory, name, _), answer in zip(fresh, answers.tolist(), strict=True):
+            answers = self._decided([row for _, row in fresh.values()])
+            for ((_, name), (memory, _)), answer in zip(fresh.items(), answers.tolist(), strict=True):
                 memory.learn(name, answer)
         result = [
             np.array([one.memory.answers[name] for name in own], dtype=np.int64)[one.places]
@@ -212,7 +212,8 @@ def decide(logits: npt.NDArray[np.floating], guard: float) -> Answers:
     answers: Answers = logits.argmax(axis=1).astype(np.int64)
     if guard > 0 and len(logits):
         highest = np.partition(logits.astype(np.float64), -2, axis=1)[:, -2:]
-        answers[~(highest[:, 1] - highest[:, 0] > guard)] = UNDECIDED
+        with np.errstate(invalid="ignore"):  # nothing is possible: undecided, as the comparison says
+            answers[~(highest[:, 1] - highest[:, 0] > guard)] = UNDECIDED
     return answers
 
 
