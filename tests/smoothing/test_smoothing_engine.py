@@ -16,7 +16,7 @@ from scipy.stats import chi2_contingency
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.models import WeightNoise, build_tiny, load_classifier
-from fuzzsmooth.noise.text import text_kernel, uniform_rates
+from fuzzsmooth.noise.text import addressed_masks, text_kernel, uniform_rates
 from fuzzsmooth.smoothing import evaluation, memory
 from fuzzsmooth.smoothing.evaluation import UNDECIDED, decide, distinct_rows
 from fuzzsmooth.smoothing.guard import margin_deviation, measure_guard_band
@@ -204,6 +204,19 @@ def test_memory_does_not_grow_with_the_number_of_texts(folder: Path, monkeypatch
         assert classifier.longest_call <= 8192
     assert max(sizes.values()) <= 100_000
     assert sizes[400] > 50_000, "control: without a limit it would be ten times as much"
+
+
+def test_given_masks_are_answered_as_draws_are(folder: Path) -> None:
+    classifier, some = counting(folder), plans(3, words=5)
+    engine = sampler(classifier)
+    masks = [addressed_masks(one.rates, range(200), seed=0, purpose="x", key=one.key) for one in some]
+    answers = engine.labels(some, masks)
+    asked = len(classifier.rows)
+    votes = engine.votes(some, range(200), "x")
+    np.testing.assert_array_equal([np.bincount(own, minlength=2) for own in answers], votes)
+    assert len(classifier.rows) == asked, "one memory for both"
+    with pytest.raises(FuzzsmoothError, match="a mask has one answer only"):
+        sampler(NoisyHuggingFaceClassifier(classifier.inner), noise=WeightNoise(0.1, 1)).labels(some, masks)
 
 
 def test_rounds_equal_votes_and_stop_when_told(folder: Path) -> None:

@@ -9,10 +9,11 @@ from itertools import compress, islice
 import numpy as np
 import numpy.typing as npt
 
+from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.models.protocol import Classifier, WeightNoise
-from fuzzsmooth.noise.text import Rates, SelectionKernel, TextKernel, addressed_masks
+from fuzzsmooth.noise.text import Kept, Rates, SelectionKernel, TextKernel, addressed_masks
 from fuzzsmooth.noise.text.kernel import require_rate_per_unit
 from fuzzsmooth.smoothing.evaluation import UNDECIDED, Answers, Evaluator, Selection
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, TypeFuzzer, Units
@@ -127,6 +128,36 @@ class Sampler:
                 decided = answers[answers != UNDECIDED]
                 counts[row] += np.bincount(decided, minlength=counts.shape[1])
         return counts
+
+    def labels(self, plans: Sequence[Plan], kept: Sequence[Kept]) -> list[Answers]:
+        """The base classifier's answer to given masks of each text, as for enumerated ones; nothing is drawn.
+
+        Args:
+            plans: The texts; their rates are not read.
+            kept: For each text masks of shape (any, n), true where a unit is kept.
+
+        Returns:
+            For each text the class of each mask, or :data:`UNDECIDED`. Masks that were answered before, also
+            as draws, cost nothing.
+
+        Raises:
+            FuzzsmoothError: If parameter noise, the kernel or the fuzzer draw something themselves.
+        """
+        kernel = self.kernel
+        if (
+            self.noise is not None
+            or not isinstance(kernel, SelectionKernel)
+            or not (self.fuzzer is None or isinstance(self.fuzzer, TypeFuzzer))
+        ):
+            raise FuzzsmoothError(
+                "a mask has one answer only without parameter noise, substitutions and searches; sample instead"
+            )
+        selections = [
+            Selection(kernel.candidates(plan.units), kernel.selected(masks))
+            for plan, masks in zip(plans, kept, strict=True)
+        ]
+        keys = [plan.key for plan in plans]
+        return self._evaluator.of_selections(keys, self._without_flagged(selections), [[]] * len(plans))
 
     def _answers(self, plans: Sequence[Plan], draws: Sequence[range], purpose: str) -> list[Answers]:
         """The answer to each draw of each plan."""
