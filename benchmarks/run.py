@@ -89,8 +89,8 @@ def table(result: dict[str, Any], command: str) -> str:
         ),
         "",
         f"Command: `{command}`. MiniLM-L6 with a fitted head, data `{Path(result['data']).name}`, "
-        f"{result['precision']}, {facts['processor']}, {facts['threads']} threads of {facts['cores']} cores, load average "
-        f"{facts['load_average'][0]}, PyTorch {facts['torch']}, "
+        f"{result['precision']}, {facts['processor']}, {facts['threads']} threads of {facts['cores']} "
+        f"cores, load average {facts['load_average'][0]}, PyTorch {facts['torch']}, "
         f"GPU: {facts['gpu'] or 'none, not measured'}. {result['seconds']:.0f} seconds in all.",
         "",
     ]
