@@ -38,7 +38,8 @@ class HuggingFaceClassifier:
         max_length: Where texts are cut, in tokens with the special ones; by default the model's limit, at
             most 512.
         precision: Type of the forward pass; ``auto`` is bfloat16 where the processor computes it natively.
-        batch_size: Sequences in one forward pass, >= 1.
+        batch_size: Sequences in one forward pass, >= 1; of short ones, as many as make 64 times that many
+            tokens.
         device: ``auto``, or a PyTorch device such as ``cpu`` or ``cuda:0``.
 
     Attributes:
