@@ -22,7 +22,7 @@ from fuzzsmooth.common.files import write_json
 OUT = Path(__file__).parent / "out"
 
 SIZES = {
-    "quick": {"certify": (3, 2), "noise": (64, 6, 3), "share": 3, "scan": (64, 1)},
+    "quick": {"certify": (2, 2), "noise": (64, 6, 3), "share": 3, "scan": (64, 1)},
     "full": {"certify": (16, 5), "noise": (1000, 100, 5), "share": 7, "scan": (64, 5)},
 }
 """Certify: texts, rounds. Noise: draws, reference draws, rounds. Share: rounds. Scan: texts, rounds."""

@@ -15,6 +15,7 @@ import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.batches import length_batches
+from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
 from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts
 from fuzzsmooth.models.fingerprint import model_fingerprint
@@ -193,10 +194,13 @@ class HuggingFaceClassifier:
 
     @torch.inference_mode()
     def _forward(self, model: Any, rows: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
-        input_ids, attention_mask = pad_rows(rows, self.pad_id)
-        output = model(input_ids=input_ids.to(self.device), attention_mask=attention_mask.to(self.device))
+        ids, mask = (part.to(self.device) for part in pad_rows(rows, self.pad_id))
+        if reads_first_token_only(model):
+            output = first_token_logits(model, ids, mask)
+        else:
+            output = model(input_ids=ids, attention_mask=mask).logits
         self.forward_count += len(rows)
-        logits: npt.NDArray[np.float32] = output.logits.float().cpu().numpy()
+        logits: npt.NDArray[np.float32] = output.float().cpu().numpy()
         return logits
 
     def save(self, folder: str | Path) -> Path:
