@@ -68,7 +68,7 @@ def _layer(layer: Any, x: Tensor, read: Tensor, seen: Tensor | None) -> Tensor:
 
     def split(part: nn.Module, tokens: Tensor) -> Tensor:
         projected: Tensor = part(tokens)
-        return projected.unflatten(-1, (heads, -1)).transpose(1, 2)
+        return projected.view(*projected.shape[:2], heads, -1).transpose(1, 2)
 
     mixed = functional.scaled_dot_product_attention(
         split(attention.query, read), split(attention.key, x), split(attention.value, x), attn_mask=seen
