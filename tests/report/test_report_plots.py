@@ -30,6 +30,8 @@ def test_certified_figure_draws_the_shares(rows: list[Row]) -> None:
     axes = certified_figure(rows, "edit").axes[0]
     curve = next(row for row in rows if row.defense == "certified").certified["edit"]
     assert list(axes.lines[0].get_ydata()) == [*curve.shares, 0.0]
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]  # type: ignore[union-attr,index]
+    assert set(band) == {0.0, *(p.low for p in curve.points), *(p.high for p in curve.points)}
     with pytest.raises(FuzzsmoothError, match="no row has a radius"):
         certified_figure(rows, "sorcery")
 

@@ -71,7 +71,11 @@ def test_certified_cells_are_the_curve_and_zero_past_its_end(rows: list[Row]) ->
     assert table is not None
     curve = next(row for row in rows if row.defense == "certified").certified["edit"]
     headers = [header.name for header in table.headers[2:]]
-    assert table.rows[0].cells[headers.index("r ≥ 1")].value == percent(curve.shares[1])
+    cell = table.rows[0].cells[headers.index("r ≥ 1")]
+    point = curve.points[1]
+    assert point.sd is not None
+    assert cell.value == percent(point.mean)
+    assert cell.notes == (f"{100 * point.low:.1f}–{100 * point.high:.1f}", f"sd {100 * point.sd:.1f}")
     assert table.rows[0].cells[headers.index("r ≥ 10")].value == "0.0%"
 
 

@@ -107,10 +107,9 @@ def certified_figure(rows: Sequence[Row], threat: str) -> Figure:
             # One more point: past the last radius that any text reaches, nothing is certified.
             places = [*range(len(curve.counts)), len(curve.counts)]
             shares = [*curve.shares, 0.0]
-            low, high = zip(*curve.intervals, strict=True)
-            axes.fill_between(
-                places, [*low, 0.0], [*high, 0.0], step="mid", color=look.color, alpha=0.14, linewidth=0
-            )
+            low = [*(point.low for point in curve.points), 0.0]
+            high = [*(point.high for point in curve.points), 0.0]
+            axes.fill_between(places, low, high, step="mid", color=look.color, alpha=0.14, linewidth=0)
             axes.step(
                 places, shares, where="mid", color=look.color, linestyle=look.line, label=_named(defense)
             )
@@ -149,7 +148,7 @@ def tradeoff_figure(rows: Sequence[Row]) -> Figure:
             axes.errorbar(
                 x.mean,
                 y.mean,
-                # The interval belongs to the pooled share; with unequal seeds the mean may lie outside it.
+                # The interval is that of a rounded count; with unequal seeds the mean may lie outside it.
                 xerr=[[max(0.0, x.mean - x.low)], [max(0.0, x.high - x.mean)]],
                 yerr=[[max(0.0, y.mean - y.low)], [max(0.0, y.high - y.mean)]],
                 fmt=look.marker,

@@ -238,11 +238,11 @@ def _notes(share: Share) -> tuple[str, ...]:
 
 
 def _curve_cell(curve: Curve, radius: int, beyond: int) -> Cell:
-    """A curve's share with its interval; past the last radius nothing is certified."""
+    """A curve's share with interval and spread; past the last radius nothing is certified."""
     if radius >= len(curve.counts):
         return Cell(percent(beyond))
-    low, high = curve.intervals[radius]
-    return Cell(percent(curve.shares[radius]), (f"{100 * low:.1f}–{100 * high:.1f}",))
+    point = curve.points[radius]
+    return Cell(percent(point.mean), _notes(point))
 
 
 def _markdown(text: str) -> str:
