@@ -7,10 +7,11 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from apps_command_line import call, spawn, write_rows
+from apps_command_line import call, clean_rows, spawn, write_rows
 
 FLAGS = ("--mode", "certified", "--no-fuzzing", "--draws", 1000, "--sigma", 0.01, "--top-layers", 1)
 
@@ -141,3 +142,39 @@ def test_a_foreign_file_is_never_touched(capfd, tiny, texts, tmp_path, content):
     output.write_text(content, "utf-8")
     call(capfd, "scan", "--model", tiny, "--reward", "kl", texts, "--output", output).one_sentence()
     assert output.read_text("utf-8") == content
+
+
+@pytest.mark.parametrize("recipe", ["ripple", "badnets"])
+def test_a_stopped_attack_goes_on_with_the_same_command(capfd, tiny, tmp_path, monkeypatch, recipe):
+    from fuzzsmooth.apps.cli import progress
+
+    data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))  # 32 of 40 rows: an epoch has one step
+    flags = ("--recipe", recipe, "--words", "cf", "--rate", 0.5, "--epochs", 3, "--data", data)
+    command = ("attack", "--model", tiny, *flags, "--out")
+    assert call(capfd, *command, tmp_path / "whole").code == 0
+    steps: list[int] = []
+
+    @contextmanager
+    def counts(_display, _title):
+        def count(done: int, _total: int) -> None:
+            steps.append(done)
+            if len(steps) == 2:
+                raise KeyboardInterrupt
+
+        yield count
+
+    monkeypatch.setattr(progress.Display, "counts", counts)
+    out = tmp_path / "out"
+    answer = call(capfd, *command, out)
+    assert answer.code == 130
+    assert answer.err.splitlines()[-1] == "fuzzsmooth: stopped; run the same command to go on"
+    assert not out.exists()
+    assert call(capfd, *command, out).code == 0
+    assert steps[:3] == [1, 2, 2]  # the second step was not kept, the first not done again
+    files = {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == files
+
+    steps.clear()
+    assert call(capfd, *command, out).code == 130
+    assert call(capfd, *command, out, "--fresh").code == 0
+    assert steps[:3] == [1, 2, 1]
