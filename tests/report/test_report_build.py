@@ -160,6 +160,23 @@ def test_hostile_characters_do_not_stop_the_report(tmp_path: Path) -> None:
     assert "\x00" not in page
 
 
+def test_ablations_have_a_section_of_their_own_and_no_point_in_the_tradeoff(
+    tmp_path: Path, page: str
+) -> None:
+    assert "<h2>Ablations</h2>" not in page
+    records = synthetic_records(12)
+    extra = [replace(r, defense="certified-nofuzz") for r in records if r.defense == "certified"]
+    changed = build_report(write_run(tmp_path, [*extra, *records], synthetic_settings()))
+    parts = changed.read_text(encoding="utf-8").split("<h2>")
+    by_title = {part.partition("</h2>")[0]: part for part in parts[1:]}
+    assert "certified-nofuzz" not in by_title["Defenses"]
+    assert "certified-nofuzz" not in by_title["What safety costs"]
+    assert by_title["Ablations"].count('<th scope="row">') == 2  # the full defense and what is changed in it
+    assert "certified-nofuzz" in by_title["Ablations"]
+    assert "certified-nofuzz" in by_title["Certificates"]
+    assert Page(changed.read_text(encoding="utf-8")).open == []
+
+
 @pytest.mark.parametrize("split", ["clean", "triggered"])
 def test_half_a_run_still_reports_what_it_has(tmp_path: Path, split: str) -> None:
     records = [record for record in synthetic_records(12) if record.split == split]

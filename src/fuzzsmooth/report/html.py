@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fuzzsmooth.common.errors import MissingExtraError
+from fuzzsmooth.evaluate.ablations import main_rows
 from fuzzsmooth.evaluate.metrics import Row
 from fuzzsmooth.evaluate.records import RunSettings, TextRecord
 from fuzzsmooth.report.examples import choose_examples, displayable
 from fuzzsmooth.report.plots import certified_figure, to_svg, tradeoff_figure
 from fuzzsmooth.report.tables import (
+    ablation_tables,
     certified_table,
     main_table,
     percent,
@@ -69,6 +71,9 @@ def render(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSett
 
 def _context(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSettings) -> dict[str, Any]:
     best = best_row(rows)
+    usual = main_rows(rows)
+    # The usual rows first, so that a defense looks the same in the plot of those and in the plots of all.
+    ordered = [*usual, *(row for row in rows if row not in usual)]
     examples_of, groups = choose_examples(rows, records, settings.target)
     return {
         "title": _title(settings),
@@ -76,8 +81,9 @@ def _context(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSe
         "verdict": verdict(rows, settings),
         "best": best.defense if best else "",
         "main": main_table(rows),
-        "certificates": _certificates(rows),
-        "tradeoff": _tradeoff(rows),
+        "ablations": ablation_tables(rows),
+        "certificates": _certificates(ordered),
+        "tradeoff": _tradeoff(usual),
         "examples_of": examples_of,
         "groups": groups,
         "labels": settings.labels,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from fuzzsmooth.evaluate.ablations import ablation_groups, main_rows
 from fuzzsmooth.evaluate.metrics import Curve, Row, Share
 from fuzzsmooth.evaluate.records import CONDITIONAL_PREFIX, is_backward, is_conditional
 
@@ -77,7 +78,29 @@ _METRICS: Final[tuple[_Metric, ...]] = (
 
 
 def main_table(rows: Sequence[Row]) -> Table:
-    """The table of defenses: shares with interval and spread, then cost; empty columns are left out."""
+    """The table of defenses, ablations apart.
+
+    Where a run measured nothing but ablations, they are the table.
+    """
+    return _table(main_rows(rows))
+
+
+def ablation_tables(rows: Sequence[Row]) -> list[Table]:
+    """The tables of ablations: each row that was changed, then its changed forms; empty for none.
+
+    The best values are marked within each table. A run of nothing but ablations has them in the main table.
+    """
+    if len(main_rows(rows)) == len(rows):
+        return []
+    by_name = {row.defense: row for row in rows}
+    return [
+        _table([by_name[name] for name in (base, *changed) if name in by_name])
+        for base, changed in ablation_groups(by_name).items()
+    ]
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    """Shares with interval and spread, then cost; empty columns are left out."""
     metrics = [metric for metric in _METRICS if _worth_showing(rows, metric[0])]
     columns = [_share_column([getattr(row, name) for row in rows], better) for name, _, better in metrics]
     columns.append([Cell(duration(row.seconds_per_text)) for row in rows])
@@ -170,8 +193,15 @@ def threat_words(threat: str) -> str:
 
 
 def write_markdown_table(rows: Sequence[Row]) -> str:
-    """The main table as GitHub Markdown, with intervals, for the committed results."""
-    table = main_table(rows)
+    """The main table as GitHub Markdown, with intervals, then those of ablations; for committed results."""
+    text = _markdown_table(main_table(rows))
+    ablations = ablation_tables(rows)
+    if ablations:
+        text += "\nAblations, each under the row that it changes one thing in:\n"
+    return text + "".join(f"\n{_markdown_table(table)}" for table in ablations)
+
+
+def _markdown_table(table: Table) -> str:
     lines = [
         "| " + " | ".join(_markdown(header.name) for header in table.headers) + " |",
         "|---|---|" + "--:|" * (len(table.headers) - 2),
