@@ -19,7 +19,7 @@ from typing import Any
 
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.evaluate import read_records, summarize
-from fuzzsmooth.evaluate.ablations import main_rows
+from fuzzsmooth.evaluate.catalog import main_rows
 from fuzzsmooth.report import build_report, save_png, tradeoff_figure, write_markdown_table
 from fuzzsmooth.report.plots import certified_figure
 from fuzzsmooth.report.recall import build_recall

@@ -160,8 +160,8 @@ def test_small_and_large_durations_stay_readable() -> None:
 
 
 def test_settings_are_flattened_in_order() -> None:
-    nested = {"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None}
-    assert settings_rows(nested) == [("a.b.c", "1"), ("a.d", "1, 2"), ("e", "–")]
+    nested = {"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None, "f": ""}
+    assert settings_rows(nested) == [("a.b.c", "1"), ("a.d", "1, 2"), ("e", "–"), ("f", "–")]
 
 
 def test_threat_words_drop_the_prefix_and_keep_unknown_names() -> None:

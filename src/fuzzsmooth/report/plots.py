@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The page swaps these two for its own text and grid colors, so that the plots follow dark and light.
+# The page swaps these two, and the colors below, for its own, so that the plots follow dark and light.
 _INK: Final = "#21262c"
 _GRID: Final = "#d9dcdf"
 
 _COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_THEMED: Final = {
+    _INK: "currentColor",
+    _GRID: "var(--grid)",
+    **{color: f"var(--line-{place}, {color})" for place, color in enumerate(_COLORS, 1)},
+}
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 _LINES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)))
 _SMALL: Final = (4.6, 3.2)
@@ -247,8 +252,9 @@ def to_svg(figure: Figure, description: str) -> str:
     label = description.translate({38: "&amp;", 34: "&quot;", 60: "&lt;", 62: "&gt;"})
     # Group names repeat between figures and nothing refers to them; the page must not hold one name twice.
     rest = re.sub(r'<g id="[^"]*">', "<g>", rest).replace(' xlink:href="#', ' href="#')
-    themed = rest.replace(_INK, "currentColor").replace(_GRID, "var(--grid)")
-    return f'<svg {box[0] if box else ""} role="img" aria-label="{label}">{themed}'
+    for color, themed in _THEMED.items():
+        rest = rest.replace(f": {color}", f": {themed}")
+    return f'<svg {box[0] if box else ""} role="img" aria-label="{label}">{rest}'
 
 
 @contextmanager

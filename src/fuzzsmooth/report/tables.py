@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from fuzzsmooth.evaluate.ablations import ablation_groups, main_rows
+from fuzzsmooth.evaluate.catalog import ablation_groups, main_rows, summary
 from fuzzsmooth.evaluate.metrics import Curve, Row, Share
 from fuzzsmooth.evaluate.records import CONDITIONAL_PREFIX, is_backward, is_conditional
 
@@ -50,11 +50,12 @@ class Header:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row: its name, what kind it is, and one cell per numeric column."""
+    """A row: its name, what kind it is, one cell per numeric column, and what it is in a few words."""
 
     name: str
     kind: str
     cells: tuple[Cell, ...]
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,18 +86,23 @@ def main_table(rows: Sequence[Row]) -> Table:
     return _table(main_rows(rows))
 
 
-def ablation_tables(rows: Sequence[Row]) -> list[Table]:
-    """The tables of ablations: each row that was changed, then its changed forms; empty for none.
+def ablated_rows(rows: Sequence[Row]) -> list[list[Row]]:
+    """Each row that ablations change, then its changed forms; empty for none.
 
-    The best values are marked within each table. A run of nothing but ablations has them in the main table.
+    A run of nothing but ablations has them in the main table.
     """
     if len(main_rows(rows)) == len(rows):
         return []
     by_name = {row.defense: row for row in rows}
     return [
-        _table([by_name[name] for name in (base, *changed) if name in by_name])
+        [by_name[name] for name in (base, *changed) if name in by_name]
         for base, changed in ablation_groups(by_name).items()
     ]
+
+
+def ablation_tables(rows: Sequence[Row]) -> list[Table]:
+    """A table for each of :func:`ablated_rows`; the best values are marked within each."""
+    return [_table(group) for group in ablated_rows(rows)]
 
 
 def _table(rows: Sequence[Row]) -> Table:
@@ -115,7 +121,10 @@ def _table(rows: Sequence[Row]) -> Table:
     cells = zip(*columns, strict=True)
     return Table(
         headers,
-        tuple(TableRow(row.defense, row.guarantee, each) for row, each in zip(rows, cells, strict=True)),
+        tuple(
+            TableRow(row.defense, row.guarantee, each, summary(row.defense))
+            for row, each in zip(rows, cells, strict=True)
+        ),
     )
 
 
@@ -181,7 +190,7 @@ def settings_rows(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif isinstance(value, list | tuple):
             pairs.append((str(name), ", ".join(str(item) for item in value) or ABSENT))
         else:
-            pairs.append((str(name), ABSENT if value is None else str(value)))
+            pairs.append((str(name), ABSENT if value is None or value == "" else str(value)))
     return pairs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fuzzsmooth.evaluate.ablations import main_rows
+from fuzzsmooth.evaluate.catalog import main_rows
 from fuzzsmooth.evaluate.metrics import Row, Share
 from fuzzsmooth.evaluate.records import RunSettings, is_backward, is_conditional
 from fuzzsmooth.report.tables import percent, threat_words

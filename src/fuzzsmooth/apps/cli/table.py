@@ -40,7 +40,7 @@ def show_run(folder: Path, *, json: bool) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from fuzzsmooth.evaluate.ablations import ablates
+    from fuzzsmooth.evaluate.catalog import ablates
 
     table = Table(title=str(folder), caption=_CAPTION, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("defense", overflow="fold")

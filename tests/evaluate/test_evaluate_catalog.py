@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzzsmooth.evaluate.ablations import ablates, ablation_groups
+from fuzzsmooth.evaluate.catalog import ablates, ablation_groups
 from fuzzsmooth.evaluate.rows import defenses
 from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -26,6 +26,14 @@ def test_an_ablation_shares_the_mode_of_its_base_and_differs_from_it() -> None:
             assert changed.options is not None
             assert changed.options.mode == full.options.mode
             assert (changed.options, changed.victim) != (full.options, full.victim)
+
+
+def test_every_row_says_what_it_is() -> None:
+    rows = defenses(SmoothingOptions(), (8, 512))
+    summaries = [row.summary for row in rows.values()]
+    assert all(summaries)
+    assert len(set(summaries)) == len(summaries)
+    assert "8 evaluations" in rows["budget-8"].summary
 
 
 def test_an_unknown_name_is_never_put_aside() -> None:
