@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fuzzsmooth.common.errors import MissingExtraError
-from fuzzsmooth.evaluate.catalog import main_rows
+from fuzzsmooth.evaluate.catalog import ablates, main_rows
 from fuzzsmooth.evaluate.metrics import Row
 from fuzzsmooth.evaluate.records import RunSettings, TextRecord
 from fuzzsmooth.report.examples import choose_examples, displayable
@@ -154,7 +154,8 @@ def _ablations(rows: Sequence[Row]) -> list[dict[str, Any]]:
             for conditional in (False, True)
             for backward in (False, True)
         ]
-        groups.append({"main": table, "certified": [kind for kind in certified if kind["accuracy"]]})
+        shown = [kind for kind in certified if kind["accuracy"]]
+        groups.append({"base": ablates(group[-1].defense), "main": table, "certified": shown})
     return groups
 
 

@@ -38,6 +38,7 @@ _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 _LINES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)))
 _SMALL: Final = (4.6, 3.2)
 _WIDE: Final = (7.6, 3.9)
+_LONGEST_NAME: Final = 32
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,9 @@ def _axes(x_label: str, y_label: str, size: tuple[float, float]) -> Iterator[tup
 
 
 def _named(name: str) -> str:
-    """A name as matplotlib shows it in legends, which leave out what starts with an underscore."""
+    """A name as it fits into a legend; matplotlib leaves out what starts with an underscore."""
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME // 2]}…{name[-(_LONGEST_NAME // 2 - 1) :]}"
     return f" {name}" if name.startswith("_") else name
 
 
