@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.certify.bounds import selection_draws
@@ -14,15 +13,13 @@ from fuzzsmooth.fuzz.references import References
 from fuzzsmooth.fuzz.scan import Scan, Scanner
 from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise
 from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
+from fuzzsmooth.smoothing.beside import references_beside
 from fuzzsmooth.smoothing.certificates import Evidence, certified_certificates, frs_certificates
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.results import Certification, Prediction
 from fuzzsmooth.smoothing.sampler import Plan, Sampler, Votes
 from fuzzsmooth.text.units import segmenter
-
-REFERENCES_FILE = "fuzzsmooth-references.json"
-"""The references beside a model's weights."""
 
 Advance = Callable[[int], None]
 
@@ -77,21 +74,22 @@ class SmoothedClassifier:
         Args:
             model: A local folder, a hub name, or ``builtin:minilm``.
             options: The smoothing options; the defaults if omitted.
-            references: Clean reference texts; by default those saved beside the weights.
+            references: Clean reference texts; by default those saved beside the weights of a local folder,
+                which whoever wrote the folder has chosen: give your own for a model that you downloaded.
             **loading: Passed to :func:`fuzzsmooth.models.load_classifier` (precision, device, ...).
 
         Raises:
-            FuzzsmoothError: As :func:`fuzzsmooth.models.load_classifier`, or for missing references.
+            FuzzsmoothError: As :func:`fuzzsmooth.models.load_classifier`, for missing references, or for a
+                hub model that is to be searched without references of your own.
         """
         from fuzzsmooth.models import load_classifier
         from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
-        name = os.fspath(model)
-        beside = Path(name) / REFERENCES_FILE
-        if references is None and beside.is_file():
-            references = References.load(beside)
+        name, options = os.fspath(model), options or SmoothingOptions()
         classifier = NoisyHuggingFaceClassifier(load_classifier(name, **loading))
-        return cls(classifier, options or SmoothingOptions(), references)
+        if references is None:
+            references = references_beside(name, options)
+        return cls(classifier, options, references)
 
     @property
     def labels(self) -> tuple[str, ...]:
