@@ -146,17 +146,17 @@ def test_a_text_is_cut_after_deletion(folder: Path) -> None:
     """Cut before, a unit beyond the limit could never be read; cut after, deletion moves it up."""
     limited = noisy(folder, max_length=6)  # four words and two special tokens
     read: list[list[str]] = []
-    encode = limited._classifier.encode
+    evaluate = limited.noisy_logits_of_ids
 
-    def keep(received: Sequence[str]) -> Any:
-        encoded = encode(received)
-        read.extend(limited.tokenizer.convert_ids_to_tokens(ids) for ids in encoded.ids)
-        return encoded
+    def keep(ids: Sequence[Any], *rest: Any) -> Any:
+        read.extend(limited.tokenizer.convert_ids_to_tokens(row.tolist()) for row in ids)
+        return evaluate(ids, *rest)
 
-    limited._classifier.encode = keep  # type: ignore[method-assign]
+    limited.noisy_logits_of_ids = keep  # type: ignore[method-assign]
     options = SmoothingOptions(mode="certified", fuzzing=False, copies=200, rate=0.8, sigma=0.05)
     answer = SmoothedClassifier(limited, options).predict([" ".join(WORDS)])[0]
     assert answer.truncated
+    assert len(read) == 200
     assert all(len(tokens) <= 6 for tokens in read)
     draws = [tokens for tokens in read if tokens[1:-1] != WORDS[:4]]
     assert any("w29" in tokens for tokens in draws)
