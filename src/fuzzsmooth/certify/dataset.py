@@ -113,7 +113,7 @@ def dataset_statement(
     first = certificates[0]
     # All texts, not only those that count: which ones count depends on the same draws.
     total = math.fsum(one.alpha for one in certificates)
-    proved = all(one.guarantee == "proved" for one in counted)
+    proved = all(one.guarantee == "proved" for one in counted or certificates)
     return DatasetStatement(
         texts=len(certificates),
         counted=len(counted),

@@ -11,6 +11,7 @@ does the asking.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
+from itertools import islice
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from fuzzsmooth.common.options import require
@@ -23,6 +24,8 @@ ParametersT = ParamSpec("ParametersT")
 
 Steps = Generator[list[int], Sequence[int], ResultT]
 """Yields masks, is sent their labels in the same order, returns a result."""
+
+_LOOKED_THROUGH = 8192  # masks searched for a known answer before new ones are asked
 
 UNDECIDED = -1
 """Label of an answer inside the numerical guard band: equal to no label, itself included."""
@@ -88,10 +91,14 @@ class MaskOracle:
         Raises:
             BudgetExceededError: Before asking anything, if the new passes would exceed the budget.
         """
-        keys = [(self._key(mask), mask) for mask in masks]
-        fresh = {key: mask for key, mask in keys if key not in self._labels}
-        if self._budget is not None and self.passes + len(fresh) > self._budget:
-            raise BudgetExceededError
+        keys: list[Hashable] = []
+        fresh: dict[Hashable, int] = {}
+        for mask in masks:
+            keys.append(key := self._key(mask))
+            if key not in self._labels:
+                fresh.setdefault(key, mask)
+                if self._budget is not None and self.passes + len(fresh) > self._budget:
+                    raise BudgetExceededError
         pending = list(fresh.items())
         for start in range(0, len(pending), self._batch_size):
             batch = pending[start : start + self._batch_size]
@@ -99,21 +106,22 @@ class MaskOracle:
             require(len(answers) == len(batch), f"{len(batch)} masks were asked, {len(answers)} answered")
             self.passes += len(batch)
             self._labels.update((key, int(label)) for (key, _), label in zip(batch, answers, strict=True))
-        return [self._labels[key] for key, _ in keys]
+        return [self._labels[key] for key in keys]
 
     def all_equal(self, masks: Iterable[int], label: int) -> Steps[bool]:
         """Whether every mask gets ``label``; asks batch by batch and stops at the first that does not."""
         if label == UNDECIDED:
             return False
-        masks = list(dict.fromkeys(masks))
-        known = [mask for mask in masks if self._key(mask) in self._labels]
-        if any(answer != label for answer in (yield from self.labels(known))):
-            return False
-        unknown = [mask for mask in masks if self._key(mask) not in self._labels]
-        for start in range(0, len(unknown), self._batch_size):
-            answers = yield from self.labels(unknown[start : start + self._batch_size])
-            if any(answer != label for answer in answers):
+        source = iter(masks)
+        while part := list(islice(source, _LOOKED_THROUGH)):  # there may be millions
+            keyed = [(self._key(mask), mask) for mask in part]
+            if any(self._labels.get(key, label) != label for key, _ in keyed):
                 return False
+            unknown = list({key: mask for key, mask in keyed if key not in self._labels}.values())
+            for start in range(0, len(unknown), self._batch_size):
+                answers = yield from self.labels(unknown[start : start + self._batch_size])
+                if any(answer != label for answer in answers):
+                    return False
         return True
 
     def _key(self, mask: int) -> Hashable:

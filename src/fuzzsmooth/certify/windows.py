@@ -25,12 +25,12 @@ the proof allows any answer on all other strings.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Literal
 
-from fuzzsmooth.certify.deletion_sets import Family, block, contiguous, contiguous_up_to, scattered
+from fuzzsmooth.certify.deletion_sets import Family, block, contiguous, contiguous_up_to, subsets
 from fuzzsmooth.certify.oracle import UNDECIDED, BudgetExceededError, MaskOracle, Procedure, Steps
 from fuzzsmooth.common.options import require
 
@@ -45,11 +45,13 @@ class Ablation:
         label: Class index; ``None`` for ``alert`` and ``budget_exceeded``.
         status: Which step answered.
         passes: Model passes spent on this text so far.
+        votes: Labels of the first round with their numbers, by label; empty for ``budget_exceeded``.
     """
 
     label: int | None
     status: Status
     passes: int
+    votes: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,18 +85,19 @@ def two_round_ablation(oracle: MaskOracle, family: Family) -> Steps[Ablation]:
     try:
         labels = yield from oracle.labels(oracle.full & ~deletion for deletion in deletions)
         votes = Counter(labels)
+        first = tuple(sorted(votes.items()))
         majority = min(votes, key=lambda label: (-votes[label], label))
         if len(votes) == 1:
-            return Ablation(majority, "unanimous", oracle.passes)
+            return Ablation(majority, "unanimous", oracle.passes, first)
         for deletion, label in zip(deletions, labels, strict=True):
             kept = oracle.full & ~deletion
             if label == majority:
                 continue
             if (yield from oracle.all_equal((kept & ~other for other in deletions), label)):
-                return Ablation(label, "second_round", oracle.passes)
+                return Ablation(label, "second_round", oracle.passes, first)
     except BudgetExceededError:
         return Ablation(None, "budget_exceeded", oracle.passes)
-    return Ablation(majority, "majority", oracle.passes)
+    return Ablation(majority, "majority", oracle.passes, first)
 
 
 @Procedure
@@ -107,20 +110,18 @@ def detect(oracle: MaskOracle, family: Family) -> Steps[Ablation]:
     """
     try:
         deletions = family(oracle.length)
-        labels = set((yield from oracle.labels(oracle.full & ~deletion for deletion in deletions)))
+        labels = yield from oracle.labels(oracle.full & ~deletion for deletion in deletions)
     except BudgetExceededError:
         return Ablation(None, "budget_exceeded", oracle.passes)
-    if len(labels) > 1 or UNDECIDED in labels:
-        return Ablation(None, "alert", oracle.passes)
-    return Ablation(labels.pop(), "unanimous", oracle.passes)
+    votes = tuple(sorted(Counter(labels).items()))
+    if len(votes) > 1 or UNDECIDED in labels:
+        return Ablation(None, "alert", oracle.passes, votes)
+    return Ablation(labels[0], "unanimous", oracle.passes, votes)
 
 
 def most_passes(family: Family, length: int) -> int:
-    """Most passes of :func:`two_round_ablation` on any text of ``length`` units: all pairs of deletions.
-
-    Found by counting, so it is meant for lengths that are also certified.
-    """
-    count = len(family(length))
+    """Most passes of :func:`two_round_ablation` on any text of ``length`` units: all pairs of deletions."""
+    count = family.count(length)
     return count * (count + 1) // 2
 
 
@@ -130,7 +131,7 @@ def certify_contiguous_insertion(oracle: MaskOracle, longest: int) -> Steps[Abla
 
     Certified iff h(x - U) = h(x) for every contiguous U of at most ``longest`` units.
     """
-    return (yield from _certify_all(oracle, lambda: contiguous_up_to(longest)(oracle.length)))
+    return (yield from _certify_all(oracle, reversed(contiguous_up_to(longest)(oracle.length))))
 
 
 @Procedure
@@ -141,7 +142,7 @@ def certify_contiguous_edit(oracle: MaskOracle, longest: int) -> Steps[AblationC
     ``longest`` units. A U2 that straddles the gap of U1 makes one block of at most 2 * ``longest`` units, so
     these are the same sets as the unions of two windows of x.
     """
-    return (yield from _certify_all(oracle, lambda: _unions(contiguous_up_to(longest)(oracle.length))))
+    return (yield from _certify_all(oracle, _unions(contiguous_up_to(longest)(oracle.length))))
 
 
 @Procedure
@@ -151,7 +152,7 @@ def certify_contiguous_replacement(oracle: MaskOracle, width: int) -> Steps[Abla
     Certified if h(x - (U1 or U2)) = h(x) for all pairs of these windows, as PatchCleanser has it for images.
     """
     require(width >= 1, f"the replaced block must have at least 1 unit, got {width}")
-    return (yield from _certify_all(oracle, lambda: _unions(contiguous([width])(oracle.length))))
+    return (yield from _certify_all(oracle, _unions(contiguous([width])(oracle.length))))
 
 
 @Procedure
@@ -164,8 +165,9 @@ def certify_scattered(
     sets of at most 2 * ``most`` units (Damerau-Levenshtein edits).
     """
     require(threat in ("insert", "edit"), f"threat must be 'insert' or 'edit', got {threat!r}")
-    reach = most if threat == "insert" else 2 * most
-    return (yield from _certify_all(oracle, lambda: scattered(reach)(oracle.length)))
+    require(most >= 1, f"at least one scattered unit must be covered, got {most}")
+    reach = min(oracle.length, most if threat == "insert" else 2 * most)
+    return (yield from _certify_all(oracle, subsets(oracle.length, range(reach, -1, -1))))
 
 
 @Procedure
@@ -219,20 +221,21 @@ def _survives(oracle: MaskOracle, family: Family, label: int, place: int, gone: 
 
 
 def _unions(deletions: Sequence[int]) -> Iterator[int]:
-    """Every union of two deletions, one of them possibly twice."""
-    return (one | two for one, two in combinations_with_replacement(deletions, 2))
+    """Every union of two deletions, one of them possibly twice; the largest mostly first."""
+    return (one | two for one, two in combinations_with_replacement(reversed(deletions), 2))
 
 
-def _certify_all(oracle: MaskOracle, deletions: Callable[[], Iterable[int]]) -> Steps[AblationCertificate]:
-    """Certified iff every deletion keeps the label of the whole text; the largest are asked first."""
+def _certify_all(oracle: MaskOracle, deletions: Iterable[int]) -> Steps[AblationCertificate]:
+    """Certified iff every deletion keeps the label of the whole text.
+
+    Callers list large deletions first: what fails, fails mostly where much is gone.
+    """
     label: int | None = None
     try:
         label = _known((yield from oracle.label(oracle.full)))
         if label is None:
             return AblationCertificate(None, False, oracle.passes)
-        # What fails, fails mostly where much is gone.
-        ordered = sorted(deletions(), key=lambda deletion: -deletion.bit_count())
-        certified = yield from oracle.all_equal((oracle.full & ~deletion for deletion in ordered), label)
+        certified = yield from oracle.all_equal((oracle.full & ~deletion for deletion in deletions), label)
     except BudgetExceededError:
         return AblationCertificate(label, False, oracle.passes, budget_exceeded=True)
     return AblationCertificate(label, certified, oracle.passes)
