@@ -44,13 +44,13 @@ def test_counting() -> None:
         certificate(1, 2, method="exact", alpha=0.0),
     ]
     found = dataset_statement(certificates, [1, 1, 1, 0, 1, 1], 2)
-    assert (found.texts, found.correct, found.abstained) == (6, 2, 1)
-    assert found.certified_accuracy == pytest.approx(2 / 6)
+    assert (found.texts, found.counted, found.abstained) == (6, 2, 1)
+    assert found.share == pytest.approx(2 / 6)
     assert found.expected_wrong == pytest.approx(5e-3), "every sampled text counts, also those that abstain"
     assert found.joint_failure == pytest.approx(5e-3)
     assert found.statement() == (
-        "2 of 6 texts (33.3 %) are correct and certified (proved) at size 2, of which at most 0.005 are"
-        " expected to be wrong (all hold at once except with probability 0.005)."
+        "2 of 6 texts (33.3 %) are correct and certified (proved) against insert (forward) at size 2, of"
+        " which at most 0.005 are expected to be wrong (all hold at once except with probability 0.005)."
     )
 
 

@@ -164,13 +164,13 @@ def test_oracle_caches_deduplicates_and_keeps_to_its_budget() -> None:
         return [mask.bit_count() % 2 for mask in masks]
 
     oracle = MaskOracle(ask, 4, units=("a", "b", "a", "b"), batch_size=2, budget=4)
-    assert oracle.labels([0b0001, 0b0100, 0b0010, 0b1000, 0b1111]) == [1, 1, 1, 1, 0]
+    assert oracle.run(oracle.labels([0b0001, 0b0100, 0b0010, 0b1000, 0b1111])) == [1, 1, 1, 1, 0]
     assert oracle.passes == len(asked) == 3, "'a' and 'b' are asked once each"
-    assert oracle.all_equal([0b0001, 0b1000], 1)
-    assert not oracle.all_equal([0b1111, 0b0110, 0b0111], 1), "known answers decide before new passes"
+    assert oracle.run(oracle.all_equal([0b0001, 0b1000], 1))
+    assert not oracle.run(oracle.all_equal([0b1111, 0b0110, 0b0111], 1)), "known answers decide first"
     assert oracle.passes == 3
     with pytest.raises(BudgetExceededError):
-        oracle.labels([0b0110, 0b0111])
+        oracle.run(oracle.labels([0b0110, 0b0111]))
     assert oracle.passes == 3, "nothing is asked when it would exceed the budget"
     for arguments in ({"length": -1}, {"length": 2, "units": "abc"}, {"length": 2, "budget": -1}):
         with pytest.raises(FuzzsmoothError):

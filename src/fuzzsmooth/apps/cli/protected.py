@@ -11,8 +11,9 @@ from fuzzsmooth.common.options import require
 
 if TYPE_CHECKING:
     from fuzzsmooth.fuzz import References
+    from fuzzsmooth.fuzz.vulnerability import VulnerabilityTable
     from fuzzsmooth.models import HuggingFaceClassifier
-    from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
+    from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions, TypeRates
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Protected:
         smoothed: The smoothed classifier.
         classifier: The model under it.
         settings: JSON values that identify options, model, references and arithmetic.
+        rates: Deletion rates per unit type, where a table was given.
     """
 
     smoothed: SmoothedClassifier
     classifier: HuggingFaceClassifier
     settings: dict[str, Any]
+    rates: TypeRates | None = None
 
 
 def protect(
@@ -48,6 +51,8 @@ def protect(
     *,
     references: Path | None,
     clean: str | None,
+    table: Path | None = None,
+    fill: bool = False,
 ) -> Protected:
     """Load a model and smooth it.
 
@@ -57,37 +62,69 @@ def protect(
         loading: How to load it.
         references: A references file; by default the one beside the weights of a local folder.
         clean: Clean labeled data to choose references from instead.
+        table: A file with flip rates of unit types, for deletion rates per type.
+        fill: Whether to test types that are not in it, and to add them.
 
     Raises:
         FuzzsmoothError: If anything is missing or does not fit.
     """
     from fuzzsmooth.models import load_classifier
-    from fuzzsmooth.smoothing import SmoothedClassifier
+    from fuzzsmooth.smoothing import SmoothedClassifier, TypeRates
     from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
-    require(references is None or clean is None, "give --references or --clean, not both")
     classifier = load_classifier(model, **asdict(loading))
-    chosen = _references(model, classifier, options, references, clean)
-    smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, chosen)
-    settings = {
+    chosen = find_references(model, classifier, options, references, clean)
+    rates = None
+    if table is not None:
+        require(fill or table.is_file(), f"there is no table {table}; build it with 'fuzzsmooth table build'")
+        found = flip_rates(classifier, chosen, options)
+        found.keep_in(table)
+        rates = TypeRates(found, fill=fill)
+    smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, chosen, rates=rates)
+    settings: dict[str, Any] = {
         "options": options.to_mapping(),
         "model": classifier.fingerprint,
         "precision": classifier.precision,
         "references": [chosen.texts, chosen.labels] if chosen else None,
     }
-    return Protected(smoothed, classifier, settings)
+    if rates is not None:
+        settings["rates"] = rates.settings()
+    return Protected(smoothed, classifier, settings, rates)
 
 
-def _references(
+def flip_rates(
+    classifier: HuggingFaceClassifier, references: References | None, options: SmoothingOptions
+) -> VulnerabilityTable:
+    """An empty table of flip rates for a model, its references, and the unit of the options.
+
+    Raises:
+        FuzzsmoothError: If there are no references.
+    """
+    from fuzzsmooth.fuzz.scan import Scanner
+    from fuzzsmooth.text.units import segmenter
+
+    units = segmenter(options.unit, classifier.tokenizer)
+    # Flip rates are those of the transplant test, whatever the search of a mode rewards.
+    search = options.search if references is not None else options.search.replace(reward="kl")
+    return Scanner(classifier, search, units, references).table()
+
+
+def find_references(
     model: str,
     classifier: HuggingFaceClassifier,
     options: SmoothingOptions,
     file: Path | None,
     clean: str | None,
 ) -> References | None:
+    """The reference texts of a model: of a file, chosen from clean data, or those beside the weights.
+
+    Raises:
+        FuzzsmoothError: If both a file and data are given, or they do not fit the model.
+    """
     from fuzzsmooth.fuzz import References
     from fuzzsmooth.smoothing import REFERENCES_FILE, references_beside
 
+    require(file is None or clean is None, "give --references or --clean, not both")
     if clean is not None:
         return _select(classifier, clean, options.search.references)
     chosen = references_beside(model, options) if file is None else References.load(file)
