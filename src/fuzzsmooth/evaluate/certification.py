@@ -6,15 +6,17 @@ Each base model is trained once, each text is certified once per row; a run that
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from fuzzsmooth.common.files import Ledger, write_json
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
-from fuzzsmooth.data import Splits, load_splits
+from fuzzsmooth.data import Dataset, Splits, load_splits
 from fuzzsmooth.evaluate.certification_rows import Base, CertificationRow, Shared, certification_row
 from fuzzsmooth.evaluate.certified_records import CERTIFIED_RECORDS, CertifiedRecord, record_key
 from fuzzsmooth.evaluate.experiment import claim, versions
@@ -22,7 +24,7 @@ from fuzzsmooth.evaluate.records import SETTINGS_FILE
 from fuzzsmooth.evaluate.stages import Stages, silent_stages
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.text import segmenter
-from fuzzsmooth.training import FinetuneOptions, finetune
+from fuzzsmooth.training import FinetuneOptions, add_offsets, choose_offsets, finetune
 
 DEFAULT_ROWS = (
     "rs-del:0.7",
@@ -50,6 +52,8 @@ class CertificationOptions(Options):
         finetune: How the plain model and the baselines are fine-tuned; each baseline sets its own noise.
         deletion: How our models for deletion are fine-tuned, from the plain one; the rows set the rate.
         windows: How our model for windows is fine-tuned, from the plain one.
+        held_out: Training texts that no model is trained on, to choose class offsets on, >= 1.
+        tolerance: How much accuracy on them class offsets may cost, >= 0.
         draws: Copies of a text that is voted on, >= 2.
         alpha: Probability that a certificate is wrong, per text, in (0, 1).
         longest: Longest contiguous trigger that is asked about, in words, >= 1.
@@ -74,6 +78,8 @@ class CertificationOptions(Options):
     windows: FinetuneOptions = field(
         default_factory=lambda: FinetuneOptions(epochs=2, text_noise="windows", window=5)
     )
+    held_out: int = 300
+    tolerance: float = 0.01
     draws: int = 1000
     alpha: float = 0.001
     longest: int = 5
@@ -87,6 +93,8 @@ class CertificationOptions(Options):
             size = getattr(self, name)
             require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
         require(bool(self.rows), "rows must name at least one row")
+        require(self.held_out >= 1, f"held_out must be at least 1, got {self.held_out}")
+        require(self.tolerance >= 0, f"tolerance must not be negative, got {self.tolerance}")
         require(self.draws >= 2, f"draws must be at least 2, got {self.draws}")
         require(0 < self.alpha < 1, f"alpha must lie strictly between 0 and 1, got {self.alpha}")
         require(self.longest >= 1, f"longest must be at least 1 word, got {self.longest}")
@@ -129,34 +137,42 @@ def run_certification(
     Raises:
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
-    splits = _splits(options)
-    claim(out, options, splits)
+    data = _load(options)
+    claim(out, options, data.splits)
     ledger = Ledger(out / CERTIFIED_RECORDS)
     rows = [certification_row(name, options.shared) for name in options.rows]
     for row in rows:
-        _certify_row(row, options, splits, out, ledger, stages)
-    write_json(out / SETTINGS_FILE, _settings(options, splits, command))
+        _certify_row(row, options, data, out, ledger, stages)
+    write_json(out / SETTINGS_FILE, _settings(options, data, command))
     return out
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The texts of a run; those that choose class offsets are never trained on."""
+
+    splits: Splits
+    held_out: Dataset
 
 
 def _certify_row(
     row: CertificationRow,
     options: CertificationOptions,
-    splits: Splits,
+    data: _Data,
     out: Path,
     ledger: Ledger,
     stages: Stages,
 ) -> None:
     """Append the records of one row that are not there yet."""
-    missing = [index for index in range(len(splits.test)) if record_key(row.name, index) not in ledger]
+    missing = [index for index in range(len(data.splits.test)) if record_key(row.name, index) not in ledger]
     if not missing:
         return
     for base in row.bases:
-        classifier = _trained(base, options, splits, out, stages)
+        classifier = _made(base, options, data, out, stages)
     certifier, words = row.build(classifier), segmenter("word")
     with stages(f"certify ({row.name})") as counts:
         for done, index in enumerate(missing, 1):
-            example = splits.test.examples[index]
+            example = data.splits.test.examples[index]
             began, before = time.perf_counter(), classifier.forward_count
             answer = certifier.certify([example.text])[0]
             record = CertifiedRecord(
@@ -176,39 +192,65 @@ def _certify_row(
             counts(done, len(missing))
 
 
-def _trained(
-    base: Base, options: CertificationOptions, splits: Splits, out: Path, stages: Stages
+def _made(
+    base: Base, options: CertificationOptions, data: _Data, out: Path, stages: Stages
 ) -> HuggingFaceClassifier:
-    """A base model, trained when first needed and kept on disk."""
+    """A base model, made when first needed and kept on disk."""
     output = out / "models" / base.name
     loading: dict[str, Any] = {
-        "labels": splits.train.labels,
+        "labels": data.splits.train.labels,
         "precision": options.precision,
         "batch_size": options.batch_size,
-        "max_length": base.options.max_length,
+        "max_length": options.finetune.max_length,
     }
     if (output / "config.json").is_file():
         return load_classifier(str(output), **loading)
     start = options.model if base.start is None else str(out / "models" / base.start)
-    classifier = load_classifier(start, num_labels=len(splits.train.labels), seed=options.seed, **loading)
-    with stages(f"fine-tune ({base.name})") as counts:
-        return finetune(classifier, splits.train, base.options, output=output, progress=counts, resume=True)
+    classifier = load_classifier(
+        start, num_labels=len(data.splits.train.labels), seed=options.seed, **loading
+    )
+    if isinstance(base.step, FinetuneOptions):
+        with stages(f"fine-tune ({base.name})") as counts:
+            return finetune(
+                classifier, data.splits.train, base.step, output=output, progress=counts, resume=True
+            )
+    with stages(f"class offsets ({base.name})"):
+        score = base.step(classifier, data.held_out)
+        offsets = choose_offsets(score, len(classifier.labels), tolerance=options.tolerance)
+    add_offsets(classifier, offsets)
+    classifier.save(output)
+    before, after = score(np.zeros_like(offsets)), score(offsets)
+    write_json(
+        output / "offsets.json",
+        {"offsets": offsets.tolist(), "without": asdict(before), "with": asdict(after)},
+    )
+    return classifier
 
 
-def _splits(options: CertificationOptions) -> Splits:
+def _load(options: CertificationOptions) -> _Data:
     splits = load_splits(
         options.data,
         text_column=options.text_column,
         label_column=options.label_column,
         train_size=options.train_size,
     )
-    if options.test_size is None:
-        return splits
-    return Splits(splits.train, splits.test.sample(options.test_size, generator(0, "test-texts")))
-
-
-def _settings(options: CertificationOptions, splits: Splits, command: str) -> dict[str, Any]:
     train, test = splits.train, splits.test
+    if options.test_size is not None:
+        test = test.sample(options.test_size, generator(0, "test-texts"))
+    require(
+        len(train) > 2 * options.held_out,
+        f"{len(train)} training texts are too few to hold out {options.held_out}; set held_out lower",
+    )
+    chosen = generator(0, "held-out-texts").choice(len(train), size=options.held_out, replace=False)
+    apart = set(chosen.tolist())
+    return _Data(
+        Splits(train.with_examples([one for place, one in enumerate(train) if place not in apart]), test),
+        train.with_examples([one for place, one in enumerate(train) if place in apart]),
+    )
+
+
+def _settings(options: CertificationOptions, data: _Data, command: str) -> dict[str, Any]:
+    train, test = data.splits.train, data.splits.test
     shown = {"model": _shown(options.model), "data": _shown(options.data)}
     return {
         "version": VERSION,
@@ -216,6 +258,7 @@ def _settings(options: CertificationOptions, splits: Splits, command: str) -> di
         "dataset": {
             "name": shown["data"],
             "train": len(train),
+            "held_out": len(data.held_out),
             "test": len(test),
             "train_sha256": train.fingerprint,
             "test_sha256": test.fingerprint,

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Protocol
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.data import Dataset
 from fuzzsmooth.defenses import CertifiedAnswer, RanMask, RanMaskOptions, RsDel, RsDelOptions
 from fuzzsmooth.evaluate.hybrid import HybridDeletion
 from fuzzsmooth.evaluate.windowed import Windowed
 from fuzzsmooth.models import HuggingFaceClassifier
-from fuzzsmooth.training import FinetuneOptions
+from fuzzsmooth.training import FinetuneOptions, Offsets, Score, deletion_score, window_score
 
 PLAIN = "plain"
 """The model that is fine-tuned plainly, which others may start from."""
@@ -26,18 +27,23 @@ class Certifier(Protocol):
         ...
 
 
+Scorer = Callable[[HuggingFaceClassifier, Dataset], Callable[[Offsets], Score]]
+"""Prepares the scoring of class offsets for a model on held-out texts."""
+
+
 @dataclass(frozen=True)
 class Base:
-    """A base model: how it is fine-tuned, and from what.
+    """A base model: how it is made, and from what.
 
     Attributes:
         name: Names its folder.
-        options: How it is fine-tuned.
+        step: How it is fine-tuned; or what its class offsets are chosen by, for a model that only differs
+            in these from the one it goes on from.
         start: Name of the base model it goes on from, or None for the pre-trained one.
     """
 
     name: str
-    options: FinetuneOptions
+    step: FinetuneOptions | Scorer
     start: str | None = None
 
 
@@ -84,10 +90,13 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "rs-del:RATE": "RS-Del / CERT-ED: uniform deletion, training on one deleted copy, closed form",
         "rs-del-hybrid:RATE": "the same model with our statistics",
         "ranmask:RATE": "RanMASK: uniform masking of a fixed share, lambda 1",
-        "deletion:RATE": "uniform deletion with our training and our statistics",
-        "deletion-sampled:RATE": "our training with the statistics of RS-Del",
+        "deletion:RATE": "uniform deletion with our training, class offsets and statistics",
+        "deletion-trained:RATE": "the same without class offsets",
+        "deletion-sampled:RATE": "the same with the statistics of RS-Del",
+        "windows": "window certificate with our training and class offsets",
+        "windows-trained": "the same without class offsets",
         "windows-plain": "window certificate of the plainly fine-tuned model",
-        "windows": "window certificate with our training",
+        "windows-offsets": "the same with class offsets",
     }
 )
 """The kinds of rows and what each is; RATE stands for a number such as 0.9."""
@@ -100,27 +109,47 @@ def certification_row(name: str, shared: Shared) -> CertificationRow:
         FuzzsmoothError: If there is no such row or its rate is none.
     """
     kind, _, written = name.partition(":")
-    plain = Base(PLAIN, shared.finetune)
-    if name == "windows-plain":
-        return CertificationRow(name, (plain,), lambda model: Windowed(model, shared.longest))
-    if name == "windows":
-        own = Base("windows", shared.windows, PLAIN)
-        return CertificationRow(name, (plain, own), lambda model: Windowed(model, shared.longest))
-    rate = _rate(name, written) if f"{kind}:RATE" in KINDS else None
-    if rate is None:
+    if name in KINDS:
+        return CertificationRow(
+            name, _window_bases(name, shared), lambda model: Windowed(model, shared.longest)
+        )
+    if f"{kind}:RATE" not in KINDS:
         raise FuzzsmoothError(f"unknown row '{name}'; known: {', '.join(KINDS)}")
+    rate = _rate(name, written)
     if kind == "ranmask":
         masking = RanMaskOptions(rate=rate, draws=shared.draws, alpha=shared.alpha, seed=shared.seed)
         base = Base(f"ranmask-{rate:g}", RanMask.training(shared.finetune, rate))
         return CertificationRow(name, (base,), lambda model: RanMask(model, masking, model.tokenizer))
     deleting = RsDelOptions(rate=rate, draws=shared.draws, alpha=shared.alpha, seed=shared.seed)
-    if kind in ("rs-del", "rs-del-hybrid"):
-        bases: tuple[Base, ...] = (Base(f"rs-del-{rate:g}", RsDel.training(shared.finetune, rate)),)
-    else:
-        bases = (plain, Base(f"deletion-{rate:g}", shared.deletion.replace(text_rate=rate), PLAIN))
+    bases = _deletion_bases(kind, rate, shared)
     if kind in ("rs-del", "deletion-sampled"):
         return CertificationRow(name, bases, lambda model: RsDel(model, deleting))
     return CertificationRow(name, bases, lambda model: HybridDeletion(model, deleting))
+
+
+def _window_bases(name: str, shared: Shared) -> tuple[Base, ...]:
+    def score(model: HuggingFaceClassifier, held_out: Dataset) -> Callable[[Offsets], Score]:
+        return window_score(model, held_out, shared.longest)
+
+    plain, trained = Base(PLAIN, shared.finetune), Base("windows-trained", shared.windows, PLAIN)
+    if name == "windows-plain":
+        return (plain,)
+    if name == "windows-offsets":
+        return plain, Base(name, score, PLAIN)
+    return (plain, trained) if name == trained.name else (plain, trained, Base(name, score, trained.name))
+
+
+def _deletion_bases(kind: str, rate: float, shared: Shared) -> tuple[Base, ...]:
+    def score(model: HuggingFaceClassifier, held_out: Dataset) -> Callable[[Offsets], Score]:
+        return deletion_score(model, held_out, rate, seed=shared.seed, alpha=shared.alpha, draws=shared.draws)
+
+    if kind in ("rs-del", "rs-del-hybrid"):
+        return (Base(f"rs-del-{rate:g}", RsDel.training(shared.finetune, rate)),)
+    trained = Base(f"deletion-trained-{rate:g}", shared.deletion.replace(text_rate=rate), PLAIN)
+    bases = Base(PLAIN, shared.finetune), trained
+    if kind == "deletion-trained":
+        return bases
+    return (*bases, Base(f"deletion-{rate:g}", score, trained.name))
 
 
 def _rate(name: str, written: str) -> float:
