@@ -34,6 +34,9 @@ def test_a_table_whose_rows_may_be_added(
     assert [row["defense"] for row in summary["rows"]] == ["windows-plain", "rs-del:0.5"]
     assert str(tmp_path) not in more.out  # private paths stay private
     assert (tmp_path / "out" / "certified.jsonl").read_bytes().startswith(before)
+    (tmp_path / "out" / "summary.json").unlink()
+    again = call(capfd, "report", tmp_path / "out", "--json")  # from the records, without a model
+    assert json.loads(again.out) == summary
 
 
 @pytest.mark.parametrize(

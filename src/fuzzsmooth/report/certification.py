@@ -57,6 +57,11 @@ def build_certification(folder: Path) -> Path:
     return folder / "certified.md"
 
 
+def is_certification(folder: Path) -> bool:
+    """Whether a folder holds a run of ``benchmark-certificates``."""
+    return (folder / CERTIFIED_RECORDS).is_file()
+
+
 def threats(rows: Sequence[CertifiedRow]) -> list[str]:
     """The threats that any row certifies against, in the order of the table."""
     found = {threat for row in rows for threat in row.certified}

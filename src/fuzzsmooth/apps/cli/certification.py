@@ -32,7 +32,17 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
     with resumable():
         run_certification(options, out, stages=Display(quiet).counts, command=command_line())
         page = build_certification(out)
+    show_certification(page, json=json)
+
+
+def show_certification(page: Path, *, json: bool) -> None:
+    """Show the table of a run, or its summary as one JSON line.
+
+    Args:
+        page: The table, as :func:`fuzzsmooth.report.build_certification` wrote it beside the summary.
+        json: Show the summary instead.
+    """
     if json:
-        write_json(json_format.loads((out / "summary.json").read_text("utf-8")))
+        write_json(json_format.loads((page.parent / "summary.json").read_text("utf-8")))
         return
     answers().print(page.read_text("utf-8"))
