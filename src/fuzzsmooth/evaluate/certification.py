@@ -138,7 +138,9 @@ def run_certification(
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
     data = _load(options)
-    claim(out, options, data.splits)
+    splits = data.splits
+    shas = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
+    claim(out, options.to_mapping() | shas)
     ledger = Ledger(out / CERTIFIED_RECORDS)
     rows = [certification_row(name, options.shared) for name in options.rows]
     for row in rows:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger
-from fuzzsmooth.evaluate.metrics import RADIUS_CAP, Curve
+from fuzzsmooth.evaluate.metrics import RADIUS_CAP, Curve, share_over_seeds
 
 CERTIFIED_RECORDS: Final = "certified.jsonl"
 """Name of the records in the folder of a run."""
@@ -120,7 +120,7 @@ class CertifiedRow:
         return {
             "defense": self.defense,
             "texts": self.texts,
-            "accuracy": _curve_json(Curve((self.accuracy,), self.texts)),
+            "accuracy": _curve_json(_curve_of((self.accuracy,), self.texts)),
             "certified": {threat: _curve_json(curve) for threat, curve in self.certified.items()},
             "certified_by_class": {
                 threat: {str(label): _curve_json(curve) for label, curve in curves.items()}
@@ -191,7 +191,11 @@ def _curve(records: Sequence[CertifiedRecord], threat: str) -> Curve:
         if record.correct and threat in record.radii
     ]
     counts = tuple(sum(size >= radius for size in sizes) for radius in range(max(sizes, default=0) + 1))
-    return Curve(counts, len(records))
+    return _curve_of(counts, len(records))
+
+
+def _curve_of(counts: Sequence[int], total: int) -> Curve:
+    return Curve(tuple(share_over_seeds([count], [total]) for count in counts))
 
 
 def _curve_json(curve: Curve) -> dict[str, Any]:
@@ -199,5 +203,5 @@ def _curve_json(curve: Curve) -> dict[str, Any]:
         "counts": list(curve.counts),
         "total": curve.total,
         "shares": curve.shares,
-        "intervals": [list(interval) for interval in curve.intervals],
+        "intervals": [[point.low, point.high] for point in curve.points],
     }

@@ -169,7 +169,7 @@ def _attack(
         {"trigger": kind, "target": options.target, "finetune": options.finetune}, where="badnets"
     )
     with stages(f"{kind}: attack (badnets)") as counts:
-        return Badnets().run(options.model, splits, folder, settings, options.seed, counts)
+        return Badnets().run(options.model, splits, folder, settings, options.seed, counts, resume=True)
 
 
 def _measure(

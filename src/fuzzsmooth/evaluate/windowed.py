@@ -44,7 +44,7 @@ class Windowed:
             return [int(label) for label in self._classifier.probabilities(written).argmax(axis=1)]
 
         oracle = MaskOracle(ask, len(units), units=units)
-        label, radius = oracle.label(oracle.full), 0
+        label, radius = oracle.run(oracle.label(oracle.full)), 0
         while radius < self._longest and certify_contiguous_insertion(oracle, radius + 1).certified:
             radius += 1
         return CertifiedAnswer(label, {CONTIGUOUS: radius})
