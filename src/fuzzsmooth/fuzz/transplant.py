@@ -17,7 +17,7 @@ from fuzzsmooth.fuzz.references import Host, hosts_against
 from fuzzsmooth.models.protocol import Probabilities
 
 _FIRST = 4  # references tried before the rest: most clean candidates fail on these
-_GLANCE = 2  # references that tell the stronger units of a text from the weaker ones
+_GLANCE = 2  # references that tell the stronger parts of a text from the weaker ones
 _MEMORY = 200_000  # evaluations remembered before starting over
 _TINY = 1e-9
 
@@ -65,7 +65,7 @@ class TransplantTest:
 
     @property
     def glance_cost(self) -> int:
-        """Most evaluations of one :meth:`glance`."""
+        """Most evaluations per segment of :meth:`glances`."""
         return _GLANCE
 
     def score(self, segment: Units, label: int, budget: Budget) -> Search[TransplantScore]:
@@ -100,16 +100,20 @@ class TransplantTest:
 
     def strength(self, segment: Units, label: int, budget: Budget) -> Search[float]:
         """Mean log-odds of the label (nats) over the first references only: cheap, for comparisons."""
-        return (yield from self._log_odds(segment, label, budget, _FIRST))
+        return (yield from self._log_odds([segment], label, budget, _FIRST))[0]
 
-    def glance(self, segment: Units, label: int, budget: Budget) -> Search[float]:
-        """The same over even fewer references, to rank many segments."""
-        return (yield from self._log_odds(segment, label, budget, _GLANCE))
+    def glances(self, segments: Sequence[Units], label: int, budget: Budget) -> Search[list[float]]:
+        """The same over even fewer references, for each of many segments."""
+        return (yield from self._log_odds(segments, label, budget, _GLANCE))
 
-    def _log_odds(self, segment: Units, label: int, budget: Budget, count: int) -> Search[float]:
+    def _log_odds(
+        self, segments: Sequence[Units], label: int, budget: Budget, count: int
+    ) -> Search[list[float]]:
         hosts = self._hosts_against(label)[:count]
-        rows = yield from budget.evaluate([host.receive(segment) for host in hosts], self._memory)
-        return _mean_log_odds(rows, label)
+        texts = [host.receive(segment) for segment in segments for host in hosts]
+        rows = yield from budget.evaluate(texts, self._memory)
+        size = len(hosts)
+        return [_mean_log_odds(rows[at : at + size], label) for at in range(0, len(rows), size)]
 
     def _hosts_against(self, label: int) -> list[Host]:
         return hosts_against(self._hosts, label, self._per_label)
