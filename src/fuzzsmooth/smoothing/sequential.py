@@ -111,12 +111,12 @@ class _Trial:
 
     @property
     def settled(self) -> bool:
-        """Whether the leading class has nothing more to gain, or all draws are used."""
+        """Whether the selected or leading class has nothing more to gain, or all draws are used."""
         if self._drawn >= self.case.draws:
             return True
         if not self._tests:
             return False
-        test = self._tests[self._leader()]
+        test = self._tests[self._leader() if len(self._tests) > 1 else next(iter(self._tests))]
         return test is None or test.finished
 
     def next_round(self) -> tuple[int, int]:

@@ -50,7 +50,7 @@ _BATCH = 32  # masks a text asks for at once: a certificate that fails does so e
 
 # (threat, direction) of the certificates of each ablation. Undoing an edit is an edit, so what covers all
 # edits of a received text covers its original; insertions alone do not give their undoing away.
-_CLAIMS: dict[Ablation, tuple[tuple[str, str], ...]] = {
+CLAIMS: dict[Ablation, tuple[tuple[str, str], ...]] = {
     "insert": (("contiguous_insert", "forward"),),
     "edit": (
         ("contiguous_edit", "symmetric"),
@@ -130,7 +130,7 @@ class WindowAblation:
         }
         return tuple(
             Certificate(threat=threat, direction=direction, **common)  # type: ignore[arg-type]
-            for threat, direction in _CLAIMS[options.ablation]
+            for threat, direction in CLAIMS[options.ablation]
         )
 
     def _always_answers(self, length: int) -> bool:

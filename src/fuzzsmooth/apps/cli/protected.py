@@ -73,6 +73,7 @@ def protect(
     from fuzzsmooth.smoothing import SmoothedClassifier, TypeRates
     from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
+    require(references is None or clean is None, "give --references or --clean, not both")
     classifier = load_classifier(model, **asdict(loading))
     chosen = find_references(model, classifier, references, clean, options.search.references)
     rates = None
@@ -116,12 +117,11 @@ def find_references(
     """The reference texts of a model: of a file, chosen from clean data, or those beside the weights.
 
     Raises:
-        FuzzsmoothError: If both a file and data are given, or they do not fit the model.
+        FuzzsmoothError: If they do not fit the model.
     """
     from fuzzsmooth.fuzz import References
     from fuzzsmooth.smoothing import REFERENCES_FILE
 
-    require(file is None or clean is None, "give --references or --clean, not both")
     if clean is not None:
         return _select(classifier, clean, per_class)
     beside = Path(model) / REFERENCES_FILE
