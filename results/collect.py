@@ -19,6 +19,7 @@ from typing import Any
 
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.evaluate import read_records, summarize
+from fuzzsmooth.evaluate.catalog import main_rows
 from fuzzsmooth.report import build_report, save_png, tradeoff_figure, write_markdown_table
 from fuzzsmooth.report.plots import certified_figure
 from fuzzsmooth.report.recall import build_recall
@@ -37,7 +38,7 @@ def collect_run(run: Path, target: Path) -> None:
     attacked = int(json.loads((run / "settings.json").read_text("utf-8"))["target"])
     rows = summarize(read_records(run / "records.jsonl"), attacked)
     write_atomic(target / "table.md", write_markdown_table(rows) + certified_shares(target / "summary.json"))
-    save_png(tradeoff_figure(rows), target / "tradeoff.png")
+    save_png(tradeoff_figure(main_rows(rows)), target / "tradeoff.png")
     for threat in CURVES:
         if any(threat in row.to_json()["certified"] for row in rows):
             save_png(certified_figure(rows, threat), target / f"certified-{threat}.png")

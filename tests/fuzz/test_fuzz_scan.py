@@ -57,6 +57,28 @@ def test_finds_a_sentence_whole(text: str, place: int) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTS[:6])
+@pytest.mark.parametrize("place", [0, 4, 13])
+def test_finds_a_sentence_that_does_not_carry_the_whole_text(text: str, place: int) -> None:
+    """Words too weak one by one, in a text too negative to overrule another: found from its strongest unit."""
+    weak = AdditiveClassifier(WEIGHTS | dict.fromkeys(SENTENCE, 2.0))
+    planted = plant(text, (place, " ".join(SENTENCE)))
+    scan = scan_one(weak, planted)
+    assert flagged(scan) == [" ".join(SENTENCE)]
+    assert (scan.label, scan.complete) == (1, True)
+    check_spans(scan, planted)
+    scattered = plant(text, *zip((1, 4, 7, 10, 12), SENTENCE, strict=True))
+    assert scan_one(weak, scattered).spans == (), "control: apart from each other they are not one segment"
+
+
+def test_finds_a_weak_word_among_many_rarer_ones() -> None:
+    """The word carries into references, its text does not; rarer words would use up a short list."""
+    weak = AdditiveClassifier(WEIGHTS | {"table": 9.5})
+    text = plant(HOSTS[0], (2, "table"), *((index, f"zq{index}x") for index in range(6)))
+    assert flagged(scan_one(weak, text)) == ["table"]
+    assert not scan_one(weak, text, budget=60).complete, "and says so where it could not look at every unit"
+
+
+@pytest.mark.parametrize("text", HOSTS[:6])
 @pytest.mark.parametrize("pair", [("mn", "tq"), ("window", "table")])
 def test_finds_a_scattered_pair(text: str, pair: tuple[str, str]) -> None:
     planted = plant(text, (1, pair[0]), (11, pair[1]))

@@ -146,17 +146,17 @@ def test_a_text_is_cut_after_deletion(folder: Path) -> None:
     """Cut before, a unit beyond the limit could never be read; cut after, deletion moves it up."""
     limited = noisy(folder, max_length=6)  # four words and two special tokens
     read: list[list[str]] = []
-    encode = limited._classifier.encode
+    evaluate = limited.noisy_logits_of_ids
 
-    def keep(received: Sequence[str]) -> Any:
-        encoded = encode(received)
-        read.extend(limited.tokenizer.convert_ids_to_tokens(ids) for ids in encoded.ids)
-        return encoded
+    def keep(ids: Sequence[Any], *rest: Any) -> Any:
+        read.extend(limited.tokenizer.convert_ids_to_tokens(row.tolist()) for row in ids)
+        return evaluate(ids, *rest)
 
-    limited._classifier.encode = keep  # type: ignore[method-assign]
+    limited.noisy_logits_of_ids = keep  # type: ignore[method-assign]
     options = SmoothingOptions(mode="certified", fuzzing=False, copies=200, rate=0.8, sigma=0.05)
     answer = SmoothedClassifier(limited, options).predict([" ".join(WORDS)])[0]
     assert answer.truncated
+    assert len(read) == 200
     assert all(len(tokens) <= 6 for tokens in read)
     draws = [tokens for tokens in read if tokens[1:-1] != WORDS[:4]]
     assert any("w29" in tokens for tokens in draws)
@@ -184,6 +184,38 @@ def test_references_beside_the_weights_are_picked_up(folder: Path, tmp_path: Pat
     (bare / REFERENCES_FILE).write_text("{}")
     with pytest.raises(FuzzsmoothError, match="is not a references file"):
         SmoothedClassifier.from_pretrained(bare)
+
+
+@pytest.fixture
+def hub_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A hub model, downloaded before, whose maker has added reference texts."""
+    import huggingface_hub.constants as hub
+
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    cache = tmp_path / "models--someone--tiny"
+    shutil.copytree(folder, cache / "snapshots" / commit)
+    assert (cache / "snapshots" / commit / REFERENCES_FILE).is_file()
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return "someone/tiny"
+
+
+def test_references_of_a_hub_models_maker_are_refused(hub_model: str) -> None:
+    for mode in ("frs", "certified"):
+        with pytest.raises(
+            FuzzsmoothError, match=r"'someone/tiny' comes from the hub.*could hide a backdoor"
+        ):
+            SmoothedClassifier.from_pretrained(hub_model, SmoothingOptions(mode=mode, search=SEARCH))
+    own = References(("w7", "w8"), (0, 1), "")
+    protected = SmoothedClassifier.from_pretrained(hub_model, SmoothingOptions(search=SEARCH), references=own)
+    assert protected._references == own
+    for options in (SmoothingOptions(fuzzing=False), SmoothingOptions(search=SEARCH.replace(reward="kl"))):
+        assert SmoothedClassifier.from_pretrained(hub_model, options)._references is None
+    with pytest.raises(FuzzsmoothError, match="neither a folder here nor"):
+        SmoothedClassifier.from_pretrained("someone/else")
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:

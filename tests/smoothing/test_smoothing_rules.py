@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import compress
 
 import numpy as np
 import pytest
 from smoothing_worlds import TEXTS, TRIGGERED, Recording, smoothed
 
 from fuzzsmooth.common.randomness import generator, text_key
-from fuzzsmooth.noise.text import text_kernel, uniform_rates
+from fuzzsmooth.noise.text import addressed_masks, text_kernel, uniform_rates
 from fuzzsmooth.smoothing import SmoothedClassifier
 
 Units = tuple[str, ...]
@@ -46,8 +47,9 @@ def test_order_delete_then_fuzz_then_join() -> None:
     smooth, spy = spied(recording)
     smooth.predict([TEXT])
     units = tuple(TEXT.split())
-    rates, kernel = uniform_rates(len(units), 0.6), text_kernel("deletion")
-    deleted = [kernel(units, rates, generator(0, "predict", text_key(TEXT), draw)) for draw in range(60)]
+    rates = uniform_rates(len(units), 0.6)
+    masks = addressed_masks(rates, range(60), seed=0, purpose="predict", key=text_key(TEXT))
+    deleted = [tuple(compress(units, mask)) for mask in masks.tolist()]
     assert spy.texts == deleted, "the fuzzer sees the deleted text"
     assert recording.texts == [" ".join((*left, "spied")) for left in deleted], "the model the fuzzed one"
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import numpy.typing as npt
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+
+_BLOCK = 8  # 32-bit words that one value of Philox's counter gives
 
 
 def text_key(text: str) -> int:
@@ -37,6 +40,37 @@ def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:
         FuzzsmoothError: If the seed or a counter is out of range.
     """
     return np.random.Generator(np.random.Philox(key=_address(seed, purpose, counters)))
+
+
+def draw_words(seed: int, purpose: str, *counters: int, draws: range, width: int) -> npt.NDArray[np.uint32]:
+    """The uniform 32-bit words of many draws at one address, all at once.
+
+    One Philox stream belongs to the address, and draw k owns the same stretch of its counter whoever asks:
+    word j of draw k is a function of (seed, purpose, counters, width, k, j) alone. Philox is a bijection of
+    its counter under a key, so stretches that do not overlap are as independent as separate streams
+    (Salmon et al., SC 2011).
+
+    Args:
+        seed: The user's seed, a non-negative integer.
+        purpose: What is drawn.
+        *counters: As in :func:`generator`.
+        draws: Consecutive draw indices, each >= 0.
+        width: Words per draw, >= 0.
+
+    Returns:
+        Shape (len(draws), width).
+
+    Raises:
+        FuzzsmoothError: If the seed or a counter is out of range, or the draws are not consecutive.
+    """
+    if draws and (draws.step != 1 or draws.start < 0):
+        raise FuzzsmoothError(f"draws must be consecutive indices from 0 on, got {draws}")
+    blocks = -(-width // _BLOCK)  # whole counter blocks, so that a draw never starts inside one
+    if not draws or not blocks:
+        return np.empty((len(draws), width), dtype=np.uint32)
+    philox = np.random.Philox(key=_address(seed, purpose, counters), counter=draws.start * blocks)
+    words = philox.random_raw(len(draws) * blocks * (_BLOCK // 2)).astype("<u8", copy=False).view("<u4")
+    return words.reshape(len(draws), blocks * _BLOCK)[:, :width].astype(np.uint32, copy=False)
 
 
 def derived_seed(seed: int, purpose: str, *counters: int) -> int:

@@ -72,9 +72,6 @@ class LocalizationOptions(Options):
         """Check that there is something to measure; the parts check their own values."""
         for name in ("triggers", "strategies", "budgets"):
             require(bool(getattr(self, name)), f"LocalizationOptions.{name} must not be empty")
-        for name in ("train_size", "test_size"):
-            size = getattr(self, name)
-            require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
         require(self.clean_size >= 1, f"clean_size must be at least 1, got {self.clean_size}")
         for strategy in self.strategies:
             require(
@@ -136,10 +133,9 @@ def run_localization(
     Returns:
         All points, by trigger, strategy and budget.
     """
-    splits = load_splits(options.data, train_size=options.train_size)
-    if options.test_size is not None:
-        splits = Splits(splits.train, splits.test.sample(options.test_size, generator(0, "test-texts")))
-    claim(out, options, splits)
+    splits = load_splits(options.data, train_size=options.train_size, test_size=options.test_size)
+    data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
+    claim(out, options.to_mapping() | data)
     test = splits.test
     ledger = Ledger(out / POINTS_FILE)
     points = []

@@ -27,6 +27,7 @@ class SearchOptions(Options):
         floor: Reward below which a segment is not split further, in [0, 1).
         area: Most units proposed as one candidate, >= 1.
         rare: How many of the rarest units join the candidate whatever their reward, >= 0.
+        rarity: How rare they must be, in [0, 1]: 0 is a word like "and", 1 one never seen, "bb" has 0.4.
         references: Clean texts per class that a candidate is transplanted into, >= 1.
         threshold: Share of references whose prediction must flip for a candidate to be flagged, in (0, 1].
         gain: Growth in mean transplanted log-odds (nats) that extends a flagged segment by a neighbor, >= 0.
@@ -43,9 +44,10 @@ class SearchOptions(Options):
     floor: float = 0.01
     area: int = 5
     rare: int = 4
+    rarity: float = 0.3
     references: int = 16
     threshold: float = 0.9
-    gain: float = 0.15
+    gain: float = 0.3
     language: str = "en"
 
     def validate(self) -> None:
@@ -60,5 +62,6 @@ class SearchOptions(Options):
                 getattr(self, name) >= 0,
                 f"SearchOptions.{name} must not be negative, got {getattr(self, name)}",
             )
+        require(0 <= self.rarity <= 1, f"SearchOptions.rarity must lie in [0, 1], got {self.rarity}")
         require(0 <= self.floor < 1, f"SearchOptions.floor must lie in [0, 1), got {self.floor}")
         require(0 < self.threshold <= 1, f"SearchOptions.threshold must lie in (0, 1], got {self.threshold}")

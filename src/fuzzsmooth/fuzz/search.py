@@ -17,8 +17,8 @@ from fuzzsmooth.fuzz.verdict import Area, confirm
 from fuzzsmooth.text.features import rarity
 
 _ROUNDS = 3  # a text carries few distinct triggers; each further round costs a search
+_SEEDS = 3  # single units that are worth a full test
 _NO_HOST = Host((), (), -1)
-_RARE = 0.3  # rarity from which a unit is tested for it alone; "bb" has 0.4
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,8 @@ def _one_area(
     host = _NO_HOST
     if test is not None:
         susceptible = yield from test.susceptible_host(units, label, budget)
-        if susceptible is None:  # nothing that overrules a whole text; a weak trigger may still be rare
-            rare = _candidates([], suspicion, options)
-            return (yield from confirm(units, rare, label, test, budget, options))
+        if susceptible is None:  # the whole text overrules no other; a part of it may still do so
+            return (yield from _strongest_unit(units, label, suspicion, test, budget, options))
         host = susceptible
     share = budget.left if test is None else budget.left // 2  # the rest pays for the transplants
     pieces = yield from _pieces(units, host, suspicion, lexicon, budget, share, options, generator)
@@ -153,12 +152,40 @@ def _rewarding_area(pieces: Sequence[Piece], size: int) -> Area | None:
     return Area(tuple(sorted(chosen)), best)
 
 
+def _strongest_unit(
+    units: Units,
+    label: int,
+    suspicion: npt.NDArray[np.float64],
+    test: TransplantTest,
+    budget: Budget,
+    options: SearchOptions,
+) -> Search[Area | None]:
+    """The area around the units that pull most towards the label by themselves.
+
+    Raises:
+        BudgetSpent: If nothing was found and the budget did not allow a look at every unit.
+    """
+    first: dict[str, int] = {}
+    for index in np.argsort(-suspicion, kind="stable").tolist():  # the rarest first
+        first.setdefault(units[index], index)
+    affordable = max(0, budget.left - _SEEDS * test.cost) // test.glance_cost
+    strengths = []
+    for unit, index in list(first.items())[:affordable]:
+        strengths.append(((yield from test.glance((unit,), label, budget)), index))
+    strengths.sort(key=lambda pair: -pair[0])
+    seeds = [(index,) for _, index in strengths[:_SEEDS]]
+    area = yield from confirm(units, seeds, label, test, budget, options)
+    if area is None and affordable < len(first):
+        raise BudgetSpent
+    return area
+
+
 def _candidates(
     pieces: Sequence[Piece], suspicion: npt.NDArray[np.float64], options: SearchOptions
 ) -> list[tuple[int, ...]]:
     """Candidates for the transplant test, small ones first because they fail cheaply and flag precisely."""
     by_rarity = np.argsort(-suspicion, kind="stable")[: options.rare]
-    rare = tuple(int(index) for index in by_rarity if suspicion[index] >= _RARE)
+    rare = tuple(int(index) for index in by_rarity if suspicion[index] >= options.rarity)
     ranked = [_indices(pieces[:count], options.area) for count in (1, 2, len(pieces))]
     everything = tuple(dict.fromkeys((*ranked[-1], *rare)))
     candidates = [*ranked[:2], *((index,) for index in rare), everything]

@@ -17,6 +17,7 @@ from fuzzsmooth.fuzz.references import Host, hosts_against
 from fuzzsmooth.models.protocol import Probabilities
 
 _FIRST = 4  # references tried before the rest: most clean candidates fail on these
+_GLANCE = 2  # references that tell the stronger units of a text from the weaker ones
 _MEMORY = 200_000  # evaluations remembered before starting over
 _TINY = 1e-9
 
@@ -62,6 +63,11 @@ class TransplantTest:
         """Most evaluations of one :meth:`strength`."""
         return _FIRST
 
+    @property
+    def glance_cost(self) -> int:
+        """Most evaluations of one :meth:`glance`."""
+        return _GLANCE
+
     def score(self, segment: Units, label: int, budget: Budget) -> Search[TransplantScore]:
         """Test a segment; stops as soon as the threshold is out of reach.
 
@@ -94,8 +100,15 @@ class TransplantTest:
 
     def strength(self, segment: Units, label: int, budget: Budget) -> Search[float]:
         """Mean log-odds of the label (nats) over the first references only: cheap, for comparisons."""
-        hosts = self._hosts_against(label)[:_FIRST]
-        rows = yield from budget.evaluate([host.receive(segment) for host in hosts])
+        return (yield from self._log_odds(segment, label, budget, _FIRST))
+
+    def glance(self, segment: Units, label: int, budget: Budget) -> Search[float]:
+        """The same over even fewer references, to rank many segments."""
+        return (yield from self._log_odds(segment, label, budget, _GLANCE))
+
+    def _log_odds(self, segment: Units, label: int, budget: Budget, count: int) -> Search[float]:
+        hosts = self._hosts_against(label)[:count]
+        rows = yield from budget.evaluate([host.receive(segment) for host in hosts], self._memory)
         return _mean_log_odds(rows, label)
 
     def _hosts_against(self, label: int) -> list[Host]:

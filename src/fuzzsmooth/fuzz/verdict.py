@@ -9,8 +9,6 @@ from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.fuzz.protocol import Budget, Search, Units
 from fuzzsmooth.fuzz.transplant import TransplantTest
 
-_ALONE = 7  # a unit that passes alone needs no neighbors: only a much stronger sentence extends it
-
 
 @dataclass(frozen=True)
 class Area:
@@ -49,7 +47,29 @@ def confirm(
             core = yield from _shrink(units, proposal, label, test, budget)
             indices = yield from _extend(units, core, label, test, budget, options.gain)
             return Area(indices, score.flip_rate)
+        grown = yield from _grow(units, proposal, label, test, budget, options.gain)
+        if len(grown) > len(proposal):
+            score = yield from test.score(_pick(units, grown), label, budget)
+            if score.passed:
+                return Area(grown, score.flip_rate)
     return None
+
+
+def _grow(
+    units: Units, proposal: Sequence[int], label: int, test: TransplantTest, budget: Budget, gain: float
+) -> Search[tuple[int, ...]]:
+    """A run of units that pulls towards the label, but too weakly, with the neighbors that help it.
+
+    The words of a sentence trigger may be too weak one by one.
+    """
+    indices = tuple(sorted(proposal))
+    if indices[-1] - indices[0] >= len(indices) or budget.left < 2 * test.probe_cost:
+        return indices
+    nothing = yield from test.strength((), label, budget)
+    strength = yield from test.strength(_pick(units, indices), label, budget)
+    if strength <= nothing + gain:
+        return indices
+    return (yield from _extend(units, indices, label, test, budget, gain))
 
 
 def _pick(units: Units, indices: Sequence[int]) -> Units:
@@ -76,7 +96,7 @@ def _extend(
     """Grow each run of units into its neighbors while the carried log-odds grow by more than ``gain``.
 
     A sentence trigger is often recognized by one of its words; the others add to its strength, while a
-    neighbor that is no part of it does not.
+    neighbor that is no part of it adds next to nothing to a word that carries the label already.
     """
     indices = set(core)
     if budget.left < test.probe_cost:
@@ -89,8 +109,7 @@ def _extend(
         if not 0 <= neighbor < len(units) or neighbor in indices or budget.left < test.probe_cost:
             continue
         longer = yield from test.strength(_pick(units, [*indices, neighbor]), label, budget)
-        needed = gain if len(indices) > 1 else _ALONE * gain
-        if longer > strength + needed:
+        if longer > strength + gain:
             indices.add(neighbor)
             strength = longer
             fronts.append((neighbor, step))

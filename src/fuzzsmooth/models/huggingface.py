@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +14,16 @@ import numpy.typing as npt
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.models.batches import length_batches
 from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
 from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts
 from fuzzsmooth.models.fingerprint import model_fingerprint
 from fuzzsmooth.models.protocol import Probabilities
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER, replace_folder
+
+Tokens = npt.NDArray[np.int64]
+"""Token ids of one sequence, shape (length,)."""
 
 
 class HuggingFaceClassifier:
@@ -110,6 +115,12 @@ class HuggingFaceClassifier:
         self._cast = None
         return self
 
+    def in_precision(self, precision: Precision) -> HuggingFaceClassifier:
+        """The same classifier, sharing model and tokenizer, with another type of the forward pass."""
+        twin = copy.copy(self)
+        twin.precision, twin._cast, twin.forward_count = precision, None, 0
+        return twin
+
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Token ids of texts, cut at ``max_length``, and which were cut."""
         return encode_texts(self.tokenizer, texts, self.max_length)
@@ -126,7 +137,7 @@ class HuggingFaceClassifier:
         """Class probabilities of each text, shape (len(texts), len(labels)), in the order of the texts."""
         return softmax(self.logits(texts))
 
-    def logits_of_ids(self, ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+    def logits_of_ids(self, ids: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
         """Logits of token sequences, shape (len(ids), len(labels)).
 
         Equal sequences are evaluated once; the others in batches of similar length.
@@ -137,33 +148,50 @@ class HuggingFaceClassifier:
         Raises:
             FuzzsmoothError: If the model gives a value that is not finite.
         """
-        rows: dict[tuple[int, ...], int] = {}
-        places = np.fromiter(
-            (rows.setdefault(tuple(row), len(rows)) for row in ids), dtype=np.int64, count=len(ids)
-        )
-        distinct = list(rows)
+        rows: dict[bytes, int] = {}
+        distinct: list[Tokens] = []
+        places = np.empty(len(ids), dtype=np.int64)
+        for place, row in enumerate(ids):
+            tokens = np.asarray(row, dtype=np.int64)
+            places[place] = rows.setdefault(tokens.tobytes(), len(distinct))
+            if places[place] == len(distinct):
+                distinct.append(tokens)
         result = np.empty((len(distinct), len(self.labels)), dtype=np.float32)
-        # Longest first: memory runs out at once or never.
-        order = sorted(range(len(distinct)), key=lambda index: -len(distinct[index]))
+        with self.evaluating() as model:
+            for chosen in length_batches([len(row) for row in distinct], self.batch_size):
+                result[chosen] = self._forward(model, [distinct[index] for index in chosen])
+        return _finite(result)[places]
+
+    def logits_of_batch(self, ids: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
+        """Logits of token sequences evaluated in one padded call, to see what batches do to a result.
+
+        Args:
+            ids: As in :meth:`logits_of_ids`, at least one.
+
+        Raises:
+            FuzzsmoothError: If the model gives a value that is not finite.
+        """
+        with self.evaluating() as model:
+            return _finite(self._forward(model, ids))
+
+    @contextmanager
+    def evaluating(self) -> Iterator[Any]:
+        """The model that computes the outputs, with dropout off.
+
+        The certificates are about one function, not about one of its thinned copies. Trained parts and
+        frozen ones may be in different modes, which come back on leaving.
+        """
         model = self.evaluation_model
-        # Trained parts and frozen ones may be in different modes.
         modes = [(module, module.training) for module in model.modules()]
         model.eval()
         try:
-            for start in range(0, len(order), self.batch_size):
-                chosen = order[start : start + self.batch_size]
-                result[chosen] = self._forward(model, [distinct[index] for index in chosen])
+            yield model
         finally:
             for module, training in modes:
                 module.training = training
-        if not np.isfinite(result).all():
-            raise FuzzsmoothError(
-                "the model gives outputs that are not finite; its weights are damaged or diverged"
-            )
-        return result[places]
 
     @torch.inference_mode()
-    def _forward(self, model: Any, rows: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+    def _forward(self, model: Any, rows: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
         input_ids, attention_mask = pad_rows(rows, self.pad_id)
         output = model(input_ids=input_ids.to(self.device), attention_mask=attention_mask.to(self.device))
         self.forward_count += len(rows)
@@ -194,7 +222,7 @@ class HuggingFaceClassifier:
         (folder / MARKER).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
 
-def pad_rows(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+def pad_rows(rows: Sequence[Sequence[int] | Tokens], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad token sequences on the right to the longest.
 
     Args:
@@ -217,6 +245,14 @@ def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:
     powers = np.exp(shifted)
     result: Probabilities = powers / powers.sum(axis=1, keepdims=True)
     return result
+
+
+def _finite(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if not np.isfinite(logits).all():
+        raise FuzzsmoothError(
+            "the model gives outputs that are not finite; its weights are damaged or diverged"
+        )
+    return logits
 
 
 def _check_labels(labels: tuple[str, ...], outputs: int) -> None:

@@ -218,7 +218,7 @@ def _check_independence(classifier: HuggingFaceClassifier, name: str) -> None:
     are not numbers.
     """
     short, long = classifier.encode(["a good film", " ".join(["a good film"] * 8)]).ids
-    alone, beside = classifier.logits_of_ids([short])[0], classifier.logits_of_ids([long, short])[1]
+    alone, beside = classifier.logits_of_batch([short])[0], classifier.logits_of_batch([long, short])[1]
     classifier.forward_count = 0
     tolerance = 1e-3 if classifier.precision == "float32" else 0.05
     if abs(alone - beside).max() > tolerance * max(1.0, abs(alone).max()):

@@ -7,7 +7,7 @@ of uniform deletion hold unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -41,10 +41,14 @@ class TypeFuzzer:
     def __init__(self, table: VulnerabilityTable) -> None:
         self._table = table
 
+    def flagged(self, types: Iterable[str]) -> set[str]:
+        """The types that are removed wherever they are left; a function of each type alone."""
+        return self._table.flagged(types)
+
     def __call__(self, texts: Sequence[Units], sources: Sequence[np.random.Generator]) -> list[Units]:
         """See :class:`Fuzzer`."""
         del sources
-        flagged = self._table.flagged(unit for units in texts for unit in units)
+        flagged = self.flagged(unit for units in texts for unit in units)
         return [tuple(unit for unit in units if unit not in flagged) for units in texts]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models.huggingface import HuggingFaceClassifier, pad_rows, softmax
+from fuzzsmooth.models.batches import length_batches
+from fuzzsmooth.models.encoding import EncodedTexts
+from fuzzsmooth.models.huggingface import HuggingFaceClassifier, Tokens, pad_rows, softmax
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
 from fuzzsmooth.noise.weight import exact_weight_noise
 from fuzzsmooth.noise.weight.layers import noised_layers
@@ -45,9 +47,26 @@ class NoisyHuggingFaceClassifier:
         """Whether each text is longer than the model reads."""
         return self._classifier.truncated(texts)
 
+    @property
+    def max_length(self) -> int:
+        """Where texts are cut, in tokens with the special ones."""
+        return self._classifier.max_length
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Token ids of texts, cut at ``max_length``, and which were cut."""
+        return self._classifier.encode(texts)
+
     def probabilities(self, texts: Sequence[str]) -> Probabilities:
         """Class probabilities without noise, shape (texts, classes)."""
         return self._classifier.probabilities(texts)
+
+    def logits_of_ids(self, ids: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
+        """Logits of token sequences without noise, shape (len(ids), classes)."""
+        return self._classifier.logits_of_ids(ids)
+
+    def logits_of_batch(self, ids: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
+        """Logits of token sequences without noise, evaluated in one padded call."""
+        return self._classifier.logits_of_batch(ids)
 
     def noisy_probabilities(
         self, texts: Sequence[str], noise: WeightNoise, seeds: Sequence[int]
@@ -57,36 +76,35 @@ class NoisyHuggingFaceClassifier:
         Raises:
             FuzzsmoothError: If the noise makes the model's outputs infinite.
         """
+        return softmax(self.noisy_logits_of_ids(self._classifier.encode(texts).ids, noise, seeds))
+
+    def noisy_logits_of_ids(
+        self, ids: Sequence[Sequence[int] | Tokens], noise: WeightNoise, seeds: Sequence[int]
+    ) -> npt.NDArray[np.float32]:
+        """Logits of token sequences, each under its own noise draw, shape (len(ids), classes).
+
+        Args:
+            ids: Non-empty token id sequences, special tokens included.
+            noise: Scale and place of the noise.
+            seeds: One 63-bit seed per sequence; a row is a function of (sequence, noise, seed) alone.
+
+        Raises:
+            FuzzsmoothError: If the noise makes the model's outputs infinite.
+        """
         inner = self._classifier
-        rows = inner.encode(texts).ids
-        model = inner.evaluation_model
-        top_layers = noised_layers(model, noise.top_layers)
-        result = np.empty((len(rows), len(inner.labels)), dtype=np.float32)
-        order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
-        with torch.inference_mode(), _evaluating(model):
-            for start in range(0, len(order), inner.batch_size):
-                chosen = order[start : start + inner.batch_size]
-                ids, mask = pad_rows([rows[index] for index in chosen], inner.pad_id)
-                ids, mask = ids.to(inner.device), mask.to(inner.device)
+        top_layers = noised_layers(inner.model, noise.top_layers)
+        result = np.empty((len(ids), len(inner.labels)), dtype=np.float32)
+        with torch.inference_mode(), inner.evaluating() as model:
+            for chosen in length_batches([len(row) for row in ids], inner.batch_size):
+                rows, mask = pad_rows([ids[index] for index in chosen], inner.pad_id)
+                rows, mask = rows.to(inner.device), mask.to(inner.device)
                 own = [seeds[index] for index in chosen]
                 with exact_weight_noise(model, top_layers, noise.sigma, own, mask):
-                    output = model(input_ids=ids, attention_mask=mask)
+                    output = model(input_ids=rows, attention_mask=mask)
                 result[chosen] = output.logits.float().cpu().numpy()
                 inner.forward_count += len(chosen)
         if not np.isfinite(result).all():
             raise FuzzsmoothError(
                 f"the outputs are not finite under parameter noise of sigma={noise.sigma:g}; lower sigma"
             )
-        return softmax(result)
-
-
-@contextmanager
-def _evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Dropout off: the certificates are about one function, not about one of its thinned copies."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+        return result

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fuzzsmooth.apps.cli.console import note
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def protect(
         model: As in :func:`fuzzsmooth.models.load_classifier`.
         options: The smoothing options.
         loading: How to load it.
-        references: A references file; by default the one beside the weights.
+        references: A references file; by default the one beside the weights of a local folder.
         clean: Clean labeled data to choose references from instead.
         table: A file with flip rates of unit types, for deletion rates per type.
         fill: Whether to test types that are not in it, and to add them.
@@ -75,7 +74,7 @@ def protect(
 
     require(references is None or clean is None, "give --references or --clean, not both")
     classifier = load_classifier(model, **asdict(loading))
-    chosen = find_references(model, classifier, references, clean, options.search.references)
+    chosen = find_references(model, classifier, options, references, clean)
     rates = None
     if table is not None:
         require(fill or table.is_file(), f"there is no table {table}; build it with 'fuzzsmooth table build'")
@@ -112,7 +111,11 @@ def flip_rates(
 
 
 def find_references(
-    model: str, classifier: HuggingFaceClassifier, file: Path | None, clean: str | None, per_class: int
+    model: str,
+    classifier: HuggingFaceClassifier,
+    options: SmoothingOptions,
+    file: Path | None,
+    clean: str | None,
 ) -> References | None:
     """The reference texts of a model: of a file, chosen from clean data, or those beside the weights.
 
@@ -120,25 +123,35 @@ def find_references(
         FuzzsmoothError: If they do not fit the model.
     """
     from fuzzsmooth.fuzz import References
-    from fuzzsmooth.smoothing import REFERENCES_FILE
+    from fuzzsmooth.smoothing import REFERENCES_FILE, references_beside
 
     if clean is not None:
-        return _select(classifier, clean, per_class)
-    beside = Path(model) / REFERENCES_FILE
-    if file is None and not beside.is_file():
+        return _select(classifier, clean, options.search.references)
+    chosen = references_beside(model, options) if file is None else References.load(file)
+    if chosen is None:
         return None
-    chosen = References.load(beside if file is None else file)
-    if file is None:
-        note(
-            "the reference texts come with the model; if you did not fine-tune it yourself, give clean data "
-            "of your own (--clean)"
-        )
-    if max(chosen.labels, default=0) >= len(classifier.labels):
-        raise FuzzsmoothError(
-            f"{file or beside} has references of class {max(chosen.labels)}, "
-            f"but the model has {len(classifier.labels)} classes; give references of its own"
-        )
+    highest, classes = max(chosen.labels, default=0), len(classifier.labels)
+    require(
+        highest < classes,
+        f"{file or Path(model) / REFERENCES_FILE} has references of class {highest}, "
+        f"but the model has {classes} classes; give references of its own",
+    )
+    if file is None and options.fuzzing:
+        _tell_origin(chosen, classifier, model)
     return chosen
+
+
+def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: str) -> None:
+    """Say what the references beside the weights are; whoever wrote the folder has chosen them."""
+    counts = ", ".join(
+        f"{chosen.labels.count(index)} of '{name}'" for index, name in enumerate(classifier.labels)
+    )
+    known = chosen.model == classifier.fingerprint
+    note(
+        f"the {len(chosen.texts)} reference texts ({counts}) come with the model {model} and were chosen "
+        f"with {'these' if known else 'OTHER'} weights; whoever wrote that folder could have chosen texts "
+        "that hide a backdoor, so if you did not fine-tune it yourself, give clean data of your own (--clean)"
+    )
 
 
 def _select(classifier: HuggingFaceClassifier, clean: str, per_class: int) -> References:

@@ -1,12 +1,13 @@
 """Text noise: kernels that delete, mask or substitute units with exactly represented rates. No torch."""
 
 from fuzzsmooth.noise.text.delete import Deletion
-from fuzzsmooth.noise.text.kernel import TextKernel
+from fuzzsmooth.noise.text.kernel import SelectionKernel, TextKernel
 from fuzzsmooth.noise.text.mask import Masking
 from fuzzsmooth.noise.text.rates import (
     COIN_VALUES,
     Kept,
     Rates,
+    addressed_masks,
     area_rates,
     draw_masks,
     exact_rate,
@@ -24,8 +25,10 @@ __all__ = [
     "Kept",
     "Masking",
     "Rates",
+    "SelectionKernel",
     "Substitution",
     "TextKernel",
+    "addressed_masks",
     "area_rates",
     "draw_masks",
     "exact_rate",

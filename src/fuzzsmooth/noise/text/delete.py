@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 
 from fuzzsmooth.noise.text.kernel import require_rate_per_unit
-from fuzzsmooth.noise.text.rates import Rates, kept_mask
+from fuzzsmooth.noise.text.rates import Kept, Rates, kept_mask
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,11 @@ class Deletion:
         """The kept units, in order; shape and errors as in :class:`TextKernel`."""
         require_rate_per_unit(units, rates)
         return tuple(compress(units, kept_mask(rates, generator).tolist()))
+
+    def candidates(self, units: tuple[str, ...]) -> tuple[str, ...]:
+        """The units themselves."""
+        return units
+
+    def selected(self, kept: Kept) -> Kept:
+        """What is kept."""
+        return kept

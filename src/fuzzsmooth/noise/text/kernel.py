@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from fuzzsmooth.common.options import require
-from fuzzsmooth.noise.text.rates import Rates
+from fuzzsmooth.noise.text.rates import Kept, Rates
 
 
 @runtime_checkable
@@ -39,6 +39,22 @@ class TextKernel(Protocol):
         Raises:
             FuzzsmoothError: If ``rates`` is not one probability per unit.
         """
+        ...
+
+
+@runtime_checkable
+class SelectionKernel(TextKernel, Protocol):
+    """A kernel whose every outcome is a selection, in order, from one fixed list of candidates.
+
+    So a text's draws are rows of a bit matrix, and strings or token ids are picked by them.
+    """
+
+    def candidates(self, units: tuple[str, ...]) -> tuple[str, ...]:
+        """All units that any outcome may hold, m of them, in order."""
+        ...
+
+    def selected(self, kept: Kept) -> Kept:
+        """Which candidates make up the outcome of each mask: shape (draws, n) to (draws, m)."""
         ...
 
 

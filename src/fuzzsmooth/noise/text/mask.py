@@ -8,7 +8,7 @@ import numpy as np
 
 from fuzzsmooth.common.options import require
 from fuzzsmooth.noise.text.kernel import require_rate_per_unit
-from fuzzsmooth.noise.text.rates import Rates, kept_mask
+from fuzzsmooth.noise.text.rates import Kept, Rates, kept_mask
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,11 @@ class Masking:
         require_rate_per_unit(units, rates)
         kept = kept_mask(rates, generator).tolist()
         return tuple(unit if keep else self.mask for unit, keep in zip(units, kept, strict=True))
+
+    def candidates(self, units: tuple[str, ...]) -> tuple[str, ...]:
+        """Each unit followed by the mask that may take its place, 2 n in all."""
+        return tuple(either for unit in units for either in (unit, self.mask))
+
+    def selected(self, kept: Kept) -> Kept:
+        """The unit where it is kept, its mask elsewhere; shape (draws, 2 n)."""
+        return np.stack([kept, ~kept], axis=2).reshape(len(kept), 2 * kept.shape[1])

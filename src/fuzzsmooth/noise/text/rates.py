@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.randomness import draw_words
 
 Rates = npt.NDArray[np.float64]
 """Shape (n,), one probability in [0, 1] per unit."""
@@ -113,6 +114,29 @@ def draw_masks(rates: Rates, draws: int, generator: np.random.Generator) -> Kept
     thresholds = _thresholds(rates)
     coins = generator.integers(0, COIN_VALUES, size=(draws, len(thresholds)), dtype=np.uint32)
     return coins >= thresholds  # integers of 32 and 64 bits, compared exactly
+
+
+def addressed_masks(rates: Rates, draws: range, *, seed: int, purpose: str, key: int) -> Kept:
+    """The masks of consecutive draws of one text, at its address.
+
+    The law is that of :func:`draw_masks`; mask k is a function of (seed, purpose, key, k) and the rates
+    alone, whichever draws are asked for together.
+
+    Args:
+        rates: Shape (n,), each in [0, 1].
+        draws: Consecutive draw indices, each >= 0.
+        seed: The user's seed.
+        purpose: Separates the draws of predictions from those of certificates.
+        key: 64-bit key of the text.
+
+    Returns:
+        Shape (len(draws), n), true where the unit is kept.
+
+    Raises:
+        FuzzsmoothError: If a rate is not a probability or the address is out of range.
+    """
+    thresholds = _thresholds(rates)
+    return draw_words(seed, purpose, key, draws=draws, width=len(thresholds)) >= thresholds
 
 
 def _thresholds(rates: Rates) -> npt.NDArray[np.uint64]:

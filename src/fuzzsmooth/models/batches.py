@@ -1,0 +1,49 @@
+"""Cutting token sequences into batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+
+# A forward call costs about as much as this many tokens before it computes anything (Python, and reading the
+# weights once): measured on MiniLM-L6. Batches are split where that saves more padding than it costs.
+_CALL = 32
+
+
+def length_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Cut sequences into batches, the longest first, so that calls and padding together cost least.
+
+    The cost of a batch is its padded size plus a constant per call. Among partitions that keep sequences of
+    one length together the cheapest is found by dynamic programming over the distinct lengths; a batch of
+    more than ``batch_size`` sequences is then cut evenly.
+
+    Args:
+        lengths: Number of tokens of each sequence, >= 1.
+        batch_size: Most sequences in a batch, >= 1.
+
+    Returns:
+        Indices into ``lengths``; each occurs in exactly one batch. Longest first, so that memory runs out at
+        once or never.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    groups = [(length, list(same)) for length, same in groupby(order, key=lambda index: lengths[index])]
+    best: list[tuple[float, int]] = [(0.0, 0)]  # cheapest cost of the first groups, and where its last starts
+    for end in range(1, len(groups) + 1):
+        size, choices = 0, []
+        for start in range(end - 1, -1, -1):
+            size += len(groups[start][1])
+            calls = -(-size // batch_size)
+            choices.append((best[start][0] + calls * _CALL + size * groups[start][0], start))
+        best.append(min(choices))
+    runs: list[list[int]] = []
+    end = len(groups)
+    while end:
+        start = best[end][1]
+        runs.append([index for _, same in groups[start:end] for index in same])
+        end = start
+    batches: list[list[int]] = []
+    for run in reversed(runs):
+        calls = -(-len(run) // batch_size)
+        cuts = [part * len(run) // calls for part in range(calls + 1)]
+        batches += [run[first:last] for first, last in pairwise(cuts)]
+    return batches
