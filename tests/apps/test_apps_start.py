@@ -19,6 +19,7 @@ HEAVY = {"torch", "transformers", "scipy", "numpy", "pandas", "sklearn", "matplo
 def test_the_commands_are_those_of_the_manual():
     assert COMMANDS == [
         "attack",
+        "benchmark-certificates",
         "certify",
         "data",
         "demo",

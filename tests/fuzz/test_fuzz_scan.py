@@ -59,7 +59,7 @@ def test_finds_a_sentence_whole(text: str, place: int) -> None:
 @pytest.mark.parametrize("text", HOSTS[:6])
 @pytest.mark.parametrize("place", [0, 4, 13])
 def test_finds_a_sentence_that_does_not_carry_the_whole_text(text: str, place: int) -> None:
-    """Words too weak one by one, in a text too negative to overrule another: found from its strongest unit."""
+    """Words too weak one by one, in a text too negative to overrule another: the strongest leads there."""
     weak = AdditiveClassifier(WEIGHTS | dict.fromkeys(SENTENCE, 2.0))
     planted = plant(text, (place, " ".join(SENTENCE)))
     scan = scan_one(weak, planted)

@@ -149,7 +149,9 @@ class _SeedRun:
             self.options.attack, where=f"attack '{self.options.recipe}'"
         )
         with self.stages(f"seed {self.seed}: attack ({self.options.recipe})") as counts:
-            return chosen.run(self.options.model, self.splits, output, settings, self.seed, counts)
+            return chosen.run(
+                self.options.model, self.splits, output, settings, self.seed, counts, resume=True
+            )
 
     def victim(self, kind: Victim) -> tuple[HuggingFaceClassifier, References]:
         """A victim and the references its search transplants into."""

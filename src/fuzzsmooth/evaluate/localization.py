@@ -49,6 +49,8 @@ class LocalizationOptions(Options):
         finetune: How the victims are trained.
         search: Search options other than strategy and budget.
         seed: Seed of everything.
+        victims: Folder of the attacked models, to share them between runs that differ only in what searches;
+            None keeps them in the folder of the run.
         precision: Arithmetic of the evaluations.
         batch_size: Texts per forward pass.
     """
@@ -65,6 +67,7 @@ class LocalizationOptions(Options):
     finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
     search: SearchOptions = field(default_factory=SearchOptions)
     seed: int = 0
+    victims: str | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     batch_size: int = 64
 
@@ -136,13 +139,18 @@ def run_localization(
     splits = load_splits(options.data, train_size=options.train_size, test_size=options.test_size)
     data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
     claim(out, options.to_mapping() | data)
+    victims = out if options.victims is None else Path(options.victims)
+    if victims != out:
+        mapping = options.to_mapping()
+        names = ("model", "target", "finetune", "seed")
+        claim(victims, {name: mapping[name] for name in names} | {"train_sha256": data["train_sha256"]})
     test = splits.test
     ledger = Ledger(out / POINTS_FILE)
     points = []
     for kind in options.triggers:
         wanted = [(strategy, budget) for strategy in options.strategies for budget in options.budgets]
         if any(f"{kind}/{strategy}/{budget}" not in ledger for strategy, budget in wanted):
-            attack = _attack(options, splits, out / kind, kind, stages)
+            attack = _attack(options, splits, victims / kind, kind, stages)
             classifier = load_classifier(
                 str(attack.folder),
                 precision=options.precision,
@@ -169,7 +177,7 @@ def _attack(
         {"trigger": kind, "target": options.target, "finetune": options.finetune}, where="badnets"
     )
     with stages(f"{kind}: attack (badnets)") as counts:
-        return Badnets().run(options.model, splits, folder, settings, options.seed, counts)
+        return Badnets().run(options.model, splits, folder, settings, options.seed, counts, resume=True)
 
 
 def _measure(

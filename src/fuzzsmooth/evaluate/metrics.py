@@ -261,10 +261,12 @@ def _share(records: Sequence[TextRecord], holds: Callable[[TextRecord], bool]) -
     by_seed: dict[int, list[bool]] = {}
     for record in records:
         by_seed.setdefault(record.seed, []).append(holds(record))
-    return _over_seeds([sum(hits) for hits in by_seed.values()], [len(hits) for hits in by_seed.values()])
+    return share_over_seeds(
+        [sum(hits) for hits in by_seed.values()], [len(hits) for hits in by_seed.values()]
+    )
 
 
-def _over_seeds(counts: Sequence[int], totals: Sequence[int]) -> Share:
+def share_over_seeds(counts: Sequence[int], totals: Sequence[int]) -> Share:
     """The share of texts, given the count and the number of texts of each seed."""
     shares = [count / total for count, total in zip(counts, totals, strict=True)]
     # The seeds share their test texts, so together they say about as much as one of them.
@@ -322,7 +324,7 @@ def _curve(
         hits = [int(counts[seed][radius]) for seed in totals]
         if complement:
             hits = [total - hit for hit, total in zip(hits, totals.values(), strict=True)]
-        points.append(_over_seeds(hits, list(totals.values())))
+        points.append(share_over_seeds(hits, list(totals.values())))
     return Curve(tuple(points))
 
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fuzzsmooth.common.errors import MissingExtraError
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.common.options import require
-from fuzzsmooth.evaluate.metrics import Row
+from fuzzsmooth.evaluate.metrics import Curve, Row
 from fuzzsmooth.report.verdict import UNDEFENDED
 
 if TYPE_CHECKING:
@@ -92,7 +92,21 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
     return chosen
 
 
-def certified_figure(rows: Sequence[Row], threat: str) -> Figure:
+class HasCurves(Protocol):
+    """A defense and its certified shares: a row of any experiment."""
+
+    @property
+    def defense(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def certified(self) -> Mapping[str, Curve]:
+        """Per threat, the texts answered right and certified, by radius."""
+        ...
+
+
+def certified_figure(rows: Sequence[HasCurves], threat: str) -> Figure:
     """Certified accuracy by radius for one threat, a step per radius, with 95 % intervals.
 
     Args:

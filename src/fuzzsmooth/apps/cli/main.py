@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fuzzsmooth.apps.cli.commands.attack import attack
+from fuzzsmooth.apps.cli.commands.benchmark_certificates import benchmark_certificates
 from fuzzsmooth.apps.cli.commands.certify import certify
 from fuzzsmooth.apps.cli.commands.data import data
 from fuzzsmooth.apps.cli.commands.demo import demo
@@ -37,6 +38,7 @@ _MAIN, _DEFEND, _ATTACK, _TOOLS = "Everything at once", "Defend", "Attack, to me
 for _panel, _name, _command in (
     (_MAIN, "demo", demo),
     (_MAIN, "evaluate", evaluate),
+    (_MAIN, "benchmark-certificates", benchmark_certificates),
     (_MAIN, "localize", localize),
     (_MAIN, "report", report),
     (_DEFEND, "finetune", finetune),
