@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from itertools import compress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -265,7 +266,7 @@ def test_dropout_is_off_whatever_mode_the_model_was_left_in(tmp_path: Path) -> N
     from fuzzsmooth.models import build_tiny, load_classifier
 
     words = TEXT.split()
-    folder = build_tiny("bert", tmp_path / "tiny", vocabulary=words)
+    folder = str(build_tiny("bert", tmp_path / "tiny", vocabulary=words))
     classifier = load_classifier(folder, device="cpu")
     for module in classifier.model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -284,7 +285,7 @@ def test_neighbors_in_the_batch_change_no_vote(tmp_path: Path) -> None:
     """No batch statistics: a text's votes are the same alone, beside others, and in batches of any size."""
     from fuzzsmooth.models import build_tiny, load_classifier
 
-    folder = build_tiny("bert", tmp_path / "tiny", vocabulary=TEXT.split())
+    folder = str(build_tiny("bert", tmp_path / "tiny", vocabulary=TEXT.split()))
     texts = [TEXT, "it was", "a bad film and a dull plot " * 3]
     found = []
     for batch_size in (1, 7, 64):

@@ -117,12 +117,12 @@ def test_every_trigger_within_the_budget_leaves_the_answer() -> None:
                 assert found.certificates[0].label == answer.label
                 checked += 1
     assert checked > 20
-    (beyond,) = smooth.certify([f"{text} good good good"])
+    (beyond,) = smooth.certify([f"{text} good good good good good"])
     assert beyond.label != answer.label, "control: a trigger beyond the budget that does change it"
 
 
 def test_rates_do_not_depend_on_the_text_or_on_what_came_before(tmp_path: Path) -> None:
-    """Alone or together, in any order, from an empty table, a filled one or a file: the same rate per type."""
+    """Alone or together, in any order, from an empty table, a full one or a file: the same rate per type."""
     texts = [TEXT, "good plot", "cf cf", "a film it was", ""]
     expected = weighted().certify(texts)
     assert weighted().certify(texts[::-1])[::-1] == expected

@@ -96,7 +96,7 @@ def test_certified_texts_are_answered_alike_after_every_insertion() -> None:
 
 
 def test_a_certified_received_text_has_the_answer_of_its_original() -> None:
-    """Backward certificates of block edits: whichever piece was inserted, the original has the same answer."""
+    """Backward certificates of block edits: whichever piece was inserted, the original has that answer."""
     smooth, checked = windows(MODEL, "edit", reach=1), 0
     texts = [*all_texts(4)[-256:], "bad bad film bad bad", "bad bad bad"]
     for text, answer in zip(texts, smooth.certify(texts), strict=True):
