@@ -107,7 +107,7 @@ def test_list_shows_every_registry(capfd):
     found = call(capfd, "list", "--json").lines[0]
     assert set(found["attacks"]) == set(RECIPES)
     assert set(found["kernels"]) == set(TEXT_KERNELS)
-    assert set(found["modes"]) == {"frs", "certified"}
+    assert set(found["modes"]) == {"frs", "certified", "windows"}
     assert set(found["rewards"]) == {"transplant", "kl"}
     assert set(found["triggers"]) == {"word", "sentence", "pair"}
     assert all(summary for entries in found.values() for summary in entries.values())

@@ -63,6 +63,17 @@ def test_certain_and_conditional_statements() -> None:
     assert dataset_statement(many, [1] * 3, 1).joint_failure == 1.0
 
 
+def test_without_labels_certified_texts_are_counted() -> None:
+    found = dataset_statement([certificate(1, 4), certificate(0, 1), certificate(None, -1)], None, 1)
+    assert (found.counted, found.labels_known) == (2, False)
+    assert found.statement().startswith("2 of 3 texts (66.7 %) are certified (proved) against insert")
+    assert found.to_mapping()["statement"] == found.statement()
+    some = dataset_statement([certificate(1, 4), certificate(0, 1)], [1, None], 1)
+    assert some.counted == 1, "a text without a label cannot be counted as correct"
+    nobody = dataset_statement([certificate(1, 0, guarantee="conditional", conditional_on="x")], [1], 3)
+    assert (nobody.counted, nobody.guarantee) == (0, "conditional")
+
+
 def test_union_bound_holds_in_simulation() -> None:
     """Data sets of 20 texts without any margin: one of them is certified as rarely as said."""
     generator, texts, alpha, failed = np.random.default_rng(0), 20, 0.1, 0

@@ -69,6 +69,11 @@ class MaskOracle:
         self._batch_size = batch_size
         self._labels: dict[Hashable, int] = {}
 
+    @property
+    def undecided(self) -> bool:
+        """Whether any answer so far lay inside the guard band."""
+        return UNDECIDED in self._labels.values()
+
     def run(self, steps: Steps[ResultT]) -> ResultT:
         """Take a procedure to its end with the oracle's own ``ask``."""
         require(self._ask is not None, "this oracle has nobody to ask")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fuzzsmooth.certify.bounds import complement_upper
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, conditionally_certified, radius
@@ -33,7 +34,7 @@ class RateTable:
     """
 
     default: float
-    listed: Mapping[Hashable, float]
+    listed: Mapping[Any, float]  # keys of one type of unit; a mapping is invariant in its keys
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "listed", dict(self.listed))

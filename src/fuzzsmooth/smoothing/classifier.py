@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -19,7 +20,6 @@ from fuzzsmooth.smoothing.evidence import Case, SampledSource
 from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.options import SmoothingOptions
-from fuzzsmooth.smoothing.remainders import Remainders
 from fuzzsmooth.smoothing.results import Certification, Prediction
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.smoothing.statistics import gather_evidence
@@ -77,6 +77,7 @@ class SmoothedClassifier:
             noise=WeightNoise(options.sigma, options.top_layers) if noisy else None,
             fuzzer=self._make_fuzzer(),
             seed=options.seed,
+            guard=options.guard,
         )
 
     @classmethod
@@ -139,11 +140,12 @@ class SmoothedClassifier:
             advance: Told how many texts have just been finished, for a progress bar.
         """
         if self.options.mode == "windows":
-            found = self._windows().predict(self._cut(texts), advance)
+            _, plans, _ = self._plans(texts, None)
+            found = WindowAblation(self.options, self._decided()).predict(plans, advance)
             return window_predictions(found, self._truncated(texts), self.labels)
         scans, plans, _ = self._plans(texts, scans)
         draws = range(self.options.copies)
-        votes = self._sampler.votes(plans, draws, "predict", advance)
+        votes = self._decided().votes(plans, draws, "predict", advance)
         truncated = self._truncated(texts)
         results = []
         for index, counts in enumerate(votes):
@@ -176,9 +178,10 @@ class SmoothedClassifier:
             advance: Told how many texts have just been finished, for a progress bar.
         """
         if self.options.mode == "windows":
-            windows, cut = self._windows(), self._cut(texts)
-            ablated = windows.certify(cut, advance)
-            return window_certifications(windows, ablated, cut, self._truncated(texts))
+            _, plans, _ = self._plans(texts, None)
+            windows = WindowAblation(self.options, self._sampler)
+            ablated = windows.certify(plans, advance)
+            return window_certifications(windows, ablated, plans, self._truncated(texts))
         options = self.options
         scans, plans, listed = self._plans(texts, scans)
         if options.mode == "certified":
@@ -230,7 +233,7 @@ class SmoothedClassifier:
                 listed = self._rates.listed(cut, options.rate_flagged)
             rates = [unit_rates(units, listed, options.rate) for units in cut]
             scans = None
-        elif not options.fuzzing:
+        elif options.mode == "windows" or not options.fuzzing:
             rates = [uniform_rates(len(units), options.rate_uniform) for units in cut]
             scans = None
         else:
@@ -248,10 +251,9 @@ class SmoothedClassifier:
         _check_texts(texts)
         return [self._segmenter.segment(text).units for text in texts]
 
-    def _windows(self) -> WindowAblation:
-        sampler = self._sampler
-        remainders = Remainders(sampler.classifier, sampler.segmenter, sampler.fuzzer, self.options.guard)
-        return WindowAblation(self.options, remainders)
+    def _decided(self) -> Sampler:
+        """The sampler of predictions: every draw votes, also inside the guard band of certificates."""
+        return self._sampler if self._sampler.guard == 0 else replace(self._sampler, guard=0.0)
 
     def _make_fuzzer(self) -> Fuzzer | None:
         """What follows deletion in the modes that delete first."""

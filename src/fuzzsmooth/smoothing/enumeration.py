@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,29 +17,27 @@ from fuzzsmooth.certify import (
 )
 from fuzzsmooth.certify.hybrid import MOST_MASS
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.smoothing.evaluation import Answers
 from fuzzsmooth.smoothing.evidence import PURPOSE, Case, Evidence, count_labels
-from fuzzsmooth.smoothing.fuzzers import Units
-from fuzzsmooth.smoothing.remainders import Labels, Remainders, kept_units
-from fuzzsmooth.smoothing.sampler import Plan, Votes
+from fuzzsmooth.smoothing.masks import mask_rows
+from fuzzsmooth.smoothing.sampler import Plan, Sampler, Votes
 
 
-def exact_evidence(plans: Sequence[Plan], remainders: Remainders, rate: float) -> list[Evidence]:
+def exact_evidence(plans: Sequence[Plan], sampler: Sampler, rate: float) -> list[Evidence]:
     """Exact class probabilities from all 2**n masks of each text (Theorem 2b).
 
     Args:
         plans: The texts, short ones, and the rates of their units.
-        remainders: The base classifier.
+        sampler: Answers masks; nothing in it may be drawn.
         rate: The lowest rate of any unit there is.
     """
-    classes = len(remainders.classifier.labels)
-    asked = [[kept_units(plan.units, mask) for mask in range(1 << len(plan.units))] for plan in plans]
-    return [
-        _exact(labels, plan, rate, classes)
-        for labels, plan in zip(_ask_together(asked, remainders), plans, strict=True)
-    ]
+    classes = len(sampler.classifier.labels)
+    kept = [mask_rows(range(1 << len(plan.units)), len(plan.units)) for plan in plans]
+    answers = sampler.labels(plans, kept)
+    return [_exact(labels, plan, rate, classes) for labels, plan in zip(answers, plans, strict=True)]
 
 
-def _exact(labels: Labels, plan: Plan, rate: float, classes: int) -> Evidence:
+def _exact(labels: Answers, plan: Plan, rate: float, classes: int) -> Evidence:
     outcomes = np.eye(classes + 1)[labels][:, :classes]  # an undecided label, -1, is a row of zeros
     exact = exact_probabilities(outcomes, rate, unit_rates=plan.rates.tolist())
     counts = count_labels(labels, classes)
@@ -52,52 +50,53 @@ class HybridSource:
     """Draws given that more units are kept than were enumerated.
 
     Attributes:
-        remainders: The base classifier.
-        units: The units of each text that is drawn from.
-        masks: Its conditional masks, in the order of draws.
+        plans: All texts.
+        sampler: Answers masks.
+        masks: The conditional masks of each text that is drawn from, in the order of draws.
     """
 
-    remainders: Remainders
-    units: Mapping[int, Units]
-    masks: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    plans: Sequence[Plan]
+    sampler: Sampler
+    masks: Mapping[int, Sequence[int]]
 
-    def votes(self, texts: Sequence[int], draws: range) -> Votes:
+    def votes(self, texts: Sequence[int], draws: Sequence[range]) -> Votes:
         """See :class:`fuzzsmooth.smoothing.evidence.Source`."""
-        asked = [
-            [kept_units(self.units[text], mask) for mask in self.masks[text][draws.start : draws.stop]]
-            for text in texts
+        plans = [self.plans[text] for text in texts]
+        kept = [
+            mask_rows(self.masks[text][part.start : part.stop], len(plan.units))
+            for text, part, plan in zip(texts, draws, plans, strict=True)
         ]
-        classes = len(self.remainders.classifier.labels)
-        return np.array([count_labels(labels, classes) for labels in _ask_together(asked, self.remainders)])
+        classes = len(self.sampler.classifier.labels)
+        counts = [count_labels(labels, classes) for labels in self.sampler.labels(plans, kept)]
+        return np.array(counts, dtype=np.int64).reshape(len(texts), classes)
 
 
 def hybrid_cases(
     plans: Sequence[Plan],
     most_kept: Mapping[int, int],
-    remainders: Remainders,
+    sampler: Sampler,
     *,
     rate: float,
     draws: int,
-    seed: int,
 ) -> tuple[list[Case], HybridSource]:
     """Enumerate the low strata of some texts and draw the masks of the rest.
 
     Args:
         plans: All texts; those enumerated here have the same rate everywhere.
         most_kept: J by index of text.
-        remainders: The base classifier.
+        sampler: Answers masks; nothing in it may be drawn.
         rate: The rate.
         draws: Passes per text at most, those of the enumeration included.
-        seed: Seed of the masks.
 
     Returns:
         The cases, and where their draws come from.
     """
-    classes = len(remainders.classifier.labels)
+    classes = len(sampler.classifier.labels)
     low = {text: list(low_masks(len(plans[text].units), kept)) for text, kept in most_kept.items()}
-    asked = [[kept_units(plans[text].units, mask) for mask in masks] for text, masks in low.items()]
+    chosen = [plans[text] for text in low]
+    rows = [mask_rows(masks, len(plan.units)) for masks, plan in zip(low.values(), chosen, strict=True)]
     cases, masks = [], dict[int, Sequence[int]]()
-    for (text, enumerated), labels in zip(low.items(), _ask_together(asked, remainders), strict=True):
+    for (text, enumerated), labels in zip(low.items(), sampler.labels(chosen, rows), strict=True):
         length = len(plans[text].units)
         parts = np.zeros(classes)
         for mask, label in zip(enumerated, labels.tolist(), strict=True):
@@ -106,14 +105,7 @@ def hybrid_cases(
         mass = stratum_mass(length, rate, most_kept[text])
         parts = np.minimum(parts, mass)
         left = 0 if mass >= MOST_MASS else draws - len(enumerated)
-        source = generator(seed, f"{PURPOSE}-high", plans[text].key)
+        source = generator(sampler.seed, f"{PURPOSE}-high", plans[text].key)
         masks[text] = sample_high_masks(length, rate, most_kept[text], left, source) if left else []
         cases.append(Case(text, length, left, tuple(parts.tolist()), mass, len(enumerated)))
-    return cases, HybridSource(remainders, {text: plans[text].units for text in low}, masks)
-
-
-def _ask_together(asked: Sequence[Sequence[Units]], remainders: Remainders) -> list[Labels]:
-    """The labels of several lists of remainders, asked at once."""
-    labels = remainders.labels([left for part in asked for left in part])
-    ends = np.cumsum([len(part) for part in asked])
-    return list(np.split(labels, ends[:-1])) if len(asked) else []
+    return cases, HybridSource(plans, sampler, masks)

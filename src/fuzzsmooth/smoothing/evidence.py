@@ -58,7 +58,6 @@ class Case:
         exact_parts: Enumerated probability of each class, shape (classes,).
         mass: Probability of all enumerated masks, in [0, 1].
         enumerated: How many they are.
-        counts: Enumerated masks by class, shape (classes,).
     """
 
     text: int
@@ -77,15 +76,15 @@ class Case:
 class Source(Protocol):
     """Where draws come from."""
 
-    def votes(self, texts: Sequence[int], draws: range) -> Votes:
-        """Votes of each text over the given draws.
+    def votes(self, texts: Sequence[int], draws: Sequence[range]) -> Votes:
+        """Votes of each text over draws of its own.
 
         Args:
             texts: Indices of texts.
-            draws: Draw indices; disjoint ranges are independent draws.
+            draws: Draw indices of each; disjoint ranges are independent draws.
 
         Returns:
-            Shape (len(texts), classes); rows sum to at most len(draws), the rest is undecided.
+            Shape (len(texts), classes); rows sum to at most the number of draws, the rest is undecided.
         """
         ...
 
@@ -102,9 +101,9 @@ class SampledSource:
     plans: Sequence[Plan]
     sampler: Sampler
 
-    def votes(self, texts: Sequence[int], draws: range) -> Votes:
+    def votes(self, texts: Sequence[int], draws: Sequence[range]) -> Votes:
         """See :class:`Source`."""
-        return self.sampler.votes([self.plans[text] for text in texts], draws, PURPOSE)
+        return self.sampler.tally([self.plans[text] for text in texts], draws, PURPOSE)
 
 
 def count_labels(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:

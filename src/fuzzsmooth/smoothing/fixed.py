@@ -50,9 +50,9 @@ def _bound_alike(
     """Bound texts that have equally many draws."""
     texts, classes = [case.text for case in cases], len(cases[0].exact_parts)
     selecting = selection_draws(draws, classes) if draws else 0
-    selection = source.votes(texts, range(selecting)) if selecting else None
+    selection = source.votes(texts, [range(selecting)] * len(texts)) if selecting else None
     estimation = (
-        source.votes(texts, range(selecting, draws))
+        source.votes(texts, [range(selecting, draws)] * len(texts))
         if draws
         else np.zeros((len(texts), classes), dtype=np.int64)
     )

@@ -8,7 +8,7 @@ change what is drawn; they only change where a test may stop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,27 +71,17 @@ def sequential_evidence(
             active.append(_Trial(case, ladder, alpha))
             if len(active) >= _TOGETHER:
                 break
-        for trials, draws in _rounds(active):
-            votes = source.votes([trial.case.text for trial in trials], draws)
-            for trial, row in zip(trials, votes, strict=True):
-                trial.take(row, len(draws))
+        drawing = [trial for trial in active if trial.next_round()]
+        parts = [trial.next_round() for trial in drawing]
+        votes = source.votes([trial.case.text for trial in drawing], parts)
+        for trial, part, row in zip(drawing, parts, votes, strict=True):
+            trial.take(row, len(part))
         settled = [trial for trial in active if trial.settled]
         done.update((trial.case.text, trial.evidence()) for trial in settled)
         active = [trial for trial in active if not trial.settled]
         if settled and advance is not None:
             advance(len(settled))
     return [done[case.text] for case in cases]
-
-
-def _rounds(active: Sequence[_Trial]) -> Iterator[tuple[list[_Trial], range]]:
-    """The next draws of each trial, those with equal ones together."""
-    wanted: dict[tuple[int, int], list[_Trial]] = {}
-    for trial in active:
-        start, stop = trial.next_round()
-        if stop > start:
-            wanted.setdefault((start, stop), []).append(trial)
-    for (start, stop), trials in wanted.items():
-        yield trials, range(start, stop)
 
 
 class _Trial:
@@ -111,20 +101,21 @@ class _Trial:
 
     @property
     def settled(self) -> bool:
-        """Whether the leading class has nothing more to gain, or all draws are used."""
+        """Whether the selected or leading class has nothing more to gain, or all draws are used."""
         if self._drawn >= self.case.draws:
             return True
         if not self._tests:
             return False
-        test = self._tests[self._leader()]
+        test = self._tests[self._leader() if len(self._tests) > 1 else next(iter(self._tests))]
         return test is None or test.finished
 
-    def next_round(self) -> tuple[int, int]:
-        """The draws it needs next, as (start, stop)."""
-        if not self._tests:
-            stop = min(self._selecting, max(_SELECTING, self._drawn + _SELECTING))
-            return self._drawn, stop
-        return self._drawn, min(self.case.draws, self._drawn + max(_ROUND, self._drawn // 4))
+    def next_round(self) -> range:
+        """The draws it needs next."""
+        if self._tests:
+            stop = min(self.case.draws, self._drawn + max(_ROUND, self._drawn // 4))
+        else:
+            stop = min(self._selecting, self._drawn + _SELECTING)
+        return range(self._drawn, stop)
 
     def take(self, votes: npt.NDArray[np.int64], draws: int) -> None:
         """Take in the votes of a round."""

@@ -11,8 +11,8 @@ from fuzzsmooth.noise.text import represented
 from fuzzsmooth.smoothing.enumeration import exact_evidence, hybrid_cases
 from fuzzsmooth.smoothing.evidence import Case, Evidence, SampledSource, Source
 from fuzzsmooth.smoothing.fixed import fixed_evidence
+from fuzzsmooth.smoothing.masks import has_one_answer
 from fuzzsmooth.smoothing.options import SmoothingOptions
-from fuzzsmooth.smoothing.remainders import Remainders, is_deterministic
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.smoothing.sequential import Ladder, sequential_evidence
 
@@ -48,23 +48,20 @@ def gather_evidence(
         weighted: Whether units have rates of their own, none below ``options.rate``.
         advance: Told how many texts have just been finished.
     """
-    remainders = Remainders(sampler.classifier, sampler.segmenter, sampler.fuzzer, options.guard)
     rate = represented(options.rate)
     low: dict[int, int] = {}
     short: list[int] = []
-    if options.statistics == "auto" and sampler.noise is None and is_deterministic(sampler.fuzzer):
+    if options.statistics == "auto" and has_one_answer(sampler):
         for text, plan in enumerate(plans):
             length = len(plan.units)
             if length <= MOST_UNITS and 1 << length <= options.draws:
                 short.append(text)
             elif not weighted and (most_kept := plan_hybrid(length, rate, options.draws)) is not None:
                 low[text] = most_kept
-    found = dict(zip(short, _exact([plans[text] for text in short], remainders, rate, advance), strict=True))
+    found = dict(zip(short, _exact([plans[text] for text in short], sampler, rate, advance), strict=True))
     groups: list[tuple[Source, list[Case]]] = []
     if low:
-        cases, source = hybrid_cases(
-            plans, low, remainders, rate=rate, draws=options.draws, seed=options.seed
-        )
+        cases, source = hybrid_cases(plans, low, sampler, rate=rate, draws=options.draws)
         groups.append((source, cases))
     nothing = (0.0,) * len(sampler.classifier.labels)
     sampled = [
@@ -79,13 +76,11 @@ def gather_evidence(
     return [found[text] for text in range(len(plans))]
 
 
-def _exact(
-    plans: Sequence[Plan], remainders: Remainders, rate: float, advance: Advance | None
-) -> list[Evidence]:
+def _exact(plans: Sequence[Plan], sampler: Sampler, rate: float, advance: Advance | None) -> list[Evidence]:
     found: list[Evidence] = []
     for start in range(0, len(plans), _TOGETHER):
         part = plans[start : start + _TOGETHER]
-        found += exact_evidence(part, remainders, rate)
+        found += exact_evidence(part, sampler, rate)
         if advance is not None:
             advance(len(part))
     return found

@@ -12,7 +12,7 @@ type, settled by the table's content, and as sound.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -62,8 +62,7 @@ class TypeRates:
 
 def rate_table(listed: dict[str, float], rate: float) -> RateTable:
     """The rates for the certificates, as represented."""
-    named: dict[Hashable, float] = dict(listed.items())
-    return RateTable(represented(rate), named)
+    return RateTable(represented(rate), listed)
 
 
 def unit_rates(units: Units, listed: dict[str, float], rate: float) -> Rates:

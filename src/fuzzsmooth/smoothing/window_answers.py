@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fuzzsmooth.smoothing.fuzzers import Units
 from fuzzsmooth.smoothing.results import Certification, Prediction, Status
+from fuzzsmooth.smoothing.sampler import Plan
 from fuzzsmooth.smoothing.windows import Ablated, WindowAblation
 
 
@@ -29,20 +29,20 @@ def window_predictions(
 
 
 def window_certifications(
-    ablation: WindowAblation, found: Sequence[Ablated], texts: Sequence[Units], truncated: Sequence[bool]
+    ablation: WindowAblation, found: Sequence[Ablated], plans: Sequence[Plan], truncated: Sequence[bool]
 ) -> list[Certification]:
     """The procedure's answers with their certificates.
 
     Args:
         ablation: The procedure.
         found: What it said to each text.
-        texts: The units of each text.
+        plans: The texts.
         truncated: Whether each text is longer than the model reads.
     """
-    classes = len(ablation.remainders.classifier.labels)
+    classes = len(ablation.sampler.classifier.labels)
     results = []
-    for one, units, long in zip(found, texts, truncated, strict=True):
-        certificates = ablation.certificates(one, len(units))
+    for one, plan, long in zip(found, plans, truncated, strict=True):
+        certificates = ablation.certificates(one, len(plan.units))
         main = certificates[0]
         results.append(
             Certification(

@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from fuzzsmooth.certify import (
     NOT_CERTIFIED,
-    UNDECIDED,
     Certificate,
     MaskOracle,
     Steps,
@@ -36,21 +35,18 @@ from fuzzsmooth.certify import Ablation as Answer
 from fuzzsmooth.certify.deletion_sets import Family
 from fuzzsmooth.certify.windows import AblationCertificate
 from fuzzsmooth.common.version import VERSION
-from fuzzsmooth.fuzz.batching import run
-from fuzzsmooth.fuzz.protocol import Search
-from fuzzsmooth.models.protocol import Probabilities
 from fuzzsmooth.smoothing.fuzzers import Units
+from fuzzsmooth.smoothing.lockstep import run_together
 from fuzzsmooth.smoothing.options import Ablation, SmoothingOptions
-from fuzzsmooth.smoothing.remainders import Remainders, decide, kept_units
+from fuzzsmooth.smoothing.sampler import Plan, Sampler
 
-ResultT = TypeVar("ResultT")
 Advance = Callable[[int], None]
 
 _BATCH = 32  # masks a text asks for at once: a certificate that fails does so early
 
 # (threat, direction) of the certificates of each ablation. Undoing an edit is an edit, so what covers all
 # edits of a received text covers its original; insertions alone do not give their undoing away.
-_CLAIMS: dict[Ablation, tuple[tuple[str, str], ...]] = {
+CLAIMS: dict[Ablation, tuple[tuple[str, str], ...]] = {
     "insert": (("contiguous_insert", "forward"),),
     "edit": (
         ("contiguous_edit", "symmetric"),
@@ -89,24 +85,24 @@ class WindowAblation:
     """The ablation procedure of a set of options.
 
     Attributes:
-        options: Ablation, reach, passes and guard.
-        remainders: The base classifier.
+        options: Ablation, reach and passes.
+        sampler: Answers masks; its guard band is that of certificates, or 0 for predictions.
     """
 
     options: SmoothingOptions
-    remainders: Remainders
+    sampler: Sampler
 
-    def predict(self, texts: Sequence[Units], advance: Advance | None = None) -> list[Ablated]:
+    def predict(self, plans: Sequence[Plan], advance: Advance | None = None) -> list[Ablated]:
         """Run the procedure on each text."""
-        return self._run([self._predict(units) for units in texts], advance)
+        return self._run(plans, advance, claimed=False)
 
-    def certify(self, texts: Sequence[Units], advance: Advance | None = None) -> list[Ablated]:
+    def certify(self, plans: Sequence[Plan], advance: Advance | None = None) -> list[Ablated]:
         """Decide the certificate of each text; the procedure answers where there is none."""
-        return self._run([self._certify(units) for units in texts], advance)
+        return self._run(plans, advance, claimed=True)
 
     def certificates(self, found: Ablated, length: int) -> tuple[Certificate, ...]:
         """The certificates of a text of ``length`` units."""
-        options, classifier = self.options, self.remainders.classifier
+        options, classifier = self.options, self.sampler.classifier
         reach, label = NOT_CERTIFIED, found.answer.label
         if label is not None and options.ablation == "detect":
             reach = options.reach if found.settled else NOT_CERTIFIED
@@ -130,7 +126,7 @@ class WindowAblation:
         }
         return tuple(
             Certificate(threat=threat, direction=direction, **common)  # type: ignore[arg-type]
-            for threat, direction in _CLAIMS[options.ablation]
+            for threat, direction in CLAIMS[options.ablation]
         )
 
     def _always_answers(self, length: int) -> bool:
@@ -141,73 +137,30 @@ class WindowAblation:
         longest = length if options.ablation == "replace" else length + options.reach
         return options.passes is None or most_passes(self._family, longest) <= options.passes
 
-    def _run(self, searches: list[Search[Ablated]], advance: Advance | None) -> list[Ablated]:
-        inner = self.remainders
-        return run(searches, inner.classifier, inner.segmenter.join, advance=advance)
-
     @property
     def _family(self) -> Family:
         return _family(self.options.ablation, self.options.reach)
 
-    def _too_long(self, units: Units) -> bool:
-        """Whether a text has more deletions than passes; known from its length, before any is listed."""
-        return self.options.passes is not None and self._family.count(len(units)) > self.options.passes
+    def _run(self, plans: Sequence[Plan], advance: Advance | None, *, claimed: bool) -> list[Ablated]:
+        procedures = [self._steps(plan.units, claimed=claimed) for plan in plans]
+        return run_together(procedures, plans, self.sampler, advance=advance)
 
-    def _predict(self, units: Units) -> Search[Ablated]:
-        if self._too_long(units):
-            return _EXCEEDED
-        memory: dict[Units, Probabilities] = {}
-        answer = yield from self._asked(units, memory, self._procedure, guard=0.0)
-        return Ablated(answer, None, self._settled(memory), len(memory))
-
-    def _certify(self, units: Units) -> Search[Ablated]:
-        if self._too_long(units):
-            return _EXCEEDED
-        memory: dict[Units, Probabilities] = {}
-        claim: AblationCertificate | None = None
-        certify = _certifier(self.options.ablation, self.options.reach)
-        if certify is not None:
-            claim = yield from self._asked(units, memory, certify, guard=self.options.guard)
-            if claim.certified or claim.budget_exceeded:
-                status = "unanimous" if claim.certified else "budget_exceeded"
-                label = claim.label if claim.certified else None
-                votes = () if label is None else ((label, self._family.count(len(units))),)
-                answer = Answer(label, status, claim.passes, votes)  # type: ignore[arg-type]
-                return Ablated(answer, claim, self._settled(memory), len(memory))
-        answer = yield from self._asked(units, memory, self._procedure, guard=0.0)
-        return Ablated(answer, claim, self._settled(memory), len(memory))
-
-    def _procedure(self, oracle: MaskOracle) -> Steps[Answer]:
-        procedure = detect if self.options.ablation == "detect" else two_round_ablation
-        return procedure.steps(oracle, self._family)
-
-    def _asked(
-        self,
-        units: Units,
-        memory: dict[Units, Probabilities],
-        procedure: Callable[[MaskOracle], Steps[ResultT]],
-        *,
-        guard: float,
-    ) -> Search[ResultT]:
-        """Turn a procedure on masks into a search on units; what is in the memory is not asked again."""
-        oracle = MaskOracle(None, len(units), units=units, budget=self.options.passes, batch_size=_BATCH)
-        steps = procedure(oracle)
-        answers: Sequence[int] | None = None
-        while True:
-            try:
-                masks = steps.send(answers)  # type: ignore[arg-type]  # None starts a generator
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            read = self.remainders.fuzzed([kept_units(units, mask) for mask in masks])
-            missing = [left for left in dict.fromkeys(read) if left not in memory]
-            if missing:
-                rows = yield missing
-                memory.update(zip(missing, rows, strict=True))
-            answers = [int(decide(memory[left][None, :], guard)[0]) for left in read]
-
-    def _settled(self, memory: dict[Units, Probabilities]) -> bool:
-        guard = self.options.guard
-        return all(int(decide(row[None, :], guard)[0]) != UNDECIDED for row in memory.values())
+    def _steps(self, units: Units, *, claimed: bool) -> Steps[Ablated]:
+        options, family = self.options, self._family
+        if options.passes is not None and family.count(len(units)) > options.passes:
+            return _EXCEEDED  # known from its length, before any mask is listed
+        oracle = MaskOracle(None, len(units), units=units, budget=options.passes, batch_size=_BATCH)
+        certify = _certifier(options.ablation, options.reach) if claimed else None
+        claim = None if certify is None else (yield from certify(oracle))
+        if claim is not None and claim.budget_exceeded:
+            return Ablated(Answer(None, "budget_exceeded", claim.passes), claim, True, claim.passes)
+        if claim is not None and claim.certified and claim.label is not None:
+            votes = ((claim.label, family.count(len(units))),)
+            answer = Answer(claim.label, "unanimous", claim.passes, votes)
+            return Ablated(answer, claim, True, claim.passes)
+        procedure = detect if options.ablation == "detect" else two_round_ablation
+        answer = yield from procedure.steps(oracle, family)
+        return Ablated(answer, claim, not oracle.undecided, oracle.passes)
 
 
 def _family(ablation: Ablation, reach: int) -> Family:

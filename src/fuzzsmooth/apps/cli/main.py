@@ -21,6 +21,7 @@ from fuzzsmooth.apps.cli.commands.predict import predict
 from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
+from fuzzsmooth.apps.cli.commands.table import table
 from fuzzsmooth.apps.cli.console import abandon_output, complain, tolerate_any_text
 from fuzzsmooth.apps.cli.problems import STOPPED, StoppedError, problem
 from fuzzsmooth.common.version import VERSION
@@ -50,6 +51,7 @@ for _panel, _name, _command in (
     (_TOOLS, "doctor", doctor),
 ):
     app.command(_name, rich_help_panel=_panel)(_command)
+app.add_typer(table, name="table", rich_help_panel=_DEFEND)
 
 
 def _show_version(wanted: bool) -> None:

@@ -72,6 +72,7 @@ def protect(
     from fuzzsmooth.smoothing import SmoothedClassifier, TypeRates
     from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
+    require(references is None or clean is None, "give --references or --clean, not both")
     classifier = load_classifier(model, **asdict(loading))
     chosen = find_references(model, classifier, options, references, clean)
     rates = None
@@ -119,12 +120,11 @@ def find_references(
     """The reference texts of a model: of a file, chosen from clean data, or those beside the weights.
 
     Raises:
-        FuzzsmoothError: If both a file and data are given, or they do not fit the model.
+        FuzzsmoothError: If they do not fit the model.
     """
     from fuzzsmooth.fuzz import References
     from fuzzsmooth.smoothing import REFERENCES_FILE, references_beside
 
-    require(file is None or clean is None, "give --references or --clean, not both")
     if clean is not None:
         return _select(classifier, clean, options.search.references)
     chosen = references_beside(model, options) if file is None else References.load(file)

@@ -60,6 +60,7 @@ def _modes() -> dict[str, str]:
     told = {
         "frs": "scan, randomize what is vulnerable more than the rest, vote; conditional radius",
         "certified": "delete at one rate first, fuzz only what is left, vote; proved radii",
+        "windows": "delete in all places in turn, decide in two rounds; proved with certainty",
     }
     return _told(get_args(options.Mode), told)
 
