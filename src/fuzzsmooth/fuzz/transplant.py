@@ -7,6 +7,7 @@ separates the two where the divergence of FRS Eq. 8 cannot: it is large for both
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,9 @@ class TransplantTest:
         hosts: The prepared references of all classes.
         threshold: Flip rate from which a segment passes, in (0, 1].
         per_label: References used for a label: this many, spread over the other classes.
+
+    Attributes:
+        filler: The most common unit of the references: what stands for "any word".
     """
 
     def __init__(self, hosts: Sequence[Host], threshold: float, per_label: int) -> None:
@@ -52,6 +56,8 @@ class TransplantTest:
         self._threshold = threshold
         self._per_label = per_label
         self._memory: dict[Units, Probabilities] = {}
+        counts = Counter(unit for host in hosts for unit in (*host.before, *host.after))
+        self.filler = min(counts, key=lambda unit: (-counts[unit], unit), default="the")
 
     @property
     def cost(self) -> int:
