@@ -1,5 +1,7 @@
 """Exact parameter noise against noise written into the weights, and against the noise-free pass.
 
+Run: python benchmarks/weight_noise.py [--draws 200] [--rounds 5] [--precision float32|bfloat16] [--out FILE]
+
 All layers of the packaged MiniLM-L6 receive noise; one text of 25 words, whole or with words deleted, as it
 is left when certifying. Each round times the noise-free
 batched pass, the exact sampler (one batched pass with an independent noise draw per row), and the reference
@@ -8,13 +10,17 @@ batched pass, the exact sampler (one batched pass with an independent noise draw
 
 from __future__ import annotations
 
+import argparse
+import json
+from pathlib import Path
 from typing import Any
 
 import torch
 from measuring import alternate, ratios, spread
 from reference import reference_weight_noise
 
-from fuzzsmooth.models import load_classifier, pad_rows
+from fuzzsmooth.common.files import write_json
+from fuzzsmooth.models import HuggingFaceClassifier, load_classifier, pad_rows
 from fuzzsmooth.noise.weight import block_count, exact_weight_noise
 
 TEXT = (
@@ -25,7 +31,13 @@ SIGMA = 0.01
 
 
 def bench_weight_noise(
-    draws: int, reference_draws: int, rounds: int, precision: str, device: str, rate: float = 0.0
+    draws: int,
+    reference_draws: int,
+    rounds: int,
+    precision: str,
+    device: str,
+    rate: float = 0.0,
+    classifier: HuggingFaceClassifier | None = None,
 ) -> dict[str, Any]:
     """Seconds of the three passes and their ratios.
 
@@ -36,8 +48,10 @@ def bench_weight_noise(
         precision: "float32" or "bfloat16".
         device: Where.
         rate: Share of the words that is deleted; each side then evaluates the same shorter text.
+        classifier: Another model than the packaged one.
     """
-    classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision, device=device)
+    if classifier is None:
+        classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision, device=device)
     model, layers = classifier.evaluation_model, block_count(classifier.model)
     words = TEXT.split()
     text = " ".join(words[: round(len(words) * (1 - rate))])
@@ -74,3 +88,32 @@ def bench_weight_noise(
         "speedup": ratios(times["materialized"], times["exact"]),
         "overhead": ratios(times["exact"], times["plain"]),
     }
+
+
+def main() -> None:
+    """Measure and print, or write, the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    found = bench_weight_noise(
+        options.draws, options.draws, options.rounds, options.precision, options.device
+    )
+    result = {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        **{key: found[key] for key in ("draws", "tokens", "layers", "precision")},
+        **{f"seconds_{name}": own["median"] for name, own in found["seconds"].items()},
+        "weight_noise_speedup": found["speedup"],
+        "weight_noise_overhead": found["overhead"],
+    }
+    if options.out:
+        write_json(options.out, result)
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

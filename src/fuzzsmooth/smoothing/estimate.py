@@ -13,10 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.smoothing.fuzzers import TypeFuzzer
+
+if TYPE_CHECKING:
+    from fuzzsmooth.smoothing.classifier import SmoothedClassifier
+    from fuzzsmooth.smoothing.sampler import Sampler
 
 PILOT = 16
 """Texts of a pilot. Costs vary mostly with length, and the order by length takes care of that."""
@@ -101,6 +106,40 @@ def estimate(
     return Estimate(
         len(order), size, round(spent * share + once_passes), taken * share + once_seconds, _peak_memory()
     )
+
+
+def estimate_certify(
+    smoothed: SmoothedClassifier, texts: Sequence[str], passes: Callable[[], int], *, chunk: int
+) -> Estimate:
+    """Forecast :meth:`SmoothedClassifier.certify` of many texts.
+
+    Args:
+        smoothed: The smoothed classifier; the pilot's answers stay in its memory, and its draws are the same.
+        texts: All texts.
+        passes: Tells how many sequences its model has evaluated so far.
+        chunk: How many texts are certified at a time.
+
+    Raises:
+        FuzzsmoothError: If there are no texts.
+    """
+
+    def run(received: Sequence[str]) -> None:
+        for start in range(0, len(received), chunk):
+            smoothed.certify(received[start : start + chunk])
+
+    return estimate(run, texts, passes, types=_unit_types(smoothed._sampler))
+
+
+def _unit_types(sampler: Sampler) -> Types | None:
+    """The flip rates of unit types, where the sampler needs them."""
+    fuzzer = sampler.fuzzer
+    if not isinstance(fuzzer, TypeFuzzer):
+        return None
+
+    def of_texts(texts: Sequence[str]) -> set[str]:
+        return {unit for text in texts for unit in sampler.segmenter.segment(text).units}
+
+    return Types(of_texts, lambda types: fuzzer.flagged(sorted(types)))
 
 
 def _measured(action: Callable[[], object], passes: Callable[[], int]) -> tuple[int, float]:

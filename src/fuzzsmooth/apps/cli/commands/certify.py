@@ -119,6 +119,12 @@ def certify(
     output: flag.Output = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate", help="Tell passes, time and memory from a pilot on a few texts, and stop."
+        ),
+    ] = False,
 ) -> None:
     """Classify texts with a certificate each, or ABSTAIN.
 
@@ -173,6 +179,12 @@ def certify(
     )
     loading = Loading(device, precision, batch_size, max_length, allow_bin)
     protected = protect(model, options, loading, references=references, clean=clean, table=table, fill=fill)
+
+    if estimate:
+        from fuzzsmooth.apps.cli.estimating import show_estimate
+
+        show_estimate(protected, texts, chunk_size(options), json=json)
+        return
 
     def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:
         results = [_chosen(result.to_json(), threat) for result in protected.smoothed.certify(chunk)]
