@@ -39,9 +39,9 @@ test-fast: $(READY)
 	done; \
 	test -z "$$failed" || { echo "covered less than $(COVERAGE) %:$$failed"; exit 1; }
 
-# Minutes long: the certificates against brute force and simulation.
+# Minutes long: the certificates against brute force and simulation, and the batch job against being killed.
 test-guarantees: $(READY)
-	$(BIN)/pytest -m slow tests/guarantees
+	$(BIN)/pytest -m slow tests/guarantees tests/apps
 
 $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -c "" 2>/dev/null || { \
