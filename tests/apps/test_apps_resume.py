@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -196,3 +198,46 @@ def test_a_stopped_attack_goes_on_with_the_same_command(capfd, tiny, tmp_path, m
     assert call(capfd, *command, out).code == 130
     assert call(capfd, *command, out, "--fresh").code == 0
     assert steps[:3] == [1, 2, 1]
+
+
+KILLED = {
+    "certified": (
+        "--mode",
+        "certified",
+        "--no-fuzzing",
+        "--sigma",
+        0,
+        "--statistics",
+        "auto",
+        "--draws",
+        400,
+    ),
+    "windows": ("--mode", "windows", "--no-fuzzing", "--ablation", "edit", "--reach", 2),
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "kills"),
+    [
+        ("certified", 5),
+        pytest.param("certified", 20, marks=pytest.mark.slow),
+        pytest.param("windows", 20, marks=pytest.mark.slow),
+    ],
+)
+def test_killed_again_and_again_the_file_is_that_of_an_undisturbed_run(capfd, tiny, tmp_path, mode, kills):
+    undisturbed, output = tmp_path / "undisturbed.jsonl", tmp_path / "answers.jsonl"
+    texts = write_rows(tmp_path / "texts.jsonl", rows(12))
+    command = ("certify", "--model", tiny, *KILLED[mode], texts, "--quiet", "--output")
+    assert call(capfd, *command, undisturbed).code == 0
+    script = Path(__file__).with_name("kill_again.py")
+    arguments = [sys.executable, script, time.time_ns() % 2**32, kills, "--", *command, output]
+    done = subprocess.run(
+        list(map(str, arguments)),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == kills
+    assert output.read_bytes() == undisturbed.read_bytes()
+    assert undisturbed.read_bytes().count(b"\n") == 12
