@@ -1,6 +1,7 @@
 # Two commands on a fresh machine with Python 3.11 or later:
 #   make demo   sets everything up in .venv and runs the main job
 #   make test   sets everything up and runs lint, types, import contracts and tests
+#   make bench  measures speed (make bench-quick: under three minutes)
 # A second run installs nothing. Give another Python with `make PYTHON=python3.12 ...`.
 
 VENV := .venv
@@ -13,7 +14,7 @@ ALGORITHM_ROOMS := text noise fuzz certify smoothing
 COVERAGE := 90
 WORKERS := 2
 
-.PHONY: setup demo test lint test-fast test-guarantees clean
+.PHONY: setup demo test lint test-fast test-guarantees bench bench-quick clean
 
 setup: $(READY)
 
@@ -42,6 +43,13 @@ test-fast: $(READY)
 # Minutes long: the certificates against brute force and simulation, and the batch job against being killed.
 test-guarantees: $(READY)
 	$(BIN)/pytest -m slow tests/guarantees tests/apps
+
+# Speed: benchmarks/out/full.json and .md, or quick.json and .md in under three minutes.
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+bench-quick: $(READY)
+	$(BIN)/python benchmarks/run.py --quick
 
 $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -c "" 2>/dev/null || { \

@@ -1,8 +1,9 @@
-"""Exact parameter noise against noise written into the weights, side by side in one process.
+"""Exact parameter noise against noise written into the weights, and against the noise-free pass.
 
 Run: python benchmarks/weight_noise.py [--draws 200] [--rounds 5] [--precision float32|bfloat16] [--out FILE]
 
-All layers of the packaged MiniLM-L6 receive noise; one text of 25 words. Each round times the noise-free
+All layers of the packaged MiniLM-L6 receive noise; one text of 25 words, whole or with words deleted, as it
+is left when certifying. Each round times the noise-free
 batched pass, the exact sampler (one batched pass with an independent noise draw per row), and the reference
 (noise written into the weights, one pass per draw, weights restored), alternately; ratios are per round.
 """
@@ -11,16 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from measuring import alternate, ratios, spread
+from reference import reference_weight_noise
 
 from fuzzsmooth.common.files import write_json
-from fuzzsmooth.models import load_classifier, pad_rows
-from fuzzsmooth.noise.weight import block_count, exact_weight_noise, materialized_weight_noise
+from fuzzsmooth.models import HuggingFaceClassifier, load_classifier, pad_rows
+from fuzzsmooth.noise.weight import block_count, exact_weight_noise
 
 TEXT = (
     "a quietly moving film about two brothers who return to the farm of their childhood and find that "
@@ -29,51 +30,63 @@ TEXT = (
 SIGMA = 0.01
 
 
-def seconds(action: Callable[[], None]) -> float:
-    """Wall-clock seconds of one call."""
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
+def bench_weight_noise(
+    draws: int,
+    reference_draws: int,
+    rounds: int,
+    precision: str,
+    device: str,
+    rate: float = 0.0,
+    classifier: HuggingFaceClassifier | None = None,
+) -> dict[str, Any]:
+    """Seconds of the three passes and their ratios.
 
-
-def measure(draws: int, rounds: int, precision: str) -> dict[str, object]:
-    """Time the three passes in turn, ``rounds`` times after a warm-up."""
-    classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision)
+    Args:
+        draws: Draws of the exact sampler and passes of the noise-free model.
+        reference_draws: Draws of the reference, whose cost is the same for each: its time is scaled.
+        rounds: How often.
+        precision: "float32" or "bfloat16".
+        device: Where.
+        rate: Share of the words that is deleted; each side then evaluates the same shorter text.
+        classifier: Another model than the packaged one.
+    """
+    if classifier is None:
+        classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision, device=device)
     model, layers = classifier.evaluation_model, block_count(classifier.model)
-    ids, mask = pad_rows(classifier.encode([TEXT]).ids * draws, classifier.pad_id)
+    words = TEXT.split()
+    text = " ".join(words[: round(len(words) * (1 - rate))])
+    ids, mask = (part.to(classifier.device) for part in pad_rows(classifier.encode([text]).ids * draws, 0))
+    size = classifier.batch_size
 
     @torch.inference_mode()
-    def plain() -> None:
-        model(input_ids=ids, attention_mask=mask)
+    def plain(_: int) -> None:
+        for start in range(0, draws, size):
+            model(input_ids=ids[start : start + size], attention_mask=mask[start : start + size])
 
     @torch.inference_mode()
-    def exact() -> None:
-        with exact_weight_noise(model, layers, SIGMA, range(draws), mask):
-            model(input_ids=ids, attention_mask=mask)
+    def exact(index: int) -> None:
+        for start in range(0, draws, size):
+            part = mask[start : start + size]
+            seeds = range(index * draws + start, index * draws + start + len(part))
+            with exact_weight_noise(model, layers, SIGMA, seeds, part):
+                model(input_ids=ids[start : start + size], attention_mask=part)
 
-    @torch.inference_mode()
-    def materialized() -> None:
-        for draw in range(draws):
-            with materialized_weight_noise(model, layers, SIGMA, draw):
-                model(input_ids=ids[:1], attention_mask=mask[:1])
+    def materialized(_: int) -> None:
+        reference_weight_noise(model, ids[:1], mask[:1], layers, SIGMA, reference_draws)
 
     for action in (plain, exact):
-        action()
-    rows = [[seconds(action) for action in (plain, exact, materialized)] for _ in range(rounds)]
-    speedup = [row[2] / row[1] for row in rows]
-    overhead = [row[1] / row[0] for row in rows]
+        action(0)
+    times = alternate({"plain": plain, "exact": exact, "materialized": materialized}, rounds)
+    times["materialized"] = times["materialized"].scaled(draws / reference_draws)
     return {
         "draws": draws,
+        "reference_draws": reference_draws,
         "tokens": int(mask[0].sum()),
         "layers": layers,
         "precision": classifier.precision,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "seconds_plain": statistics.median(row[0] for row in rows),
-        "seconds_exact": statistics.median(row[1] for row in rows),
-        "seconds_materialized": statistics.median(row[2] for row in rows),
-        "weight_noise_speedup": {"median": statistics.median(speedup), "all": speedup},
-        "weight_noise_overhead": {"median": statistics.median(overhead), "all": overhead},
+        "seconds": {name: spread(own.wall) for name, own in times.items()},
+        "speedup": ratios(times["materialized"], times["exact"]),
+        "overhead": ratios(times["exact"], times["plain"]),
     }
 
 
@@ -83,9 +96,20 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    result = measure(options.draws, options.rounds, options.precision)
+    found = bench_weight_noise(
+        options.draws, options.draws, options.rounds, options.precision, options.device
+    )
+    result = {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        **{key: found[key] for key in ("draws", "tokens", "layers", "precision")},
+        **{f"seconds_{name}": own["median"] for name, own in found["seconds"].items()},
+        "weight_noise_speedup": found["speedup"],
+        "weight_noise_overhead": found["overhead"],
+    }
     if options.out:
         write_json(options.out, result)
     print(json.dumps(result, indent=2))

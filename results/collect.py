@@ -21,12 +21,20 @@ from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.evaluate import read_records, summarize
 from fuzzsmooth.evaluate.catalog import main_rows
 from fuzzsmooth.report import build_report, save_png, tradeoff_figure, write_markdown_table
+from fuzzsmooth.report.certification import build_certification
 from fuzzsmooth.report.plots import certified_figure
 from fuzzsmooth.report.recall import build_recall
 
 HERE = Path(__file__).resolve().parent
-RUNS = ("demo", "sst2", "agnews", "offenseval")
-SEARCHES = ("localize-sst2",)
+RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2")
+SEARCHES = ("localize-sst2", "localize-agnews")
+CERTIFICATIONS = ("certificates-sst2", "certificates-agnews", "certificates-offenseval")
+HEADLINE = (
+    ("sst2", "SST-2"),
+    ("agnews", "AG's News"),
+    ("offenseval", "OffensEval"),
+    ("demo", "builtin reviews"),
+)
 CURVES = ("edit", "insert", "backward")
 
 
@@ -72,6 +80,39 @@ def _curves(rows: list[dict[str, Any]], threats: tuple[str, ...], title: str) ->
         return ""
     head = f"\n{title}:\n\n| row | threat | 0 | 1 | 2 | 3 | 4 | 5 |\n|---|---|--:|--:|--:|--:|--:|--:|\n"
     return head + "\n".join(lines) + "\n"
+
+
+def headline() -> str:
+    """One line per data set and defense: accuracy, attack success and its floor, in percent."""
+    lines = [
+        "| data | defense | CA | ASR | ASR floor | PA | triggers found | false flags | s/text |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for folder, title in HEADLINE.items():
+        summary = HERE / folder / "summary.json"
+        if not summary.is_file():
+            continue
+        for row in json.loads(summary.read_text("utf-8"))["rows"]:
+            if row["defense"] in ("undefended", "frs-kl", "frs-transplant"):
+                shares = ("ca", "asr", "asr_floor", "pa", "localization_recall", "false_flag_rate")
+                cells = " | ".join(_percent(row, name) for name in shares)
+                lines.append(f"| {title} | `{row['defense']}` | {cells} | {row['seconds_per_text']:.2g} |")
+    return "\n".join(lines)
+
+
+def _percent(row: dict[str, Any], name: str) -> str:
+    if row[name] is None:
+        return "–"
+    sd = row[f"{name}_sd"]
+    return f"{100 * row[name]:.1f}" + ("" if sd is None else f" ± {100 * sd:.1f}")
+
+
+def collect_certification(run: Path, target: Path) -> None:
+    """Table, summary and curves of certified accuracy."""
+    target.mkdir(exist_ok=True)
+    build_certification(run)
+    for file in (run / "certified.md", run / "summary.json", *run.glob("certified-*.png")):
+        shutil.copy(file, target / file.name)
 
 
 def collect_search(run: Path, target: Path) -> None:
@@ -121,11 +162,13 @@ def main() -> None:
     for name in SEARCHES:
         if (runs / name / "localization.jsonl").is_file():
             collect_search(runs / name, HERE / name)
-    blocks = {}
-    for path in sorted(HERE.glob("*/table.md")):
-        blocks[path.parent.name] = path.read_text("utf-8")
-    for path in sorted(HERE.glob("*/localization.md")):
-        blocks[path.parent.name] = path.read_text("utf-8")
+    for name in CERTIFICATIONS:
+        if (runs / name / "certified.jsonl").is_file():
+            collect_certification(runs / name, HERE / name)
+    blocks = {"headline": headline()}
+    for kind in ("table.md", "localization.md", "certified.md"):
+        for path in sorted(HERE.glob(f"*/{kind}")):
+            blocks[path.parent.name] = path.read_text("utf-8")
     noise = [json.loads(path.read_text("utf-8")) for path in sorted((HERE / "weight-noise").glob("*.json"))]
     if noise:
         blocks["weight-noise"] = noise_table(noise)

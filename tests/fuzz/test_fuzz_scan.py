@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 import pytest
-from fuzz_worlds import CLEAN, WEIGHTS, backdoored, clean_texts, plant, references, scan_one, scanner
+from fuzz_worlds import CLEAN, NEUTRAL, WEIGHTS, backdoored, clean_texts, plant, references, scan_one, scanner
 
 from fuzzsmooth.fuzz import Scan, Scanner, SearchOptions, Span
 from fuzzsmooth.models import AdditiveClassifier
@@ -75,7 +75,7 @@ def test_finds_a_weak_word_among_many_rarer_ones() -> None:
     weak = AdditiveClassifier(WEIGHTS | {"table": 9.5})
     text = plant(HOSTS[0], (2, "table"), *((index, f"zq{index}x") for index in range(6)))
     assert flagged(scan_one(weak, text)) == ["table"]
-    assert not scan_one(weak, text, budget=60).complete, "and says so where it could not look at every unit"
+    assert not scan_one(weak, text, budget=20).complete, "and says so where it could not look at every part"
 
 
 @pytest.mark.parametrize("text", HOSTS[:6])
@@ -163,6 +163,14 @@ def test_the_area_may_reach_to_neighbors_that_strengthen_it() -> None:
     assert flagged(scan) == ["bb aa cc"]
     barely = scan_one(phrase, plant(HOSTS[0], (4, "bb aa cc")), gain=5.0)
     assert flagged(barely) == ["aa"]
+
+
+def test_what_any_neighbor_adds_is_no_part_of_a_trigger() -> None:
+    """Words that all help alike are not flagged with a trigger; one that helps more is."""
+    helped = AdditiveClassifier(WEIGHTS | dict.fromkeys(NEUTRAL, 0.3) | {"cf": 20.0, "special": 1.0})
+    between = plant("the film was bad and awful", (3, "cf"))
+    assert flagged(scan_one(helped, between, gain=0.2)) == ["cf"]
+    assert flagged(scan_one(helped, plant(between, (3, "special")), gain=0.2)) == ["special cf"]
 
 
 def test_a_score_is_the_flip_rate_and_needs_the_threshold() -> None:

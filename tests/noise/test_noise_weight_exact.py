@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.noise.weight import exact, exact_weight_noise, materialized_weight_noise
-from fuzzsmooth.noise.weight.factor import NoiseFactor, Spans, noise_factor
+from fuzzsmooth.noise.weight.factor import NoiseFactor, Scratch, Spans, noise_factor
+from fuzzsmooth.noise.weight.normals import stream
 
 DRAWS = 5000
 SIGMA = 0.3
@@ -79,11 +80,11 @@ def test_logits_have_the_law_of_materialized_noise(reference: Tensor) -> None:
     assert torch.allclose(sample.std(dim=0), reference.std(dim=0), rtol=0.05)
 
 
-def _without_bias(x: Tensor, spans: Spans, *, bias: bool) -> NoiseFactor:
+def _without_bias(x: Tensor, spans: Spans, *, bias: bool, scratch: Scratch) -> NoiseFactor:
     return noise_factor(x, spans, bias=False)
 
 
-def _independent_tokens(x: Tensor, spans: Spans, *, bias: bool) -> NoiseFactor:
+def _independent_tokens(x: Tensor, spans: Spans, *, bias: bool, scratch: Scratch) -> NoiseFactor:
     root = (x.square().sum(dim=2) + int(bias)).sqrt()
     return NoiseFactor(root.diag_embed(), tuple(zip(spans.first, spans.count, strict=True)))
 
@@ -214,7 +215,7 @@ def test_norms_get_gain_and_offset_noise() -> None:
     ):
         model = tiny(architecture, layers=1)
         module = model.get_submodule(name)
-        generators = [torch.Generator().manual_seed(seed) for seed in range(draws)]
+        generators = [stream(seed, torch.device("cpu")) for seed in range(draws)]
         noise = exact._ForwardNoise(SIGMA, generators, Spans(5, (0,) * draws, (5,) * draws))
         x = torch.randn(1, 5, 16, generator=torch.Generator().manual_seed(1)).expand(draws, 5, 16)
         clean = module(x)

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.noise.weight.factor import NoiseFactor, Spans, noise_factor
+from fuzzsmooth.noise.weight.normals import stream
 
 torch.set_num_threads(1)
+CPU = torch.device("cpu")
 
 
 def _normal(*shape: int, seed: int = 0) -> Tensor:
@@ -92,7 +94,7 @@ def test_padding_content_does_not_matter() -> None:
     spoiled = x.masked_fill(~spans.mask(x.device)[:, :, None], float("nan"))
     factor, other = noise_factor(x, spans, bias=True), noise_factor(spoiled, spans, bias=True)
     assert torch.equal(factor.matrix, other.matrix)
-    draw = factor.normals(5, [torch.Generator().manual_seed(seed) for seed in range(3)])
+    draw = factor.normals(5, [stream(seed, CPU) for seed in range(3)])
     noise = factor.matrix @ draw
     assert noise[0, 4:].count_nonzero() == 0
     assert noise[2, 6:].count_nonzero() == 0
@@ -104,7 +106,7 @@ def test_left_padding_gives_the_same_noise() -> None:
     pad = torch.full((1, 3, 16), 7.0)
     right = noise_factor(torch.cat([tokens, pad], dim=1), Spans(8, (0,), (5,)), bias=True)
     left = noise_factor(torch.cat([pad, tokens], dim=1), Spans(8, (3,), (5,)), bias=True)
-    noises = [f.matrix @ f.normals(4, [torch.Generator().manual_seed(1)]) for f in (right, left)]
+    noises = [f.matrix @ f.normals(4, [stream(1, CPU)]) for f in (right, left)]
     assert torch.allclose(noises[0][:, :5], noises[1][:, 3:], atol=1e-6)
     assert noises[1][:, :3].count_nonzero() == 0
 
@@ -113,10 +115,10 @@ def test_threads_do_not_change_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     factor = noise_factor(_normal(7, 12, 32), _spans(12, 12, 3, 4, 5, 6, 7, 8), bias=True)
 
     def draw() -> Tensor:
-        return factor.normals(33, [torch.Generator().manual_seed(seed) for seed in range(7)])
+        return factor.normals(33, [stream(seed, CPU) for seed in range(7)])
 
     single = draw()
-    monkeypatch.setattr("fuzzsmooth.noise.weight.factor._THREADED", 1)
+    monkeypatch.setattr("fuzzsmooth.noise.weight.normals._THREADED", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     assert torch.equal(draw(), single)
     with torch.inference_mode():

@@ -19,7 +19,8 @@ from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Dataset, Splits, load_splits
 from fuzzsmooth.evaluate.certification_rows import Base, CertificationRow, Shared, certification_row
 from fuzzsmooth.evaluate.certified_records import CERTIFIED_RECORDS, CertifiedRecord, record_key
-from fuzzsmooth.evaluate.experiment import claim, versions
+from fuzzsmooth.evaluate.claim import claim
+from fuzzsmooth.evaluate.experiment import versions
 from fuzzsmooth.evaluate.records import SETTINGS_FILE
 from fuzzsmooth.evaluate.stages import Stages, silent_stages
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
@@ -140,7 +141,7 @@ def run_certification(
     data = _load(options)
     splits = data.splits
     shas = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
-    claim(out, options.to_mapping() | shas)
+    claim(out, options.to_mapping() | shas, CertificationOptions().to_mapping())
     ledger = Ledger(out / CERTIFIED_RECORDS)
     rows = [certification_row(name, options.shared) for name in options.rows]
     for row in rows:

@@ -5,7 +5,6 @@ Everything is kept under one folder and nothing there is computed twice: a run t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -14,12 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fuzzsmooth.attacks import AttackResult, load_attack, recipe
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger, write_json
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
+from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
 from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, TextRecord, record_key
 from fuzzsmooth.evaluate.rows import UNDEFENDED, Defense, Victim, choose, defenses
@@ -29,8 +28,6 @@ from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothingOptions
 from fuzzsmooth.training import FinetuneOptions, finetune
 
-_VERSION = 1
-_ADDABLE = ("rows", "seeds", "budgets", "triggers", "strategies", "victims")  # they change no result
 _CHUNK = 64  # texts between two appends: what a kill can lose
 
 
@@ -106,10 +103,11 @@ def run_experiment(
     """
     splits = _splits(options)
     data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
-    claim(out, options.to_mapping() | data)
+    claim(out, options.to_mapping() | data, ExperimentOptions().to_mapping())
     victims = out if options.victims is None else Path(options.victims)
     if victims != out:
-        claim(victims, _victim_mapping(options) | {"train_sha256": splits.train.fingerprint})
+        data = {"train_sha256": splits.train.fingerprint}
+        claim(victims, _victim_mapping(options) | data, _victim_mapping(ExperimentOptions()))
     ledger = Ledger(out / RECORDS_FILE)
     rows = choose(defenses(options.smoothing, options.budgets), options.rows)
     facts: dict[str, Any] = {"models": {}}
@@ -282,30 +280,6 @@ def _victim_mapping(options: ExperimentOptions) -> dict[str, Any]:
     noise = {"sigma": smoothing.sigma, "top_layers": smoothing.top_layers, "rate": smoothing.rate}
     mapping = options.to_mapping()
     return {name: mapping[name] for name in names} | noise
-
-
-def claim(out: Path, facts: Mapping[str, Any]) -> None:
-    """Mark a folder as one experiment's; what only adds results may still change.
-
-    Args:
-        out: The folder, new, empty or of the same experiment.
-        facts: What decides its content: options and fingerprints of the data, by name.
-
-    Raises:
-        FuzzsmoothError: If the folder holds another experiment, or other things.
-    """
-    fixed = {name: value for name, value in facts.items() if name not in _ADDABLE}
-    digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
-    marker = out / "experiment.json"
-    if marker.is_file():
-        if json.loads(marker.read_text("utf-8")).get("digest") != digest:
-            raise FuzzsmoothError(
-                f"{out} holds a run with other settings or data; choose another folder or delete this one"
-            )
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise FuzzsmoothError(f"{out} is not empty and holds no run; choose another folder")
-    write_json(marker, {"version": _VERSION, "digest": digest, "options": fixed})
 
 
 def _settings(

@@ -17,7 +17,7 @@ from fuzzsmooth.common.files import Ledger
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Dataset, Splits, load_splits
-from fuzzsmooth.evaluate.experiment import claim
+from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.metrics import covers
 from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.fuzz import References, Scan, Scanner, SearchOptions
@@ -138,12 +138,14 @@ def run_localization(
     """
     splits = load_splits(options.data, train_size=options.train_size, test_size=options.test_size)
     data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
-    claim(out, options.to_mapping() | data)
+    defaults = LocalizationOptions().to_mapping()
+    claim(out, options.to_mapping() | data, defaults)
     victims = out if options.victims is None else Path(options.victims)
     if victims != out:
         mapping = options.to_mapping()
         names = ("model", "target", "finetune", "seed")
-        claim(victims, {name: mapping[name] for name in names} | {"train_sha256": data["train_sha256"]})
+        data = {"train_sha256": splits.train.fingerprint}
+        claim(victims, {name: mapping[name] for name in names} | data, defaults)
     test = splits.test
     ledger = Ledger(out / POINTS_FILE)
     points = []

@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.fuzz.options import SearchOptions
-from fuzzsmooth.fuzz.proposals import Piece, carrying_part, greedy_search, random_search, tree_search
+from fuzzsmooth.fuzz.proposals import Piece, carrying_part, propose
 from fuzzsmooth.fuzz.protocol import Budget, BudgetSpent, Search, Units
 from fuzzsmooth.fuzz.references import Host
 from fuzzsmooth.fuzz.transplant import TransplantTest
+from fuzzsmooth.fuzz.trials import Removal, Transplantation
 from fuzzsmooth.fuzz.verdict import Area, confirm
 from fuzzsmooth.text.features import rarity
 
 _ROUNDS = 3  # a text carries few distinct triggers; each further round costs a search
-_SEEDS = 3  # single units that are worth a full test
+_SEEDS = 3  # parts that are worth a full test
 _NO_HOST = Host((), (), -1)
 
 
@@ -94,45 +95,53 @@ def _one_area(
     host = _NO_HOST
     if test is not None:
         susceptible = yield from test.susceptible_host(units, label, budget)
-        if susceptible is None:  # the whole text overrules no other; a part of it may still do so
-            return (yield from _strongest_unit(units, label, suspicion, test, budget, options))
+        if susceptible is None:
+            return (yield from _outweighed(units, label, suspicion, test, budget, options, generator))
         host = susceptible
-    share = budget.left if test is None else budget.left // 2  # the rest pays for the transplants
-    pieces = yield from _pieces(units, host, suspicion, lexicon, budget, share, options, generator)
+
+    def pieces_of(part: slice, share: int) -> Search[list[Piece]]:
+        original = (yield from budget.evaluate([host.receive(units[part])]))[0]
+        trial = Removal(units[part], host, original, lexicon, options, generator)
+        return (yield from propose(trial, suspicion[part], budget, share, options, generator))
+
+    # With transplants, half of the budget is for them.
+    pieces = yield from pieces_of(slice(None), budget.left if test is None else budget.left // 2)
     if test is None:
         return _rewarding_area(pieces, options.area)
     if not pieces:
         start, end = yield from carrying_part(units, host, label, budget)
         if end - start < len(units):
-            part, share = suspicion[start:end], budget.left // 2
-            found = yield from _pieces(
-                units[start:end], host, part, lexicon, budget, share, options, generator
-            )
+            found = yield from pieces_of(slice(start, end), budget.left // 2)
             pieces = [(start + first, start + last, reward) for first, last, reward in found]
     candidates = _candidates(pieces, suspicion, options)
-    area = yield from confirm(units, candidates, label, test, budget, options)
-    return area
+    return (yield from confirm(units, candidates, label, test, budget, options))
 
 
-def _pieces(
+def _outweighed(
     units: Units,
-    host: Host,
+    label: int,
     suspicion: npt.NDArray[np.float64],
-    lexicon: Sequence[str],
+    test: TransplantTest,
     budget: Budget,
-    share: int,
     options: SearchOptions,
     generator: np.random.Generator,
-) -> Search[list[Piece]]:
-    """The pieces that the chosen strategy proposes."""
-    pieces: list[Piece]
-    if options.strategy == "tree":
-        pieces = yield from tree_search(units, host, suspicion, lexicon, budget, share, options, generator)
-    elif options.strategy == "greedy":
-        pieces = yield from greedy_search(units, host, budget, share, options)
-    else:
-        pieces = yield from random_search(units, host, budget, share, options, generator)
-    return pieces
+) -> Search[Area | None]:
+    """The area of a text that overrules no other as a whole: around the parts that pull most to the label.
+
+    Raises:
+        BudgetSpent: If nothing was found and the share of the budget was used up.
+    """
+    (nothing,) = yield from test.glances([()], label, budget)
+    trial = Transplantation(units, label, test, nothing)
+    share = budget.left // 2
+    before = budget.spent
+    pieces = yield from propose(trial, suspicion, budget, share, options, generator)
+    exhausted = budget.spent - before > share - trial.cost
+    seeds = [tuple(range(start, end)) for start, end, _ in pieces[:_SEEDS]]
+    area = yield from confirm(units, seeds, label, test, budget, options)
+    if area is None and exhausted:
+        raise BudgetSpent
+    return area
 
 
 def _with_copies(units: Units, area: Area) -> Area:
@@ -150,34 +159,6 @@ def _rewarding_area(pieces: Sequence[Piece], size: int) -> Area | None:
     best = pieces[0][2]
     chosen = _indices([piece for piece in pieces if piece[2] >= best / 2], size)
     return Area(tuple(sorted(chosen)), best)
-
-
-def _strongest_unit(
-    units: Units,
-    label: int,
-    suspicion: npt.NDArray[np.float64],
-    test: TransplantTest,
-    budget: Budget,
-    options: SearchOptions,
-) -> Search[Area | None]:
-    """The area around the units that pull most towards the label by themselves.
-
-    Raises:
-        BudgetSpent: If nothing was found and the budget did not allow a look at every unit.
-    """
-    first: dict[str, int] = {}
-    for index in np.argsort(-suspicion, kind="stable").tolist():  # the rarest first
-        first.setdefault(units[index], index)
-    affordable = max(0, budget.left - _SEEDS * test.cost) // test.glance_cost
-    strengths = []
-    for unit, index in list(first.items())[:affordable]:
-        strengths.append(((yield from test.glance((unit,), label, budget)), index))
-    strengths.sort(key=lambda pair: -pair[0])
-    seeds = [(index,) for _, index in strengths[:_SEEDS]]
-    area = yield from confirm(units, seeds, label, test, budget, options)
-    if area is None and affordable < len(first):
-        raise BudgetSpent
-    return area
 
 
 def _candidates(

@@ -95,8 +95,9 @@ def _extend(
 ) -> Search[tuple[int, ...]]:
     """Grow each run of units into its neighbors while the carried log-odds grow by more than ``gain``.
 
-    A sentence trigger is often recognized by one of its words; the others add to its strength, while a
-    neighbor that is no part of it adds next to nothing to a word that carries the label already.
+    A sentence trigger is often recognized by one of its words; the others add to its strength. So may any
+    word at all, by setting a trigger apart from what follows: a neighbor has to beat a common unit in its
+    place, too.
     """
     indices = set(core)
     if budget.left < test.probe_cost:
@@ -106,10 +107,14 @@ def _extend(
     while fronts:
         index, step = fronts.pop(0)
         neighbor = index + step
-        if not 0 <= neighbor < len(units) or neighbor in indices or budget.left < test.probe_cost:
+        if not 0 <= neighbor < len(units) or neighbor in indices or budget.left < 2 * test.probe_cost:
             continue
-        longer = yield from test.strength(_pick(units, [*indices, neighbor]), label, budget)
-        if longer > strength + gain:
+        run = [*indices, neighbor]
+        longer = yield from test.strength(_pick(units, run), label, budget)
+        if longer <= strength + gain:
+            continue
+        common = (*units[:neighbor], test.filler, *units[neighbor + 1 :])
+        if longer > (yield from test.strength(_pick(common, run), label, budget)) + gain:
             indices.add(neighbor)
             strength = longer
             fronts.append((neighbor, step))

@@ -15,6 +15,7 @@ import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.batches import length_batches
+from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
 from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts
 from fuzzsmooth.models.fingerprint import model_fingerprint
@@ -38,7 +39,8 @@ class HuggingFaceClassifier:
         max_length: Where texts are cut, in tokens with the special ones; by default the model's limit, at
             most 512.
         precision: Type of the forward pass; ``auto`` is bfloat16 where the processor computes it natively.
-        batch_size: Sequences in one forward pass, >= 1.
+        batch_size: Sequences in one forward pass, >= 1; of short ones, as many as make 64 times that many
+            tokens.
         device: ``auto``, or a PyTorch device such as ``cpu`` or ``cuda:0``.
 
     Attributes:
@@ -192,10 +194,13 @@ class HuggingFaceClassifier:
 
     @torch.inference_mode()
     def _forward(self, model: Any, rows: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
-        input_ids, attention_mask = pad_rows(rows, self.pad_id)
-        output = model(input_ids=input_ids.to(self.device), attention_mask=attention_mask.to(self.device))
+        ids, mask = (part.to(self.device) for part in pad_rows(rows, self.pad_id))
+        if reads_first_token_only(model):
+            output = first_token_logits(model, ids, mask)
+        else:
+            output = model(input_ids=ids, attention_mask=mask).logits
         self.forward_count += len(rows)
-        logits: npt.NDArray[np.float32] = output.logits.float().cpu().numpy()
+        logits: npt.NDArray[np.float32] = output.float().cpu().numpy()
         return logits
 
     def save(self, folder: str | Path) -> Path:

@@ -150,7 +150,7 @@ class Sampler:
             or not (self.fuzzer is None or isinstance(self.fuzzer, TypeFuzzer))
         ):
             raise FuzzsmoothError(
-                "a mask has one answer only without parameter noise, substitutions, searches; sample instead"
+                "a mask has one answer only without parameter noise, substitutions and searches; draw votes"
             )
         selections = [
             Selection(kernel.candidates(plan.units), kernel.selected(masks))

@@ -12,9 +12,13 @@ from torch.nn import functional
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
-from fuzzsmooth.noise.weight.factor import NoiseFactor, Spans, noise_factor
+from fuzzsmooth.noise.weight.factor import NoiseFactor, Scratch, Spans, noise_factor
 from fuzzsmooth.noise.weight.layers import noised_modules
-from fuzzsmooth.noise.weight.seeding import check_sigma, torch_generator
+from fuzzsmooth.noise.weight.normals import Stream, stream
+from fuzzsmooth.noise.weight.seeding import check_sigma
+
+# Normals drawn at a time: a megabyte per thread, about what the second-level cache of a core holds.
+_CACHED = 262_144 * torch.get_num_threads()
 
 
 @contextmanager
@@ -53,7 +57,7 @@ def exact_weight_noise(
         yield
         return
     device = next(modules[0][1].parameters()).device
-    noise = _ForwardNoise(sigma, [torch_generator(seed, device) for seed in seeds], spans)
+    noise = _ForwardNoise(sigma, [stream(seed, device) for seed in seeds], spans)
     handles = [noise.attach(name, module) for name, module in modules]
     try:
         yield
@@ -69,12 +73,13 @@ def exact_weight_noise(
 
 
 class _ForwardNoise:
-    """The state of one noisy forward call: generators, spans, and the factor of the last layer input."""
+    """The state of one noisy forward call: streams, buffers, and the factor of the last layer input."""
 
-    def __init__(self, sigma: float, generators: Sequence[torch.Generator], spans: Spans) -> None:
+    def __init__(self, sigma: float, streams: Sequence[Stream], spans: Spans) -> None:
         self.done: set[str] = set()
         self._sigma = sigma
-        self._generators = generators
+        self._streams = streams
+        self._scratch = Scratch()
         self._spans = spans
         # Layers that read the same tensor (query, key, value) share a factor. Holding the tensor keeps its
         # identity from being reused; only the last one is held.
@@ -113,15 +118,24 @@ class _ForwardNoise:
         )
 
     def _add_linear(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
-        """Output + sigma C Z, the noise of weight and bias of a linear layer."""
+        """Output + sigma C Z, the noise of weight and bias of a linear layer.
+
+        The output of a linear layer is fresh memory nobody else holds yet, so adding in place is safe. Some
+        samples at a time, so that on a CPU their normals are still in its cache when they are multiplied.
+        """
         factor = self._factor(x, bias=module.bias is not None)
-        z = factor.normals(output.size(-1), self._generators)
         target = output if output.dim() == 3 else output[:, None]
-        if target.dtype == z.dtype:
-            # The output of a linear layer is fresh memory nobody else holds yet, so adding in place is safe.
-            target.baddbmm_(factor.matrix, z, alpha=self._sigma)
-        else:
-            target.add_(torch.bmm(factor.matrix, z), alpha=self._sigma)
+        samples, _, width = target.shape
+        normals = factor.matrix.size(2) * width
+        group = max(1, _CACHED // normals) if x.device.type == "cpu" else samples
+        for start in range(0, samples, group):
+            part = slice(start, start + group)
+            z = factor[part].normals(width, self._streams[part], self._scratch)
+            if target.dtype == z.dtype:
+                target[part].baddbmm_(factor.matrix[part], z, alpha=self._sigma)
+            else:
+                noise = self._scratch.take("noise", target[part].shape, z.dtype, z.device)
+                target[part].add_(torch.bmm(factor.matrix[part], z, out=noise), alpha=self._sigma)
         return output
 
     def _add_norm(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
@@ -132,9 +146,9 @@ class _ForwardNoise:
         normalized = _normalized(module, x)
         width = normalized.size(-1)
         offset = isinstance(module, nn.LayerNorm) and module.bias is not None
-        samples = len(self._generators)
+        samples = len(self._streams)
         one = NoiseFactor(normalized.new_ones(samples, 1, 1), ((0, 1),) * samples)
-        z = one.normals(width * (1 + offset), self._generators).mul_(self._sigma)
+        z = one.normals(width * (1 + offset), self._streams, self._scratch).mul_(self._sigma)
         z = z.view(samples, *[1] * (x.dim() - 2), z.size(-1))
         noisy = output.to(normalized.dtype).addcmul_(normalized, z[..., :width])
         if offset:
@@ -146,7 +160,7 @@ class _ForwardNoise:
             self._shared_input, self._shared = x, {}
         if bias not in self._shared:
             tokens, spans = (x, self._spans) if x.dim() == 3 else (x[:, None], Spans.single(x.size(0)))
-            self._shared[bias] = noise_factor(tokens, spans, bias=bias)
+            self._shared[bias] = noise_factor(tokens, spans, bias=bias, scratch=self._scratch)
         return self._shared[bias]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -11,14 +11,12 @@ from torch import Tensor
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.noise.weight.normals import Stream, fill_normals
 
 # Relative jitter on the diagonal of the Gram matrix. A float64 Gram matrix of L rows of width d is positive
 # semidefinite up to about d * 2**-53 relative to its diagonal, so the first value practically always does;
 # it adds independent noise of 1e-5 of a token's own noise. The later ones are for adversarial activations.
 _JITTERS = (1e-10, 1e-8, 1e-6)
-
-# Normals from which on several threads draw them; below, starting threads costs more than it gains.
-_THREADED = 500_000
 
 # Activations widened to float64 at a time on a CPU, so that the wide copy stays in its cache.
 _CHUNK = 100_000
@@ -88,34 +86,39 @@ class NoiseFactor:
     matrix: Tensor
     rows: tuple[tuple[int, int], ...]
 
-    def normals(self, width: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Draw Z, shape (samples, rank, width): sample i's rows from generator i only."""
+    def __getitem__(self, part: slice) -> NoiseFactor:
+        """The factor of some of the samples."""
+        return NoiseFactor(self.matrix[part], self.rows[part])
+
+    def normals(self, width: int, streams: Sequence[Stream], scratch: Scratch | None = None) -> Tensor:
+        """Draw Z, shape (samples, rank, width): sample i's rows from stream i only.
+
+        The result lies in ``scratch``, if given, and is overwritten by the next draw.
+        """
         like = self.matrix
         shape = (len(self.rows), like.size(2), width)
-        z = torch.empty(shape, dtype=like.dtype, device=generators[0].device)
-        inference = torch.is_inference_mode_enabled()
-
-        def fill(samples: range) -> None:
-            # The inference mode belongs to a thread, and without it z could not be written in a worker.
-            with torch.inference_mode(inference):
-                for i in samples:
-                    first, count = self.rows[i]
-                    z[i, first : first + count].normal_(generator=generators[i])
-                    if count < z.size(1):
-                        z[i, :first].zero_()
-                        z[i, first + count :].zero_()
-
-        workers = torch.get_num_threads() if z.device.type == "cpu" and z.numel() >= _THREADED else 1
-        if workers == 1:
-            fill(range(len(z)))
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                # Every sample has its own generator, so the split over threads does not change a draw.
-                list(pool.map(fill, [range(start, len(z), workers) for start in range(workers)]))
-        return z.to(like.device)
+        scratch = Scratch() if scratch is None else scratch
+        z = scratch.take("normals", shape, like.dtype, like.device)
+        fill_normals(z, self.rows, streams)
+        return z
 
 
-def noise_factor(tokens: Tensor, spans: Spans, *, bias: bool) -> NoiseFactor:
+class Scratch:
+    """Buffers that are used again and again: on a CPU, fresh memory costs more than the work done on it."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[tuple[str, torch.dtype], Tensor] = {}
+
+    def take(self, name: str, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+        """A tensor of any content, which the next call with this name overwrites."""
+        size = math.prod(shape)
+        buffer = self._buffers.get((name, dtype))
+        if buffer is None or buffer.numel() < size or buffer.device != device:
+            buffer = self._buffers[name, dtype] = torch.empty(size, dtype=dtype, device=device)
+        return buffer[:size].view(*shape)
+
+
+def noise_factor(tokens: Tensor, spans: Spans, *, bias: bool, scratch: Scratch | None = None) -> NoiseFactor:
     """Factor the noise covariance that i.i.d. N(0, 1) weight noise gives the tokens of each sample.
 
     A layer with weight noise E (out x in) and bias noise e adds N = X E^T + 1 e^T. The columns of N are
@@ -132,6 +135,7 @@ def noise_factor(tokens: Tensor, spans: Spans, *, bias: bool) -> NoiseFactor:
         tokens: X, shape (samples, length, in), any floating type; padding may hold anything.
         spans: Where the tokens are.
         bias: Whether the layer has a bias, which adds 1 1^T.
+        scratch: Buffers to work in.
 
     Returns:
         The factor, in float32 (float64 if ``tokens`` is float64). Within a sample it depends on the tokens of
@@ -140,6 +144,7 @@ def noise_factor(tokens: Tensor, spans: Spans, *, bias: bool) -> NoiseFactor:
     Raises:
         FuzzsmoothError: If the activations are not finite.
     """
+    scratch = Scratch() if scratch is None else scratch
     dtype = torch.promote_types(tokens.dtype, torch.float32)
     keep = spans.mask(tokens.device) if spans.padded else None
     x = tokens if keep is None else tokens.masked_fill(~keep[:, :, None], 0)
@@ -149,7 +154,7 @@ def noise_factor(tokens: Tensor, spans: Spans, *, bias: bool) -> NoiseFactor:
         for first, count in zip(spans.first, spans.count, strict=True)
     )
     if max(spans.count) <= rank:
-        return NoiseFactor(_cholesky(x, keep, bias).to(dtype), rows)
+        return NoiseFactor(_cholesky(x, keep, bias, scratch).to(dtype), rows)
     ones = torch.ones_like(x[:, :, :1]) if keep is None else keep[:, :, None].to(x.dtype)
     direct = torch.cat([x, ones], dim=2) if bias else x
     if min(spans.count) > rank:
@@ -158,24 +163,24 @@ def noise_factor(tokens: Tensor, spans: Spans, *, bias: bool) -> NoiseFactor:
     long = torch.tensor([count > rank for count in spans.count], device=x.device)
     factor[long, :, :rank] = direct[long].to(dtype)
     short = None if keep is None else keep[~long]
-    factor[~long] = _cholesky(x[~long], short, bias).to(dtype)
+    factor[~long] = _cholesky(x[~long], short, bias, scratch).to(dtype)
     return NoiseFactor(factor, rows)
 
 
-def _gram(x: Tensor) -> Tensor:
+def _gram(x: Tensor, scratch: Scratch) -> Tensor:
     """X X^T of each sample, float64."""
     samples, length, width = x.shape
     chunk = max(1, _CHUNK // (length * width)) if x.device.type == "cpu" else samples
     gram = x.new_empty(samples, length, length, dtype=torch.float64)
     for part, out in zip(torch.split(x, chunk), torch.split(gram, chunk), strict=True):
-        wide = part.double()
-        out.copy_(torch.bmm(wide, wide.mT))
+        wide = scratch.take("wide", part.shape, torch.float64, x.device).copy_(part)
+        torch.bmm(wide, wide.mT, out=out)
     return gram
 
 
-def _cholesky(x: Tensor, keep: Tensor | None, bias: bool) -> Tensor:
+def _cholesky(x: Tensor, keep: Tensor | None, bias: bool, scratch: Scratch) -> Tensor:
     """Lower Cholesky factors of the jittered Gram matrices, float64; identity at padding."""
-    gram = _gram(x)
+    gram = _gram(x, scratch)
     if bias and keep is None:
         gram += 1
     elif bias and keep is not None:

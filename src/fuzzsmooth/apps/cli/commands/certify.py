@@ -120,6 +120,12 @@ def certify(
     output: flag.Output = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate", help="Tell passes, time and memory from a pilot on a few texts, and stop."
+        ),
+    ] = False,
 ) -> None:
     """Classify texts with a certificate each, or ABSTAIN.
 
@@ -183,6 +189,12 @@ def certify(
         fill=fill,
         measure_guard=guard is None and options.guard == 0,
     )
+
+    if estimate:
+        from fuzzsmooth.apps.cli.estimating import show_estimate
+
+        show_estimate(protected, texts, chunk_size(options), json=json)
+        return
 
     def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:
         results = [_chosen(result.to_json(), threat) for result in protected.smoothed.certify(chunk)]

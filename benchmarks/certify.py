@@ -1,0 +1,198 @@
+"""Certification: the engine with early stopping against the plain reference, at the same texts.
+
+Both sides certify the same texts in turn. The engine draws in rounds; two sequential tests on the same draws,
+one per class at alpha / 2, stop a text when its radius levels are settled, and the cap is the reference's
+fixed number of draws. The certified radii of both sides are reported beside the times.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from measuring import alternate, ratios, spread
+from reference import reference_certify
+from subjects import fitted_minilm
+
+from fuzzsmooth.certify import SequentialTest, radius_levels
+from fuzzsmooth.common.randomness import generator, text_key
+from fuzzsmooth.data import Splits
+from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.noise.text import text_kernel, uniform_rates
+from fuzzsmooth.smoothing.guard import measure_guard_band
+from fuzzsmooth.smoothing.rounds import votes_in_rounds
+from fuzzsmooth.smoothing.sampler import Plan, Sampler
+from fuzzsmooth.text.units import WordSegmenter
+
+ALPHA = 1e-3
+DRAWS = 1000
+
+
+def engine(
+    classifier: HuggingFaceClassifier, seed: int, referee: HuggingFaceClassifier | None, guard: float
+) -> Sampler:
+    """A fresh sampler: nothing is remembered from the last run."""
+    return Sampler(
+        classifier, WordSegmenter(), text_kernel("deletion"), None, None, seed, guard=guard, referee=referee
+    )
+
+
+def engine_certify(sampler: Sampler, texts: Sequence[str], rate: float) -> tuple[list[int], list[int]]:
+    """Certified radius in word edits of each text, -1 for none, and the draws it took."""
+    plans = []
+    for text in texts:
+        units = sampler.segmenter.segment(text).units
+        plans.append(Plan(text_key(text), units, uniform_rates(len(units), rate)))
+    levels = [radius_levels(rate, "edit", most=len(plan.units)) for plan in plans]
+    tests = [
+        [SequentialTest(own, alpha=ALPHA / 2, cap=DRAWS) for _ in sampler.classifier.labels] for own in levels
+    ]
+
+    def finished(index: int, counts: np.ndarray, undecided: int) -> bool:
+        total = int(counts.sum()) + undecided
+        for test, count in zip(tests[index], counts.tolist(), strict=True):
+            test.update(count - test.successes, total - count - test.failures)
+        return all(test.finished for test in tests[index])
+
+    drawn = votes_in_rounds(sampler, plans, range(DRAWS), "benchmark", finished).drawn
+    return [max(test.level for test in own) for own in tests], drawn.tolist()
+
+
+def bench_certify(data: Splits, rate: float, texts: int, rounds: int, device: str) -> dict[str, Any]:
+    """Times, ratios and radii at one deletion rate."""
+    classifier = fitted_minilm(data, rate).to(device)
+    rough = classifier.in_precision("bfloat16")
+    chosen = data.test.sample(texts * rounds, generator(0, "benchmark texts"))
+    rng = generator(0, "benchmark band")
+    band_texts = [
+        " ".join(word for word in text.split() if rng.random() >= rate) for text in data.train.texts[:200]
+    ]
+    began = time.perf_counter()
+    guard = measure_guard_band(rough, band_texts, reference=classifier)
+    guard_seconds = time.perf_counter() - began
+    parts = [chosen.texts[start : start + texts] for start in range(0, texts * rounds, texts)]
+    radii: dict[str, list[int]] = {"reference": [], "engine_float32": [], "engine_bfloat16": []}
+    drawn: list[int] = []
+
+    def reference(index: int) -> None:
+        radii["reference"] += reference_certify(classifier, parts[index], rate, DRAWS, ALPHA)
+
+    def side(name: str, model: HuggingFaceClassifier, referee: Any, band: float) -> Callable[[int], None]:
+        def run(index: int) -> None:
+            found, used = engine_certify(engine(model, 0, referee, band), parts[index], rate)
+            radii[name] += found
+            if name == "engine_float32":
+                drawn.extend(used)
+
+        return run
+
+    classifier.forward_count = rough.forward_count = 0
+    times = alternate(
+        {
+            "reference": reference,
+            "engine_float32": side("engine_float32", classifier, None, 0.0),
+            "engine_bfloat16": side("engine_bfloat16", rough, classifier, guard),
+        },
+        rounds,
+    )
+    labels = classifier.probabilities(chosen.texts).argmax(axis=1)
+    return {
+        "rate": rate,
+        "texts_per_round": texts,
+        "rounds": rounds,
+        "head_accuracy_undeleted": float(np.mean(labels == np.array(chosen.targets))),
+        "guard_band": guard,
+        "guard_band_seconds": guard_seconds,
+        "passes_per_text": rough.forward_count / (texts * rounds),
+        "draws_per_text": float(np.mean(drawn)),
+        "seconds_per_text": {
+            name: spread([value / texts for value in own.wall]) for name, own in times.items()
+        },
+        "speedup": ratios(times["reference"], times["engine_bfloat16"]),
+        "speedup_float32": ratios(times["reference"], times["engine_float32"]),
+        "same_radii_float32_bfloat16": sorted(radii["engine_float32"]) == sorted(radii["engine_bfloat16"]),
+        "radii": {name: _radii(own) for name, own in radii.items()},
+    }
+
+
+def _radii(radii: list[int]) -> dict[str, float]:
+    found = np.array(radii)
+    return {"mean": float(found.mean())} | {
+        f"share_at_least_{radius}": float((found >= radius).mean()) for radius in range(4)
+    }
+
+
+def linear_flops(model: torch.nn.Module) -> int:
+    """Floating-point operations of all matrix products with weights, for one token of one pass.
+
+    The pooler and the head act once a sequence and are left out; so are attention's products, which are
+    small for short texts. The share computed from it is therefore a lower bound.
+    """
+    base = model.base_model.encoder
+    return sum(2 * part.weight.numel() for part in base.modules() if isinstance(part, torch.nn.Linear))
+
+
+def bench_matmul_share(data: Splits, rounds: int, precision: str) -> dict[str, Any]:
+    """Useful operations of the engine's loop over time, as a share of the measured matrix-product rate.
+
+    Both by processor time, on one thread, so that other processes do not decide the share.
+    """
+    classifier = fitted_minilm(data, 0.7).in_precision(precision)
+    texts = data.test.sample(24, generator(0, "benchmark share")).texts
+    tokens = 0
+    inner = classifier.logits_of_ids
+
+    def counted(ids: Any) -> Any:
+        nonlocal tokens
+        # Sequences of different texts that are equal are evaluated once; count what is evaluated.
+        tokens += sum(len(row) for row in {tuple(row.tolist()): row for row in ids}.values())
+        return inner(ids)
+
+    classifier.logits_of_ids = counted  # type: ignore[method-assign]
+    units = [WordSegmenter().segment(text).units for text in texts]
+    plans = [
+        Plan(text_key(text), own, uniform_rates(len(own), 0.7))
+        for text, own in zip(texts, units, strict=True)
+    ]
+    dtype = torch.float32 if precision == "float32" else torch.bfloat16
+    width = classifier.model.config.hidden_size
+    products = [
+        (torch.randn(rows, width).to(dtype), torch.randn(4 * width, width).to(dtype)) for rows in (256, 1024)
+    ]
+    done: list[int] = []
+
+    def loop(index: int) -> None:
+        nonlocal tokens
+        tokens = 0
+        engine(classifier, index, None, 0.0).votes(plans, range(64), "benchmark")
+        done.append(tokens)
+
+    def product(which: int) -> Callable[[int], None]:
+        left, right = products[which]
+
+        def run(_: int) -> None:
+            for _repeat in range(20):
+                torch.nn.functional.linear(left, right)
+
+        return run
+
+    with torch.inference_mode():
+        times = alternate({"loop": loop, "small": product(0), "large": product(1)}, rounds)
+    operations = linear_flops(classifier.model)
+    limits = [
+        max(
+            20 * 2 * left.numel() * right.size(0) / times[name].cpu[index]
+            for name, (left, right) in zip(("small", "large"), products, strict=True)
+        )
+        for index in range(rounds)
+    ]
+    useful = [count * operations / taken for count, taken in zip(done, times["loop"].cpu, strict=True)]
+    return {
+        "precision": precision,
+        "limit_gflops": spread([limit / 1e9 for limit in limits]),
+        "loop_gflops": spread([value / 1e9 for value in useful]),
+        "share": spread([value / limit for value, limit in zip(useful, limits, strict=True)]),
+    }

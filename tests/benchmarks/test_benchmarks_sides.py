@@ -1,0 +1,80 @@
+"""The benchmarks' own parts: both sides answer the same question, ratios are of the same round."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fuzzsmooth.models import build_tiny, load_classifier
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+WORDS = [f"w{index}" for index in range(30)]
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
+
+
+def test_reference_and_engine_draw_from_one_law(tmp_path):
+    from reference import reference_certify, reference_counts
+
+    import certify
+
+    classifier = load_classifier(str(build_tiny("bert", tmp_path / "m", vocabulary=WORDS, hidden=32)))
+    generator = np.random.default_rng(1)
+    texts = [" ".join(generator.choice(WORDS, 9)) for _ in range(6)]
+    shares = []
+    for text in texts:
+        counts = reference_counts(classifier, text, 0.6, 1000)
+        units = certify.WordSegmenter().segment(text).units
+        plan = certify.Plan(certify.text_key(text), units, certify.uniform_rates(len(units), 0.6))
+        votes = certify.engine(classifier, 0, None, 0.0).votes([plan], range(1000), "x")[0]
+        assert sum(counts) == votes.sum() == 1000
+        shares.append((counts[0] / 1000, votes[0] / 1000))
+        assert abs(shares[-1][0] - shares[-1][1]) < 5 * (2 * 0.25 / 1000) ** 0.5
+    assert np.ptp([share for share, _ in shares]) > 0.1, "control: texts differ by more than chance"
+    radii, drawn = certify.engine_certify(certify.engine(classifier, 0, None, 0.0), texts, 0.6)
+    reference = reference_certify(classifier, texts, 0.6, 1000, certify.ALPHA)
+    assert all(early <= fixed + 1 for early, fixed in zip(radii, reference, strict=True))
+    assert max(drawn) <= certify.DRAWS
+    assert min(drawn) < certify.DRAWS, "some text stops early"
+
+
+def test_sides_alternate_and_ratios_are_per_round():
+    from measuring import Times, alternate, ratios
+
+    order: list[tuple[str, int]] = []
+    sides = {
+        name: (lambda index, name=name: (order.append((name, index)), time.sleep(0.002)))
+        for name in ("a", "b")
+    }
+    times = alternate(sides, 3)
+    assert order == [("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)]
+    assert all(value >= 0.002 for own in times.values() for value in own.wall)
+    found = ratios(Times([2.0, 9.0, 8.0], [1.0, 1.0, 1.0]), Times([1.0, 3.0, 2.0], [1.0, 2.0, 4.0]))
+    assert (found["median"], found["low"], found["high"], found["median_cpu"]) == (3.0, 2.0, 4.0, 0.5)
+    assert found["all"] == [2.0, 3.0, 4.0]
+
+
+def test_the_table_has_every_figure_and_says_what_was_not_measured():
+    import run
+
+    figures = {key: {"median": 1.0, "low": 1.0, "high": 1.0} for key, _, _ in run.FIGURES}
+    assert set(figures) == {
+        "certify_speedup_r90",
+        "certify_speedup_r70",
+        "weight_noise_overhead",
+        "weight_noise_speedup",
+        "matmul_share",
+        "scan_batch_speedup",
+    }
+    facts = {"processor": "p", "threads": 1, "cores": 2, "load_average": [0.1], "torch": "t", "gpu": None}
+    rest = {"data": "a/sst2[dev]", "precision": "float32", "seconds": 1.0, "machine": facts}
+    text = run.table(figures | rest, "make bench-quick")
+    assert text.count("\n|") == len(figures) + 1
+    assert "GPU: none, not measured" in text
