@@ -233,3 +233,19 @@ def test_bad_tables_are_one_sentence(capfd, tiny, trained, tmp_path):
     assert call(capfd, *build, *clean(trained), "--words", words).code == 0
     wrong = call(capfd, "certify", *clean(trained), "--mode", "frs", *text, "--sigma", 0, "--table", path)
     assert "for mode 'certified'" in wrong.one_sentence()
+
+
+def test_the_guard_band_is_measured_unless_it_is_given(capfd, tiny, monkeypatch):
+    """Answers that rounding could turn around count for nobody: all of them, for a band this wide."""
+    from fuzzsmooth.smoothing import guard
+
+    base = ("certify", "--model", tiny, *CERTIFIED, "--draws", 40, "--text", "a good film", "--json")
+    (plain,) = call(capfd, *base, "--guard", 0).lines
+    (measured,) = call(capfd, *base).lines
+    assert measured["counts"] == plain["counts"], "nothing of a real model is that close"
+    (wide,) = call(capfd, *base, "--guard", 1e6).lines
+    assert (wide["label"], sum(wide["counts"])) == (None, 0)
+    monkeypatch.setattr(guard, "measure_guard_band", lambda *_: 1e6)
+    (forced,) = call(capfd, *base).lines
+    assert forced["counts"] == wide["counts"]
+    assert call(capfd, *base, "--guard", 0).lines[0]["counts"] == plain["counts"]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions, TypeRates
 
 
+_GUARD_TEXTS = 16  # a maximum over more of them grows with the logarithm of their number
+
+
 @dataclass(frozen=True)
 class Loading:
     """How a model is loaded; the names are those of :func:`fuzzsmooth.models.load_classifier`."""
@@ -53,6 +56,7 @@ def protect(
     clean: str | None,
     table: Path | None = None,
     fill: bool = False,
+    measure_guard: bool = False,
 ) -> Protected:
     """Load a model and smooth it.
 
@@ -64,6 +68,7 @@ def protect(
         clean: Clean labeled data to choose references from instead.
         table: A file with flip rates of unit types, for deletion rates per type.
         fill: Whether to test types that are not in it, and to add them.
+        measure_guard: Whether to set the guard band of certificates to what rounding is measured to do.
 
     Raises:
         FuzzsmoothError: If anything is missing or does not fit.
@@ -74,6 +79,8 @@ def protect(
 
     require(references is None or clean is None, "give --references or --clean, not both")
     classifier = load_classifier(model, **asdict(loading))
+    if measure_guard:
+        options = _measured(options, classifier)
     chosen = find_references(model, classifier, options, references, clean)
     rates = None
     if table is not None:
@@ -83,7 +90,7 @@ def protect(
         rates = TypeRates(found, fill=fill)
     smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, chosen, rates=rates)
     settings: dict[str, Any] = {
-        "options": options.to_mapping(),
+        "options": options.to_mapping() | ({"guard": "measured"} if measure_guard else {}),
         "model": classifier.fingerprint,
         "precision": classifier.precision,
         "references": [chosen.texts, chosen.labels] if chosen else None,
@@ -91,6 +98,19 @@ def protect(
     if rates is not None:
         settings["rates"] = rates.settings()
     return Protected(smoothed, classifier, settings, rates)
+
+
+def _measured(options: SmoothingOptions, classifier: HuggingFaceClassifier) -> SmoothingOptions:
+    """The options with the guard band that rounding needs, measured on the built-in corpus.
+
+    It is a property of the model and the machine, not of the texts that are certified, so it is measured on
+    other ones.
+    """
+    from fuzzsmooth.data import load_splits
+    from fuzzsmooth.smoothing.guard import measure_guard_band
+
+    corpus = load_splits("builtin:reviews", train_size=_GUARD_TEXTS, test_size=2)
+    return options.replace(guard=measure_guard_band(classifier, corpus.train.texts))
 
 
 def flip_rates(

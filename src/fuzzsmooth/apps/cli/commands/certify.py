@@ -57,7 +57,8 @@ def certify(
     guard: Annotated[
         float | None,
         typer.Option(
-            help="Logit margin within which an answer counts against every certificate.",
+            help="Logit margin within which an answer counts against every certificate; by default what is "
+            "measured to be in the reach of rounding.",
             rich_help_panel=_CERTIFICATES,
         ),
     ] = None,
@@ -178,7 +179,16 @@ def certify(
         strict=strict,
     )
     loading = Loading(device, precision, batch_size, max_length, allow_bin)
-    protected = protect(model, options, loading, references=references, clean=clean, table=table, fill=fill)
+    protected = protect(
+        model,
+        options,
+        loading,
+        references=references,
+        clean=clean,
+        table=table,
+        fill=fill,
+        measure_guard=guard is None and options.guard == 0,
+    )
 
     if estimate:
         from fuzzsmooth.apps.cli.estimating import show_estimate
