@@ -20,7 +20,7 @@ from subjects import fitted_minilm
 from fuzzsmooth.certify import SequentialTest, radius_levels
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data import Splits
-from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.noise.text import text_kernel, uniform_rates
 from fuzzsmooth.smoothing.guard import measure_guard_band
 from fuzzsmooth.smoothing.rounds import votes_in_rounds
@@ -61,9 +61,12 @@ def engine_certify(sampler: Sampler, texts: Sequence[str], rate: float) -> tuple
     return [max(test.level for test in own) for own in tests], drawn.tolist()
 
 
-def bench_certify(data: Splits, rate: float, texts: int, rounds: int, device: str) -> dict[str, Any]:
-    """Times, ratios and radii at one deletion rate."""
-    classifier = fitted_minilm(data, rate).to(device)
+def bench_certify(
+    data: Splits, rate: float, texts: int, rounds: int, device: str, model: str | None = None
+) -> dict[str, Any]:
+    """Times, ratios and radii at one deletion rate, of a fine-tuned model if there is one."""
+    classifier = load_classifier(model, device="cpu") if model else fitted_minilm(data, rate)
+    classifier.to(device)
     rough = classifier.in_precision("bfloat16")
     chosen = data.test.sample(texts * rounds, generator(0, "benchmark texts"))
     rng = generator(0, "benchmark band")
@@ -101,9 +104,10 @@ def bench_certify(data: Splits, rate: float, texts: int, rounds: int, device: st
     labels = classifier.probabilities(chosen.texts).argmax(axis=1)
     return {
         "rate": rate,
+        "model": "fine-tuned" if model else "fitted head",
         "texts_per_round": texts,
         "rounds": rounds,
-        "head_accuracy_undeleted": float(np.mean(labels == np.array(chosen.targets))),
+        "accuracy_undeleted": float(np.mean(labels == np.array(chosen.targets))),
         "guard_band": guard,
         "guard_band_seconds": guard_seconds,
         "passes_per_text": rough.forward_count / (texts * rounds),
@@ -125,14 +129,24 @@ def _radii(radii: list[int]) -> dict[str, float]:
     }
 
 
-def linear_flops(model: torch.nn.Module) -> int:
-    """Floating-point operations of all matrix products with weights, for one token of one pass.
+def linear_flops(model: Any, lengths: Sequence[int]) -> int:
+    """Floating-point operations of the matrix products with the encoder's weights that sequences need.
 
-    The pooler and the head act once a sequence and are left out; so are attention's products, which are
-    small for short texts. The share computed from it is therefore a lower bound.
+    Of the last layer, keys and values are needed of all tokens, the rest of the first token alone. Pooler,
+    head and attention's own products are left out, so the share computed from it is a lower bound.
     """
-    base = model.base_model.encoder
-    return sum(2 * part.weight.numel() for part in base.modules() if isinstance(part, torch.nn.Linear))
+    layers = [
+        [
+            (name, part.weight.numel())
+            for name, part in layer.named_modules()
+            if isinstance(part, torch.nn.Linear)
+        ]
+        for layer in model.base_model.encoder.layer
+    ]
+    every = sum(size for layer in layers[:-1] for _, size in layer)
+    wide = sum(size for name, size in layers[-1] if name.endswith(("key.weight", "value.weight")))
+    once = sum(size for _, size in layers[-1]) - wide
+    return 2 * sum(length * (every + wide) + once for length in lengths)
 
 
 def bench_matmul_share(data: Splits, rounds: int, precision: str) -> dict[str, Any]:
@@ -140,15 +154,16 @@ def bench_matmul_share(data: Splits, rounds: int, precision: str) -> dict[str, A
 
     Both by processor time, on one thread, so that other processes do not decide the share.
     """
-    classifier = fitted_minilm(data, 0.7).in_precision(precision)
-    texts = data.test.sample(24, generator(0, "benchmark share")).texts
-    tokens = 0
+    classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision)
+    texts = data.test.sample(16, generator(0, "benchmark share")).texts
+    operations = 0
     inner = classifier.logits_of_ids
 
     def counted(ids: Any) -> Any:
-        nonlocal tokens
+        nonlocal operations
         # Sequences of different texts that are equal are evaluated once; count what is evaluated.
-        tokens += sum(len(row) for row in {tuple(row.tolist()): row for row in ids}.values())
+        distinct = {row.tobytes(): len(row) for row in ids}
+        operations += linear_flops(classifier.model, list(distinct.values()))
         return inner(ids)
 
     classifier.logits_of_ids = counted  # type: ignore[method-assign]
@@ -165,10 +180,10 @@ def bench_matmul_share(data: Splits, rounds: int, precision: str) -> dict[str, A
     done: list[int] = []
 
     def loop(index: int) -> None:
-        nonlocal tokens
-        tokens = 0
+        nonlocal operations
+        operations = 0
         engine(classifier, index, None, 0.0).votes(plans, range(64), "benchmark")
-        done.append(tokens)
+        done.append(operations)
 
     def product(which: int) -> Callable[[int], None]:
         left, right = products[which]
@@ -181,7 +196,6 @@ def bench_matmul_share(data: Splits, rounds: int, precision: str) -> dict[str, A
 
     with torch.inference_mode():
         times = alternate({"loop": loop, "small": product(0), "large": product(1)}, rounds)
-    operations = linear_flops(classifier.model)
     limits = [
         max(
             20 * 2 * left.numel() * right.size(0) / times[name].cpu[index]
@@ -189,7 +203,7 @@ def bench_matmul_share(data: Splits, rounds: int, precision: str) -> dict[str, A
         )
         for index in range(rounds)
     ]
-    useful = [count * operations / taken for count, taken in zip(done, times["loop"].cpu, strict=True)]
+    useful = [count / taken for count, taken in zip(done, times["loop"].cpu, strict=True)]
     return {
         "precision": precision,
         "limit_gflops": spread([limit / 1e9 for limit in limits]),

@@ -37,7 +37,9 @@ FIGURES = (
 )
 
 
-def measure(size: str, data_source: str | None, precision: str, device: str) -> dict[str, Any]:
+def measure(
+    size: str, data_source: str | None, precision: str, device: str, model: str | None
+) -> dict[str, Any]:
     """All figures of one size."""
     sizes, data = SIZES[size], splits(data_source)
     began = time.perf_counter()
@@ -58,7 +60,7 @@ def measure(size: str, data_source: str | None, precision: str, device: str) -> 
         short = bench_weight_noise(*sizes["noise"], kind, device, rate=0.7)
         add(f"weight_noise_short_{kind}", short)
     for rate in (0.9, 0.7):
-        add(f"certify_r{round(100 * rate)}", bench_certify(data, rate, *sizes["certify"], device))
+        add(f"certify_r{round(100 * rate)}", bench_certify(data, rate, *sizes["certify"], device, model))
     add("scan", bench_scan(data, *sizes["scan"], 64, precision, device))
     return {
         "certify_speedup_r90": details["certify_r90"]["speedup"],
@@ -68,6 +70,7 @@ def measure(size: str, data_source: str | None, precision: str, device: str) -> 
         "weight_noise_speedup": details[f"weight_noise_{precision}"]["speedup"],
         "scan_batch_speedup": details["scan"]["speedup"],
         "data": data.test.name,
+        "model": "fine-tuned MiniLM-L6" if model else "MiniLM-L6 with a fitted head",
         "precision": precision,
         "device": device,
         "seconds": time.perf_counter() - began,
@@ -88,7 +91,7 @@ def table(result: dict[str, Any], command: str) -> str:
             for key, title, target in FIGURES
         ),
         "",
-        f"Command: `{command}`. MiniLM-L6 with a fitted head, data `{Path(result['data']).name}`, "
+        f"Command: `{command}`. {result['model']}, data `{Path(result['data']).name}`, "
         f"{result['precision']}, {facts['processor']}, {facts['threads']} threads of {facts['cores']} "
         f"cores, load average {facts['load_average'][0]}, PyTorch {facts['torch']}, "
         f"GPU: {facts['gpu'] or 'none, not measured'}. {result['seconds']:.0f} seconds in all.",
@@ -102,11 +105,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="under three minutes")
     parser.add_argument("--data", help="a folder of train.* and dev.*, or builtin:reviews")
+    parser.add_argument("--model", help="a MiniLM-L6 fine-tuned on deleted texts; else a head is fitted")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     name = "quick" if options.quick else "full"
-    result = measure(name, options.data, options.precision, options.device)
+    result = measure(name, options.data, options.precision, options.device, options.model)
     OUT.mkdir(exist_ok=True)
     write_json(OUT / f"{name}.json", result)
     text = table(result, "make bench-quick" if options.quick else "make bench")

@@ -45,6 +45,18 @@ def test_reference_and_engine_draw_from_one_law(tmp_path):
     assert min(drawn) < certify.DRAWS, "some text stops early"
 
 
+def test_operations_are_those_of_the_parts_that_are_needed(tmp_path):
+    from certify import linear_flops
+
+    model = load_classifier(
+        str(build_tiny("bert", tmp_path / "m", vocabulary=WORDS, hidden=8, layers=2))
+    ).model
+    first, last = model.bert.encoder.layer
+    whole = sum(part.numel() for name, part in first.named_parameters() if part.dim() == 2)
+    pair = last.attention.self.key.weight.numel() * 2
+    assert linear_flops(model, [5, 3]) == 2 * (8 * whole + 8 * pair + 2 * (whole - pair))
+
+
 def test_sides_alternate_and_ratios_are_per_round():
     from measuring import Times, alternate, ratios
 
@@ -74,7 +86,7 @@ def test_the_table_has_every_figure_and_says_what_was_not_measured():
         "scan_batch_speedup",
     }
     facts = {"processor": "p", "threads": 1, "cores": 2, "load_average": [0.1], "torch": "t", "gpu": None}
-    rest = {"data": "a/sst2[dev]", "precision": "float32", "seconds": 1.0, "machine": facts}
+    rest = {"model": "m", "data": "a/sst2[dev]", "precision": "float32", "seconds": 1.0, "machine": facts}
     text = run.table(figures | rest, "make bench-quick")
     assert text.count("\n|") == len(figures) + 1
     assert "GPU: none, not measured" in text
