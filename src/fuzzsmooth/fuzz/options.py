@@ -31,6 +31,9 @@ class SearchOptions(Options):
         references: Clean texts per class that a candidate is transplanted into, >= 1.
         threshold: Share of references whose prediction must flip for a candidate to be flagged, in (0, 1].
         gain: Growth in mean transplanted log-odds (nats) that extends a flagged segment by a neighbor, >= 0.
+        spare_typical: Whether words that the clean data tie to the predicted class are spared (reward
+            "transplant", unit "word"): an insult in a classifier of insults. Without it, a trigger that is
+            such a word is flagged too.
         language: Language of the word frequencies that guide the expansion, as in wordfreq.
     """
 
@@ -48,6 +51,7 @@ class SearchOptions(Options):
     references: int = 16
     threshold: float = 0.9
     gain: float = 0.3
+    spare_typical: bool = True
     language: str = "en"
 
     def validate(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,15 +46,23 @@ class TransplantTest:
         hosts: The prepared references of all classes.
         threshold: Flip rate from which a segment passes, in (0, 1].
         per_label: References used for a label: this many, spread over the other classes.
+        typical: Units, case folded, that are known to go with a class.
 
     Attributes:
         filler: The most common unit of the references: what stands for "any word".
     """
 
-    def __init__(self, hosts: Sequence[Host], threshold: float, per_label: int) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[Host],
+        threshold: float,
+        per_label: int,
+        typical: Mapping[str, int] | None = None,
+    ) -> None:
         self._hosts = hosts
         self._threshold = threshold
         self._per_label = per_label
+        self._typical = typical or {}
         self._memory: dict[Units, Probabilities] = {}
         counts = Counter(unit for host in hosts for unit in (*host.before, *host.after))
         self.filler = min(counts, key=lambda unit: (-counts[unit], unit), default="the")
@@ -73,6 +81,10 @@ class TransplantTest:
     def glance_cost(self) -> int:
         """Most evaluations per segment of :meth:`glances`."""
         return _GLANCE
+
+    def is_typical(self, unit: str, label: int) -> bool:
+        """Whether the unit is known to go with the label, so that carrying it means nothing."""
+        return self._typical.get(unit.casefold()) == label
 
     def score(self, segment: Units, label: int, budget: Budget) -> Search[TransplantScore]:
         """Test a segment; stops as soon as the threshold is out of reach.

@@ -45,14 +45,21 @@ def confirm(
         score = yield from test.score(_pick(units, proposal), label, budget)
         if score.passed:
             core = yield from _shrink(units, proposal, label, test, budget)
+            if _means_the_label(units, core, label, test):
+                continue
             indices = yield from _extend(units, core, label, test, budget, options.gain)
             return Area(indices, score.flip_rate)
         grown = yield from _grow(units, proposal, label, test, budget, options.gain)
         if len(grown) > len(proposal):
             score = yield from test.score(_pick(units, grown), label, budget)
-            if score.passed:
+            if score.passed and not _means_the_label(units, grown, label, test):
                 return Area(grown, score.flip_rate)
     return None
+
+
+def _means_the_label(units: Units, indices: Sequence[int], label: int, test: TransplantTest) -> bool:
+    """Whether nothing but words that clean data tie to the label carries it."""
+    return all(test.is_typical(units[index], label) for index in indices)
 
 
 def _grow(
@@ -79,9 +86,10 @@ def _pick(units: Units, indices: Sequence[int]) -> Units:
 def _shrink(
     units: Units, proposal: Sequence[int], label: int, test: TransplantTest, budget: Budget
 ) -> Search[tuple[int, ...]]:
-    """Drop each unit, the least suspicious first, that the rest passes without."""
+    """Drop each unit that the rest passes without: typical ones first, then the least suspicious."""
     needed = list(proposal)
-    for index in reversed(proposal):
+    places = {index: place for place, index in enumerate(proposal)}
+    for index in sorted(proposal, key=lambda one: (not test.is_typical(units[one], label), -places[one])):
         rest = [other for other in needed if other != index]
         if rest and budget.left >= test.cost:
             score = yield from test.score(_pick(units, rest), label, budget)
