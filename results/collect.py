@@ -28,7 +28,7 @@ from fuzzsmooth.report.recall import build_recall
 HERE = Path(__file__).resolve().parent
 RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2")
 SEARCHES = ("localize-sst2", "localize-agnews")
-CERTIFICATIONS = ("certificates-sst2", "certificates-agnews", "certificates-offenseval")
+CERTIFICATIONS = ("sst2", "agnews", "offenseval")
 HEADLINE = (
     ("sst2", "SST-2"),
     ("agnews", "AG's News"),
@@ -109,9 +109,10 @@ def _percent(row: dict[str, Any], name: str) -> str:
 
 def collect_certification(run: Path, target: Path) -> None:
     """Table, summary and curves of certified accuracy."""
-    target.mkdir(exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     build_certification(run)
-    for file in (run / "certified.md", run / "summary.json", *run.glob("certified-*.png")):
+    kept = ("certified.md", "certified.jsonl", "settings.json", "summary.json")
+    for file in (*(run / name for name in kept), *run.glob("certified-*.png")):
         shutil.copy(file, target / file.name)
 
 
@@ -163,10 +164,11 @@ def main() -> None:
         if (runs / name / "localization.jsonl").is_file():
             collect_search(runs / name, HERE / name)
     for name in CERTIFICATIONS:
-        if (runs / name / "certified.jsonl").is_file():
-            collect_certification(runs / name, HERE / name)
+        run = runs / f"certificates-{name}"
+        if (run / "certified.jsonl").is_file():
+            collect_certification(run, HERE / "certificates" / name)
     blocks = {"headline": headline()}
-    for kind in ("table.md", "localization.md", "certified.md"):
+    for kind in ("table.md", "localization.md"):
         for path in sorted(HERE.glob(f"*/{kind}")):
             blocks[path.parent.name] = path.read_text("utf-8")
     noise = [json.loads(path.read_text("utf-8")) for path in sorted((HERE / "weight-noise").glob("*.json"))]
