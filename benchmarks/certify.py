@@ -144,7 +144,7 @@ def linear_flops(model: Any, lengths: Sequence[int]) -> int:
         for layer in model.base_model.encoder.layer
     ]
     every = sum(size for layer in layers[:-1] for _, size in layer)
-    wide = sum(size for name, size in layers[-1] if name.endswith(("key.weight", "value.weight")))
+    wide = sum(size for name, size in layers[-1] if name.endswith(("key", "value")))
     once = sum(size for _, size in layers[-1]) - wide
     return 2 * sum(length * (every + wide) + once for length in lengths)
 
