@@ -56,7 +56,8 @@ def first_token_logits(model: Any, ids: Tensor, mask: Tensor) -> Tensor:
     seen = None if bool(mask.all()) else mask[:, None, None, :].bool()
     layers = bert.encoder.layer
     for layer in layers:
-        x = _layer(layer, x, x[:, :1] if layer is layers[-1] else x, seen)
+        # Contiguous: a linear layer would copy a slice, weights and all, once per row.
+        x = _layer(layer, x, x[:, :1].contiguous() if layer is layers[-1] else x, seen)
     logits: Tensor = model.classifier(bert.pooler(x))
     return logits
 
