@@ -49,7 +49,7 @@ class SearchOptions(Options):
     rare: int = 4
     rarity: float = 0.3
     references: int = 16
-    threshold: float = 0.9
+    threshold: float = 0.8
     gain: float = 0.3
     spare_typical: bool = True
     language: str = "en"
