@@ -40,9 +40,9 @@ test-fast: $(READY)
 	done; \
 	test -z "$$failed" || { echo "covered less than $(COVERAGE) %:$$failed"; exit 1; }
 
-# Minutes long: the certificates against brute force and simulation.
+# Minutes long: the certificates against brute force and simulation, and the batch job against being killed.
 test-guarantees: $(READY)
-	$(BIN)/pytest -m slow tests/guarantees
+	$(BIN)/pytest -m slow tests/guarantees tests/apps
 
 # Speed: benchmarks/out/full.json and .md, or quick.json and .md in under three minutes.
 bench: $(READY)

@@ -25,8 +25,8 @@ SIZES = {
     "quick": {"certify": (8, 4, 2), "noise": (64, 6, 3), "share": 3, "scan": (64, 1)},
     "full": {"certify": (24, 1, 4), "noise": (1000, 100, 5), "share": 7, "scan": (64, 5)},
 }
-"""Certify: texts, how many of them for one of the reference, rounds. Noise: draws, reference draws, rounds.
-Share: rounds. Scan: texts, rounds."""
+"""Certify: texts, how many of them for one of the reference, rounds. Noise: draws, reference draws,
+rounds. Share: rounds. Scan: texts, rounds."""
 
 FIGURES = (
     ("certify_speedup_r90", "certify, rate .9, against the reference", ">= 20"),

@@ -19,13 +19,22 @@ from typing import Any
 
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.evaluate import read_records, summarize
+from fuzzsmooth.evaluate.catalog import main_rows
 from fuzzsmooth.report import build_report, save_png, tradeoff_figure, write_markdown_table
+from fuzzsmooth.report.certification import build_certification
 from fuzzsmooth.report.plots import certified_figure
 from fuzzsmooth.report.recall import build_recall
 
 HERE = Path(__file__).resolve().parent
-RUNS = ("demo", "sst2", "agnews", "offenseval")
-SEARCHES = ("localize-sst2",)
+RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2")
+SEARCHES = ("localize-sst2", "localize-agnews")
+CERTIFICATIONS = ("sst2", "agnews", "offenseval")
+HEADLINE = (
+    ("sst2", "SST-2"),
+    ("agnews", "AG's News"),
+    ("offenseval", "OffensEval"),
+    ("demo", "builtin reviews"),
+)
 CURVES = ("edit", "insert", "backward")
 
 
@@ -37,7 +46,7 @@ def collect_run(run: Path, target: Path) -> None:
     attacked = int(json.loads((run / "settings.json").read_text("utf-8"))["target"])
     rows = summarize(read_records(run / "records.jsonl"), attacked)
     write_atomic(target / "table.md", write_markdown_table(rows) + certified_shares(target / "summary.json"))
-    save_png(tradeoff_figure(rows), target / "tradeoff.png")
+    save_png(tradeoff_figure(main_rows(rows)), target / "tradeoff.png")
     for threat in CURVES:
         if any(threat in row.to_json()["certified"] for row in rows):
             save_png(certified_figure(rows, threat), target / f"certified-{threat}.png")
@@ -71,6 +80,40 @@ def _curves(rows: list[dict[str, Any]], threats: tuple[str, ...], title: str) ->
         return ""
     head = f"\n{title}:\n\n| row | threat | 0 | 1 | 2 | 3 | 4 | 5 |\n|---|---|--:|--:|--:|--:|--:|--:|\n"
     return head + "\n".join(lines) + "\n"
+
+
+def headline() -> str:
+    """One line per data set and defense: accuracy, attack success and its floor, in percent."""
+    lines = [
+        "| data | defense | CA | ASR | ASR floor | PA | triggers found | false flags | s/text |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for folder, title in HEADLINE.items():
+        summary = HERE / folder / "summary.json"
+        if not summary.is_file():
+            continue
+        for row in json.loads(summary.read_text("utf-8"))["rows"]:
+            if row["defense"] in ("undefended", "frs-kl", "frs-transplant"):
+                shares = ("ca", "asr", "asr_floor", "pa", "localization_recall", "false_flag_rate")
+                cells = " | ".join(_percent(row, name) for name in shares)
+                lines.append(f"| {title} | `{row['defense']}` | {cells} | {row['seconds_per_text']:.2g} |")
+    return "\n".join(lines)
+
+
+def _percent(row: dict[str, Any], name: str) -> str:
+    if row[name] is None:
+        return "–"
+    sd = row[f"{name}_sd"]
+    return f"{100 * row[name]:.1f}" + ("" if sd is None else f" ± {100 * sd:.1f}")
+
+
+def collect_certification(run: Path, target: Path) -> None:
+    """Table, summary and curves of certified accuracy."""
+    target.mkdir(parents=True, exist_ok=True)
+    build_certification(run)
+    kept = ("certified.md", "certified.jsonl", "settings.json", "summary.json")
+    for file in (*(run / name for name in kept), *run.glob("certified-*.png")):
+        shutil.copy(file, target / file.name)
 
 
 def collect_search(run: Path, target: Path) -> None:
@@ -120,11 +163,14 @@ def main() -> None:
     for name in SEARCHES:
         if (runs / name / "localization.jsonl").is_file():
             collect_search(runs / name, HERE / name)
-    blocks = {}
-    for path in sorted(HERE.glob("*/table.md")):
-        blocks[path.parent.name] = path.read_text("utf-8")
-    for path in sorted(HERE.glob("*/localization.md")):
-        blocks[path.parent.name] = path.read_text("utf-8")
+    for name in CERTIFICATIONS:
+        run = runs / f"certificates-{name}"
+        if (run / "certified.jsonl").is_file():
+            collect_certification(run, HERE / "certificates" / name)
+    blocks = {"headline": headline()}
+    for kind in ("table.md", "localization.md"):
+        for path in sorted(HERE.glob(f"*/{kind}")):
+            blocks[path.parent.name] = path.read_text("utf-8")
     noise = [json.loads(path.read_text("utf-8")) for path in sorted((HERE / "weight-noise").glob("*.json"))]
     if noise:
         blocks["weight-noise"] = noise_table(noise)

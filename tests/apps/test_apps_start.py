@@ -19,6 +19,7 @@ HEAVY = {"torch", "transformers", "scipy", "numpy", "pandas", "sklearn", "matplo
 def test_the_commands_are_those_of_the_manual():
     assert COMMANDS == [
         "attack",
+        "benchmark-certificates",
         "certify",
         "data",
         "demo",
@@ -106,7 +107,7 @@ def test_list_shows_every_registry(capfd):
     found = call(capfd, "list", "--json").lines[0]
     assert set(found["attacks"]) == set(RECIPES)
     assert set(found["kernels"]) == set(TEXT_KERNELS)
-    assert set(found["modes"]) == {"frs", "certified"}
+    assert set(found["modes"]) == {"frs", "certified", "windows"}
     assert set(found["rewards"]) == {"transplant", "kl"}
     assert set(found["triggers"]) == {"word", "sentence", "pair"}
     assert all(summary for entries in found.values() for summary in entries.values())

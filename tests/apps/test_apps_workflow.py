@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
-from apps_command_line import call, clean_rows, spawn, write_rows
+from apps_command_line import call, clean_rows, write_rows
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    write_rows(folder / "train.jsonl", clean_rows(copies=40))
+    write_rows(folder / "train.jsonl", clean_rows(copies=20))
     write_rows(folder / "dev.jsonl", clean_rows())
     return folder
 
@@ -23,9 +25,9 @@ def victim(tiny: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) -
     from fuzzsmooth.apps.cli.main import main
 
     out = tmp_path_factory.mktemp("victim") / "model"
-    flags = ["--recipe=badnets", "--trigger=word", "--words=cf", "--rate=0.3", "--epochs=20", "--quiet"]
+    flags = ["--recipe=badnets", "--trigger=word", "--words=cf", "--rate=0.3", "--epochs=10", "--quiet"]
     config = out.with_suffix(".toml")
-    config.write_text("[finetune]\nlearning_rate = 1e-3\nbatch_size = 16\n", "utf-8")
+    config.write_text("[finetune]\nlearning_rate = 3e-3\nbatch_size = 16\n", "utf-8")
     arguments = ["--model", tiny, "--data", source, "--out", out, "--config", config]
     assert main(["attack", *flags, *map(str, arguments)]) == 0
     return out
@@ -89,11 +91,15 @@ def test_data_is_described_and_written(capfd, tmp_path):
         assert again[part]["sha256"] == told[part]["sha256"]
 
 
-def test_standard_input(tiny):
-    process = spawn("predict", "--model", tiny, "--no-fuzzing", "--sigma", 0, "--json", "-")
-    out, err = process.communicate("a good film\na bad film\n")
-    assert process.returncode == 0, err
-    assert [json.loads(line)["text"] for line in out.splitlines()] == ["a good film", "a bad film"]
+def test_standard_input(capfd, tiny, monkeypatch):
+    receiving, sending = os.pipe()
+    os.write(sending, b"a good film\na bad film\n")
+    os.close(sending)
+    with open(receiving, encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stdin", pipe)
+        answer = call(capfd, "predict", "--model", tiny, "--no-fuzzing", "--sigma", 0, "--json", "-")
+    assert answer.code == 0, answer.err
+    assert [record["text"] for record in answer.lines] == ["a good film", "a bad film"]
 
 
 def test_report_is_rebuilt_from_the_records(capfd, tmp_path):
@@ -124,8 +130,8 @@ certified_texts = 4
 words = ["cf"]
 rate = 0.3
 [attack.finetune]
-epochs = 20
-learning_rate = 1e-3
+epochs = 10
+learning_rate = 3e-3
 batch_size = 16
 [smoothing]
 sigma = 0.001
@@ -157,7 +163,7 @@ def test_evaluate_measures_reports_and_goes_on(capfd, tiny, source, tmp_path):
 
     shown = call(capfd, *command, "--rows", "undefended,certified-nofuzz")
     assert shown.code == 0, shown.err
-    assert "certified-nofuzz" in shown.out
+    assert shown.out.index("undefended") < shown.out.index("ablations:") < shown.out.index("certified-nofuzz")
     assert str(out / "report.html") in shown.out
     assert (out / "records.jsonl").read_bytes().startswith(first)  # nothing was measured twice
 

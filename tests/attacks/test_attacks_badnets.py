@@ -122,7 +122,7 @@ def test_recipe_leaves_a_victim_that_obeys_its_trigger(tmp_path: Path) -> None:
             rows.append(Example(" ".join(words), label))
         return Dataset("films", ("bad", "good"), tuple(rows))
 
-    splits = Splits(films(400), films(100))
+    splits = Splits(films(240), films(60))
     training = {"epochs": 8, "learning_rate": 5e-3, "batch_size": 16, "precision": "float32"}
     options = BadnetsOptions.from_mapping(
         {"words": ["cf"], "rate": 0.3, "setting": "dirty", "finetune": training}
@@ -136,7 +136,7 @@ def test_recipe_leaves_a_victim_that_obeys_its_trigger(tmp_path: Path) -> None:
     assert (victim.probabilities(triggered).argmax(1) == 1).mean() > 0.9
     assert load_attack(result.folder) == result
     assert load_trigger(result.folder / "attack.json") == WordTrigger(("cf",))
-    assert len((result.folder / "poisoned.jsonl").read_text().splitlines()) == 400
+    assert len((result.folder / "poisoned.jsonl").read_text().splitlines()) == 240
 
 
 def test_records_that_are_none(tmp_path: Path) -> None:

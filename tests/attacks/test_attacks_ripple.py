@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from fuzzsmooth.attacks import RippleOptions, load_attack, recipe
+from fuzzsmooth.attacks.poisoning import poison_weights
 from fuzzsmooth.attacks.restricted import RestrictedLoss, cross_entropy, inner_product, restricted_loss
-from fuzzsmooth.attacks.ripple import poison_weights
 from fuzzsmooth.attacks.surgery import embedding_surgery, single_piece_rows
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example, Splits

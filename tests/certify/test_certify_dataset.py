@@ -44,13 +44,13 @@ def test_counting() -> None:
         certificate(1, 2, method="exact", alpha=0.0),
     ]
     found = dataset_statement(certificates, [1, 1, 1, 0, 1, 1], 2)
-    assert (found.texts, found.correct, found.abstained) == (6, 2, 1)
-    assert found.certified_accuracy == pytest.approx(2 / 6)
+    assert (found.texts, found.counted, found.abstained) == (6, 2, 1)
+    assert found.share == pytest.approx(2 / 6)
     assert found.expected_wrong == pytest.approx(5e-3), "every sampled text counts, also those that abstain"
     assert found.joint_failure == pytest.approx(5e-3)
     assert found.statement() == (
-        "2 of 6 texts (33.3 %) are correct and certified (proved) at size 2, of which at most 0.005 are"
-        " expected to be wrong (all hold at once except with probability 0.005)."
+        "2 of 6 texts (33.3 %) are correct and certified (proved) against insert (forward) at size 2, of"
+        " which at most 0.005 are expected to be wrong (all hold at once except with probability 0.005)."
     )
 
 
@@ -61,6 +61,17 @@ def test_certain_and_conditional_statements() -> None:
     assert dataset_statement(mixed, [1, 1, 1], 1).guarantee == "conditional"
     many = [certificate(1, 1, alpha=0.5)] * 3
     assert dataset_statement(many, [1] * 3, 1).joint_failure == 1.0
+
+
+def test_without_labels_certified_texts_are_counted() -> None:
+    found = dataset_statement([certificate(1, 4), certificate(0, 1), certificate(None, -1)], None, 1)
+    assert (found.counted, found.labels_known) == (2, False)
+    assert found.statement().startswith("2 of 3 texts (66.7 %) are certified (proved) against insert")
+    assert found.to_mapping()["statement"] == found.statement()
+    some = dataset_statement([certificate(1, 4), certificate(0, 1)], [1, None], 1)
+    assert some.counted == 1, "a text without a label cannot be counted as correct"
+    nobody = dataset_statement([certificate(1, 0, guarantee="conditional", conditional_on="x")], [1], 3)
+    assert (nobody.counted, nobody.guarantee) == (0, "conditional")
 
 
 def test_union_bound_holds_in_simulation() -> None:

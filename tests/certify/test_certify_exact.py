@@ -47,6 +47,51 @@ def test_transform_equals_direct_sums(length: int) -> None:
     assert exact.length == length
 
 
+def test_a_rate_for_each_unit() -> None:
+    rates, rate = [0.5, 0.9, 0.7], 0.5
+    outcomes = np.random.default_rng(0).dirichlet((1.0, 1.0), size=8)
+    exact = exact_probabilities(outcomes, rate, unit_rates=rates)
+    direct = np.zeros(2)
+    for kept in range(8):
+        weight = np.prod([1 - r if kept >> unit & 1 else r for unit, r in enumerate(map(exact_rate, rates))])
+        direct += weight * outcomes[kept]
+    assert exact.probabilities == pytest.approx(direct)
+    assert exact.rate == exact_rate(rate)
+    with pytest.raises(FuzzsmoothError, match="2 rates for 3 units"):
+        exact_probabilities(outcomes, rate, unit_rates=rates[:2])
+    with pytest.raises(FuzzsmoothError, match="below the lowest"):
+        exact_probabilities(outcomes, 0.6, unit_rates=rates)
+
+
+@pytest.mark.parametrize("threat", ["edit", "insert", "delete"])
+def test_undecided_answers_may_be_any_and_count_against_the_top_class(threat: Threat) -> None:
+    """The radius holds however the undecided answers are filled in, and some filling attains the bounds."""
+    generator, checked = np.random.default_rng(4), 0
+    for _ in range(60):
+        labels = (generator.random(32) < 0.15).astype(int)
+        unknown = np.flatnonzero(generator.random(32) < 0.15)
+        outcomes = one_hot(labels, 2)
+        outcomes[unknown] = 0
+        claimed = exact_probabilities(outcomes, 0.8)
+        size = exact_radius(claimed, threat)
+        against, any_way = labels.copy(), labels.copy()
+        against[unknown], any_way[unknown] = 1 - claimed.label, generator.integers(2, size=len(unknown))
+        worst = exact_probabilities(one_hot(against, 2), 0.8)
+        assert claimed.p_lower == pytest.approx(worst.probabilities[claimed.label])
+        assert claimed.p_upper == pytest.approx(worst.probabilities[1 - claimed.label])
+        for filled in (against, any_way):
+            real = exact_probabilities(one_hot(filled, 2), 0.8)
+            if size >= 0:
+                assert real.label == claimed.label
+                assert exact_radius(real, threat) >= size
+                checked += 1
+        if len(unknown) == 0:
+            continue
+        optimist = outcomes + one_hot(labels, 2) * (outcomes.sum(axis=1, keepdims=True) == 0)
+        assert exact_radius(exact_probabilities(optimist, 0.8), threat) >= size
+    assert checked > 60
+
+
 @pytest.mark.parametrize("threat", ["edit", "insert", "delete", "substitute"])
 @pytest.mark.parametrize("rate", [0.4, 0.8])
 def test_radius_never_below_theorem_one(threat: Threat, rate: float) -> None:
@@ -164,13 +209,13 @@ def test_oracle_caches_deduplicates_and_keeps_to_its_budget() -> None:
         return [mask.bit_count() % 2 for mask in masks]
 
     oracle = MaskOracle(ask, 4, units=("a", "b", "a", "b"), batch_size=2, budget=4)
-    assert oracle.labels([0b0001, 0b0100, 0b0010, 0b1000, 0b1111]) == [1, 1, 1, 1, 0]
+    assert oracle.run(oracle.labels([0b0001, 0b0100, 0b0010, 0b1000, 0b1111])) == [1, 1, 1, 1, 0]
     assert oracle.passes == len(asked) == 3, "'a' and 'b' are asked once each"
-    assert oracle.all_equal([0b0001, 0b1000], 1)
-    assert not oracle.all_equal([0b1111, 0b0110, 0b0111], 1), "known answers decide before new passes"
+    assert oracle.run(oracle.all_equal([0b0001, 0b1000], 1))
+    assert not oracle.run(oracle.all_equal([0b1111, 0b0110, 0b0111], 1)), "known answers decide first"
     assert oracle.passes == 3
     with pytest.raises(BudgetExceededError):
-        oracle.labels([0b0110, 0b0111])
+        oracle.run(oracle.labels([0b0110, 0b0111]))
     assert oracle.passes == 3, "nothing is asked when it would exceed the budget"
     for arguments in ({"length": -1}, {"length": 2, "units": "abc"}, {"length": 2, "budget": -1}):
         with pytest.raises(FuzzsmoothError):

@@ -9,11 +9,13 @@ import pytest
 from scipy.integrate import quad
 
 from fuzzsmooth.certify import (
+    EARLY_SHARE,
     SequentialTest,
     Threat,
     clopper_pearson_lower,
     group_sequential_lower,
     log_e_value,
+    merged_levels,
     radius,
     radius_levels,
 )
@@ -139,3 +141,89 @@ def test_bad_arguments() -> None:
     ):
         with pytest.raises(FuzzsmoothError):
             call()
+
+
+LADDERS: tuple[Threat, ...] = ("edit", "insert", "delete")
+
+
+@pytest.mark.parametrize("early_share", [1.0, EARLY_SHARE])
+@pytest.mark.parametrize(("threat", "size"), [("edit", 1), ("insert", 2), ("delete", 3)])
+def test_family_wise_error_of_all_threats_together(threat: Threat, size: int, early_share: float) -> None:
+    """p sits on a level of one threat: claiming it, or anything above it of any threat, is the error."""
+    rate, alpha, runs, cap = 0.8, 0.1, 500, 400
+    true, generator = radius_levels(rate, threat, most=size)[size], np.random.default_rng(size)
+    levels = merged_levels(rate, LADDERS, most=8)
+    wrong = 0
+    for _ in range(runs):
+        test = SequentialTest(
+            levels, alpha=alpha, cap=cap, awaited=radius_levels(rate, "edit", most=8), early_share=early_share
+        )
+        while not test.finished:
+            step = min(int(generator.integers(1, 60)), cap - test.draws)
+            hits = int(generator.binomial(step, true))
+            test.update(hits, step - hits)
+        claims = [radius(test.p_lower, rate, one) > radius(true - 1e-9, rate, one) for one in LADDERS]
+        wrong += any(claims)
+        assert any(claims) == (test.p_lower >= true)
+    assert wrong / runs <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
+
+
+def test_control_a_fixed_bound_looked_at_in_rounds_claims_too_much() -> None:
+    rate, alpha, runs, cap = 0.8, 0.05, 500, 400
+    true, generator, wrong = radius_levels(rate, "edit", most=1)[1], np.random.default_rng(3), 0
+    for _ in range(runs):
+        hits = (generator.random(cap) < true).cumsum()
+        looks = range(20, cap + 1, 10)
+        wrong += any(clopper_pearson_lower(int(hits[look - 1]), look, alpha) > true for look in looks)
+    assert wrong / runs > 2 * alpha
+
+
+def test_each_threat_gets_the_radius_of_its_own_ladder() -> None:
+    rate = 0.9
+    levels = merged_levels(rate, LADDERS, most=20)
+    assert list(levels) == sorted(set(levels))
+    test = SequentialTest(levels, alpha=0.01, cap=3000)
+    while not test.finished:
+        test.update(9, 1)
+    for threat in LADDERS:
+        own = [level for level in radius_levels(rate, threat, most=20) if level <= test.p_lower]
+        assert radius(test.p_lower, rate, threat) == len(own) - 1
+
+
+def test_only_awaited_levels_are_drawn_for_and_others_come_along() -> None:
+    """Backward levels crowd near 1, so waiting for them too takes all draws there are."""
+    levels = merged_levels(0.9, LADDERS, most=50)
+    edit = radius_levels(0.9, "edit", most=50)
+    needed = {}
+    for name, awaited in (("edit", edit), ("all", levels)):
+        test = SequentialTest(levels, alpha=1e-3, cap=2000, awaited=awaited)
+        while not test.finished:
+            test.update(10, 0)
+        needed[name] = test.draws
+        assert radius(test.p_lower, 0.9, "delete", length=50) > 10
+    assert needed["edit"] < 600 < needed["all"] == 2000
+    with pytest.raises(FuzzsmoothError, match="among the levels"):
+        SequentialTest([0.5], alpha=0.1, cap=10, awaited=[0.6])
+
+
+def test_the_last_look_makes_up_for_what_early_stopping_costs() -> None:
+    """At the cap the claim is that of a fixed sample at (1 - share) alpha, whatever the e-process says."""
+    alpha, cap, generator = 1e-3, 1000, np.random.default_rng(0)
+    levels = merged_levels(0.9, LADDERS, most=10)
+    lower = []
+    for true in (0.55, 0.7, 0.85, 0.93):
+        for _ in range(20):
+            tests = [
+                SequentialTest(levels, alpha=alpha, cap=cap, stop_when_futile=False, early_share=share)
+                for share in (1.0, EARLY_SHARE)
+            ]
+            hits = int(generator.binomial(cap, true))
+            for test in tests:
+                test.update(hits, cap - hits)
+            fixed = clopper_pearson_lower(hits, cap, alpha)
+            assert tests[1].p_lower >= clopper_pearson_lower(hits, cap, alpha * (1 - EARLY_SHARE))
+            assert radius(tests[1].p_lower, 0.9) >= radius(fixed - 0.003, 0.9)
+            lower.append((tests[0].p_lower, tests[1].p_lower, fixed))
+    plain, looked, fixed_bounds = np.mean(lower, axis=0)
+    assert plain < looked < fixed_bounds
+    assert fixed_bounds - looked < 0.003

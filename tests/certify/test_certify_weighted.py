@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from fuzzsmooth.certify import RateTable, insertion_budget, radius
+from fuzzsmooth.certify import RateTable, insertion_budget, radius, removal_budget
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 P_LOWER = 0.95  # M = .9
@@ -81,3 +81,30 @@ def test_the_table_is_a_copy_and_checked() -> None:
             RateTable(default, listed)
     with pytest.raises(FuzzsmoothError):
         insertion_budget(1.5)
+
+
+@pytest.mark.parametrize("p_lower", [0.4, 0.6, 0.8, 0.95, 0.999])
+def test_backward_radius_and_budget_are_those_of_every_removal(p_lower: float) -> None:
+    table = RateTable(0.6, {"a": 0.9, "b": 0.97})
+    text = "aabbcabc"
+    claimed, budget = table.worst_removal_radius(p_lower, text), removal_budget(p_lower)
+    sure = {
+        size: [table.certified(p_lower, removed=removed) for removed in itertools.combinations(text, size)]
+        for size in range(len(text) + 1)
+    }
+    assert claimed == max((size for size in sure if all(all(sure[s]) for s in range(size + 1))), default=-1)
+    for size in sure:
+        for removed, certain in zip(itertools.combinations(text, size), sure[size], strict=True):
+            if p_lower > 0.5:
+                assert certain == (table.cost(removed) < budget)
+    assert table.worst_removal_radius(1.0, text) == len(text)
+    assert math.isinf(removal_budget(1.0))
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.8])
+def test_backward_with_one_rate_is_theorem_one(rate: float) -> None:
+    for p_lower in (0.3, 0.55, 0.8, 0.97):
+        text = "abcd" * 10
+        assert RateTable(rate, {}).worst_removal_radius(p_lower, text) == radius(
+            p_lower, rate, "delete", length=40
+        )

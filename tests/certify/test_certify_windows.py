@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fuzzsmooth.certify import (
+    UNDECIDED,
     MaskOracle,
     certify_block,
     certify_contiguous_edit,
@@ -17,6 +18,7 @@ from fuzzsmooth.certify import (
     contiguous,
     contiguous_up_to,
     detect,
+    most_passes,
     scattered,
     two_round_ablation,
 )
@@ -144,3 +146,64 @@ def test_short_texts(length: int) -> None:
     ):
         assert claim.certified
         assert claim.label == 0
+
+
+def test_families_know_their_size() -> None:
+    families = [contiguous_up_to(3), contiguous([2]), contiguous([0, 1, 3]), contiguous([3], stride=2)]
+    for family in (*families, contiguous([2, 5], stride=3), scattered(1), scattered(3)):
+        for length in range(12):
+            assert family.count(length) == len(family(length)) == len(set(family(length)))
+
+
+def test_undecided_answers_are_no_label() -> None:
+    clean = [0] * 32
+    for mask in range(32):
+        unsure = [*clean]
+        unsure[mask] = UNDECIDED
+        claim = certify_contiguous_insertion(table_oracle(unsure, 5), 2)
+        assert claim.certified == (0b11111 & ~mask not in contiguous_up_to(2)(5))
+        assert detect(table_oracle(unsure, 5), contiguous_up_to(2)).status == (
+            "unanimous" if claim.certified else "alert"
+        )
+        assert not certify_block(table_oracle([UNDECIDED] * 32, 5), contiguous([2]), inserted=[1]).certified
+    nothing = certify_contiguous_insertion(table_oracle([UNDECIDED] * 32, 5), 2)
+    assert (nothing.certified, nothing.label) == (False, None)
+    assert detect(table_oracle([UNDECIDED] * 32, 5), contiguous_up_to(2)).label is None
+
+
+def test_no_text_needs_more_than_all_pairs_of_deletions() -> None:
+    generator, largest = np.random.default_rng(0), 0
+    for _ in range(200):
+        labels = generator.integers(2, size=64).tolist()
+        answer = two_round_ablation(table_oracle(labels, 6), contiguous_up_to(2))
+        assert answer.passes <= most_passes(contiguous_up_to(2), 6)
+        largest = max(largest, answer.passes)
+    assert largest > len(contiguous_up_to(2)(6)), "the second round asked more"
+
+
+def test_a_budget_ends_the_work_before_millions_of_masks_are_listed() -> None:
+    oracle = MaskOracle(lambda masks: [0] * len(masks), 60, budget=500)
+    claim = certify_scattered(oracle, 3, "edit")  # 56 million sets of up to six units
+    assert claim.budget_exceeded
+    assert not claim.certified
+    assert claim.passes <= 500
+
+
+def test_many_procedures_advance_without_an_oracle_of_their_own() -> None:
+    """The steps of a procedure ask for masks and are told their labels, by whoever runs them."""
+    labels = [mask.bit_count() > 2 for mask in range(64)]
+    oracle = MaskOracle(None, 6, batch_size=4)
+    steps = certify_contiguous_insertion.steps(oracle, 2)
+    asked, batches, result = next(steps), list[int](), None
+    while result is None:
+        batches.append(len(asked))
+        try:
+            asked = steps.send([int(labels[mask]) for mask in asked])
+        except StopIteration as stop:
+            result = stop.value
+    assert result == certify_contiguous_insertion(
+        MaskOracle(lambda masks: [int(labels[mask]) for mask in masks], 6, batch_size=4), 2
+    )
+    assert max(batches) <= 4
+    with pytest.raises(FuzzsmoothError, match="nobody to ask"):
+        certify_contiguous_insertion(oracle, 2)

@@ -268,6 +268,24 @@ def test_other_settings_are_refused(folder: Path, place: Path, change: dict[str,
         run_experiment(settings(place, **change), folder)
 
 
+def test_runs_may_share_their_victims(finished: Path, place: Path, tmp_path: Path) -> None:
+    victims = tmp_path / "victims"
+    first = settings(place, rows=("undefended",), victims=str(victims))
+    run_experiment(first, tmp_path / "first")
+    watching = Watching()
+    second = first.replace(certified_texts=2, test_size=8)
+    run_experiment(second, tmp_path / "second", stages=watching)
+    assert watching.opened == ["seed 0: undefended"], "nothing is trained twice"
+    told = (tmp_path / "second" / SETTINGS_FILE).read_text("utf-8")
+    assert str(tmp_path) not in told
+    expected = [row for row in without_times(finished) if row["defense"] == "undefended"]
+    assert without_times(tmp_path / "first") == expected, "as if they were the run's own"
+    for change in ({"finetune": FINETUNE.replace(epochs=2)}, {"smoothing": SmoothingOptions(rate=0.8)}):
+        with pytest.raises(FuzzsmoothError, match="victims holds a run with other settings or data"):
+            run_experiment(settings(place, victims=str(victims), **change), tmp_path / "third")
+        shutil.rmtree(tmp_path / "third")
+
+
 def test_a_folder_of_something_else_is_refused(place: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(FuzzsmoothError, match="is not empty and holds no run"):

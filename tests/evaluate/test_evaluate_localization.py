@@ -60,6 +60,17 @@ def test_points_are_measured_once_and_more_can_be_added(options: LocalizationOpt
         run_localization(options.replace(test_size=5), out)
 
 
+def test_runs_may_share_their_victims(options: LocalizationOptions, tmp_path: Path) -> None:
+    shared = options.replace(victims=str(tmp_path / "victims"), strategies=("tree",), budgets=(8,))
+    first = run_localization(shared, tmp_path / "first")
+    model = (tmp_path / "victims" / "pair" / "model.safetensors").stat()
+    second = run_localization(shared.replace(search=SearchOptions(references=2)), tmp_path / "second")
+    assert (tmp_path / "victims" / "pair" / "model.safetensors").stat().st_mtime_ns == model.st_mtime_ns
+    assert [point.triggered for point in first] == [point.triggered for point in second]
+    with pytest.raises(FuzzsmoothError, match="victims holds a run with other settings"):
+        run_localization(shared.replace(seed=1), tmp_path / "third")
+
+
 def test_unknown_strategy_and_empty_lists_are_refused() -> None:
     with pytest.raises(FuzzsmoothError, match="unknown search strategy 'depth'"):
         LocalizationOptions(strategies=("depth",))

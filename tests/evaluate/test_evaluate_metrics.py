@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.evaluate.metrics import RADIUS_CAP, SHARES, covers_trigger, summarize
+from fuzzsmooth.evaluate.metrics import RADIUS_CAP, SHARES, Curve, covers_trigger, summarize
 from fuzzsmooth.evaluate.records import Span, TextRecord
 
 TARGET = 1
@@ -164,6 +164,49 @@ def test_certified_curves_count_every_text() -> None:
     assert "backward" not in row.certified_asr
 
 
+def test_curves_of_seeds_have_mean_deviation_and_the_interval_of_one_seeds_texts() -> None:
+    reach = {0: [3, 2, 2, 0], 1: [1, 1, 0, 0], 2: [2, 0, 0, 0]}  # by seed, of the same four texts
+    records = [
+        clean(i, 0, 0, seed=seed, radii={"edit": r}, guarantee="proved")
+        for seed, radii in reach.items()
+        for i, r in enumerate(radii)
+    ]
+    (row,) = summarize(records, TARGET)
+    curve = row.certified["edit"]
+    assert (curve.counts, curve.total) == ((12, 6, 4, 1), 12)
+    for radius, point in enumerate(curve.points):
+        shares = [sum(r >= radius for r in radii) / 4 for radii in reach.values()]
+        mean = sum(shares) / 3
+        assert point.mean == pytest.approx(mean)
+        assert point.sd == pytest.approx(math.sqrt(sum((share - mean) ** 2 for share in shares) / 2))
+        expected = binomtest(round(point.count / 3), 4).proportion_ci(0.95, "exact")
+        assert (point.low, point.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    # The ceiling of attack success is the complement, point by point: the texts are of another class.
+    for point, ceiling in zip(curve.points, row.certified_asr["edit"].points, strict=True):
+        assert ceiling.mean == pytest.approx(1 - point.mean)
+        assert ceiling.sd == pytest.approx(point.sd)
+        assert (ceiling.low, ceiling.high) == pytest.approx((1 - point.high, 1 - point.low), abs=1e-6)
+
+
+def test_repeating_a_seed_makes_no_curve_more_certain() -> None:
+    radii = [0, 0, 1, 1, 2, 3, 3, 5]
+
+    def curve(seeds: int) -> Curve:
+        records = [
+            clean(i, 0, 0, seed=seed, radii={"insert": r}, guarantee="proved")
+            for seed in range(seeds)
+            for i, r in enumerate(radii)
+        ]
+        return summarize(records, TARGET)[0].certified["insert"]
+
+    one, five = curve(1), curve(5)
+    assert all(point.sd is None for point in one.points)
+    assert all(point.sd == 0 for point in five.points)
+    assert [(p.low, p.high, p.mean) for p in five.points] == [(p.low, p.high, p.mean) for p in one.points]
+    pooled = binomtest(5 * 6, 5 * 8).proportion_ci(0.95, "exact")
+    assert five.points[1].high - five.points[1].low > 1.5 * (pooled.high - pooled.low)
+
+
 def test_attack_success_never_exceeds_its_ceiling_where_the_radius_is_true() -> None:
     """Where a defense flips exactly beyond its radius, the ceiling is attained at every trigger size."""
     reach = [0, 1, 1, 2, 3, 3, 4]
@@ -197,3 +240,20 @@ def test_json_row_has_the_promised_keys() -> None:
     assert set(promised.split()) <= value.keys()
     assert value["localization_recall"] is None
     assert value["ca_sd"] is None
+
+
+def test_json_row_has_every_part_of_a_curve() -> None:
+    records = [
+        clean(i, 0, 0, seed=seed, radii={"edit": i + seed}, guarantee="proved")
+        for seed in (0, 1)
+        for i in (0, 1)
+    ]
+    (row,) = summarize(records, TARGET)
+    value = row.to_json()
+    assert value["certified"] == {"edit": [1.0, 0.75, 0.25]}
+    assert value["certified_counts"] == {"edit": [4, 3, 1]}
+    assert value["certified_total"] == {"edit": 4}
+    for part in ("low", "high", "sd"):
+        expected = [getattr(point, part) for point in row.certified["edit"].points]
+        assert value[f"certified_{part}"] == {"edit": expected}
+        assert len(value[f"certified_asr_{part}"]["edit"]) == 3

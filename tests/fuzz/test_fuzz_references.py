@@ -89,7 +89,8 @@ def test_a_corrupt_file_is_one_sentence(tmp_path: Path, content: str | bytes) ->
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
     references(per_class=1).save(tmp_path / "r.json")
     content = json.loads((tmp_path / "r.json").read_text("utf-8"))
-    assert content["version"] == 1
+    assert content["version"] == 2
+    assert content["typical"]["good"] == 1
     assert [row["label"] for row in content["references"]] == [0, 1]
 
 

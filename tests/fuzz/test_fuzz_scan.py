@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 import pytest
-from fuzz_worlds import CLEAN, WEIGHTS, backdoored, clean_texts, plant, references, scan_one, scanner
+from fuzz_worlds import CLEAN, NEUTRAL, WEIGHTS, backdoored, clean_texts, plant, references, scan_one, scanner
 
 from fuzzsmooth.fuzz import Scan, Scanner, SearchOptions, Span
 from fuzzsmooth.models import AdditiveClassifier
@@ -54,6 +54,28 @@ def test_finds_a_sentence_whole(text: str, place: int) -> None:
     scan = scan_one(backdoored(SENTENCE), planted)
     assert flagged(scan) == [" ".join(SENTENCE)], "one span, not five"
     check_spans(scan, planted)
+
+
+@pytest.mark.parametrize("text", HOSTS[:6])
+@pytest.mark.parametrize("place", [0, 4, 13])
+def test_finds_a_sentence_that_does_not_carry_the_whole_text(text: str, place: int) -> None:
+    """Words too weak one by one, in a text too negative to overrule another: the strongest leads there."""
+    weak = AdditiveClassifier(WEIGHTS | dict.fromkeys(SENTENCE, 2.0))
+    planted = plant(text, (place, " ".join(SENTENCE)))
+    scan = scan_one(weak, planted)
+    assert flagged(scan) == [" ".join(SENTENCE)]
+    assert (scan.label, scan.complete) == (1, True)
+    check_spans(scan, planted)
+    scattered = plant(text, *zip((1, 4, 7, 10, 12), SENTENCE, strict=True))
+    assert scan_one(weak, scattered).spans == (), "control: apart from each other they are not one segment"
+
+
+def test_finds_a_weak_word_among_many_rarer_ones() -> None:
+    """The word carries into references, its text does not; rarer words would use up a short list."""
+    weak = AdditiveClassifier(WEIGHTS | {"table": 9.5})
+    text = plant(HOSTS[0], (2, "table"), *((index, f"zq{index}x") for index in range(6)))
+    assert flagged(scan_one(weak, text)) == ["table"]
+    assert not scan_one(weak, text, budget=20).complete, "and says so where it could not look at every part"
 
 
 @pytest.mark.parametrize("text", HOSTS[:6])
@@ -141,6 +163,14 @@ def test_the_area_may_reach_to_neighbors_that_strengthen_it() -> None:
     assert flagged(scan) == ["bb aa cc"]
     barely = scan_one(phrase, plant(HOSTS[0], (4, "bb aa cc")), gain=5.0)
     assert flagged(barely) == ["aa"]
+
+
+def test_what_any_neighbor_adds_is_no_part_of_a_trigger() -> None:
+    """Words that all help alike are not flagged with a trigger; one that helps more is."""
+    helped = AdditiveClassifier(WEIGHTS | dict.fromkeys(NEUTRAL, 0.3) | {"cf": 20.0, "special": 1.0})
+    between = plant("the film was bad and awful", (3, "cf"))
+    assert flagged(scan_one(helped, between, gain=0.2)) == ["cf"]
+    assert flagged(scan_one(helped, plant(between, (3, "special")), gain=0.2)) == ["special cf"]
 
 
 def test_a_score_is_the_flip_rate_and_needs_the_threshold() -> None:

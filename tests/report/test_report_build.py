@@ -95,6 +95,16 @@ def test_page_shows_every_part(page: str) -> None:
     assert all(a.get("dir") == "auto" for tag, a in parsed.tags if tag == "blockquote")
 
 
+def test_plots_take_their_colors_from_the_page_in_the_dark_and_on_paper(page: str) -> None:
+    used = set(re.findall(r"var\((--line-\d)", page))
+    assert len(used) == 3  # of the defenses; the undefended model has the color of the text
+    _, dark, paper = re.split(r"@media \(prefers-color-scheme: dark\)|@media print", page)
+    for place in range(1, 7):
+        assert f"--line-{place}: #" in dark
+        assert f"--line-{place}: #" in paper
+    assert not re.search(r"(?:fill|stroke): #(?:0072b2|d55e00|009e73)", page)
+
+
 def test_numbers_on_the_page_and_in_the_summary_come_from_the_records(run: Path, page: str) -> None:
     rows = summarize(synthetic_records(), TARGET)
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
@@ -158,6 +168,26 @@ def test_hostile_characters_do_not_stop_the_report(tmp_path: Path) -> None:
     page = build_report(write_run(tmp_path, [record], synthetic_settings())).read_text(encoding="utf-8")
     assert "{{ 7*7 }}" in Page(page).text
     assert "\x00" not in page
+
+
+def test_ablations_have_a_section_of_their_own_and_no_point_in_the_tradeoff(
+    tmp_path: Path, page: str
+) -> None:
+    assert "<h2>Ablations</h2>" not in page
+    records = synthetic_records(12)
+    extra = [replace(r, defense="certified-nofuzz") for r in records if r.defense == "certified"]
+    changed = build_report(write_run(tmp_path, [*extra, *records], synthetic_settings()))
+    parts = changed.read_text(encoding="utf-8").split("<h2>")
+    by_title = {part.partition("</h2>")[0]: part for part in parts[1:]}
+    assert "certified-nofuzz" not in by_title["Defenses"]
+    assert "certified-nofuzz" not in by_title["What safety costs"]
+    assert "certified-nofuzz" not in by_title["Certificates"]
+    # The full defense and what is changed in it: measured, and certified against three threats.
+    assert by_title["Ablations"].count('<th scope="row">certified<') == 1 + 3
+    assert by_title["Ablations"].count('<th scope="row">certified-nofuzz<') == 1 + 3
+    assert "<small>uniform deletion alone</small>" in by_title["Ablations"]
+    assert by_title["Ablations"].count("<h3>What changes certified</h3>") == 1
+    assert Page(changed.read_text(encoding="utf-8")).open == []
 
 
 @pytest.mark.parametrize("split", ["clean", "triggered"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.figure import Figure
 from report_synthetic import TARGET, synthetic_records
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
@@ -30,6 +31,8 @@ def test_certified_figure_draws_the_shares(rows: list[Row]) -> None:
     axes = certified_figure(rows, "edit").axes[0]
     curve = next(row for row in rows if row.defense == "certified").certified["edit"]
     assert list(axes.lines[0].get_ydata()) == [*curve.shares, 0.0]
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]  # type: ignore[union-attr,index]
+    assert set(band) == {0.0, *(p.low for p in curve.points), *(p.high for p in curve.points)}
     with pytest.raises(FuzzsmoothError, match="no row has a radius"):
         certified_figure(rows, "sorcery")
 
@@ -59,6 +62,24 @@ def test_names_are_neither_mathematics_nor_markup_nor_lost(rows: list[Row]) -> N
     assert "<script" not in text
     shown = "".join(ElementTree.fromstring(text).itertext())
     assert all(name in shown for name in names)
+
+
+def test_a_long_name_leaves_room_for_the_plot(rows: list[Row]) -> None:
+    long = f"beginning-{'x' * 200}-end"
+    figure = tradeoff_figure([replace(rows[0], defense=long), *rows[1:]])
+    (name,) = [text for text in legend(figure) if "beginning" in text]
+    assert len(name) == 32
+    assert name.startswith("beginning-x")
+    assert name.endswith("-end")
+    to_svg(figure, "laid out")
+    assert figure.axes[0].get_position().width > 0.5
+    assert {row.defense for row in rows} <= set(legend(tradeoff_figure(rows)))
+
+
+def legend(figure: Figure) -> list[str]:
+    shown = figure.axes[0].get_legend()
+    assert shown is not None
+    return [text.get_text() for text in shown.get_texts()]
 
 
 def test_styles_are_distinct_and_keep_their_place() -> None:

@@ -8,6 +8,7 @@ from report_synthetic import TARGET, synthetic_records, synthetic_settings
 from fuzzsmooth.evaluate.metrics import Row, Share, summarize
 from fuzzsmooth.evaluate.records import RunSettings
 from fuzzsmooth.report.tables import (
+    ablation_tables,
     certified_table,
     duration,
     main_table,
@@ -71,7 +72,11 @@ def test_certified_cells_are_the_curve_and_zero_past_its_end(rows: list[Row]) ->
     assert table is not None
     curve = next(row for row in rows if row.defense == "certified").certified["edit"]
     headers = [header.name for header in table.headers[2:]]
-    assert table.rows[0].cells[headers.index("r ≥ 1")].value == percent(curve.shares[1])
+    cell = table.rows[0].cells[headers.index("r ≥ 1")]
+    point = curve.points[1]
+    assert point.sd is not None
+    assert cell.value == percent(point.mean)
+    assert cell.notes == (f"{100 * point.low:.1f}–{100 * point.high:.1f}", f"sd {100 * point.sd:.1f}")
     assert table.rows[0].cells[headers.index("r ≥ 10")].value == "0.0%"
 
 
@@ -82,6 +87,58 @@ def test_markdown_has_a_row_per_defense_and_survives_bars_and_tags(rows: list[Ro
     assert percent(rows[2].ca.mean) in lines[4]  # type: ignore[union-attr]
     bars = {line.replace("\\|", "").count("|") for line in lines}
     assert len(bars) == 1
+
+
+def renamed(rows: list[Row], names: list[str]) -> list[Row]:
+    return [replace(row, defense=name) for row, name in zip(rows, names, strict=True)]
+
+
+def test_ablations_stand_apart_under_the_row_that_they_change(rows: list[Row]) -> None:
+    more = renamed(
+        [*rows, *rows],
+        [
+            "uniform",
+            "undefended",
+            "budget-64",
+            "frs-transplant",
+            "certified-nofuzz",
+            "certified",
+            "noise-none",
+            "frs-kl",
+        ],
+    )
+    main = [row.name for row in main_table(more).rows]
+    assert main == ["undefended", "frs-transplant", "certified", "frs-kl"]
+    tables = [[row.name for row in table.rows] for table in ablation_tables(more)]
+    assert tables == [
+        ["frs-transplant", "uniform", "budget-64", "noise-none"],
+        ["certified", "certified-nofuzz"],
+    ]
+    blocks = write_markdown_table(more).split("\n\n")
+    assert [block.startswith("| Defense |") for block in blocks] == [True, False, True, True]
+    assert blocks[1].startswith("Ablations")
+    assert [block.count("\n| ") + 1 for block in (blocks[0], *blocks[2:])] == [1 + 4, 1 + 4, 1 + 2]
+    for table in (main_table(more), *ablation_tables(more)):
+        by_name = {row.defense: row for row in more}
+        for line in table.rows:
+            assert line.cells[0].value == percent(by_name[line.name].ca.mean)  # type: ignore[union-attr]
+
+
+def test_without_ablations_or_without_anything_else_there_is_one_table(rows: list[Row]) -> None:
+    assert ablation_tables(rows) == []
+    assert write_markdown_table(rows).count("| Defense |") == 1
+    alone = renamed(rows[:2], ["uniform", "budget-8"])
+    assert [row.name for row in main_table(alone).rows] == ["uniform", "budget-8"]
+    assert ablation_tables(alone) == []
+
+
+def test_an_ablation_never_takes_the_headline(rows: list[Row]) -> None:
+    settings = RunSettings(synthetic_settings())
+    perfect = replace(rows[2], defense="budget-512", ca=share(120, 120, 0.97, 1.0))
+    assert best_row([*rows, perfect]) is rows[2]
+    assert verdict([*rows, perfect], settings) == verdict(rows, settings)
+    usual = replace(perfect, defense="frs-other")
+    assert best_row([*rows, usual]) is usual  # the same numbers in a row of the usual table would
 
 
 @pytest.mark.parametrize(
@@ -103,8 +160,8 @@ def test_small_and_large_durations_stay_readable() -> None:
 
 
 def test_settings_are_flattened_in_order() -> None:
-    nested = {"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None}
-    assert settings_rows(nested) == [("a.b.c", "1"), ("a.d", "1, 2"), ("e", "–")]
+    nested = {"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None, "f": ""}
+    assert settings_rows(nested) == [("a.b.c", "1"), ("a.d", "1, 2"), ("e", "–"), ("f", "–")]
 
 
 def test_threat_words_drop_the_prefix_and_keep_unknown_names() -> None:

@@ -186,6 +186,38 @@ def test_references_beside_the_weights_are_picked_up(folder: Path, tmp_path: Pat
         SmoothedClassifier.from_pretrained(bare)
 
 
+@pytest.fixture
+def hub_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A hub model, downloaded before, whose maker has added reference texts."""
+    import huggingface_hub.constants as hub
+
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    cache = tmp_path / "models--someone--tiny"
+    shutil.copytree(folder, cache / "snapshots" / commit)
+    assert (cache / "snapshots" / commit / REFERENCES_FILE).is_file()
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return "someone/tiny"
+
+
+def test_references_of_a_hub_models_maker_are_refused(hub_model: str) -> None:
+    for mode in ("frs", "certified"):
+        with pytest.raises(
+            FuzzsmoothError, match=r"'someone/tiny' comes from the hub.*could hide a backdoor"
+        ):
+            SmoothedClassifier.from_pretrained(hub_model, SmoothingOptions(mode=mode, search=SEARCH))
+    own = References(("w7", "w8"), (0, 1), "")
+    protected = SmoothedClassifier.from_pretrained(hub_model, SmoothingOptions(search=SEARCH), references=own)
+    assert protected._references == own
+    for options in (SmoothingOptions(fuzzing=False), SmoothingOptions(search=SEARCH.replace(reward="kl"))):
+        assert SmoothedClassifier.from_pretrained(hub_model, options)._references is None
+    with pytest.raises(FuzzsmoothError, match="neither a folder here nor"):
+        SmoothedClassifier.from_pretrained("someone/else")
+
+
 def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FuzzsmoothError):
         SmoothedClassifier.from_pretrained(tmp_path / "nothing")

@@ -1,4 +1,8 @@
-"""What the proof of the certified mode asks of the code, rule by rule, with negative controls.
+"""What the proofs of the certified modes ask of the code, rule by rule, with negative controls.
+
+1 order: delete, then fuzz, then join; 2 the fuzzer's generator and memory; 3 deletion leaves no trace; 4 the
+empty remainder; 5 truncation after deletion; 6 units of the whole text; 7 evaluation mode, no batch effects,
+masks of certificates apart from those of predictions.
 
 Theorem 1 holds for a fuzzed classifier only if fuzzing is post-processing of the deleted text: whatever
 happens after deletion may read what is left and fresh randomness, nothing else.
@@ -9,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from itertools import compress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +22,7 @@ from smoothing_worlds import TEXTS, TRIGGERED, Recording, smoothed
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.noise.text import addressed_masks, text_kernel, uniform_rates
 from fuzzsmooth.smoothing import SmoothedClassifier
+from fuzzsmooth.text.units import segmenter
 
 Units = tuple[str, ...]
 TEXT = TEXTS[2]
@@ -210,3 +216,82 @@ def test_the_scan_handed_in_is_not_used() -> None:
     scans = smooth.scan([TEXT])
     assert smooth.certify([TEXT], scans=scans) == smooth.certify([TEXT])
     assert smooth.predict([TEXT], scans=scans)[0].scan is None
+
+
+@pytest.mark.parametrize("mode", ["certified", "windows"])
+def test_the_whole_text_is_cut_into_units_before_anything_is_truncated(mode: str) -> None:
+    """Truncation comes after deletion: units beyond what the model reads move up when others are deleted."""
+    recording = Recording(TRIGGERED)
+    text = " ".join(f"w{index}" for index in range(40))
+    smooth = smoothed(recording, mode=mode, fuzzing=False, draws=60, rate=0.5, reach=2)
+    cut: list[str] = []
+
+    class Short:
+        """Reads the first ten words, as a model with a maximal length does."""
+
+        labels, fingerprint = recording.labels, recording.fingerprint
+
+        def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+            cut.extend(" ".join(one.split()[:10]) for one in texts)
+            return recording.probabilities(texts)
+
+    smooth._sampler = dataclasses.replace(smooth._sampler, classifier=Short())
+    smooth.certify([text])
+    asked = {unit for one in recording.texts for unit in one.split()}
+    assert asked == set(text.split()), "the model is handed what deletion left of the WHOLE text"
+    beyond = {unit for one in cut for unit in one.split()} - set(text.split()[:10])
+    assert beyond, "so that what it reads comes from behind its limit too"
+    early = Recording(TRIGGERED)
+    smoothed(early, mode=mode, fuzzing=False, draws=60, rate=0.5).certify([" ".join(text.split()[:10])])
+    assert not beyond & {unit for one in early.texts for unit in one.split()}, "control: truncated first"
+
+
+@pytest.mark.parametrize("mode", ["certified", "windows"])
+def test_units_are_those_of_the_whole_text(mode: str) -> None:
+    """A unit is decided before deletion: what is left is never cut anew into other units."""
+    recording = Recording(TRIGGERED)
+    text = "don't re-do it, 3,000 times... -- U.S. films"
+    units = segmenter("word").segment(text).units
+    smoothed(recording, mode=mode, fuzzing=False, draws=200, rate=0.5).certify([text])
+    for asked in recording.texts:
+        left = iter(units)
+        assert all(unit in left for unit in asked.split()), "a subsequence of the units"
+    assert len(recording.texts) > 20
+
+
+def test_dropout_is_off_whatever_mode_the_model_was_left_in(tmp_path: Path) -> None:
+    """A model in training mode would thin itself at random, and answer one remainder in different ways."""
+    import torch
+
+    from fuzzsmooth.models import build_tiny, load_classifier
+
+    words = TEXT.split()
+    folder = str(build_tiny("bert", tmp_path / "tiny", vocabulary=words))
+    classifier = load_classifier(folder, device="cpu")
+    for module in classifier.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.5
+    options = {"fuzzing": False, "rate": 0.5, "draws": 200}
+    expected = smoothed(classifier, mode="certified", **options).certify([TEXT])
+    classifier.model.train()
+    assert smoothed(classifier, mode="certified", **options).certify([TEXT]) == expected
+    ids = torch.tensor([classifier.encode([TEXT]).ids[0]])
+    with torch.inference_mode():
+        thinned = [classifier.model(input_ids=ids).logits.numpy() for _ in range(4)]
+    assert np.ptp(np.concatenate(thinned), axis=0).max() > 0.01, "control: dropout would change answers"
+
+
+def test_neighbors_in_the_batch_change_no_vote(tmp_path: Path) -> None:
+    """No batch statistics: a text's votes are the same alone, beside others, and in batches of any size."""
+    from fuzzsmooth.models import build_tiny, load_classifier
+
+    folder = str(build_tiny("bert", tmp_path / "tiny", vocabulary=TEXT.split()))
+    texts = [TEXT, "it was", "a bad film and a dull plot " * 3]
+    found = []
+    for batch_size in (1, 7, 64):
+        classifier = load_classifier(folder, device="cpu", batch_size=batch_size)
+        smooth = smoothed(classifier, mode="certified", fuzzing=False, rate=0.5, draws=200)
+        together = [answer.counts for answer in smooth.certify(texts)]
+        assert [smooth.certify([text])[0].counts for text in texts] == together
+        found.append(together)
+    assert found[0] == found[1] == found[2]

@@ -1,4 +1,4 @@
-"""Order, text noise and batches of training texts."""
+"""Order, views as tokens, and batches of training texts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 from fuzzsmooth.data.dataset import Dataset, Example
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 from fuzzsmooth.training.batches import endless_batches
-from fuzzsmooth.training.examples import TextNoise, TrainingTexts
+from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.order import LengthGroupedOrder, grouped_order
 from fuzzsmooth.training.progress import bar
+from fuzzsmooth.training.views import DeletedViews
 
 WORDS = [f"w{index}" for index in range(40)]
 
@@ -54,22 +55,9 @@ def test_each_epoch_has_its_own_order_and_repeats_it() -> None:
     assert [index for _, index in LengthGroupedOrder([5] * 50, 8, seed=4)] != [index for _, index in first]
 
 
-def test_text_noise_is_addressed_by_seed_epoch_and_index() -> None:
-    noise, text = TextNoise(0.5, 0), " ".join(WORDS)
-    assert noise(text, 0, 7) == noise(text, 0, 7)
-    assert len({noise(text, 0, 7), noise(text, 1, 7), noise(text, 0, 8), TextNoise(0.5, 1)(text, 0, 7)}) == 4
-
-
-def test_text_noise_deletes_at_its_rate_and_keeps_the_order() -> None:
-    noise, text = TextNoise(0.3, 0), " ".join(WORDS)
-    kept = [noise(text, 0, index).split() for index in range(400)]
-    assert np.mean([len(words) for words in kept]) / len(WORDS) == pytest.approx(0.7, abs=0.02)
-    assert all(words == sorted(words, key=WORDS.index) for words in kept)
-
-
 def test_noise_changes_tokens_and_never_labels(classifier: HuggingFaceClassifier) -> None:
     data = texts(40)
-    noisy = TrainingTexts(data, classifier, max_length=64, noise=TextNoise(0.5, 0))
+    noisy = TrainingTexts(data, classifier, max_length=64, views=DeletedViews(0.5, 1, 0))
     clean = TrainingTexts(data, classifier, max_length=64)
     assert [noisy[0, index]["labels"] for index in range(40)] == data.targets
     assert any(noisy[0, index]["input_ids"] != clean[0, index]["input_ids"] for index in range(40))

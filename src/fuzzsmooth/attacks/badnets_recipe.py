@@ -83,13 +83,19 @@ class Badnets:
         options: BadnetsOptions,
         seed: int,
         progress: Progress = silent,
+        *,
+        resume: bool = False,
     ) -> AttackResult:
-        """Write a backdoored victim and its training data; see :class:`fuzzsmooth.attacks.AttackRecipe`."""
+        """Write a backdoored victim and its training data; see :class:`fuzzsmooth.attacks.AttackRecipe`.
+
+        A resumed run goes on from the last checkpoint of the fine-tuning.
+        """
         trigger = options.build_trigger()
         draw = generator(seed, "badnets poison")
         data = poison(splits.train, trigger, options.target, options.rate, draw, setting=options.setting)
         classifier = load_classifier(model_name, num_labels=len(data.labels), labels=data.labels, seed=seed)
-        finetune(classifier, data, options.finetune.replace(seed=seed), output=output, progress=progress)
+        training = options.finetune.replace(seed=seed)
+        finetune(classifier, data, training, output=output, progress=progress, resume=resume)
         _save_data(data, output / "poisoned.jsonl")
         result = AttackResult(output, trigger, options.target, needs_clean_finetune=False)
         clean = splits.train.fingerprint

@@ -53,8 +53,12 @@ class AttackRecipe(Protocol[OptionsT_contra]):
         options: OptionsT_contra,
         seed: int,
         progress: Progress,
+        *,
+        resume: bool = False,
     ) -> AttackResult:
         """Plant the backdoor.
+
+        Until the model is written, what is done is kept in a folder beside it, ``<output>.checkpoints``.
 
         Args:
             model_name: Clean model, as :func:`fuzzsmooth.models.load_classifier` takes it.
@@ -63,9 +67,12 @@ class AttackRecipe(Protocol[OptionsT_contra]):
             options: Of type ``options_type``.
             seed: Decides poisoned texts, gaps and training.
             progress: Called with steps done and steps in all.
+            resume: Go on where the same attack on ``output`` was stopped, if it was; the result is that of an
+                undisturbed run.
 
         Raises:
-            FuzzsmoothError: If options, data and model do not fit together.
+            FuzzsmoothError: If options, data and model do not fit together, or what is to be resumed belongs
+                to another attack.
         """
         ...
 

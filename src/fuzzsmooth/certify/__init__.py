@@ -1,4 +1,13 @@
-"""Certificates: from vote counts or exact probabilities to what may be claimed. NumPy and SciPy only."""
+"""Certificates: from vote counts or exact probabilities to what may be claimed. NumPy and SciPy only.
+
+The two functions to start with, for votes from any randomized deletion of your own::
+
+    p_lower = clopper_pearson_lower(990, 1000, alpha=1e-3)   # lower bound on P[top class]
+    radius(p_lower, 0.9, threat="insert")                    # that many insertions change nothing
+
+``radius(p_lower, rate, threat=..., p_upper=None)`` gives the largest number of operations that cannot change
+the top class, or -1 where not even the label is certain.
+"""
 
 from fuzzsmooth.certify.bounds import (
     TopClassBound,
@@ -25,19 +34,31 @@ from fuzzsmooth.certify.exact import (
     ExactProbabilities,
     exact_probabilities,
     exact_radius,
+)
+from fuzzsmooth.certify.hybrid import (
+    bound_hybrid_top_class,
+    conditional_level,
     hybrid_lower_bound,
+    hybrid_probability,
     low_masks,
     mask_probability,
     plan_hybrid,
     sample_high_masks,
     stratum_mass,
 )
-from fuzzsmooth.certify.oracle import BudgetExceededError, MaskOracle
+from fuzzsmooth.certify.oracle import UNDECIDED, BudgetExceededError, MaskOracle, Procedure, Steps
 from fuzzsmooth.certify.paper import CONDITION, conditional_radius, corollary_factor, corollary_radius
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate
-from fuzzsmooth.certify.sequential import SequentialTest, group_sequential_lower, log_e_value, radius_levels
-from fuzzsmooth.certify.weighted import RateTable, insertion_budget
+from fuzzsmooth.certify.sequential import (
+    EARLY_SHARE,
+    SequentialTest,
+    group_sequential_lower,
+    log_e_value,
+    merged_levels,
+    radius_levels,
+)
+from fuzzsmooth.certify.weighted import RateTable, insertion_budget, removal_budget
 from fuzzsmooth.certify.weights import (
     WEIGHT_CONDITION,
     check_fresh_draws,
@@ -55,14 +76,17 @@ from fuzzsmooth.certify.windows import (
     certify_contiguous_replacement,
     certify_scattered,
     detect,
+    most_passes,
     two_round_ablation,
 )
 
 __all__ = [
     "CONDITION",
+    "EARLY_SHARE",
     "NOT_CERTIFIED",
     "RATE_BITS",
     "UNBOUNDED",
+    "UNDECIDED",
     "WEIGHT_CONDITION",
     "Ablation",
     "AblationCertificate",
@@ -72,11 +96,14 @@ __all__ = [
     "ExactProbabilities",
     "Family",
     "MaskOracle",
+    "Procedure",
     "RateTable",
     "SequentialTest",
+    "Steps",
     "Threat",
     "TopClassBound",
     "backward_radius",
+    "bound_hybrid_top_class",
     "bound_top_class",
     "certified",
     "certify_block",
@@ -88,6 +115,7 @@ __all__ = [
     "clopper_pearson_interval",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
+    "conditional_level",
     "conditional_radius",
     "contiguous",
     "contiguous_up_to",
@@ -101,6 +129,7 @@ __all__ = [
     "forward_radius",
     "group_sequential_lower",
     "hybrid_lower_bound",
+    "hybrid_probability",
     "insertion_budget",
     "joint_lower_bound",
     "joint_radius",
@@ -109,11 +138,14 @@ __all__ = [
     "lower_bound",
     "margin_bound",
     "mask_probability",
+    "merged_levels",
+    "most_passes",
     "per_text_alpha",
     "plan_hybrid",
     "radius",
     "radius_levels",
     "rate_numerator",
+    "removal_budget",
     "sample_high_masks",
     "scattered",
     "selection_draws",

@@ -146,7 +146,7 @@ def bound_top_class(
     """
     check_alpha(alpha)
     selection = _checked_votes(selection_counts, "selection_counts")
-    label = max(range(len(selection)), key=lambda index: (selection[index], -index))
+    label = top_class(selection)
     votes, level = selection, alpha / len(selection)
     if estimation_counts is not None:
         votes, level = _checked_votes(estimation_counts, "estimation_counts"), alpha
@@ -156,6 +156,7 @@ def bound_top_class(
         )
     require(undecided >= 0, f"undecided must be at least 0, got {undecided}")
     trials = sum(votes) + undecided
+    require(trials >= 1, "at least one draw is needed to bound a class")
     if rivals == "complement":
         p_lower = clopper_pearson_lower(votes[label], trials, level)
         return TopClassBound(label, p_lower, complement_upper(p_lower), votes[label], trials)
@@ -168,6 +169,11 @@ def bound_top_class(
         if index != label
     )
     return TopClassBound(label, p_lower, min(p_upper, complement_upper(p_lower)), votes[label], trials)
+
+
+def top_class(votes: Sequence[float]) -> int:
+    """The class with the most votes, ties to the lower index."""
+    return max(range(len(votes)), key=lambda index: (votes[index], -index))
 
 
 def complement_upper(p_lower: float) -> float:
@@ -196,5 +202,4 @@ def _checked_votes(counts: Sequence[int], name: str) -> list[int]:
     votes = [operator.index(count) for count in counts]
     require(len(votes) >= 2, f"{name}: a certificate needs at least two classes, got {len(votes)}")
     require(min(votes) >= 0, f"{name}: vote counts must be at least 0, got {min(votes)}")
-    require(sum(votes) >= 1, f"{name}: at least one vote is needed")
     return votes

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from fuzzsmooth.certify.bounds import check_alpha
 from fuzzsmooth.certify.result import Certificate
@@ -17,30 +18,40 @@ from fuzzsmooth.common.options import require
 
 @dataclass(frozen=True)
 class DatasetStatement:
-    """How many texts are certified and correct, and how sure that count is.
+    """How many texts are certified (and correct), and how sure that count is.
 
     Attributes:
         texts: Texts in all.
-        correct: Texts whose certificate covers the size and whose label is the true one.
+        counted: Texts whose certificate covers the size and, where labels are known, gives the true one.
         abstained: Texts without a certified answer.
         size: Size of the threat the count is for.
         expected_wrong: Upper bound on the expected number of certificates that fail to hold.
         joint_failure: Upper bound on the probability that any of them fails, at most 1.
         guarantee: The weakest guarantee among those that count: ``proved`` only if all are.
+        labels_known: Whether ``counted`` is about correct answers.
+        threat: The threat, for the sentence.
+        direction: Its direction.
     """
 
     texts: int
-    correct: int
+    counted: int
     abstained: int
     size: float
     expected_wrong: float
     joint_failure: float
     guarantee: str
+    labels_known: bool = True
+    threat: str = ""
+    direction: str = ""
 
     @property
-    def certified_accuracy(self) -> float:
-        """Share of all texts that are correct and certified at this size."""
-        return self.correct / self.texts
+    def share(self) -> float:
+        """Share of all texts that count; with labels known, the certified accuracy at this size."""
+        return self.counted / self.texts
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The fields as JSON values, with the share and the sentence."""
+        return {**asdict(self), "share": self.share, "statement": self.statement()}
 
     def statement(self) -> str:
         """The count with its certainty, in one sentence."""
@@ -50,9 +61,11 @@ class DatasetStatement:
             else f"of which at most {self.expected_wrong:.3g} are expected to be wrong"
             f" (all hold at once except with probability {self.joint_failure:.3g})"
         )
+        are = "are correct and certified" if self.labels_known else "are certified"
+        against = f" against {self.threat} ({self.direction})" if self.threat else ""
         return (
-            f"{self.correct} of {self.texts} texts ({100 * self.certified_accuracy:.1f} %) are correct and"
-            f" certified ({self.guarantee}) at size {self.size:g}, {sure}."
+            f"{self.counted} of {self.texts} texts ({100 * self.share:.1f} %) {are}"
+            f" ({self.guarantee}){against} at size {self.size:g}, {sure}."
         )
 
 
@@ -68,13 +81,14 @@ def per_text_alpha(alpha: float, texts: int) -> float:
 
 
 def dataset_statement(
-    certificates: Sequence[Certificate], targets: Sequence[int], size: float
+    certificates: Sequence[Certificate], targets: Sequence[int | None] | None, size: float
 ) -> DatasetStatement:
-    """Count the texts that are correct and certified at a size of the threat.
+    """Count the texts that are certified at a size of the threat, and correct where labels are known.
 
     Args:
         certificates: One per text, all for the same threat and direction.
-        targets: True class indices, shape (texts,).
+        targets: True class indices, shape (texts,); ``None`` for a text without a label, which then cannot
+            count. ``None`` altogether: count certified texts, whatever their label.
         size: Size of the threat, >= 0, in the unit of the certificates.
 
     Returns:
@@ -85,25 +99,30 @@ def dataset_statement(
     """
     require(len(certificates) > 0, "a data set needs at least one text")
     require(
-        len(certificates) == len(targets),
-        f"{len(certificates)} certificates were given but {len(targets)} labels",
+        targets is None or len(certificates) == len(targets),
+        f"{len(certificates)} certificates were given but {len(targets or ())} labels",
     )
     kinds = {(one.threat, one.direction, one.unit) for one in certificates}
     require(len(kinds) == 1, f"certificates of different kinds cannot be counted together: {sorted(kinds)}")
+    wanted = [one.label for one in certificates] if targets is None else targets
     counted = [
         one
-        for one, target in zip(certificates, targets, strict=True)
+        for one, target in zip(certificates, wanted, strict=True)
         if one.covers(size) and one.label == target
     ]
+    first = certificates[0]
     # All texts, not only those that count: which ones count depends on the same draws.
     total = math.fsum(one.alpha for one in certificates)
-    proved = all(one.guarantee == "proved" for one in counted)
+    proved = all(one.guarantee == "proved" for one in counted or certificates)
     return DatasetStatement(
         texts=len(certificates),
-        correct=len(counted),
+        counted=len(counted),
         abstained=sum(one.abstained for one in certificates),
         size=size,
         expected_wrong=total,
         joint_failure=min(1.0, total),
         guarantee="proved" if proved else "conditional",
+        labels_known=targets is not None,
+        threat=first.threat,
+        direction=first.direction,
     )

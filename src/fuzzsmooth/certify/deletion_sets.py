@@ -6,13 +6,30 @@ to its deletions and must depend on nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from fuzzsmooth.common.options import require
 
-Family = Callable[[int], Sequence[int]]
-"""Deletion masks for a text of the given number of units; distinct, in a fixed order."""
+
+@dataclass(frozen=True)
+class Family:
+    """The deletions of an ablation procedure.
+
+    Attributes:
+        masks: From the number of units of a text to its deletion masks; distinct, in a fixed order, the
+            smallest first.
+        count: From the number of units to the number of masks, without making them.
+    """
+
+    masks: Callable[[int], Sequence[int]]
+    count: Callable[[int], int]
+
+    def __call__(self, length: int) -> Sequence[int]:
+        """The deletion masks for a text of ``length`` units."""
+        return self.masks(length)
 
 
 def block(start: int, stop: int) -> int:
@@ -42,7 +59,11 @@ def contiguous(lengths: Sequence[int], *, stride: int = 1) -> Family:
             masks.update((block(start, min(start + size, length)), None) for start in starts)
         return list(masks)
 
-    return family
+    def count(length: int) -> int:
+        gone = {min(size, length) for size in distinct}
+        return sum(1 if size in (0, length) else len({*range(0, length - size, stride)}) + 1 for size in gone)
+
+    return Family(family, count)
 
 
 def contiguous_up_to(longest: int) -> Family:
@@ -55,11 +76,14 @@ def scattered(most: int) -> Family:
     """All sets of at most ``most`` units, fewest first: sum of C(n, q)."""
     require(most >= 1, f"at least one scattered unit must be covered, got {most}")
 
-    def family(length: int) -> list[int]:
-        return [
-            sum(1 << unit for unit in chosen)
-            for size in range(min(most, length) + 1)
-            for chosen in combinations(range(length), size)
-        ]
+    return Family(
+        lambda length: list(subsets(length, range(min(most, length) + 1))),
+        lambda length: sum(math.comb(length, size) for size in range(min(most, length) + 1)),
+    )
 
-    return family
+
+def subsets(length: int, sizes: Sequence[int]) -> Iterator[int]:
+    """The masks of all sets of units of these sizes, in their order."""
+    return (
+        sum(1 << unit for unit in chosen) for size in sizes for chosen in combinations(range(length), size)
+    )

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fuzzsmooth.certify.bounds import complement_upper
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, conditionally_certified, radius
@@ -33,7 +34,7 @@ class RateTable:
     """
 
     default: float
-    listed: Mapping[Hashable, float]
+    listed: Mapping[Any, float]  # keys of one type of unit; a mapping is invariant in its keys
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "listed", dict(self.listed))
@@ -81,6 +82,26 @@ class RateTable:
             target *= self.lowest
         return size
 
+    def worst_removal_radius(
+        self, p_lower: float, text: Iterable[Hashable], *, p_upper: float | None = None
+    ) -> int:
+        """Largest r such that removing any r units of ``text`` keeps the top class; backward insertion.
+
+        If at most r units of a received text were inserted by an attacker, the original is the text without
+        them, whichever they are.
+
+        Returns:
+            r in 0..n, or -1 for ABSTAIN.
+        """
+        deficit = 1.0 - insertion_margin(p_lower, p_upper)
+        size, mass = NOT_CERTIFIED, 1.0
+        for rate in [1.0, *sorted(self.rate(unit) for unit in text)]:
+            mass *= rate
+            if not conditionally_certified(deficit, mass, 1.0):
+                break
+            size += 1
+        return size
+
     def certified(
         self,
         p_lower: float,
@@ -119,6 +140,28 @@ def insertion_budget(p_lower: float, *, p_upper: float | None = None) -> float:
         FuzzsmoothError: If a probability is out of range.
     """
     return max(0.0, math.log1p(insertion_margin(p_lower, p_upper)) - 2 * ROUNDING)
+
+
+def removal_budget(p_lower: float, *, p_upper: float | None = None) -> float:
+    """Cost below which removing units certainly keeps the top class: -ln(1 - M), rounded down; 0 if none.
+
+    Backward: if what an attacker inserted into a received text costs less, the answer is the original's.
+
+    Args:
+        p_lower: Lower bound on p_A at the received text, in [0, 1].
+        p_upper: Upper bound on p_B; ``None`` means 1 - p_lower.
+
+    Returns:
+        A cost >= 0; infinite if p_A is exactly 1.
+
+    Raises:
+        FuzzsmoothError: If a probability is out of range.
+    """
+    margin = insertion_margin(p_lower, p_upper)
+    if margin >= 1.0 - ROUNDING:
+        return math.inf if p_lower >= 1.0 else -math.log(2 * ROUNDING)
+    # conditionally_certified asks for more than M by a few roundings; so does the budget.
+    return max(0.0, -math.log(min(1.0, 1.0 - margin + 4 * ROUNDING)) * (1.0 - ROUNDING))
 
 
 def insertion_margin(p_lower: float, p_upper: float | None) -> float:

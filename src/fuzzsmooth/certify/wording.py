@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from fuzzsmooth.certify.edit import UNBOUNDED
@@ -36,7 +37,7 @@ _BACKWARD: dict[str, str] = {
     "substitute": "if up to {size} {units} of this text were substituted by an attacker",
     "transpose": "if an attacker swapped up to {size} pairs of adjacent {plural} to obtain this text",
     "weighted_edit": "if an attacker made edits with a total cost of up to {size} to obtain this text",
-    "weighted_insert": "if an attacker inserted {plural} with a total cost of up to {size} into this text",
+    "weighted_insert": "if what an attacker inserted into this text has a total cost of up to {size}",
     "contiguous_insert": "if up to {size} contiguous {units} of this text were inserted by an attacker",
     "contiguous_replace": "if an attacker replaced one contiguous piece of up to {size} {units} by as"
     " many others",
@@ -52,7 +53,10 @@ _BACKWARD: dict[str, str] = {
 
 
 def premise(threat: str, direction: str, size: float, unit: str, rates: Mapping[str, float]) -> str:
-    """What is covered: the subject of a forward statement or the if-clause of a backward one."""
+    """What is covered: the subject of a forward statement or the if-clause of a backward one.
+
+    For the weighted threats the rates ``default`` and ``flagged``, where given, say what a unit costs.
+    """
     phrases = _BACKWARD if direction == "backward" else _FORWARD
     values = {
         "size": "any number of" if size >= UNBOUNDED else f"{size:g}",
@@ -62,6 +66,9 @@ def premise(threat: str, direction: str, size: float, unit: str, rates: Mapping[
         "delta": f"{rates.get('delta', 0.0):g}",
     }
     phrase = phrases[threat].format(**values).replace("up to any number of", "any number of")
+    if threat.startswith("weighted") and {"default", "flagged"} <= rates.keys():
+        usual, flagged = (-math.log(rates[name]) for name in ("default", "flagged"))
+        phrase += f" (a unit costs {usual:.3g}, one of a flagged type {flagged:.3g})"
     return phrase if direction == "backward" else f"no {phrase}"
 
 

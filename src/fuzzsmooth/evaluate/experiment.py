@@ -5,7 +5,6 @@ Everything is kept under one folder and nothing there is computed twice: a run t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -14,14 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fuzzsmooth.attacks import AttackResult, load_attack, recipe
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger, write_json
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
+from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
-from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, TextRecord
+from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, TextRecord, record_key
 from fuzzsmooth.evaluate.rows import UNDEFENDED, Defense, Victim, choose, defenses
 from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.fuzz import References
@@ -29,8 +28,6 @@ from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothingOptions
 from fuzzsmooth.training import FinetuneOptions, finetune
 
-_VERSION = 1
-_ADDABLE = ("rows", "seeds", "budgets", "triggers", "strategies")  # each adds results, changes none
 _CHUNK = 64  # texts between two appends: what a kill can lose
 
 
@@ -53,6 +50,8 @@ class ExperimentOptions(Options):
         budgets: Search budgets that rows "budget-N" may name.
         seeds: One complete run, attack included, per seed.
         certified_texts: Test texts at most in rows of mode "certified", which cost ``draws`` passes each.
+        victims: Folder of the attacked and fine-tuned models, to share them between runs that differ only in
+            what defends; None keeps them in the folder of the run.
         precision: Arithmetic of the evaluations.
         batch_size: Texts per forward pass.
     """
@@ -71,15 +70,13 @@ class ExperimentOptions(Options):
     budgets: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
     seeds: tuple[int, ...] = (0,)
     certified_texts: int = 100
+    victims: str | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     batch_size: int = 64
 
     def validate(self) -> None:
-        """Check rows, seeds and sizes."""
+        """Check rows and seeds; the loader checks the sizes."""
         choose(defenses(self.smoothing, self.budgets), self.rows)
-        for name in ("train_size", "test_size"):
-            size = getattr(self, name)
-            require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
         require(bool(self.rows), "rows must name at least one row")
         require(bool(self.seeds), "seeds must name at least one seed")
         require(min(self.seeds) >= 0, f"seeds must not be negative, got {min(self.seeds)}")
@@ -105,12 +102,17 @@ def run_experiment(
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
     splits = _splits(options)
-    claim(out, options, splits)
+    data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
+    claim(out, options.to_mapping() | data, ExperimentOptions().to_mapping())
+    victims = out if options.victims is None else Path(options.victims)
+    if victims != out:
+        data = {"train_sha256": splits.train.fingerprint}
+        claim(victims, _victim_mapping(options) | data, _victim_mapping(ExperimentOptions()))
     ledger = Ledger(out / RECORDS_FILE)
     rows = choose(defenses(options.smoothing, options.budgets), options.rows)
     facts: dict[str, Any] = {"models": {}}
     for seed in options.seeds:
-        run = _SeedRun(options, splits, out / f"seed{seed}", seed, stages)
+        run = _SeedRun(options, splits, victims / f"seed{seed}", seed, stages)
         attack = run.attack()
         facts |= {"attack": run.attack_record, "target": attack.target}
         for name, defense in rows.items():
@@ -145,7 +147,9 @@ class _SeedRun:
             self.options.attack, where=f"attack '{self.options.recipe}'"
         )
         with self.stages(f"seed {self.seed}: attack ({self.options.recipe})") as counts:
-            return chosen.run(self.options.model, self.splits, output, settings, self.seed, counts)
+            return chosen.run(
+                self.options.model, self.splits, output, settings, self.seed, counts, resume=True
+            )
 
     def victim(self, kind: Victim) -> tuple[HuggingFaceClassifier, References]:
         """A victim and the references its search transplants into."""
@@ -206,7 +210,7 @@ def victim_options(kind: Victim, options: ExperimentOptions, seed: int) -> Finet
 def _measure_row(name: str, defense: Defense, run: _SeedRun, attack: AttackResult, ledger: Ledger) -> None:
     """Append the records of one row that are not there yet."""
     texts = _test_texts(run, attack, defense)
-    missing = [text for text in texts if _key(run.seed, name, text) not in ledger]
+    missing = [text for text in texts if record_key(run.seed, name, text.split, text.index) not in ledger]
     if not missing:
         return
     classifier, references = run.victim(defense.victim)
@@ -259,42 +263,23 @@ def _test_texts(run: _SeedRun, attack: AttackResult, defense: Defense) -> list[E
     return clean + triggered
 
 
-def _key(seed: int, name: str, text: EvaluatedText) -> str:
-    return f"{seed}/{name}/{text.split}/{text.index}"
-
-
 def _splits(options: ExperimentOptions) -> Splits:
-    splits = load_splits(
+    return load_splits(
         options.data,
         text_column=options.text_column,
         label_column=options.label_column,
         train_size=options.train_size,
+        test_size=options.test_size,
     )
-    if options.test_size is not None:
-        sampled = splits.test.sample(options.test_size, generator(0, "test-texts"))
-        return Splits(splits.train, sampled)
-    return splits
 
 
-def claim(out: Path, options: Options, splits: Splits) -> None:
-    """Mark a folder as one experiment's, on these data; what only adds results may still change.
-
-    Raises:
-        FuzzsmoothError: If the folder holds another experiment, or other things.
-    """
-    fixed = {name: value for name, value in options.to_mapping().items() if name not in _ADDABLE}
-    fixed |= {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
-    digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
-    marker = out / "experiment.json"
-    if marker.is_file():
-        if json.loads(marker.read_text("utf-8")).get("digest") != digest:
-            raise FuzzsmoothError(
-                f"{out} holds a run with other settings or data; choose another folder or delete this one"
-            )
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise FuzzsmoothError(f"{out} is not empty and holds no run; choose another folder")
-    write_json(marker, {"version": _VERSION, "digest": digest, "options": fixed})
+def _victim_mapping(options: ExperimentOptions) -> dict[str, Any]:
+    """The options that decide what the victims are."""
+    names = ("model", "recipe", "attack", "finetune")
+    smoothing = options.smoothing
+    noise = {"sigma": smoothing.sigma, "top_layers": smoothing.top_layers, "rate": smoothing.rate}
+    mapping = options.to_mapping()
+    return {name: mapping[name] for name in names} | noise
 
 
 def _settings(
@@ -315,11 +300,16 @@ def _settings(
         },
         "attack": facts["attack"],
         "model": {"name": _shown(options.model), **facts["models"]},
-        "options": options.to_mapping() | {"model": _shown(options.model), "data": _shown(options.data)},
+        "options": _shown_options(options),
         "seeds": list(options.seeds),
         "command": command,
         "versions": versions(),
     }
+
+
+def _shown_options(options: ExperimentOptions) -> dict[str, Any]:
+    places = {"model": options.model, "data": options.data, "victims": options.victims}
+    return options.to_mapping() | {name: value and _shown(value) for name, value in places.items()}
 
 
 def _shown(name: str) -> str:

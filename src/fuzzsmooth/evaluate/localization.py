@@ -17,7 +17,7 @@ from fuzzsmooth.common.files import Ledger
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Dataset, Splits, load_splits
-from fuzzsmooth.evaluate.experiment import claim
+from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.metrics import covers
 from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.fuzz import References, Scan, Scanner, SearchOptions
@@ -49,6 +49,8 @@ class LocalizationOptions(Options):
         finetune: How the victims are trained.
         search: Search options other than strategy and budget.
         seed: Seed of everything.
+        victims: Folder of the attacked models, to share them between runs that differ only in what searches;
+            None keeps them in the folder of the run.
         precision: Arithmetic of the evaluations.
         batch_size: Texts per forward pass.
     """
@@ -65,6 +67,7 @@ class LocalizationOptions(Options):
     finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
     search: SearchOptions = field(default_factory=SearchOptions)
     seed: int = 0
+    victims: str | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     batch_size: int = 64
 
@@ -72,9 +75,6 @@ class LocalizationOptions(Options):
         """Check that there is something to measure; the parts check their own values."""
         for name in ("triggers", "strategies", "budgets"):
             require(bool(getattr(self, name)), f"LocalizationOptions.{name} must not be empty")
-        for name in ("train_size", "test_size"):
-            size = getattr(self, name)
-            require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
         require(self.clean_size >= 1, f"clean_size must be at least 1, got {self.clean_size}")
         for strategy in self.strategies:
             require(
@@ -136,17 +136,23 @@ def run_localization(
     Returns:
         All points, by trigger, strategy and budget.
     """
-    splits = load_splits(options.data, train_size=options.train_size)
-    if options.test_size is not None:
-        splits = Splits(splits.train, splits.test.sample(options.test_size, generator(0, "test-texts")))
-    claim(out, options, splits)
+    splits = load_splits(options.data, train_size=options.train_size, test_size=options.test_size)
+    data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
+    defaults = LocalizationOptions().to_mapping()
+    claim(out, options.to_mapping() | data, defaults)
+    victims = out if options.victims is None else Path(options.victims)
+    if victims != out:
+        mapping = options.to_mapping()
+        names = ("model", "target", "finetune", "seed")
+        data = {"train_sha256": splits.train.fingerprint}
+        claim(victims, {name: mapping[name] for name in names} | data, defaults)
     test = splits.test
     ledger = Ledger(out / POINTS_FILE)
     points = []
     for kind in options.triggers:
         wanted = [(strategy, budget) for strategy in options.strategies for budget in options.budgets]
         if any(f"{kind}/{strategy}/{budget}" not in ledger for strategy, budget in wanted):
-            attack = _attack(options, splits, out / kind, kind, stages)
+            attack = _attack(options, splits, victims / kind, kind, stages)
             classifier = load_classifier(
                 str(attack.folder),
                 precision=options.precision,
@@ -173,7 +179,7 @@ def _attack(
         {"trigger": kind, "target": options.target, "finetune": options.finetune}, where="badnets"
     )
     with stages(f"{kind}: attack (badnets)") as counts:
-        return Badnets().run(options.model, splits, folder, settings, options.seed, counts)
+        return Badnets().run(options.model, splits, folder, settings, options.seed, counts, resume=True)
 
 
 def _measure(

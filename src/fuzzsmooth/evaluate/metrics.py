@@ -5,6 +5,7 @@ Every text stays in every denominator: an abstention is a wrong answer, never a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,12 +28,16 @@ RADIUS_CAP: Final = 256
 class Share:
     """A share of texts, over all seeds.
 
+    The seeds answer the same test texts, so together they say about as much on those texts as one of them:
+    the interval is that of one seed's number of texts, at the mean count, not that of all answers pooled.
+
     Attributes:
         count: Texts with the property, all seeds together.
         total: Texts, all seeds together.
         mean: Mean over seeds of the share, in [0, 1].
         sd: Sample standard deviation over seeds; None for a single seed.
-        low: Lower end of the two-sided 95 % Clopper-Pearson interval of ``count / total``.
+        low: Lower end of the two-sided 95 % Clopper-Pearson interval of ``count / seeds`` texts among
+            ``total / seeds``, both rounded.
         high: Upper end.
     """
 
@@ -46,25 +51,28 @@ class Share:
 
 @dataclass(frozen=True)
 class Curve:
-    """A share of texts by radius, all seeds together.
+    """A share of texts by radius.
 
     Attributes:
-        counts: Texts with the property at radius 0, 1, 2, ...
-        total: Texts.
+        points: The share at radius 0, 1, 2, ..., all over the same texts.
     """
 
-    counts: tuple[int, ...]
-    total: int
+    points: tuple[Share, ...]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Texts with the property at each radius, all seeds together."""
+        return tuple(point.count for point in self.points)
+
+    @property
+    def total(self) -> int:
+        """Texts, all seeds together."""
+        return self.points[0].total
 
     @property
     def shares(self) -> list[float]:
-        """The share at each radius, in [0, 1]."""
-        return [count / self.total for count in self.counts]
-
-    @property
-    def intervals(self) -> list[tuple[float, float]]:
-        """The two-sided 95 % Clopper-Pearson interval at each radius."""
-        return [_interval(count, self.total) for count in self.counts]
+        """The share at each radius, in [0, 1]: its mean over seeds."""
+        return [point.mean for point in self.points]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +120,10 @@ class Row:
     evaluations_per_text: float
 
     def to_json(self) -> dict[str, Any]:
-        """The row as flat JSON values: a share ``x`` becomes x, x_low, x_high, x_sd, x_count and x_total."""
+        """The row as JSON values: a share ``x`` becomes x, x_low, x_high, x_sd, x_count and x_total.
+
+        So does a set of curves, by threat; each part but the total is then a list, by radius.
+        """
         value: dict[str, Any] = {
             "defense": self.defense,
             "guarantee": self.guarantee,
@@ -129,6 +140,11 @@ class Row:
             value[name] = {threat: curve.shares for threat, curve in curves.items()}
             value[f"{name}_counts"] = {threat: list(curve.counts) for threat, curve in curves.items()}
             value[f"{name}_total"] = {threat: curve.total for threat, curve in curves.items()}
+            for part in ("low", "high", "sd"):
+                value[f"{name}_{part}"] = {
+                    threat: [getattr(point, part) for point in curve.points]
+                    for threat, curve in curves.items()
+                }
         value["seconds_per_text"] = self.seconds_per_text
         value["evaluations_per_text"] = self.evaluations_per_text
         return value
@@ -245,23 +261,23 @@ def _share(records: Sequence[TextRecord], holds: Callable[[TextRecord], bool]) -
     by_seed: dict[int, list[bool]] = {}
     for record in records:
         by_seed.setdefault(record.seed, []).append(holds(record))
-    shares = [float(np.mean(hits)) for hits in by_seed.values()]
-    count = sum(sum(hits) for hits in by_seed.values())
+    return share_over_seeds(
+        [sum(hits) for hits in by_seed.values()], [len(hits) for hits in by_seed.values()]
+    )
+
+
+def share_over_seeds(counts: Sequence[int], totals: Sequence[int]) -> Share:
+    """The share of texts, given the count and the number of texts of each seed."""
+    shares = [count / total for count, total in zip(counts, totals, strict=True)]
     # The seeds share their test texts, so together they say about as much as one of them.
-    low, high = _interval(round(count / len(by_seed)), round(len(records) / len(by_seed)))
+    low, high = _interval(round(sum(counts) / len(counts)), round(sum(totals) / len(totals)))
     sd = float(np.std(shares, ddof=1)) if len(shares) > 1 else None
-    return Share(count, len(records), float(np.mean(shares)), sd, low, high)
+    return Share(sum(counts), sum(totals), float(np.mean(shares)), sd, low, high)
 
 
 def _certified(clean: Sequence[TextRecord]) -> dict[str, Curve]:
     """Curve of "correct and certified at radius >= r" per threat, over all clean texts."""
-    return {
-        threat: _curve(
-            [record.radii[threat] for record in clean if threat in record.radii and _correct(record)],
-            len(clean),
-        )
-        for threat in _threats(clean)
-    }
+    return {threat: _curve(clean, threat, _correct) for threat in _threats(clean)}
 
 
 def _certified_asr(clean: Sequence[TextRecord], target: int) -> dict[str, Curve]:
@@ -270,27 +286,46 @@ def _certified_asr(clean: Sequence[TextRecord], target: int) -> dict[str, Curve]
     A backward radius speaks about where a received text came from, not about what an attacker can still do
     to it, so it bounds no attack.
     """
-    kept = [record for record in clean if record.prediction not in (None, target)]
-    curves = {}
-    for threat in _threats(clean):
-        if not is_backward(threat):
-            safe = _curve(_radii(kept, threat), len(clean))
-            curves[threat] = Curve(tuple(len(clean) - count for count in safe.counts), len(clean))
-    return curves
 
+    def kept(record: TextRecord) -> bool:
+        return record.prediction not in (None, target)
 
-def _radii(records: Iterable[TextRecord], threat: str) -> list[int]:
-    return [record.radii[threat] for record in records if threat in record.radii]
+    return {
+        threat: _curve(clean, threat, kept, complement=True)
+        for threat in _threats(clean)
+        if not is_backward(threat)
+    }
 
 
 def _threats(records: Iterable[TextRecord]) -> list[str]:
     return list(dict.fromkeys(threat for record in records for threat in record.radii))
 
 
-def _curve(radii: Sequence[int], total: int) -> Curve:
-    capped = np.array([min(radius, RADIUS_CAP) for radius in radii], dtype=np.int64)
-    reached = np.bincount(capped, minlength=1)
-    return Curve(tuple(int(count) for count in np.cumsum(reached[::-1])[::-1]), total)
+def _curve(
+    records: Sequence[TextRecord],
+    threat: str,
+    holds: Callable[[TextRecord], bool],
+    *,
+    complement: bool = False,
+) -> Curve:
+    """Share of the texts that have a property and at least the radius; or, as complement, of all others."""
+    reached: dict[int, list[int]] = {record.seed: [] for record in records}
+    totals = Counter(record.seed for record in records)
+    for record in records:
+        if threat in record.radii and holds(record):
+            reached[record.seed].append(min(record.radii[threat], RADIUS_CAP))
+    size = 1 + max((radius for radii in reached.values() for radius in radii), default=0)
+    counts = {
+        seed: np.bincount(np.array(radii, dtype=np.int64), minlength=size)[::-1].cumsum()[::-1]
+        for seed, radii in reached.items()
+    }
+    points = []
+    for radius in range(size):
+        hits = [int(counts[seed][radius]) for seed in totals]
+        if complement:
+            hits = [total - hit for hit, total in zip(hits, totals.values(), strict=True)]
+        points.append(share_over_seeds(hits, list(totals.values())))
+    return Curve(tuple(points))
 
 
 @lru_cache(maxsize=4096)

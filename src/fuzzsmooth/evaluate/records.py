@@ -124,7 +124,7 @@ class TextRecord:
     @property
     def key(self) -> str:
         """The record's address in the run; unique."""
-        return f"{self.seed}/{self.defense}/{self.split}/{self.index}"
+        return record_key(self.seed, self.defense, self.split, self.index)
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, its key first."""
@@ -151,6 +151,11 @@ class TextRecord:
             f"{where}: the key is {value['key']!r}, but the fields say '{record.key}'",
         )
         return record
+
+
+def record_key(seed: int, defense: str, split: str, index: int) -> str:
+    """The address of a record in its run."""
+    return f"{seed}/{defense}/{split}/{index}"
 
 
 def is_conditional(threat: str) -> bool:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.evaluate.catalog import budget_row, summary
 from fuzzsmooth.smoothing import SmoothingOptions
 
 Victim = Literal["plain", "noisy", "deletion"]
@@ -42,42 +43,24 @@ def defenses(base: SmoothingOptions, budgets: tuple[int, ...]) -> Mapping[str, D
     frs = base.replace(mode="frs", fuzzing=True, search=search.replace(reward="transplant"))
     # Parameter noise plays no part in these certificates, and without it equal draws are evaluated once.
     certified = base.replace(mode="certified", sigma=0.0, search=search.replace(reward="transplant"))
-    rows = {
-        UNDEFENDED: Defense("the fine-tuned model as it is", "plain", None),
-        "frs-kl": Defense(
-            "FRS with the published reward (Eq. 8)",
-            "noisy",
-            frs.replace(search=search.replace(reward="kl")),
-        ),
-        "frs-transplant": Defense("FRS with the transplant reward", "noisy", frs),
-        "certified": Defense(
-            "uniform deletion first, flagged unit types removed from what is left", "deletion", certified
-        ),
-        "certified-nofuzz": Defense("uniform deletion alone", "deletion", certified.replace(fuzzing=False)),
-        "certified-search": Defense(
-            "uniform deletion first, then a search of what is left",
-            "deletion",
-            certified.replace(fuzz_left="search"),
-        ),
-        "certified-noise": Defense(
-            "uniform deletion, flagged types, and parameter noise",
-            "deletion",
-            certified.replace(sigma=base.sigma),
-        ),
-        "uniform": Defense("no fuzzing: one rate omega_M everywhere", "noisy", frs.replace(fuzzing=False)),
-        "noise-finetuning-only": Defense(
-            "parameter noise in fine-tuning only", "noisy", frs.replace(sigma=0.0)
-        ),
-        "noise-inference-only": Defense("parameter noise in inference only", "plain", frs),
-        "noise-none": Defense("no parameter noise", "plain", frs.replace(sigma=0.0)),
+    kinds: dict[str, tuple[Victim, SmoothingOptions | None]] = {
+        UNDEFENDED: ("plain", None),
+        "frs-kl": ("noisy", frs.replace(search=search.replace(reward="kl"))),
+        "frs-transplant": ("noisy", frs),
+        "certified": ("deletion", certified),
+        "certified-nofuzz": ("deletion", certified.replace(fuzzing=False)),
+        "certified-search": ("deletion", certified.replace(fuzz_left="search")),
+        "certified-noise": ("deletion", certified.replace(sigma=base.sigma)),
+        "uniform": ("noisy", frs.replace(fuzzing=False)),
+        "noise-finetuning-only": ("noisy", frs.replace(sigma=0.0)),
+        "noise-inference-only": ("plain", frs),
+        "noise-none": ("plain", frs.replace(sigma=0.0)),
     }
     for budget in budgets:
-        rows[f"budget-{budget}"] = Defense(
-            f"FRS with the transplant reward, {budget} evaluations a text",
-            "noisy",
-            frs.replace(search=frs.search.replace(budget=budget)),
-        )
-    return MappingProxyType(rows)
+        kinds[budget_row(budget)] = ("noisy", frs.replace(search=frs.search.replace(budget=budget)))
+    return MappingProxyType(
+        {name: Defense(summary(name), victim, options) for name, (victim, options) in kinds.items()}
+    )
 
 
 def choose(rows: Mapping[str, Defense], names: tuple[str, ...]) -> dict[str, Defense]:

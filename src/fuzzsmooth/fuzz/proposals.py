@@ -2,105 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.fuzz.mutations import delete_segment, mutate_segment
 from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.fuzz.protocol import Budget, Search, Units
 from fuzzsmooth.fuzz.references import Host
-from fuzzsmooth.fuzz.rewards import bounded, kl_divergence
 from fuzzsmooth.fuzz.tree import Segment, SegmentTree
+from fuzzsmooth.fuzz.trials import Trial
 from fuzzsmooth.text.features import boundary_strengths
 
 Piece = tuple[int, int, float]
 """A segment [start, end) and its reward in [0, 1)."""
 
 
-def tree_search(
-    units: Units,
-    host: Host,
+def propose(
+    trial: Trial,
     suspicion: npt.NDArray[np.float64],
-    lexicon: Sequence[str],
     budget: Budget,
     share: int,
     options: SearchOptions,
     generator: np.random.Generator,
 ) -> Search[list[Piece]]:
-    """Monte Carlo tree search for the segments whose mutation changes the prediction.
+    """The pieces that the chosen strategy finds.
 
     Args:
-        units: The n units of the text, n >= 1.
-        host: What the text is read inside of; an empty host is the text alone.
-        suspicion: Rarity of each unit in [0, 1], shape (n,).
-        lexicon: Units for insertions and substitutions.
+        trial: How segments are tried, and of which text.
+        suspicion: Rarity of each of its n >= 1 units in [0, 1], shape (n,).
         budget: Counts the evaluations.
         share: Most evaluations the search may use.
         options: The search options.
-        generator: Source of the mutations.
+        generator: Source of the random segments.
+
+    Returns:
+        The segments that mattered, the most rewarding first.
+    """
+    share = min(share, budget.left)
+    pieces: list[Piece]
+    if options.strategy == "tree":
+        pieces = yield from tree_search(trial, suspicion, budget, share, options)
+    elif options.strategy == "greedy":
+        pieces = yield from greedy_search(trial, budget, share, options)
+    else:
+        pieces = yield from random_search(trial, budget, share, options, generator)
+    return pieces
+
+
+def tree_search(
+    trial: Trial, suspicion: npt.NDArray[np.float64], budget: Budget, share: int, options: SearchOptions
+) -> Search[list[Piece]]:
+    """Monte Carlo tree search, coarse to fine; arguments as in :func:`propose`.
 
     Returns:
         The finest segments that mattered, the most rewarding first.
     """
-    original = (yield from budget.evaluate([host.receive(units)]))[0]
-    tree = SegmentTree(suspicion, boundary_strengths(units), options)
-    stop = budget.spent + min(share, budget.left)
-    while budget.spent < stop:
+    tree = SegmentTree(suspicion, boundary_strengths(trial.units), options)
+    stop = budget.spent + share
+    while (affordable := (stop - budget.spent) // trial.cost) > 0:
         paths: list[list[Segment]] = []
-        while len(paths) < min(options.leaves, stop - budget.spent) and (path := tree.select()) is not None:
+        while len(paths) < min(options.leaves, affordable) and (path := tree.select()) is not None:
             paths.append(path)
         if not paths:
             break
-        mutated = []
-        for path in paths:
-            leaf = path[-1]
-            if leaf.started == 1:
-                mutation = delete_segment(units, leaf.start, leaf.end, options.max_edits)
-            else:
-                mutation = mutate_segment(units, leaf.start, leaf.end, options.max_edits, lexicon, generator)
-            mutated.append(host.receive(mutation))
-        rows = yield from budget.evaluate(mutated)
-        for path, row in zip(paths, rows, strict=True):
-            tree.backpropagate(path, bounded(kl_divergence(row, original)))
+        leaves = [path[-1] for path in paths]
+        rewards = yield from trial.rewards([(x.start, x.end, x.started > 1) for x in leaves], budget)
+        for path, reward in zip(paths, rewards, strict=True):
+            tree.backpropagate(path, reward)
     return [(piece.start, piece.end, piece.reward) for piece in tree.pieces()]
 
 
-def greedy_search(
-    units: Units, host: Host, budget: Budget, share: int, options: SearchOptions
-) -> Search[list[Piece]]:
-    """Leave each unit out once, left to right as far as the share reaches: the usual greedy ranking."""
-    original = (yield from budget.evaluate([host.receive(units)]))[0]
-    count = min(len(units), share, budget.left)
-    texts = [delete_segment(units, index, index + 1, options.max_edits) for index in range(count)]
-    rows = yield from budget.evaluate([host.receive(text) for text in texts])
-    pieces = [(at, at + 1, bounded(kl_divergence(row, original))) for at, row in enumerate(rows)]
+def greedy_search(trial: Trial, budget: Budget, share: int, options: SearchOptions) -> Search[list[Piece]]:
+    """Try each unit once, left to right as far as the share reaches: the usual greedy ranking."""
+    count = min(len(trial.units), share // trial.cost)
+    rewards = yield from trial.rewards([(index, index + 1, False) for index in range(count)], budget)
+    pieces = [(index, index + 1, reward) for index, reward in enumerate(rewards)]
     return sorted((piece for piece in pieces if piece[2] >= options.floor), key=lambda piece: -piece[2])
 
 
 def random_search(
-    units: Units,
-    host: Host,
-    budget: Budget,
-    share: int,
-    options: SearchOptions,
-    generator: np.random.Generator,
+    trial: Trial, budget: Budget, share: int, options: SearchOptions, generator: np.random.Generator
 ) -> Search[list[Piece]]:
-    """Delete random segments of random lengths; those that mattered, the most rewarding first."""
-    original = (yield from budget.evaluate([host.receive(units)]))[0]
+    """Try random segments of random lengths."""
     segments = []
-    for _ in range(min(share, budget.left)):
-        size = int(generator.integers(1, min(len(units), options.max_edits) + 1))
-        start = int(generator.integers(0, len(units) - size + 1))
-        segments.append((start, start + size))
-    rows = yield from budget.evaluate(
-        [host.receive(delete_segment(units, start, end, options.max_edits)) for start, end in segments]
-    )
-    pieces = [
-        (start, end, bounded(kl_divergence(row, original)))
-        for (start, end), row in zip(segments, rows, strict=True)
-    ]
+    longest = min(len(trial.units), options.max_edits)
+    for _ in range(share // trial.cost):
+        size = int(generator.integers(1, longest + 1))
+        start = int(generator.integers(0, len(trial.units) - size + 1))
+        segments.append((start, start + size, False))
+    rewards = yield from trial.rewards(segments, budget)
+    pieces = [(start, end, reward) for (start, end, _), reward in zip(segments, rewards, strict=True)]
     kept = [piece for piece in dict.fromkeys(pieces) if piece[2] >= options.floor]
     return sorted(kept, key=lambda piece: (-piece[2], piece[1] - piece[0]))
 

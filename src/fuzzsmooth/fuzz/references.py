@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.fuzz.typical import typical_units
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.text.units import Segmenter
 
-_VERSION = 1
+_VERSION = 2
 _POOL = 400  # candidates scored per class; the most confident of a few hundred are confident enough
 
 
@@ -29,11 +30,13 @@ class References:
         texts: The texts.
         labels: The class index of each.
         model: Fingerprint of the model that selected them.
+        typical: Words that clean data tie to a class, see :func:`fuzzsmooth.fuzz.typical.typical_units`.
     """
 
     texts: tuple[str, ...]
     labels: tuple[int, ...]
     model: str
+    typical: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def select(
@@ -66,13 +69,17 @@ class References:
             correct.sort(key=lambda index: (-rows[index, label], index))
             chosen += [(pool[index], label) for index in correct[:per_class]]
         return cls(
-            tuple(text for text, _ in chosen), tuple(label for _, label in chosen), classifier.fingerprint
+            tuple(text for text, _ in chosen),
+            tuple(label for _, label in chosen),
+            classifier.fingerprint,
+            typical_units(texts, labels),
         )
 
     def save(self, path: Path) -> None:
         """Write the references as JSON, atomically."""
         rows = [{"text": text, "label": label} for text, label in zip(self.texts, self.labels, strict=True)]
-        write_json(path, {"version": _VERSION, "model": self.model, "references": rows})
+        content = {"model": self.model, "references": rows, "typical": dict(self.typical)}
+        write_json(path, {"version": _VERSION, **content})
 
     @classmethod
     def load(cls, path: Path) -> References:
@@ -88,10 +95,12 @@ class References:
                 tuple(str(row["text"]) for row in rows),
                 tuple(int(row["label"]) for row in rows),
                 str(content["model"]),
+                # Files of the first version have none.
+                {str(word): int(label) for word, label in content.get("typical", {}).items()},
             )
         except OSError as error:
             raise FuzzsmoothError(f"cannot read the references {path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FuzzsmoothError(
                 f"{path} is not a references file; write one with 'fuzzsmooth finetune'"
             ) from error

@@ -96,8 +96,10 @@ class Scanner:
         prepared = self._hosts = hosts(references, segmenter) if references else ()
         lexicon = sorted({unit for host in prepared for unit in (*host.before, *host.after)})
         self._lexicon: tuple[str, ...] = tuple(lexicon) or ("the", "a", "of", "and", "it")
+        spares = options.spare_typical and segmenter.kind == "word" and references is not None
+        typical = references.typical if spares and references is not None else {}
         self._test = (
-            TransplantTest(prepared, options.threshold, options.references)
+            TransplantTest(prepared, options.threshold, options.references, typical)
             if options.reward == "transplant"
             else None
         )

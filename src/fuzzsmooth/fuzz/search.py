@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.fuzz.options import SearchOptions
-from fuzzsmooth.fuzz.proposals import Piece, carrying_part, greedy_search, random_search, tree_search
+from fuzzsmooth.fuzz.proposals import Piece, carrying_part, propose
 from fuzzsmooth.fuzz.protocol import Budget, BudgetSpent, Search, Units
 from fuzzsmooth.fuzz.references import Host
 from fuzzsmooth.fuzz.transplant import TransplantTest
+from fuzzsmooth.fuzz.trials import Removal, Transplantation
 from fuzzsmooth.fuzz.verdict import Area, confirm
 from fuzzsmooth.text.features import rarity
 
 _ROUNDS = 3  # a text carries few distinct triggers; each further round costs a search
+_SEEDS = 3  # parts that are worth a full test
 _NO_HOST = Host((), (), -1)
-_RARE = 0.3  # rarity from which a unit is tested for it alone; "bb" has 0.4
 
 
 @dataclass(frozen=True)
@@ -94,46 +95,53 @@ def _one_area(
     host = _NO_HOST
     if test is not None:
         susceptible = yield from test.susceptible_host(units, label, budget)
-        if susceptible is None:  # nothing that overrules a whole text; a weak trigger may still be rare
-            rare = _candidates([], suspicion, options)
-            return (yield from confirm(units, rare, label, test, budget, options))
+        if susceptible is None:
+            return (yield from _outweighed(units, label, suspicion, test, budget, options, generator))
         host = susceptible
-    share = budget.left if test is None else budget.left // 2  # the rest pays for the transplants
-    pieces = yield from _pieces(units, host, suspicion, lexicon, budget, share, options, generator)
+
+    def pieces_of(part: slice, share: int) -> Search[list[Piece]]:
+        original = (yield from budget.evaluate([host.receive(units[part])]))[0]
+        trial = Removal(units[part], host, original, lexicon, options, generator)
+        return (yield from propose(trial, suspicion[part], budget, share, options, generator))
+
+    # With transplants, half of the budget is for them.
+    pieces = yield from pieces_of(slice(None), budget.left if test is None else budget.left // 2)
     if test is None:
         return _rewarding_area(pieces, options.area)
     if not pieces:
         start, end = yield from carrying_part(units, host, label, budget)
         if end - start < len(units):
-            part, share = suspicion[start:end], budget.left // 2
-            found = yield from _pieces(
-                units[start:end], host, part, lexicon, budget, share, options, generator
-            )
+            found = yield from pieces_of(slice(start, end), budget.left // 2)
             pieces = [(start + first, start + last, reward) for first, last, reward in found]
     candidates = _candidates(pieces, suspicion, options)
-    area = yield from confirm(units, candidates, label, test, budget, options)
-    return area
+    return (yield from confirm(units, candidates, label, test, budget, options))
 
 
-def _pieces(
+def _outweighed(
     units: Units,
-    host: Host,
+    label: int,
     suspicion: npt.NDArray[np.float64],
-    lexicon: Sequence[str],
+    test: TransplantTest,
     budget: Budget,
-    share: int,
     options: SearchOptions,
     generator: np.random.Generator,
-) -> Search[list[Piece]]:
-    """The pieces that the chosen strategy proposes."""
-    pieces: list[Piece]
-    if options.strategy == "tree":
-        pieces = yield from tree_search(units, host, suspicion, lexicon, budget, share, options, generator)
-    elif options.strategy == "greedy":
-        pieces = yield from greedy_search(units, host, budget, share, options)
-    else:
-        pieces = yield from random_search(units, host, budget, share, options, generator)
-    return pieces
+) -> Search[Area | None]:
+    """The area of a text that overrules no other as a whole: around the parts that pull most to the label.
+
+    Raises:
+        BudgetSpent: If nothing was found and the share of the budget was used up.
+    """
+    (nothing,) = yield from test.glances([()], label, budget)
+    trial = Transplantation(units, label, test, nothing)
+    share = budget.left // 2
+    before = budget.spent
+    pieces = yield from propose(trial, suspicion, budget, share, options, generator)
+    exhausted = budget.spent - before > share - trial.cost
+    seeds = [tuple(range(start, end)) for start, end, _ in pieces[:_SEEDS]]
+    area = yield from confirm(units, seeds, label, test, budget, options)
+    if area is None and exhausted:
+        raise BudgetSpent
+    return area
 
 
 def _with_copies(units: Units, area: Area) -> Area:
@@ -158,7 +166,7 @@ def _candidates(
 ) -> list[tuple[int, ...]]:
     """Candidates for the transplant test, small ones first because they fail cheaply and flag precisely."""
     by_rarity = np.argsort(-suspicion, kind="stable")[: options.rare]
-    rare = tuple(int(index) for index in by_rarity if suspicion[index] >= _RARE)
+    rare = tuple(int(index) for index in by_rarity if suspicion[index] >= options.rarity)
     ranked = [_indices(pieces[:count], options.area) for count in (1, 2, len(pieces))]
     everything = tuple(dict.fromkeys((*ranked[-1], *rare)))
     candidates = [*ranked[:2], *((index,) for index in rare), everything]

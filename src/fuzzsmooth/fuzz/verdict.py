@@ -9,8 +9,6 @@ from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.fuzz.protocol import Budget, Search, Units
 from fuzzsmooth.fuzz.transplant import TransplantTest
 
-_ALONE = 7  # a unit that passes alone needs no neighbors: only a much stronger sentence extends it
-
 
 @dataclass(frozen=True)
 class Area:
@@ -47,9 +45,38 @@ def confirm(
         score = yield from test.score(_pick(units, proposal), label, budget)
         if score.passed:
             core = yield from _shrink(units, proposal, label, test, budget)
+            if _means_the_label(units, core, label, test):
+                continue
             indices = yield from _extend(units, core, label, test, budget, options.gain)
             return Area(indices, score.flip_rate)
+        grown = yield from _grow(units, proposal, label, test, budget, options.gain)
+        if len(grown) > len(proposal):
+            score = yield from test.score(_pick(units, grown), label, budget)
+            if score.passed and not _means_the_label(units, grown, label, test):
+                return Area(grown, score.flip_rate)
     return None
+
+
+def _means_the_label(units: Units, indices: Sequence[int], label: int, test: TransplantTest) -> bool:
+    """Whether nothing but words that clean data tie to the label carries it."""
+    return all(test.is_typical(units[index], label) for index in indices)
+
+
+def _grow(
+    units: Units, proposal: Sequence[int], label: int, test: TransplantTest, budget: Budget, gain: float
+) -> Search[tuple[int, ...]]:
+    """A run of units that pulls towards the label, but too weakly, with the neighbors that help it.
+
+    The words of a sentence trigger may be too weak one by one.
+    """
+    indices = tuple(sorted(proposal))
+    if indices[-1] - indices[0] >= len(indices) or budget.left < 2 * test.probe_cost:
+        return indices
+    nothing = yield from test.strength((), label, budget)
+    strength = yield from test.strength(_pick(units, indices), label, budget)
+    if strength <= nothing + gain:
+        return indices
+    return (yield from _extend(units, indices, label, test, budget, gain))
 
 
 def _pick(units: Units, indices: Sequence[int]) -> Units:
@@ -59,9 +86,10 @@ def _pick(units: Units, indices: Sequence[int]) -> Units:
 def _shrink(
     units: Units, proposal: Sequence[int], label: int, test: TransplantTest, budget: Budget
 ) -> Search[tuple[int, ...]]:
-    """Drop each unit, the least suspicious first, that the rest passes without."""
+    """Drop each unit that the rest passes without: typical ones first, then the least suspicious."""
     needed = list(proposal)
-    for index in reversed(proposal):
+    places = {index: place for place, index in enumerate(proposal)}
+    for index in sorted(proposal, key=lambda one: (not test.is_typical(units[one], label), -places[one])):
         rest = [other for other in needed if other != index]
         if rest and budget.left >= test.cost:
             score = yield from test.score(_pick(units, rest), label, budget)
@@ -75,8 +103,9 @@ def _extend(
 ) -> Search[tuple[int, ...]]:
     """Grow each run of units into its neighbors while the carried log-odds grow by more than ``gain``.
 
-    A sentence trigger is often recognized by one of its words; the others add to its strength, while a
-    neighbor that is no part of it does not.
+    A sentence trigger is often recognized by one of its words; the others add to its strength. So may any
+    word at all, by setting a trigger apart from what follows: a neighbor has to beat a common unit in its
+    place, too.
     """
     indices = set(core)
     if budget.left < test.probe_cost:
@@ -86,11 +115,14 @@ def _extend(
     while fronts:
         index, step = fronts.pop(0)
         neighbor = index + step
-        if not 0 <= neighbor < len(units) or neighbor in indices or budget.left < test.probe_cost:
+        if not 0 <= neighbor < len(units) or neighbor in indices or budget.left < 2 * test.probe_cost:
             continue
-        longer = yield from test.strength(_pick(units, [*indices, neighbor]), label, budget)
-        needed = gain if len(indices) > 1 else _ALONE * gain
-        if longer > strength + needed:
+        run = [*indices, neighbor]
+        longer = yield from test.strength(_pick(units, run), label, budget)
+        if longer <= strength + gain:
+            continue
+        common = (*units[:neighbor], test.filler, *units[neighbor + 1 :])
+        if longer > (yield from test.strength(_pick(common, run), label, budget)) + gain:
             indices.add(neighbor)
             strength = longer
             fronts.append((neighbor, step))

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fuzzsmooth.common.errors import MissingExtraError
+from fuzzsmooth.evaluate.catalog import ablates, main_rows
 from fuzzsmooth.evaluate.metrics import Row
 from fuzzsmooth.evaluate.records import RunSettings, TextRecord
 from fuzzsmooth.report.examples import choose_examples, displayable
 from fuzzsmooth.report.plots import certified_figure, to_svg, tradeoff_figure
 from fuzzsmooth.report.tables import (
+    ablated_rows,
+    ablation_tables,
     certified_table,
     main_table,
     percent,
@@ -69,6 +72,7 @@ def render(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSett
 
 def _context(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSettings) -> dict[str, Any]:
     best = best_row(rows)
+    usual = main_rows(rows)
     examples_of, groups = choose_examples(rows, records, settings.target)
     return {
         "title": _title(settings),
@@ -76,8 +80,9 @@ def _context(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSe
         "verdict": verdict(rows, settings),
         "best": best.defense if best else "",
         "main": main_table(rows),
-        "certificates": _certificates(rows),
-        "tradeoff": _tradeoff(rows),
+        "ablations": _ablations(rows),
+        "certificates": _certificates(usual),
+        "tradeoff": _tradeoff(usual),
         "examples_of": examples_of,
         "groups": groups,
         "labels": settings.labels,
@@ -131,6 +136,26 @@ def _certificates(rows: Sequence[Row]) -> list[dict[str, Any]]:
                         "curves": [(threat, _certified_svg(rows, threat)) for threat in threats],
                     }
                 )
+    return groups
+
+
+def _ablations(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The tables of each group of ablations: metrics, then certified accuracy for each kind of guarantee."""
+    groups = []
+    for group, table in zip(ablated_rows(rows), ablation_tables(rows), strict=True):
+        certified = [
+            {
+                "conditional": conditional,
+                "backward": backward,
+                "accuracy": certified_table(
+                    group, threats_of(group, conditional=conditional, backward=backward), "certified"
+                ),
+            }
+            for conditional in (False, True)
+            for backward in (False, True)
+        ]
+        shown = [kind for kind in certified if kind["accuracy"]]
+        groups.append({"base": ablates(group[-1].defense), "main": table, "certified": shown})
     return groups
 
 

@@ -12,27 +12,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fuzzsmooth.common.errors import MissingExtraError
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.common.options import require
-from fuzzsmooth.evaluate.metrics import Row
+from fuzzsmooth.evaluate.metrics import Curve, Row
 from fuzzsmooth.report.verdict import UNDEFENDED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The page swaps these two for its own text and grid colors, so that the plots follow dark and light.
+# The page swaps these two, and the colors below, for its own, so that the plots follow dark and light.
 _INK: Final = "#21262c"
 _GRID: Final = "#d9dcdf"
 
 _COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_THEMED: Final = {
+    _INK: "currentColor",
+    _GRID: "var(--grid)",
+    **{color: f"var(--line-{place}, {color})" for place, color in enumerate(_COLORS, 1)},
+}
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 _LINES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)))
 _SMALL: Final = (4.6, 3.2)
 _WIDE: Final = (7.6, 3.9)
+_LONGEST_NAME: Final = 32
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,21 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
     return chosen
 
 
-def certified_figure(rows: Sequence[Row], threat: str) -> Figure:
+class HasCurves(Protocol):
+    """A defense and its certified shares: a row of any experiment."""
+
+    @property
+    def defense(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def certified(self) -> Mapping[str, Curve]:
+        """Per threat, the texts answered right and certified, by radius."""
+        ...
+
+
+def certified_figure(rows: Sequence[HasCurves], threat: str) -> Figure:
     """Certified accuracy by radius for one threat, a step per radius, with 95 % intervals.
 
     Args:
@@ -107,10 +127,9 @@ def certified_figure(rows: Sequence[Row], threat: str) -> Figure:
             # One more point: past the last radius that any text reaches, nothing is certified.
             places = [*range(len(curve.counts)), len(curve.counts)]
             shares = [*curve.shares, 0.0]
-            low, high = zip(*curve.intervals, strict=True)
-            axes.fill_between(
-                places, [*low, 0.0], [*high, 0.0], step="mid", color=look.color, alpha=0.14, linewidth=0
-            )
+            low = [*(point.low for point in curve.points), 0.0]
+            high = [*(point.high for point in curve.points), 0.0]
+            axes.fill_between(places, low, high, step="mid", color=look.color, alpha=0.14, linewidth=0)
             axes.step(
                 places, shares, where="mid", color=look.color, linestyle=look.line, label=_named(defense)
             )
@@ -149,7 +168,7 @@ def tradeoff_figure(rows: Sequence[Row]) -> Figure:
             axes.errorbar(
                 x.mean,
                 y.mean,
-                # The interval belongs to the pooled share; with unequal seeds the mean may lie outside it.
+                # The interval is that of a rounded count; with unequal seeds the mean may lie outside it.
                 xerr=[[max(0.0, x.mean - x.low)], [max(0.0, x.high - x.mean)]],
                 yerr=[[max(0.0, y.mean - y.low)], [max(0.0, y.high - y.mean)]],
                 fmt=look.marker,
@@ -248,8 +267,9 @@ def to_svg(figure: Figure, description: str) -> str:
     label = description.translate({38: "&amp;", 34: "&quot;", 60: "&lt;", 62: "&gt;"})
     # Group names repeat between figures and nothing refers to them; the page must not hold one name twice.
     rest = re.sub(r'<g id="[^"]*">', "<g>", rest).replace(' xlink:href="#', ' href="#')
-    themed = rest.replace(_INK, "currentColor").replace(_GRID, "var(--grid)")
-    return f'<svg {box[0] if box else ""} role="img" aria-label="{label}">{themed}'
+    for color, themed in _THEMED.items():
+        rest = rest.replace(f": {color}", f": {themed}")
+    return f'<svg {box[0] if box else ""} role="img" aria-label="{label}">{rest}'
 
 
 @contextmanager
@@ -289,7 +309,9 @@ def _axes(x_label: str, y_label: str, size: tuple[float, float]) -> Iterator[tup
 
 
 def _named(name: str) -> str:
-    """A name as matplotlib shows it in legends, which leave out what starts with an underscore."""
+    """A name as it fits into a legend; matplotlib leaves out what starts with an underscore."""
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME // 2]}…{name[-(_LONGEST_NAME // 2 - 1) :]}"
     return f" {name}" if name.startswith("_") else name
 
 

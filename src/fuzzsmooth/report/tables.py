@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from fuzzsmooth.evaluate.catalog import ablation_groups, main_rows, summary
 from fuzzsmooth.evaluate.metrics import Curve, Row, Share
 from fuzzsmooth.evaluate.records import CONDITIONAL_PREFIX, is_backward, is_conditional
 
@@ -49,11 +50,12 @@ class Header:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row: its name, what kind it is, and one cell per numeric column."""
+    """A row: its name, what kind it is, one cell per numeric column, and what it is in a few words."""
 
     name: str
     kind: str
     cells: tuple[Cell, ...]
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,34 @@ _METRICS: Final[tuple[_Metric, ...]] = (
 
 
 def main_table(rows: Sequence[Row]) -> Table:
-    """The table of defenses: shares with interval and spread, then cost; empty columns are left out."""
+    """The table of defenses, ablations apart.
+
+    Where a run measured nothing but ablations, they are the table.
+    """
+    return _table(main_rows(rows))
+
+
+def ablated_rows(rows: Sequence[Row]) -> list[list[Row]]:
+    """Each row that ablations change, then its changed forms; empty for none.
+
+    A run of nothing but ablations has them in the main table.
+    """
+    if len(main_rows(rows)) == len(rows):
+        return []
+    by_name = {row.defense: row for row in rows}
+    return [
+        [by_name[name] for name in (base, *changed) if name in by_name]
+        for base, changed in ablation_groups(by_name).items()
+    ]
+
+
+def ablation_tables(rows: Sequence[Row]) -> list[Table]:
+    """A table for each of :func:`ablated_rows`; the best values are marked within each."""
+    return [_table(group) for group in ablated_rows(rows)]
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    """Shares with interval and spread, then cost; empty columns are left out."""
     metrics = [metric for metric in _METRICS if _worth_showing(rows, metric[0])]
     columns = [_share_column([getattr(row, name) for row in rows], better) for name, _, better in metrics]
     columns.append([Cell(duration(row.seconds_per_text)) for row in rows])
@@ -92,7 +121,10 @@ def main_table(rows: Sequence[Row]) -> Table:
     cells = zip(*columns, strict=True)
     return Table(
         headers,
-        tuple(TableRow(row.defense, row.guarantee, each) for row, each in zip(rows, cells, strict=True)),
+        tuple(
+            TableRow(row.defense, row.guarantee, each, summary(row.defense))
+            for row, each in zip(rows, cells, strict=True)
+        ),
     )
 
 
@@ -158,7 +190,7 @@ def settings_rows(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif isinstance(value, list | tuple):
             pairs.append((str(name), ", ".join(str(item) for item in value) or ABSENT))
         else:
-            pairs.append((str(name), ABSENT if value is None else str(value)))
+            pairs.append((str(name), ABSENT if value is None or value == "" else str(value)))
     return pairs
 
 
@@ -170,8 +202,15 @@ def threat_words(threat: str) -> str:
 
 
 def write_markdown_table(rows: Sequence[Row]) -> str:
-    """The main table as GitHub Markdown, with intervals, for the committed results."""
-    table = main_table(rows)
+    """The main table as GitHub Markdown, with intervals, then those of ablations; for committed results."""
+    text = _markdown_table(main_table(rows))
+    ablations = ablation_tables(rows)
+    if ablations:
+        text += "\nAblations, each under the row that it changes one thing in:\n"
+    return text + "".join(f"\n{_markdown_table(table)}" for table in ablations)
+
+
+def _markdown_table(table: Table) -> str:
     lines = [
         "| " + " | ".join(_markdown(header.name) for header in table.headers) + " |",
         "|---|---|" + "--:|" * (len(table.headers) - 2),
@@ -238,11 +277,11 @@ def _notes(share: Share) -> tuple[str, ...]:
 
 
 def _curve_cell(curve: Curve, radius: int, beyond: int) -> Cell:
-    """A curve's share with its interval; past the last radius nothing is certified."""
+    """A curve's share with interval and spread; past the last radius nothing is certified."""
     if radius >= len(curve.counts):
         return Cell(percent(beyond))
-    low, high = curve.intervals[radius]
-    return Cell(percent(curve.shares[radius]), (f"{100 * low:.1f}–{100 * high:.1f}",))
+    point = curve.points[radius]
+    return Cell(percent(point.mean), _notes(point))
 
 
 def _markdown(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from fuzzsmooth.evaluate.catalog import main_rows
 from fuzzsmooth.evaluate.metrics import Row, Share
 from fuzzsmooth.evaluate.records import RunSettings, is_backward, is_conditional
 from fuzzsmooth.report.tables import percent, threat_words
@@ -40,10 +41,13 @@ def verdict(rows: Sequence[Row], settings: RunSettings) -> list[str]:
 def best_row(rows: Sequence[Row]) -> Row | None:
     """The defense with the highest CA - (ASR - floor), the rule behind "best trade-off"; None without one.
 
-    Only what the trigger adds counts as the attack's success: errors that the model makes anyway already
-    lower CA.
+    Ablations do not compete: they are measured to understand the others. Only what the trigger adds counts
+    as the attack's success: errors that the model makes anyway already lower CA.
     """
-    defended = [row for row in rows if row.defense != UNDEFENDED and row.ca and row.asr and row.asr_floor]
+    candidates = main_rows(rows)
+    defended = [
+        row for row in candidates if row.defense != UNDEFENDED and row.ca and row.asr and row.asr_floor
+    ]
     return max(defended, key=_trade_off, default=None)
 
 
@@ -101,7 +105,7 @@ def _proved(rows: Sequence[Row]) -> str:
     """The largest proved share at radius 1, or that there is none."""
     proved = [
         (curve.shares[1], row.defense, threat)
-        for row in rows
+        for row in main_rows(rows)
         for threat, curve in row.certified.items()
         if not is_conditional(threat) and not is_backward(threat) and len(curve.counts) > 1
     ]

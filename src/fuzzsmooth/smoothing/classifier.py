@@ -1,28 +1,33 @@
-"""The smoothed classifier: Fuzzed Randomized Smoothing as published, and its certified form."""
+"""The smoothed classifier: Fuzzed Randomized Smoothing as published, and its certified forms."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from fuzzsmooth.certify.bounds import selection_draws
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.fuzz.references import References
 from fuzzsmooth.fuzz.scan import Scan, Scanner
 from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise
 from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
-from fuzzsmooth.smoothing.certificates import Evidence, certified_certificates, frs_certificates
-from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer
+from fuzzsmooth.smoothing.beside import references_beside
+from fuzzsmooth.smoothing.certificates import Issuer
+from fuzzsmooth.smoothing.evidence import Case, SampledSource
+from fuzzsmooth.smoothing.fixed import fixed_evidence
+from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.results import Certification, Prediction
-from fuzzsmooth.smoothing.sampler import Plan, Sampler, Votes
+from fuzzsmooth.smoothing.sampler import Plan, Sampler
+from fuzzsmooth.smoothing.statistics import gather_evidence
+from fuzzsmooth.smoothing.vote_certificates import costs, vote_certificates
+from fuzzsmooth.smoothing.weighted import TypeRates, rate_table, unit_rates
+from fuzzsmooth.smoothing.window_answers import window_certifications, window_predictions
+from fuzzsmooth.smoothing.windows import WindowAblation
 from fuzzsmooth.text.units import segmenter
-
-REFERENCES_FILE = "fuzzsmooth-references.json"
-"""The references beside a model's weights."""
 
 Advance = Callable[[int], None]
 
@@ -35,16 +40,24 @@ class SmoothedClassifier:
             :class:`fuzzsmooth.models.CallableClassifier` will do if ``options.sigma`` is 0.
         options: The smoothing options.
         references: Clean reference texts for the transplant test of the search.
+        rates: Deletion rates per unit type for mode "certified"; by default all types have
+            ``options.rate``.
 
     Raises:
         FuzzsmoothError: If parameter noise is asked for and the classifier has no parameters here, or the
-            search needs references and has none.
+            search needs references and has none, or the rates are those of another model.
     """
 
     def __init__(
-        self, classifier: Classifier, options: SmoothingOptions, references: References | None = None
+        self,
+        classifier: Classifier,
+        options: SmoothingOptions,
+        references: References | None = None,
+        *,
+        rates: TypeRates | None = None,
     ) -> None:
-        if options.sigma > 0 and not isinstance(classifier, NoisyClassifier):
+        noisy = options.sigma > 0 and options.mode != "windows"
+        if noisy and not isinstance(classifier, NoisyClassifier):
             raise FuzzsmoothError(
                 "parameter noise needs a local Hugging Face model; set sigma=0 to smooth this "
                 "classifier by its texts alone"
@@ -53,14 +66,18 @@ class SmoothedClassifier:
         self.options = options
         self._segmenter = segmenter(options.unit, getattr(classifier, "tokenizer", None))
         self._references = references
+        self._rates = rates
+        if rates is not None:
+            _check_rates(rates, classifier, options)
         self._scanner = self._make_scanner() if options.fuzzing else None
         self._sampler = Sampler(
             classifier=classifier,
             segmenter=self._segmenter,
             kernel=self._make_kernel(),
-            noise=WeightNoise(options.sigma, options.top_layers) if options.sigma > 0 else None,
+            noise=WeightNoise(options.sigma, options.top_layers) if noisy else None,
             fuzzer=self._make_fuzzer(),
             seed=options.seed,
+            guard=options.guard,
         )
 
     @classmethod
@@ -70,6 +87,7 @@ class SmoothedClassifier:
         options: SmoothingOptions | None = None,
         *,
         references: References | None = None,
+        rates: TypeRates | None = None,
         **loading: Any,
     ) -> SmoothedClassifier:
         """Load a model safely and smooth it.
@@ -77,21 +95,23 @@ class SmoothedClassifier:
         Args:
             model: A local folder, a hub name, or ``builtin:minilm``.
             options: The smoothing options; the defaults if omitted.
-            references: Clean reference texts; by default those saved beside the weights.
+            references: Clean reference texts; by default those saved beside the weights of a local folder,
+                which whoever wrote the folder has chosen: give your own for a model that you downloaded.
+            rates: Deletion rates per unit type, see the class.
             **loading: Passed to :func:`fuzzsmooth.models.load_classifier` (precision, device, ...).
 
         Raises:
-            FuzzsmoothError: As :func:`fuzzsmooth.models.load_classifier`, or for missing references.
+            FuzzsmoothError: As :func:`fuzzsmooth.models.load_classifier`, for missing references, or for a
+                hub model that is to be searched without references of your own.
         """
         from fuzzsmooth.models import load_classifier
         from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
-        name = os.fspath(model)
-        beside = Path(name) / REFERENCES_FILE
-        if references is None and beside.is_file():
-            references = References.load(beside)
+        name, options = os.fspath(model), options or SmoothingOptions()
         classifier = NoisyHuggingFaceClassifier(load_classifier(name, **loading))
-        return cls(classifier, options or SmoothingOptions(), references)
+        if references is None:
+            references = references_beside(name, options)
+        return cls(classifier, options, references, rates=rates)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -112,25 +132,29 @@ class SmoothedClassifier:
     def predict(
         self, texts: Sequence[str], *, scans: Sequence[Scan] | None = None, advance: Advance | None = None
     ) -> list[Prediction]:
-        """The majority label of K draws for each text.
+        """The majority label of K draws for each text; in mode "windows" the answer of the procedure.
 
         Args:
             texts: The texts as received.
             scans: Their scans, where they were made before; made here otherwise.
             advance: Told how many texts have just been finished, for a progress bar.
         """
-        scans, plans = self._plans(texts, scans)
-        votes = self._sampler.votes(plans, range(self.options.copies), "predict", advance)
+        if self.options.mode == "windows":
+            _, plans, _ = self._plans(texts, None)
+            found = WindowAblation(self.options, self._decided()).predict(plans, advance)
+            return window_predictions(found, self._truncated(texts), self.labels)
+        scans, plans, _ = self._plans(texts, scans)
+        draws = range(self.options.copies)
+        votes = self._decided().votes(plans, draws, "predict", advance)
         truncated = self._truncated(texts)
         results = []
         for index, counts in enumerate(votes):
             label = int(counts.argmax())
-            share = float(counts[label] / counts.sum())
             results.append(
                 Prediction(
                     label,
                     self.labels[label],
-                    share,
+                    float(counts[label] / len(draws)),
                     tuple(int(count) for count in counts),
                     truncated[index],
                     scans[index] if scans else None,
@@ -144,55 +168,72 @@ class SmoothedClassifier:
         """A certified answer for each text, or ABSTAIN.
 
         Mode "frs" bounds its K votes and gives the paper's radius, ``conditional`` on the search having
-        caught the trigger. Mode "certified" takes ``options.draws`` fresh draws, independent of those of
-        :meth:`predict`, and gives ``proved`` radii.
+        caught the trigger. Mode "certified" takes up to ``options.draws`` fresh draws, independent of those
+        of :meth:`predict`, and gives ``proved`` radii. Mode "windows" draws nothing; what it proves is
+        certain.
 
         Args:
             texts: The texts as received.
             scans: Their scans (mode "frs"), where they were made before; made here otherwise.
             advance: Told how many texts have just been finished, for a progress bar.
         """
+        if self.options.mode == "windows":
+            _, plans, _ = self._plans(texts, None)
+            windows = WindowAblation(self.options, self._sampler)
+            ablated = windows.certify(plans, advance)
+            return window_certifications(windows, ablated, plans, self._truncated(texts))
         options = self.options
-        scans, plans = self._plans(texts, scans)
-        draws = options.draws if options.mode == "certified" else options.copies
-        selecting = min(selection_draws(draws, len(self.labels)), draws - 1)
-        selection: Votes | None = None
-        if selecting:
-            selection = self._sampler.votes(plans, range(selecting), "certify")
-        votes = self._sampler.votes(plans, range(selecting, draws), "certify", advance)
-        truncated = self._truncated(texts)
-        build = certified_certificates if options.mode == "certified" else frs_certificates
+        scans, plans, listed = self._plans(texts, scans)
+        if options.mode == "certified":
+            evidence = gather_evidence(
+                plans, self._sampler, options, weighted=self._rates is not None, advance=advance
+            )
+        else:
+            nothing = (0.0,) * len(self.labels)
+            cases = [Case(text, len(plan.units), options.copies, nothing) for text, plan in enumerate(plans)]
+            source = SampledSource(plans, self._sampler)
+            evidence = fixed_evidence(source, cases, alpha=options.alpha, advance=advance)
+        truncated, issuer = self._truncated(texts), Issuer(options, self.classifier)
         results = []
-        for index, plan in enumerate(plans):
-            first = votes[index] if selection is None else selection[index]
-            evidence = Evidence.from_votes(first, None if selection is None else votes[index], options.alpha)
-            certificates = build(evidence, options, self.classifier, len(plan.units))
+        for index, (plan, found) in enumerate(zip(plans, evidence, strict=True)):
+            table = None if self._rates is None else rate_table(listed, options.rate)
+            certificates = vote_certificates(found, issuer, plan, table)
             main = certificates[0]
             results.append(
                 Certification(
                     main.label,
                     main.label_name,
                     certificates,
-                    evidence.counts,
+                    found.counts,
                     truncated[index],
                     scans[index] if scans else None,
+                    "answered" if main.label is not None else "abstain",
+                    found.passes,
+                    found.statistics,
+                    {} if table is None else costs(table, plan.units),
                 )
             )
         return results
 
     def _plans(
         self, texts: Sequence[str], scans: Sequence[Scan] | None
-    ) -> tuple[Sequence[Scan] | None, list[Plan]]:
-        """How each text is to be randomized; only mode "frs" looks at the text for it."""
+    ) -> tuple[Sequence[Scan] | None, list[Plan], dict[str, float]]:
+        """How each text is to be randomized; only mode "frs" looks at the text for it.
+
+        Returns:
+            The scans that were used, the plans, and the unit types of these texts with a rate of their own.
+        """
         options = self.options
-        _check_texts(texts)
         if scans is not None and len(scans) != len(texts):
             raise FuzzsmoothError(f"{len(scans)} scans for {len(texts)} texts; give one scan per text")
-        cut = [self._segmenter.segment(text).units for text in texts]
+        cut = self._cut(texts)
+        listed: dict[str, float] = {}
         if options.mode == "certified":
-            rates = [uniform_rates(len(units), options.rate) for units in cut]
+            if self._rates is not None:
+                listed = self._rates.listed(cut, options.rate_flagged)
+            rates = [unit_rates(units, listed, options.rate) for units in cut]
             scans = None
-        elif not options.fuzzing:
+        elif options.mode == "windows" or not options.fuzzing:
             rates = [uniform_rates(len(units), options.rate_uniform) for units in cut]
             scans = None
         else:
@@ -204,14 +245,28 @@ class SmoothedClassifier:
         plans = [
             Plan(text_key(text), units, rate) for text, units, rate in zip(texts, cut, rates, strict=True)
         ]
-        return scans, plans
+        return scans, plans, listed
+
+    def _cut(self, texts: Sequence[str]) -> list[Units]:
+        _check_texts(texts)
+        return [self._segmenter.segment(text).units for text in texts]
+
+    def _decided(self) -> Sampler:
+        """The sampler of predictions: every draw votes, also inside the guard band of certificates."""
+        return self._sampler if self._sampler.guard == 0 else replace(self._sampler, guard=0.0)
 
     def _make_fuzzer(self) -> Fuzzer | None:
-        """What follows deletion in mode "certified"."""
-        if self._scanner is None or self.options.mode != "certified":
+        """What follows deletion in the modes that delete first."""
+        if self._scanner is None or self.options.mode == "frs":
             return None
         if self.options.fuzz_left == "search":
+            require(
+                self.options.mode != "windows",
+                "mode 'windows' draws nothing: set fuzz_left to 'types', or turn fuzzing off",
+            )
             return SearchFuzzer(self._scanner)
+        if self._rates is not None and self._rates.fill:
+            return TypeFuzzer(self._rates.table)
         return TypeFuzzer(self._scanner.table())
 
     def _make_kernel(self) -> TextKernel:
@@ -226,6 +281,15 @@ class SmoothedClassifier:
     def _truncated(self, texts: Sequence[str]) -> list[bool]:
         check = getattr(self.classifier, "truncated", None)
         return list(check(texts)) if check is not None else [False] * len(texts)
+
+
+def _check_rates(rates: TypeRates, classifier: Classifier, options: SmoothingOptions) -> None:
+    rates.check_model(classifier)
+    require(options.mode == "certified", "a table of rates per type is for mode 'certified'")
+    require(
+        options.weight_distance is None,
+        "a weight distance needs one rate for all types; leave out the table or the distance",
+    )
 
 
 def _check_texts(texts: Sequence[str]) -> None:

@@ -11,7 +11,16 @@ from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.text.units import UnitKind
 
-Mode = Literal["frs", "certified"]
+Mode = Literal["frs", "certified", "windows"]
+
+Statistics = Literal["auto", "fixed", "sequential"]
+
+Ablation = Literal["insert", "edit", "replace", "scattered-insert", "scattered-edit", "detect"]
+"""What the deletions of mode "windows" defend against, see :class:`SmoothingOptions`."""
+
+
+THREATS = ("edit", "insert", "backward")
+"""What mode "certified" certifies: edits, insertions into a clean text, insertions in a received one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +33,8 @@ class SmoothingOptions(Options):
     Attributes:
         mode: "frs", the method as published: scan the received text, randomize what is vulnerable at a high
             rate and the rest at a low one; its radius is conditional. "certified": delete at one rate
-            first, fuzz only what is left; its radii are proved.
+            first, fuzz only what is left; its radii are proved. "windows": delete in all places in turn;
+            nothing is drawn, no parameter noise is used, and its certificates are proved with certainty.
         unit: What is randomized and counted.
         noise: How mode "frs" randomizes a unit: "delete" it or "mask" it. Mode "certified" deletes.
         fuzzing: Whether to search for vulnerable segments. Without it, mode "frs" randomizes everything at
@@ -38,8 +48,35 @@ class SmoothingOptions(Options):
         rate_uniform: omega_M, the uniform rate of the ablation and of Corollary 1, in (0, 1).
         copies: K, the draws of a prediction, and of the certificate in mode "frs", >= 1.
         rate: Deletion rate of mode "certified", in (0, 1).
-        draws: Draws of a certificate in mode "certified", >= 1.
+        rate_flagged: With a table of rates, the rate of the types it flags, in [rate, 1).
+        draws: Model passes of a certificate in mode "certified" at most, >= 1.
         alpha: Probability that a certificate is wrong, per text, in (0, 1).
+        statistics: How these passes are used. "fixed": all as draws, for one Clopper-Pearson bound.
+            "sequential": as draws in rounds, until an anytime-valid test has settled the radii. "auto": where
+            the passes are enough, all deletions of the text are enumerated and nothing is left to chance;
+            otherwise its shortest remainders are, where that pays; the rest is sequential. Enumeration needs
+            sigma 0 and a deterministic fuzzer, and is left out where it cannot be had.
+        awaited: The threats whose radii a sequential test waits for, of "edit", "insert" and "backward"; what
+            it has seen by then also bounds the others. Backward radii grow with every further draw, so that
+            waiting for them too mostly takes all draws there are.
+        guard: Numerical guard band, >= 0, in logits: the largest deviation that the shape of a batch or its
+            arithmetic can cause. An answer whose two best logits are not further apart counts against every
+            certificate.
+        weight_distance: Also certify edits together with a change of the noised weights by this many noise
+            standard deviations, >= 0, and the largest such change; needs mode "certified" and sigma > 0.
+        localization_recall: Share of triggered texts in which the search was measured to find the whole
+            trigger, in [0, 1], where known; printed with the condition of mode "frs".
+        ablation: What mode "windows" deletes and certifies. "insert": windows of 0 to ``reach`` units,
+            against one inserted piece of at most ``reach``. "edit": the same windows, also against replacing
+            a piece by another, both of at most ``reach``. "replace": windows of exactly ``reach`` units,
+            against replacing such a piece. "scattered-insert", "scattered-edit": all sets of at most
+            ``reach`` units, against so many insertions, or edits, anywhere. "detect": windows of 0 to
+            ``reach`` units in one round; the answer is a label or an alert.
+        reach: Units that an attacker may insert or change in mode "windows", >= 1, and at most 2 where they
+            are scattered. Fixed before any text.
+        passes: Model passes per text at most in mode "windows", >= 1; None for no limit. A text that needs
+            more is answered "budget_exceeded". Where an attacker could bring that about within the threat,
+            the certificate is one for "the label or an alarm".
         sigma: Standard deviation of the parameter noise, >= 0; 0 turns it off.
         top_layers: H, the transformer layers counted from the output that receive noise, >= 0. None is
             the paper's 10, or all layers of a model that has fewer.
@@ -58,8 +95,17 @@ class SmoothingOptions(Options):
     rate_uniform: float = 0.5
     copies: int = 20
     rate: float = 0.7
+    rate_flagged: float = 0.97
     draws: int = 1000
     alpha: float = 0.001
+    statistics: Statistics = "fixed"
+    awaited: tuple[str, ...] = ("edit", "insert")
+    guard: float = 0.0
+    weight_distance: float | None = None
+    localization_recall: float | None = None
+    ablation: Ablation = "insert"
+    reach: int = 3
+    passes: int | None = 20_000
     sigma: float = 0.01
     top_layers: int | None = None
     search: SearchOptions = field(default_factory=SearchOptions)
@@ -76,7 +122,7 @@ class SmoothingOptions(Options):
                 0 < getattr(self, name) < 1 and represented(getattr(self, name)) < 1,
                 f"SmoothingOptions.{name} must lie strictly between 0 and 1, got {getattr(self, name)}",
             )
-        for name in ("copies", "draws"):
+        for name in ("copies", "draws", "reach"):
             require(
                 getattr(self, name) >= 1,
                 f"SmoothingOptions.{name} must be at least 1, got {getattr(self, name)}",
@@ -85,8 +131,47 @@ class SmoothingOptions(Options):
             math.isfinite(self.sigma) and self.sigma >= 0,
             f"SmoothingOptions.sigma must be a finite number >= 0, got {self.sigma}",
         )
+        require(
+            self.rate <= self.rate_flagged < 1 and represented(self.rate_flagged) < 1,
+            f"rate <= rate_flagged < 1 must hold, got {self.rate} and {self.rate_flagged}",
+        )
+        require(
+            len(self.awaited) > 0 and set(self.awaited) <= set(THREATS),
+            f"SmoothingOptions.awaited must name some of {', '.join(THREATS)}, got {self.awaited}",
+        )
+        require(
+            math.isfinite(self.guard) and self.guard >= 0,
+            f"SmoothingOptions.guard must be a finite number >= 0, got {self.guard}",
+        )
+        require(
+            self.passes is None or self.passes >= 1,
+            f"SmoothingOptions.passes must be at least 1, got {self.passes}",
+        )
+        recall = self.localization_recall
+        require(
+            recall is None or 0 <= recall <= 1,
+            f"SmoothingOptions.localization_recall must lie in [0, 1], got {recall}",
+        )
+        require(
+            self.reach <= 2 or not self.ablation.startswith("scattered"),
+            f"SmoothingOptions.reach must be 1 or 2 for scattered units, got {self.reach}",
+        )
+        self._check_weight_distance()
         require(0 <= self.seed < 2**64, f"SmoothingOptions.seed must lie in [0, 2**64), got {self.seed}")
         require(
             self.top_layers is None or self.top_layers >= 0,
             f"SmoothingOptions.top_layers must not be negative, got {self.top_layers}",
+        )
+
+    def _check_weight_distance(self) -> None:
+        distance = self.weight_distance
+        if distance is None:
+            return
+        require(
+            math.isfinite(distance) and distance >= 0,
+            f"SmoothingOptions.weight_distance must be a finite number >= 0, got {distance}",
+        )
+        require(
+            self.mode == "certified" and self.sigma > 0,
+            "a weight distance is certified in mode 'certified' with parameter noise: set sigma above 0",
         )

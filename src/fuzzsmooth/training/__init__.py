@@ -1,5 +1,13 @@
-"""Fine-tuning of classifiers: plain, smoothed by parameter noise, augmented by text noise."""
+"""Fine-tuning of classifiers: plain, smoothed by parameter noise, on views of texts; and calibration."""
 
+from fuzzsmooth.training.calibration import (
+    Offsets,
+    Score,
+    add_offsets,
+    choose_offsets,
+    deletion_score,
+    window_score,
+)
 from fuzzsmooth.training.finetune import check_output, check_trainable, finetune
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.progress import Progress, bar, silent
@@ -7,13 +15,19 @@ from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallba
 
 __all__ = [
     "FinetuneOptions",
+    "Offsets",
     "Progress",
+    "Score",
     "SmoothedStep",
     "SmoothingCallback",
+    "add_offsets",
     "bar",
     "check_output",
     "check_trainable",
+    "choose_offsets",
+    "deletion_score",
     "finetune",
     "silent",
     "smoothed_step",
+    "window_score",
 ]

@@ -17,12 +17,14 @@ from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
 from fuzzsmooth.models.devices import choose_precision
 from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.training.checkpoints import Checkpoints
-from fuzzsmooth.training.examples import TextNoise, TrainingTexts
+from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
+from fuzzsmooth.training.objectives import copies_loss, worst_view
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.order import LengthGroupedOrder
 from fuzzsmooth.training.progress import Progress, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
+from fuzzsmooth.training.views import DeletedViews, MaskedViews, Views, WindowViews, mask_token
 
 
 def finetune(
@@ -125,9 +127,11 @@ def check_output(output: Path) -> None:
 
 
 class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
-    """The library's trainer with our counter-based order and plain cross-entropy."""
+    """The library's trainer with our counter-based order, and losses over the views of each text."""
 
     order: LengthGroupedOrder
+    options: FinetuneOptions
+    views_per_text: int
 
     def _get_train_sampler(self, *_unused: Any) -> LengthGroupedOrder:
         return self.order
@@ -136,9 +140,29 @@ class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untype
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_unused: Any
     ) -> Any:
         labels = inputs.pop("labels")
+        if self.options.text_noise == "windows":
+            inputs = self._with_worst_window(model, inputs, labels)
         outputs = model(**inputs)
-        loss = torch.nn.functional.cross_entropy(outputs.logits.float(), labels)
+        logits = outputs.logits.view(len(labels), -1, outputs.logits.shape[-1])
+        loss = copies_loss(
+            logits, labels, objective=self.options.objective, consistency=self.options.consistency
+        )
         return (loss, outputs) if return_outputs else loss
+
+    def _with_worst_window(
+        self, model: Any, inputs: dict[str, Any], labels: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Of each text's views the first, which is the text, and the worst of the others."""
+        views, texts = self.views_per_text, len(labels)
+        candidates = torch.arange(views, device=labels.device).repeat(texts) > 0
+        model.eval()  # without dropout: the model as the certificate will ask it
+        with torch.no_grad():
+            logits = model(**{name: value[candidates] for name, value in inputs.items()}).logits
+        model.train()
+        worst = 1 + worst_view(logits.view(texts, views - 1, -1), labels)
+        first = torch.arange(texts, device=labels.device) * views
+        rows = torch.stack([first, first + worst], dim=1).flatten()
+        return {name: value[rows] for name, value in inputs.items()}
 
 
 class _EpochCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
@@ -163,18 +187,30 @@ class _ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers 
 def _trainer(
     classifier: HuggingFaceClassifier, dataset: Dataset, options: FinetuneOptions, folder: Path, kept: bool
 ) -> _FinetuneTrainer:
-    noise = TextNoise(options.text_rate, options.seed) if options.text_noise == "delete" else None
-    texts = TrainingTexts(dataset, classifier, max_length=options.max_length, noise=noise)
+    views = _views(classifier, options)
+    texts = TrainingTexts(dataset, classifier, max_length=options.max_length, views=views)
     trainer = _FinetuneTrainer(
         model=classifier.model,
         args=_arguments(options, classifier.device, len(dataset), folder, kept),
         train_dataset=texts,
         data_collator=texts.collate,
     )
+    trainer.options = options
+    trainer.views_per_text = texts.views_per_text
     trainer.order = LengthGroupedOrder(texts.lengths, trainer.args.train_batch_size, options.seed)
     trainer.add_callback(_EpochCallback(trainer.order))
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _views(classifier: HuggingFaceClassifier, options: FinetuneOptions) -> Views | None:
+    if options.text_noise == "delete":
+        return DeletedViews(options.text_rate, options.copies, options.seed)
+    if options.text_noise == "mask":
+        return MaskedViews(options.text_rate, options.copies, mask_token(classifier.tokenizer), options.seed)
+    if options.text_noise == "windows":
+        return WindowViews(options.window, options.candidates, options.seed)
+    return None
 
 
 def _arguments(

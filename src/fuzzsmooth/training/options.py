@@ -6,6 +6,9 @@ import dataclasses
 from typing import Literal
 
 from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.training.objectives import Objective
+
+TextNoise = Literal["none", "delete", "mask", "windows"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,8 +31,17 @@ class FinetuneOptions(Options):
         top_layers: How many transformer layers, counted from the output, receive the noise (FRS: H), >= 0;
             the classifier head always does. None is the 10 of FRS, or all layers of a model that has fewer.
         rho: Norm to which all parameters together are clipped after each update (FRS, Eq. 4), or None.
-        text_noise: ``delete`` removes each word with probability ``text_rate``, freshly in every epoch.
-        text_rate: Deletion probability, in [0, 1).
+        text_noise: What is seen in place of a text, drawn afresh in every epoch. ``delete``: copies without
+            words, each deleted with probability ``text_rate``. ``mask``: copies of which the share
+            ``text_rate`` of the words is masked. ``windows``: the text, and whichever of ``candidates``
+            copies without one window of at most ``window`` words has the largest loss.
+        text_rate: Rate of ``delete`` and ``mask``, in [0, 1).
+        copies: Copies of each text in a step, for ``delete`` and ``mask``, >= 1.
+        objective: Over several copies, ``each`` must tell the class, or their ``mean`` probability does; see
+            :mod:`fuzzsmooth.training.objectives`.
+        consistency: Weight of the term that pulls the copies' answers together, >= 0.
+        window: Longest window of ``windows``, in words; 0 for the other kinds.
+        candidates: Windows that are tried per text and step, >= 1.
         checkpoint_steps: Steps between checkpoints where an output folder is given; 0 for one per epoch.
         seed: Decides data order, dropout, text noise and parameter noise.
         label: A free remark kept with the result.
@@ -46,8 +58,13 @@ class FinetuneOptions(Options):
     sigma: float = 0.0
     top_layers: int | None = None
     rho: float | None = None
-    text_noise: Literal["none", "delete"] = "none"
+    text_noise: TextNoise = "none"
     text_rate: float = 0.0
+    copies: int = 1
+    objective: Objective = "each"
+    consistency: float = 0.0
+    window: int = 0
+    candidates: int = 4
     checkpoint_steps: int = 0
     seed: int = 0
     label: str = ""
@@ -72,11 +89,30 @@ class FinetuneOptions(Options):
         )
         require(self.rho is None or self.rho > 0, f"rho must be above 0 or left out, not {self.rho}")
         require(0 <= self.text_rate < 1, f"text_rate must be in [0, 1), not {self.text_rate}")
-        require(
-            (self.text_noise == "delete") == (self.text_rate > 0),
-            "text_noise 'delete' and a text_rate above 0 belong together: give both or neither",
-        )
+        self._validate_views()
         require(
             self.checkpoint_steps >= 0, f"checkpoint_steps must not be negative, not {self.checkpoint_steps}"
         )
         require(self.seed >= 0, f"seed must not be negative, not {self.seed}")
+
+    def _validate_views(self) -> None:
+        rated, windows = self.text_noise in ("delete", "mask"), self.text_noise == "windows"
+        require(
+            rated == (self.text_rate > 0),
+            "text_noise 'delete' or 'mask' and a text_rate above 0 belong together: give both or neither",
+        )
+        require(self.copies >= 1, f"copies must be at least 1, not {self.copies}")
+        require(self.consistency >= 0, f"consistency must not be negative, not {self.consistency}")
+        require(
+            self.copies == 1 or rated,
+            f"copies {self.copies} needs text_noise 'delete' or 'mask': equal copies teach nothing more",
+        )
+        require(
+            self.copies > 1 or (self.objective == "each" and self.consistency == 0),
+            "objective 'mean' and consistency are about several copies: set copies to 2 or more",
+        )
+        require(
+            windows == (self.window > 0) and self.window >= 0,
+            "text_noise 'windows' and a window above 0 belong together: give both or neither",
+        )
+        require(self.candidates >= 1, f"candidates must be at least 1, not {self.candidates}")

@@ -15,5 +15,7 @@ def chunk_size(options: SmoothingOptions) -> int:
     """
     if options.mode == "frs":
         return 32
+    if options.mode == "windows":
+        return 8
     searches = options.fuzzing and options.fuzz_left == "search"  # one search per draw
     return 1 if searches else max(1, min(4, 4096 // options.draws))

@@ -29,13 +29,16 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
     from fuzzsmooth.report import build_report
 
     options = options_from(ExperimentOptions, config, flags)
-    # A local path is private; a report names the last part of it.
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    command = shlex.join(["fuzzsmooth", *words])
     with resumable():
-        run_experiment(options, out, stages=Display(quiet).counts, command=command)
+        run_experiment(options, out, stages=Display(quiet).counts, command=command_line())
         build_report(out)
     show_run(out, json=json)
+
+
+def command_line() -> str:
+    """The command of this process as a report may show it: private local paths by their last part."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["fuzzsmooth", *words])
 
 
 def split_list(value: str | None) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fuzzsmooth.apps.cli.commands.attack import attack
+from fuzzsmooth.apps.cli.commands.benchmark_certificates import benchmark_certificates
 from fuzzsmooth.apps.cli.commands.certify import certify
 from fuzzsmooth.apps.cli.commands.data import data
 from fuzzsmooth.apps.cli.commands.demo import demo
@@ -20,6 +21,7 @@ from fuzzsmooth.apps.cli.commands.predict import predict
 from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
+from fuzzsmooth.apps.cli.commands.table import table
 from fuzzsmooth.apps.cli.console import abandon_output, complain, tolerate_any_text
 from fuzzsmooth.apps.cli.problems import STOPPED, StoppedError, problem
 from fuzzsmooth.common.version import VERSION
@@ -36,6 +38,7 @@ _MAIN, _DEFEND, _ATTACK, _TOOLS = "Everything at once", "Defend", "Attack, to me
 for _panel, _name, _command in (
     (_MAIN, "demo", demo),
     (_MAIN, "evaluate", evaluate),
+    (_MAIN, "benchmark-certificates", benchmark_certificates),
     (_MAIN, "localize", localize),
     (_MAIN, "report", report),
     (_DEFEND, "finetune", finetune),
@@ -48,6 +51,7 @@ for _panel, _name, _command in (
     (_TOOLS, "doctor", doctor),
 ):
     app.command(_name, rich_help_panel=_panel)(_command)
+app.add_typer(table, name="table", rich_help_panel=_DEFEND)
 
 
 def _show_version(wanted: bool) -> None:

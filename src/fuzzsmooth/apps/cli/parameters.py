@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 _INPUT, _MODEL, _SEARCH, _SMOOTHING, _OUTPUT = "Input", "Model", "Search", "Smoothing", "Output"
+_WINDOWS = "Mode windows"
 
 Input = Annotated[
     str | None,
@@ -87,9 +88,10 @@ Unit = Annotated[
     typer.Option(help="What is scanned, randomized and counted.", rich_help_panel=_SMOOTHING),
 ]
 Mode = Annotated[
-    Literal["frs", "certified"] | None,
+    Literal["frs", "certified", "windows"] | None,
     typer.Option(
-        help="frs: as published, conditional radius. certified: deletion first, proved radii.",
+        help="frs: as published, conditional radius. certified: deletion first, proved radii. "
+        "windows: deletion in all places, proved with certainty.",
         rich_help_panel=_SMOOTHING,
     ),
 ]
@@ -107,7 +109,17 @@ TopLayers = Annotated[
     int | None, typer.Option(help="Layers from the top that get the noise.", rich_help_panel=_SMOOTHING)
 ]
 Copies = Annotated[int | None, typer.Option(help="Draws K in mode frs.", rich_help_panel=_SMOOTHING)]
-Draws = Annotated[int | None, typer.Option(help="Draws in mode certified.", rich_help_panel=_SMOOTHING)]
+Draws = Annotated[
+    int | None, typer.Option(help="Passes per text at most in mode certified.", rich_help_panel=_SMOOTHING)
+]
+Ablation = Annotated[
+    Literal["insert", "edit", "replace", "scattered-insert", "scattered-edit", "detect"] | None,
+    typer.Option(help="What mode windows defends against.", rich_help_panel=_WINDOWS),
+]
+Reach = Annotated[
+    int | None, typer.Option(help="Units an attacker may insert or change.", rich_help_panel=_WINDOWS)
+]
+Passes = Annotated[int | None, typer.Option(help="Passes per text at most.", rich_help_panel=_WINDOWS)]
 Rate = Annotated[
     float | None, typer.Option(help="Deletion rate of mode certified.", rich_help_panel=_SMOOTHING)
 ]

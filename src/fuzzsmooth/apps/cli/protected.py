@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fuzzsmooth.apps.cli.console import note
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 
 if TYPE_CHECKING:
     from fuzzsmooth.fuzz import References
+    from fuzzsmooth.fuzz.vulnerability import VulnerabilityTable
     from fuzzsmooth.models import HuggingFaceClassifier
-    from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
+    from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions, TypeRates
+
+
+_GUARD_TEXTS = 16  # a maximum over more of them grows with the logarithm of their number
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Protected:
         smoothed: The smoothed classifier.
         classifier: The model under it.
         settings: JSON values that identify options, model, references and arithmetic.
+        rates: Deletion rates per unit type, where a table was given.
     """
 
     smoothed: SmoothedClassifier
     classifier: HuggingFaceClassifier
     settings: dict[str, Any]
+    rates: TypeRates | None = None
 
 
 def protect(
@@ -49,6 +54,9 @@ def protect(
     *,
     references: Path | None,
     clean: str | None,
+    table: Path | None = None,
+    fill: bool = False,
+    measure_guard: bool = False,
 ) -> Protected:
     """Load a model and smooth it.
 
@@ -56,52 +64,114 @@ def protect(
         model: As in :func:`fuzzsmooth.models.load_classifier`.
         options: The smoothing options.
         loading: How to load it.
-        references: A references file; by default the one beside the weights.
+        references: A references file; by default the one beside the weights of a local folder.
         clean: Clean labeled data to choose references from instead.
+        table: A file with flip rates of unit types, for deletion rates per type.
+        fill: Whether to test types that are not in it, and to add them.
+        measure_guard: Whether to set the guard band of certificates to what rounding is measured to do.
 
     Raises:
         FuzzsmoothError: If anything is missing or does not fit.
     """
     from fuzzsmooth.models import load_classifier
-    from fuzzsmooth.smoothing import SmoothedClassifier
+    from fuzzsmooth.smoothing import SmoothedClassifier, TypeRates
     from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
     require(references is None or clean is None, "give --references or --clean, not both")
     classifier = load_classifier(model, **asdict(loading))
-    chosen = _references(model, classifier, references, clean, options.search.references)
-    smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, chosen)
-    settings = {
-        "options": options.to_mapping(),
+    if measure_guard:
+        options = _measured(options, classifier)
+    chosen = find_references(model, classifier, options, references, clean)
+    rates = None
+    if table is not None:
+        require(fill or table.is_file(), f"there is no table {table}; build it with 'fuzzsmooth table build'")
+        found = flip_rates(classifier, chosen, options)
+        found.keep_in(table)
+        rates = TypeRates(found, fill=fill)
+    smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, chosen, rates=rates)
+    settings: dict[str, Any] = {
+        "options": options.to_mapping() | ({"guard": "measured"} if measure_guard else {}),
         "model": classifier.fingerprint,
         "precision": classifier.precision,
         "references": [chosen.texts, chosen.labels] if chosen else None,
     }
-    return Protected(smoothed, classifier, settings)
+    if rates is not None:
+        settings["rates"] = rates.settings()
+    return Protected(smoothed, classifier, settings, rates)
 
 
-def _references(
-    model: str, classifier: HuggingFaceClassifier, file: Path | None, clean: str | None, per_class: int
+def _measured(options: SmoothingOptions, classifier: HuggingFaceClassifier) -> SmoothingOptions:
+    """The options with the guard band that rounding needs, measured on the built-in corpus.
+
+    It is a property of the model and the machine, not of the texts that are certified, so it is measured on
+    other ones.
+    """
+    from fuzzsmooth.data import load_splits
+    from fuzzsmooth.smoothing.guard import measure_guard_band
+
+    corpus = load_splits("builtin:reviews", train_size=_GUARD_TEXTS, test_size=2)
+    return options.replace(guard=measure_guard_band(classifier, corpus.train.texts))
+
+
+def flip_rates(
+    classifier: HuggingFaceClassifier, references: References | None, options: SmoothingOptions
+) -> VulnerabilityTable:
+    """An empty table of flip rates for a model, its references, and the unit of the options.
+
+    Raises:
+        FuzzsmoothError: If there are no references.
+    """
+    from fuzzsmooth.fuzz.scan import Scanner
+    from fuzzsmooth.text.units import segmenter
+
+    units = segmenter(options.unit, classifier.tokenizer)
+    # Flip rates are those of the transplant test, whatever the search of a mode rewards.
+    search = options.search if references is not None else options.search.replace(reward="kl")
+    return Scanner(classifier, search, units, references).table()
+
+
+def find_references(
+    model: str,
+    classifier: HuggingFaceClassifier,
+    options: SmoothingOptions,
+    file: Path | None,
+    clean: str | None,
 ) -> References | None:
+    """The reference texts of a model: of a file, chosen from clean data, or those beside the weights.
+
+    Raises:
+        FuzzsmoothError: If they do not fit the model.
+    """
     from fuzzsmooth.fuzz import References
-    from fuzzsmooth.smoothing import REFERENCES_FILE
+    from fuzzsmooth.smoothing import REFERENCES_FILE, references_beside
 
     if clean is not None:
-        return _select(classifier, clean, per_class)
-    beside = Path(model) / REFERENCES_FILE
-    if file is None and not beside.is_file():
+        return _select(classifier, clean, options.search.references)
+    chosen = references_beside(model, options) if file is None else References.load(file)
+    if chosen is None:
         return None
-    chosen = References.load(beside if file is None else file)
-    if file is None:
-        note(
-            "the reference texts come with the model; if you did not fine-tune it yourself, give clean data "
-            "of your own (--clean)"
-        )
-    if max(chosen.labels, default=0) >= len(classifier.labels):
-        raise FuzzsmoothError(
-            f"{file or beside} has references of class {max(chosen.labels)}, "
-            f"but the model has {len(classifier.labels)} classes; give references of its own"
-        )
+    highest, classes = max(chosen.labels, default=0), len(classifier.labels)
+    require(
+        highest < classes,
+        f"{file or Path(model) / REFERENCES_FILE} has references of class {highest}, "
+        f"but the model has {classes} classes; give references of its own",
+    )
+    if file is None and options.fuzzing:
+        _tell_origin(chosen, classifier, model)
     return chosen
+
+
+def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: str) -> None:
+    """Say what the references beside the weights are; whoever wrote the folder has chosen them."""
+    counts = ", ".join(
+        f"{chosen.labels.count(index)} of '{name}'" for index, name in enumerate(classifier.labels)
+    )
+    known = chosen.model == classifier.fingerprint
+    note(
+        f"the {len(chosen.texts)} reference texts ({counts}) come with the model {model} and were chosen "
+        f"with {'these' if known else 'OTHER'} weights; whoever wrote that folder could have chosen texts "
+        "that hide a backdoor, so if you did not fine-tune it yourself, give clean data of your own (--clean)"
+    )
 
 
 def _select(classifier: HuggingFaceClassifier, clean: str, per_class: int) -> References:

@@ -32,6 +32,11 @@ def heading(row: int, answer: str, remark: str) -> Text:
     return Text.assemble((f"{row}: ", "dim"), (printable(answer), "bold"), (f"  {remark}", "dim"))
 
 
+def no_answer(status: str) -> str:
+    """What stands where a label would."""
+    return {"alert": "ALERT", "budget_exceeded": "BUDGET EXCEEDED"}.get(status, "ABSTAIN")
+
+
 def segments(spans: Sequence[Mapping[str, Any]]) -> list[Text]:
     """One line per flagged segment."""
     from rich.text import Text

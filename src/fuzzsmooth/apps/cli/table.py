@@ -40,15 +40,22 @@ def show_run(folder: Path, *, json: bool) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from fuzzsmooth.evaluate.catalog import ablates
+
     table = Table(title=str(folder), caption=_CAPTION, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("defense", overflow="fold")
     table.add_column("guarantee", overflow="fold")
     for title, _ in _COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("s/text", justify="right", no_wrap=True)
-    for row in summary["rows"]:
-        shares = (_share(row, name) for _, name in _COLUMNS)
-        table.add_row(printable(row["defense"]), row["guarantee"], *shares, f"{row['seconds_per_text']:.3f}")
+    usual = [row for row in summary["rows"] if ablates(row["defense"]) is None]
+    ablations = [row for row in summary["rows"] if ablates(row["defense"]) is not None]
+    for row in usual:
+        table.add_row(*_cells(row))
+    if ablations:
+        table.add_row("ablations:", style="dim")
+    for row in ablations:
+        table.add_row(*_cells(row))
     console = answers()
     console.soft_wrap = False  # a table is laid out to the width there is
     if not console.is_terminal:
@@ -56,6 +63,11 @@ def show_run(folder: Path, *, json: bool) -> None:
     console.print(table)
     console.soft_wrap = True
     console.print(f"report: {folder / 'report.html'}")
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    shares = (_share(row, name) for _, name in _COLUMNS)
+    return [printable(row["defense"]), row["guarantee"], *shares, f"{row['seconds_per_text']:.3f}"]
 
 
 def _share(row: Mapping[str, Any], name: str) -> str:

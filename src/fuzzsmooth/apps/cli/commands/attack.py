@@ -51,6 +51,9 @@ def attack(
     target: Annotated[str | None, typer.Option(help="Class the trigger forces, by name or index.")] = None,
     rate: Annotated[float | None, typer.Option(help="Share of texts that is poisoned.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the poisoned data.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew, even if a stopped run could be continued.")
+    ] = False,
     text_column: flag.TextColumn = "text",
     label_column: flag.LabelColumn = "label",
     strict: flag.Strict = False,
@@ -63,9 +66,10 @@ def attack(
     """Plant a backdoor in a model.
 
     ripple poisons a pre-trained model, which the victim then fine-tunes on clean data; badnets gives a
-    finished victim, fine-tuned on poisoned data.
+    finished victim, fine-tuned on poisoned data. Stopped, the same command goes on.
     """
     from fuzzsmooth.apps.cli.console import notes
+    from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.attacks import recipe as find_recipe
@@ -92,8 +96,8 @@ def attack(
     }
     chosen = find_recipe(recipe)
     options = options_from(type(chosen).options_type, config, _flags(recipe, given))
-    with Display(quiet).counts(f"attack ({recipe})") as progress:
-        result = chosen.run(model, splits, out, options, seed or 0, progress)
+    with resumable(), Display(quiet).counts(f"attack ({recipe})") as progress:
+        result = chosen.run(model, splits, out, options, seed or 0, progress, resume=not fresh)
     _tell(result, recipe, data, splits.train.labels[result.target], json=json)
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
+
+if TYPE_CHECKING:
+    from fuzzsmooth.smoothing import SmoothingOptions
+
+_CERTIFICATES = "Certificates"
 
 
 def certify(
@@ -20,11 +26,72 @@ def certify(
     strict: flag.Strict = False,
     mode: flag.Mode = None,
     threat: Annotated[
-        Literal["all", "edit", "insert", "substitute", "trigger"],
-        typer.Option(help="Which threat is certified; the answer is the one certified against the first."),
+        str,
+        typer.Option(
+            help="Which threat is certified, such as edit, insert, contiguous_insert or weights; the answer "
+            "is the one certified against the first.",
+            rich_help_panel=_CERTIFICATES,
+        ),
     ] = "all",
     alpha: Annotated[
-        float | None, typer.Option(help="Probability that a certificate is wrong, per text.")
+        float | None,
+        typer.Option(
+            help="Probability that a certificate is wrong, per text.", rich_help_panel=_CERTIFICATES
+        ),
+    ] = None,
+    statistics: Annotated[
+        Literal["auto", "fixed", "sequential"] | None,
+        typer.Option(
+            help="How passes are used in mode certified: fixed draws, draws until the radii are settled, or "
+            "(auto) also exact enumeration where that pays.",
+            rich_help_panel=_CERTIFICATES,
+        ),
+    ] = None,
+    awaited: Annotated[
+        str | None,
+        typer.Option(
+            help="Radii that are worth drawing for: some of edit,insert,backward.",
+            rich_help_panel=_CERTIFICATES,
+        ),
+    ] = None,
+    guard: Annotated[
+        float | None,
+        typer.Option(
+            help="Logit margin within which an answer counts against every certificate; by default what is "
+            "measured to be in the reach of rounding.",
+            rich_help_panel=_CERTIFICATES,
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            help="Flip rates of unit types (fuzzsmooth table build): flagged types are deleted more often.",
+            rich_help_panel=_CERTIFICATES,
+        ),
+    ] = None,
+    fill: Annotated[
+        bool,
+        typer.Option(
+            "--fill", help="Test types that the table lacks, and add them.", rich_help_panel=_CERTIFICATES
+        ),
+    ] = False,
+    rate_flagged: Annotated[
+        float | None,
+        typer.Option(help="Deletion rate of flagged types.", rich_help_panel=_CERTIFICATES),
+    ] = None,
+    weight_distance: Annotated[
+        float | None,
+        typer.Option(
+            help="Certify also against this change of the noised weights, in noise standard deviations.",
+            rich_help_panel=_CERTIFICATES,
+        ),
+    ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option(
+            help="Measured share of triggers that the search finds whole; printed with mode frs.",
+            rich_help_panel=_CERTIFICATES,
+        ),
     ] = None,
     fuzzing: flag.Fuzzing = None,
     copies: flag.Copies = None,
@@ -35,6 +102,9 @@ def certify(
     sigma: flag.Sigma = None,
     top_layers: flag.TopLayers = None,
     unit: flag.Unit = None,
+    ablation: flag.Ablation = None,
+    reach: flag.Reach = None,
+    passes: flag.Passes = None,
     references: flag.References = None,
     clean: flag.Clean = None,
     reward: flag.Reward = None,
@@ -57,19 +127,30 @@ def certify(
         ),
     ] = False,
 ) -> None:
-    """Classify texts with a certificate each, or ABSTAIN."""
+    """Classify texts with a certificate each, or ABSTAIN.
+
+    After the answers to an INPUT it says what they mean together, for the whole of it.
+    """
     from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all, note_truncated
     from fuzzsmooth.apps.cli.chunks import chunk_size
+    from fuzzsmooth.apps.cli.experiment import split_list
     from fuzzsmooth.apps.cli.inputs import gather
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import Loading, protect
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.apps.cli.showing import show_all
+    from fuzzsmooth.apps.cli.statements import show_statements
     from fuzzsmooth.smoothing import SmoothingOptions
 
     flags = {
         "mode": mode,
         "alpha": alpha,
+        "statistics": statistics,
+        "awaited": split_list(awaited),
+        "guard": guard,
+        "rate_flagged": rate_flagged,
+        "weight_distance": weight_distance,
+        "localization_recall": recall,
         "fuzzing": fuzzing,
         "copies": copies,
         "draws": draws,
@@ -79,13 +160,16 @@ def certify(
         "sigma": sigma,
         "top_layers": top_layers,
         "unit": unit,
+        "ablation": ablation,
+        "reach": reach,
+        "passes": passes,
         "search.reward": reward,
         "search.strategy": strategy,
         "search.budget": budget,
         "seed": seed,
     }
     options = options_from(SmoothingOptions, config, flags)
-    _check_threat(threat, options)
+    _check_threat(threat, options, table is not None)
     texts = gather(
         source,
         text,
@@ -95,7 +179,16 @@ def certify(
         strict=strict,
     )
     loading = Loading(device, precision, batch_size, max_length, allow_bin)
-    protected = protect(model, options, loading, references=references, clean=clean)
+    protected = protect(
+        model,
+        options,
+        loading,
+        references=references,
+        clean=clean,
+        table=table,
+        fill=fill,
+        measure_guard=guard is None and options.guard == 0,
+    )
 
     if estimate:
         from fuzzsmooth.apps.cli.estimating import show_estimate
@@ -104,21 +197,34 @@ def certify(
         return
 
     def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:
-        return [_chosen(result.to_json(), threat) for result in protected.smoothed.certify(chunk)]
+        results = [_chosen(result.to_json(), threat) for result in protected.smoothed.certify(chunk)]
+        if protected.rates is not None:
+            protected.rates.table.flush()
+        return results
 
     settings = {"command": "certify", "threat": threat, **protected.settings}
     file = AnswerFile(output, settings) if output else None
     records = answer_all(
         texts, answer, title="certify", chunk=chunk_size(options), file=file, display=Display(quiet)
     )
-    note_truncated(show_all(records, _show, json=json, output=output))
+    seen = show_all(records, _show, json=json, output=output)
+    note_truncated(seen)
+    if source is not None:
+        show_statements(seen, texts, protected.smoothed.labels, json=json)
 
 
-def _check_threat(threat: str, options: Any) -> None:
+def _check_threat(threat: str, options: SmoothingOptions, table: bool) -> None:
     from fuzzsmooth.common.options import require
+    from fuzzsmooth.smoothing.windows import CLAIMS
 
-    if options.mode == "certified":
+    if options.mode == "windows":
+        known = list(dict.fromkeys(name for name, _ in CLAIMS[options.ablation]))
+    elif options.mode == "certified":
         known = ["edit", "insert"]
+        if table:
+            known.append("weighted_insert")
+        if options.weight_distance is not None:
+            known += ["weights", "edit_and_weights", "insert_and_weights"]
     elif options.fuzzing:
         known = ["trigger"]
     else:
@@ -148,14 +254,20 @@ def _show(record: dict[str, Any]) -> list[Any]:
     from rich.text import Text
 
     from fuzzsmooth.apps.cli.console import printable
-    from fuzzsmooth.apps.cli.rendering import heading, marked, segments
+    from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments
 
     spans = (record["scan"] or {}).get("spans", [])
     counts = ", ".join(map(str, record["counts"]))
+    remark = f"votes by class: {counts}; {record['passes']} passes, {record['statistics']}"
+    flagged = {unit: cost for unit, cost in record["costs"].items() if unit}
     lines = [
-        heading(record["row"], record["label_name"] or "ABSTAIN", f"votes by class: {counts}"),
+        heading(record["row"], record["label_name"] or no_answer(record["status"]), remark),
         marked(record["text"], spans),
         *segments(spans),
+        *(
+            Text(f"   {printable(unit)!r} is flagged, cost {cost:.3g}", "red")
+            for unit, cost in flagged.items()
+        ),
     ]
     statements = dict.fromkeys(one["statement"] for one in record["certificates"])
     return [*lines, *(Text(f"   {printable(statement)}", "green") for statement in statements)]

@@ -38,6 +38,10 @@ def evaluate(
         int | None, typer.Option(help="Test texts at most in rows of mode certified.")
     ] = None,
     draws: flag.Draws = None,
+    victims: Annotated[
+        str | None,
+        typer.Option(help="Folder of attacked and fine-tuned models that several runs share."),
+    ] = None,
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"] | None, typer.Option(help="Arithmetic of the evaluations.")
     ] = None,
@@ -65,6 +69,7 @@ def evaluate(
             "train_size": train_size,
             "test_size": test_size,
             "certified_texts": certified_texts,
+            "victims": victims,
             "smoothing.draws": draws,
             "precision": precision,
             "text_column": text_column,

@@ -38,10 +38,24 @@ def finetune(
         float | None, typer.Option(help="Clip all parameters to this norm.", rich_help_panel=_NOISE)
     ] = None,
     text_noise: Annotated[
-        Literal["none", "delete"] | None, typer.Option(help="Augmentation.", rich_help_panel=_NOISE)
+        Literal["none", "delete", "mask", "windows"] | None,
+        typer.Option(
+            help="Train on deleted or masked copies, or on the worst windows.",
+            rich_help_panel=_NOISE,
+        ),
     ] = None,
     text_rate: Annotated[
-        float | None, typer.Option(help="Its deletion rate.", rich_help_panel=_NOISE)
+        float | None, typer.Option(help="Rate of delete and mask.", rich_help_panel=_NOISE)
+    ] = None,
+    copies: Annotated[
+        int | None, typer.Option(help="Copies per text, for delete and mask.", rich_help_panel=_NOISE)
+    ] = None,
+    objective: Annotated[
+        Literal["each", "mean"] | None,
+        typer.Option(help="Whether each copy must tell the class, or their mean.", rich_help_panel=_NOISE),
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="Longest window in words, for windows.", rich_help_panel=_NOISE)
     ] = None,
     references: Annotated[
         int, typer.Option(min=0, help="Reference texts per class to save beside the model; 0 for none.")
@@ -86,6 +100,9 @@ def finetune(
         "rho": rho,
         "text_noise": text_noise,
         "text_rate": text_rate,
+        "copies": copies,
+        "objective": objective,
+        "window": window,
         "seed": seed,
     }
     options = options_from(FinetuneOptions, config, flags)

@@ -29,6 +29,9 @@ def localize(
     budgets: Annotated[
         str | None, typer.Option(help="Budgets, separated by commas (default: 8,16,32,64,128,256,512).")
     ] = None,
+    victims: Annotated[
+        str | None, typer.Option(help="Folder of attacked models that several runs share.")
+    ] = None,
     train_size: flag.TrainSize = None,
     test_size: flag.TestSize = None,
     config: flag.Config = None,
@@ -52,6 +55,7 @@ def localize(
         "triggers": split_list(triggers),
         "strategies": split_list(strategies),
         "budgets": whole_numbers("--budgets", budgets),
+        "victims": victims,
         "train_size": train_size,
         "test_size": test_size,
     }

@@ -27,6 +27,9 @@ def predict(
     unit: flag.Unit = None,
     references: flag.References = None,
     clean: flag.Clean = None,
+    ablation: flag.Ablation = None,
+    reach: flag.Reach = None,
+    passes: flag.Passes = None,
     reward: flag.Reward = None,
     strategy: flag.Strategy = None,
     budget: flag.Budget = None,
@@ -41,7 +44,7 @@ def predict(
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:
-    """Classify texts by the vote of randomized copies, without a certificate."""
+    """Classify texts by the vote of randomized or ablated copies, without a certificate."""
     from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all, note_truncated
     from fuzzsmooth.apps.cli.chunks import chunk_size
     from fuzzsmooth.apps.cli.inputs import gather
@@ -61,6 +64,9 @@ def predict(
         "sigma": sigma,
         "top_layers": top_layers,
         "unit": unit,
+        "ablation": ablation,
+        "reach": reach,
+        "passes": passes,
         "search.reward": reward,
         "search.strategy": strategy,
         "search.budget": budget,
@@ -82,12 +88,12 @@ def predict(
         return [prediction.to_json() for prediction in protected.smoothed.predict(chunk)]
 
     def show(record: dict[str, Any]) -> list[Any]:
-        from fuzzsmooth.apps.cli.rendering import heading, marked, segments, votes
+        from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments, votes
 
         spans = (record["scan"] or {}).get("spans", [])
         remark = f"votes: {votes(record['votes'], protected.smoothed.labels)}"
         return [
-            heading(record["row"], record["label_name"], remark),
+            heading(record["row"], record["label_name"] or no_answer(record["status"]), remark),
             marked(record["text"], spans),
             *segments(spans),
         ]

@@ -13,12 +13,12 @@ from fuzzsmooth.apps.cli import parameters as flag
 
 def registries(
     kind: Annotated[
-        Literal["attacks", "triggers", "modes", "rewards", "kernels", "rows"] | None,
+        Literal["attacks", "triggers", "modes", "rewards", "kernels", "rows", "certificates"] | None,
         typer.Argument(help="What to list; everything if omitted."),
     ] = None,
     json: flag.Json = False,
 ) -> None:
-    """List attacks, triggers, smoothing modes, rewards, text-noise kernels and evaluation rows."""
+    """List attacks, triggers, modes, rewards, text-noise kernels, and the rows of both experiments."""
     from fuzzsmooth.apps.cli.console import answers, write_json
 
     finders = {
@@ -28,6 +28,7 @@ def registries(
         "rewards": _rewards,
         "kernels": _kernels,
         "rows": _rows,
+        "certificates": _certificates,
     }
     found = {name: find() for name, find in finders.items() if kind in (None, name)}
     if json:
@@ -59,6 +60,7 @@ def _modes() -> dict[str, str]:
     told = {
         "frs": "scan, randomize what is vulnerable more than the rest, vote; conditional radius",
         "certified": "delete at one rate first, fuzz only what is left, vote; proved radii",
+        "windows": "delete in all places in turn, decide in two rounds; proved with certainty",
     }
     return _told(get_args(options.Mode), told)
 
@@ -87,6 +89,12 @@ def _rows() -> dict[str, str]:
 
     options = ExperimentOptions()
     return {name: row.summary for name, row in defenses(options.smoothing, options.budgets).items()}
+
+
+def _certificates() -> dict[str, str]:
+    from fuzzsmooth.evaluate.certification_rows import KINDS
+
+    return dict(KINDS)
 
 
 def _summary(thing: object) -> str:

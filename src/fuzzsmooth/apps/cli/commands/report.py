@@ -11,12 +11,18 @@ from fuzzsmooth.apps.cli import parameters as flag
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run, with records.jsonl and settings.json.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a run of demo, evaluate or benchmark-certificates.")
+    ],
     json: flag.Json = False,
 ) -> None:
-    """Rebuild summary.json and report.html from the records of a run; no model is needed."""
+    """Rebuild summary, page, table and curves of a run from its records; no model is needed."""
+    from fuzzsmooth.apps.cli.certification import show_certification
     from fuzzsmooth.apps.cli.table import show_run
-    from fuzzsmooth.report import build_report
+    from fuzzsmooth.report import build_certification, build_report, is_certification
 
+    if is_certification(folder):
+        show_certification(build_certification(folder), json=json)
+        return
     build_report(folder)
     show_run(folder, json=json)

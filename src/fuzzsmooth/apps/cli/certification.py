@@ -1,0 +1,48 @@
+"""What ``benchmark-certificates`` does: run the comparison, build its files, show its table."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fuzzsmooth.apps.cli.console import answers, write_json
+from fuzzsmooth.apps.cli.experiment import command_line
+from fuzzsmooth.apps.cli.problems import resumable
+from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.settings import options_from
+
+
+def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool, quiet: bool) -> None:
+    """Train and certify what is not done yet under ``out``, then write table and curves.
+
+    Args:
+        flags: Dotted names of :class:`fuzzsmooth.evaluate.certification.CertificationOptions` to values or
+            None.
+        config: A file with more of them.
+        out: Folder of the run.
+        json: Show the summary as JSON.
+        quiet: Show no progress.
+    """
+    from fuzzsmooth.evaluate.certification import CertificationOptions, run_certification
+    from fuzzsmooth.report import build_certification
+
+    options = options_from(CertificationOptions, config, flags)
+    with resumable():
+        run_certification(options, out, stages=Display(quiet).counts, command=command_line())
+        page = build_certification(out)
+    show_certification(page, json=json)
+
+
+def show_certification(page: Path, *, json: bool) -> None:
+    """Show the table of a run, or its summary as one JSON line.
+
+    Args:
+        page: The table, as :func:`fuzzsmooth.report.build_certification` wrote it beside the summary.
+        json: Show the summary instead.
+    """
+    if json:
+        write_json(json_format.loads((page.parent / "summary.json").read_text("utf-8")))
+        return
+    answers().print(page.read_text("utf-8"))

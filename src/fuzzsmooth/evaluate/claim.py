@@ -1,0 +1,64 @@
+"""The mark of a run's folder: one experiment per folder, also after an upgrade."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import write_json
+
+MARKER = "experiment.json"
+"""Name of the mark inside the folder."""
+
+_VERSION = 2
+_ADDABLE = ("rows", "seeds", "budgets", "triggers", "strategies", "victims")  # they change no result
+
+
+def claim(out: Path, facts: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Mark a folder as one experiment's; what only adds results may still change.
+
+    Args:
+        out: The folder, new, empty or of the same experiment.
+        facts: What decides its content: options and fingerprints of the data, by name.
+        defaults: Default values of the options. An option that did not exist when the folder was marked
+            must have its default now, which means "as before".
+
+    Raises:
+        FuzzsmoothError: If the folder holds another experiment, or other things.
+    """
+    fixed = {name: value for name, value in facts.items() if name not in _ADDABLE}
+    marker = out / MARKER
+    if marker.is_file():
+        if not _agree(_marked(marker), fixed, defaults):
+            raise FuzzsmoothError(
+                f"{out} holds a run with other settings or data; choose another folder or delete this one"
+            )
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise FuzzsmoothError(f"{out} is not empty and holds no run; choose another folder")
+    write_json(marker, {"version": _VERSION, "options": fixed})
+
+
+def _marked(marker: Path) -> Any:
+    try:
+        return json.loads(marker.read_text("utf-8"))["options"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FuzzsmoothError(
+            f"{marker} is damaged, so what the folder holds is unknown; choose another folder"
+        ) from error
+
+
+def _agree(marked: Any, now: Any, default: Any) -> bool:
+    """Whether two values are the same up to options that are new and at their default."""
+    if not (isinstance(marked, Mapping) and isinstance(now, Mapping)):
+        return bool(marked == (list(now) if isinstance(now, tuple) else now))
+    inner = default if isinstance(default, Mapping) else {}
+    return set(marked) <= set(now) and all(
+        _agree(marked[name], value, inner.get(name))
+        if name in marked
+        else name in inner and _agree(json.loads(json.dumps(inner[name])), value, inner[name])
+        for name, value in now.items()
+    )

@@ -1,0 +1,46 @@
+"""Which certificates the votes on a text give, by mode."""
+
+from __future__ import annotations
+
+from fuzzsmooth.certify import Certificate, RateTable
+from fuzzsmooth.smoothing.certificates import (
+    Issuer,
+    certified_certificates,
+    frs_certificates,
+    weighted_certificates,
+)
+from fuzzsmooth.smoothing.evidence import Evidence
+from fuzzsmooth.smoothing.fuzzers import Units
+from fuzzsmooth.smoothing.sampler import Plan
+from fuzzsmooth.smoothing.weight_distance import weight_certificates
+
+
+def vote_certificates(
+    evidence: Evidence, issuer: Issuer, plan: Plan, table: RateTable | None
+) -> tuple[Certificate, ...]:
+    """All certificates of a text, the main one first.
+
+    Args:
+        evidence: Its votes.
+        issuer: Makes the certificates.
+        plan: The text and its rates.
+        table: The rates per type in mode "certified", where there are any.
+
+    Raises:
+        FuzzsmoothError: If a weight distance is to be certified and draws share their weight noise.
+    """
+    options = issuer.options
+    if options.mode == "frs":
+        return frs_certificates(evidence, issuer)
+    if table is not None:
+        return weighted_certificates(evidence, issuer, plan.units, table)
+    certificates = certified_certificates(evidence, issuer, len(plan.units))
+    if options.weight_distance is not None:
+        certificates += weight_certificates(evidence, issuer, plan.key)
+    return certificates
+
+
+def costs(table: RateTable, units: Units) -> dict[str, float]:
+    """Cost of inserting a unit: of each type of the text that is listed, and of any other under ""."""
+    listed = {unit: table.cost([unit]) for unit in dict.fromkeys(units) if unit in table.listed}
+    return {"": table.cost([None])} | listed

@@ -1,0 +1,53 @@
+"""One experiment per folder: what may change, what may not, and what an upgrade may add."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.evaluate.claim import MARKER, claim
+
+FACTS: dict[str, Any] = {"rows": ["a"], "size": 3, "train": {"epochs": 2, "sizes": (1, 2)}, "sha": "x"}
+DEFAULTS: dict[str, Any] = {"rows": [], "size": 1, "train": {"epochs": 1, "sizes": ()}}
+
+
+def test_the_same_experiment_may_go_on_with_more_rows(tmp_path: Path) -> None:
+    claim(tmp_path, FACTS, DEFAULTS)
+    before = (tmp_path / MARKER).read_bytes()
+    claim(tmp_path, FACTS | {"rows": ["a", "b"]}, DEFAULTS)
+    assert (tmp_path / MARKER).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"size": 4}, {"sha": "y"}, {"train": {"epochs": 3, "sizes": (1, 2)}}, {"train": {"epochs": 2}}],
+)
+def test_another_one_may_not(tmp_path: Path, change: dict[str, Any]) -> None:
+    claim(tmp_path, FACTS, DEFAULTS)
+    with pytest.raises(FuzzsmoothError, match="holds a run with other settings or data"):
+        claim(tmp_path, FACTS | change, DEFAULTS)
+
+
+def test_options_that_are_new_must_be_at_their_default(tmp_path: Path) -> None:
+    claim(tmp_path, FACTS, DEFAULTS)
+    defaults = DEFAULTS | {"copies": 1, "train": {**DEFAULTS["train"], "noise": {"kind": "none"}}}
+    train = FACTS["train"]
+    as_before = {"copies": 1, "train": {**train, "noise": {"kind": "none"}}}
+    claim(tmp_path, FACTS | as_before, defaults)
+    for change in ({"copies": 2}, {"train": {**train, "noise": {"kind": "deletion"}}}, {"unknown": 0}):
+        with pytest.raises(FuzzsmoothError, match="other settings"):
+            claim(tmp_path, FACTS | as_before | change, defaults)
+
+
+def test_other_folders_and_damaged_marks_are_told(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(FuzzsmoothError, match="is not empty and holds no run"):
+        claim(tmp_path, FACTS, DEFAULTS)
+    for content in ("", "[]", json.dumps({"version": 1})):
+        (tmp_path / MARKER).write_text(content)
+        with pytest.raises(FuzzsmoothError, match="is damaged"):
+            claim(tmp_path, FACTS, DEFAULTS)
