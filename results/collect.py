@@ -29,12 +29,7 @@ HERE = Path(__file__).resolve().parent
 RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2")
 SEARCHES = ("localize-sst2", "localize-agnews")
 CERTIFICATIONS = ("sst2", "agnews", "offenseval")
-HEADLINE = (
-    ("sst2", "SST-2"),
-    ("agnews", "AG's News"),
-    ("offenseval", "OffensEval"),
-    ("demo", "builtin reviews"),
-)
+HEADLINE = {"sst2": "SST-2", "agnews": "AG's News", "offenseval": "OffensEval"}
 CURVES = ("edit", "insert", "backward")
 
 
