@@ -13,12 +13,13 @@ import pytest
 import torch
 from scipy.stats import chi2_contingency
 
+from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.models import WeightNoise, build_tiny, load_classifier
 from fuzzsmooth.noise.text import addressed_masks, text_kernel, uniform_rates
 from fuzzsmooth.smoothing import evaluation, memory
-from fuzzsmooth.smoothing.evaluation import UNDECIDED, decide, distinct_rows
+from fuzzsmooth.smoothing.evaluation import decide, distinct_rows
 from fuzzsmooth.smoothing.guard import margin_deviation, measure_guard_band
 from fuzzsmooth.smoothing.memory import Memory, TextMemory
 from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.options import require
 from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise
 from fuzzsmooth.noise.text import Kept
@@ -17,9 +18,6 @@ from fuzzsmooth.smoothing.fuzzers import Units
 from fuzzsmooth.smoothing.memory import Memory, TextMemory
 from fuzzsmooth.smoothing.tokens import TokenClassifier, Tokens, UnitTokenizer
 from fuzzsmooth.text.units import Segmenter
-
-UNDECIDED = -1
-"""The answer of a draw whose logit margin lies within the guard band."""
 
 _CHECKED = 2  # draws of each text that are tokenized as strings too, to check its token map
 

@@ -9,13 +9,14 @@ from itertools import compress, islice
 import numpy as np
 import numpy.typing as npt
 
+from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.models.protocol import Classifier, WeightNoise
 from fuzzsmooth.noise.text import Kept, Rates, SelectionKernel, TextKernel, addressed_masks
 from fuzzsmooth.noise.text.kernel import require_rate_per_unit
-from fuzzsmooth.smoothing.evaluation import UNDECIDED, Answers, Evaluator, Selection
+from fuzzsmooth.smoothing.evaluation import Answers, Evaluator, Selection
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.tokens import TokenClassifier
 from fuzzsmooth.text.units import Segmenter
