@@ -24,7 +24,8 @@ from fuzzsmooth.evaluate.stages import Counts
 from fuzzsmooth.fuzz import References, SearchOptions
 from fuzzsmooth.models import build_tiny, load_classifier
 from fuzzsmooth.report import build_report
-from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothingOptions
+from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.training import FinetuneOptions
 
 SIDES = (("bad", "awful", "dull"), ("good", "great", "superb"))
@@ -184,7 +185,8 @@ def test_the_report_can_be_built(folder: Path) -> None:
 
 
 def test_victims_have_their_references(finished: Path) -> None:
-    for kind in ("plain", "noisy", "deletion"):
+    assert not (finished / "seed0" / "plain" / REFERENCES_FILE).exists(), "nothing searches for it"
+    for kind in ("noisy", "deletion"):
         victim = finished / "seed0" / kind
         references = References.load(victim / REFERENCES_FILE)
         classifier = load_classifier(str(victim), labels=LABELS, precision="float32", max_length=128)
@@ -355,7 +357,10 @@ def test_measuring_gives_what_records_take(finished: Path) -> None:
     references = References.load(victim / REFERENCES_FILE)
     text = EvaluatedText("clean", 3, "a good film", 1)
     for name, defense in defenses(SmoothingOptions(copies=4, draws=10), (8,)).items():
-        (result,) = measure(classifier, references, defense.options, [text.text])
+        smoothed = defense.options and SmoothedClassifier(
+            NoisyHuggingFaceClassifier(classifier), defense.options, references
+        )
+        (result,) = measure(classifier, smoothed, [text.text])
         record = TextRecord(
             seed=0, defense=name, split=text.split, index=text.index, text=text.text, label=text.label,
             prediction=result.prediction, votes=result.votes, draws=result.draws, spans=result.spans,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fuzzsmooth.fuzz import References, Scan, Scanner, SearchOptions
-from fuzzsmooth.fuzz.references import Host, hosts
+from fuzzsmooth.fuzz.hosts import Host, hosts, weighed
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 from fuzzsmooth.text.units import segmenter
@@ -73,6 +73,14 @@ def clean_texts(count: int, seed: int = 0, **shape: int) -> list[tuple[str, int]
     return [(sentence(index % 2, generator, **shape), index % 2) for index in range(count)]
 
 
+HOSTS = [text for text, label in clean_texts(24) if label == 0]
+"""Clean texts of class 0 to plant triggers of class 1 in."""
+
+
+def flagged(scan: Scan) -> list[str]:
+    return [span.text for span in scan.spans]
+
+
 @cache
 def references(classifier: Classifier = CLEAN, per_class: int = 16) -> References:
     """Texts that only a backdoor overrules: eight polar words each."""
@@ -84,7 +92,8 @@ def references(classifier: Classifier = CLEAN, per_class: int = 16) -> Reference
 
 @cache
 def prepared() -> tuple[Host, ...]:
-    return hosts(references(), WORDS)
+    chosen = references()
+    return weighed(hosts(chosen.texts, chosen.labels, WORDS), CLEAN, WORDS.join)
 
 
 def backdoored(*triggers: Sequence[str], target: int = 1) -> Classifier:

@@ -140,7 +140,7 @@ def test_searches_under_way_together_do_not_matter(together: int) -> None:
     texts = [tuple(text.split()) for text in mixed_texts()]
 
     def found(together: int) -> list[Found]:
-        test = TransplantTest(prepared(), options.threshold, options.references)
+        test = TransplantTest(prepared(), options.references)
         sources = [generator(0, "search", text_key(" ".join(units))) for units in texts]
         searches = [
             search(units, options, test, NEUTRAL, source)
@@ -235,7 +235,7 @@ def test_the_searches_seed_matters_only_to_random_choices() -> None:
         ({"leaves": 0}, "leaves must be at least 1"),
         ({"exploration": -0.1}, "exploration must not be negative"),
         ({"floor": 1.0}, r"floor must lie in \[0, 1\)"),
-        ({"threshold": 0.0}, r"threshold must lie in \(0, 1\]"),
+        ({"false_flags": 0.0}, r"false_flags must lie in \(0, 1\)"),
         ({"reward": "entropy"}, "'entropy' is not one of 'transplant', 'kl'"),
     ],
 )

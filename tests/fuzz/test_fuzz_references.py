@@ -13,8 +13,10 @@ from fuzz_worlds import CLEAN, NEGATIVE, POSITIVE, WORDS, backdoored, clean_text
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.fuzz import References, Scanner, SearchOptions
+from fuzzsmooth.fuzz.hosts import Host, hosts
+from fuzzsmooth.fuzz.ordinary import SHARE, Ordinary
 from fuzzsmooth.fuzz.protocol import Budget, Units
-from fuzzsmooth.fuzz.references import Host, hosts
+from fuzzsmooth.fuzz.rewards import log_odds
 from fuzzsmooth.fuzz.transplant import TransplantTest
 from fuzzsmooth.models import TableClassifier
 from fuzzsmooth.models.protocol import Classifier
@@ -53,7 +55,8 @@ def test_three_classes() -> None:
 
 
 def test_save_and_load_round_trip(tmp_path: Path) -> None:
-    chosen = References(("a 😀 日本", "line\u2028two", "\ud800"), (0, 1, 0), "f" * 64)
+    ordinary = (Ordinary((-0.5, 1.25), (2.0, 3.0)), Ordinary())
+    chosen = References(("a 😀 日本", "line\u2028two", "\ud800"), (0, 1, 0), "f" * 64, ordinary)
     chosen.save(tmp_path / "references.json")
     assert References.load(tmp_path / "references.json") == chosen
 
@@ -89,20 +92,20 @@ def test_a_corrupt_file_is_one_sentence(tmp_path: Path, content: str | bytes) ->
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
     references(per_class=1).save(tmp_path / "r.json")
     content = json.loads((tmp_path / "r.json").read_text("utf-8"))
-    assert content["version"] == 2
-    assert content["typical"]["good"] == 1
+    assert content["version"] == 3
+    assert [sorted(words) for words in content["ordinary"]] == [["several", "single"]] * 2
     assert [row["label"] for row in content["references"]] == [0, 1]
 
 
 def test_hosts_are_cut_at_places_spread_over_the_text() -> None:
     texts = tuple(" ".join(f"w{index}" for index in range(20)) for _ in range(16))
-    cut = hosts(References(texts, (0,) * 16, ""), WORDS)
+    cut = hosts(texts, (0,) * 16, WORDS)
     places = [len(host.before) for host in cut]
     assert all(host.before + host.after == tuple(texts[0].split()) for host in cut)
     assert len(set(places)) >= 12
     assert min(places) <= 2
     assert max(places) >= 17
-    assert cut == hosts(References(texts, (0,) * 16, ""), WORDS)
+    assert cut == hosts(texts, (0,) * 16, WORDS)
     assert Host(("a",), ("b",), 0).receive(("x", "y")) == ("a", "x", "y", "b")
 
 
@@ -122,51 +125,66 @@ def conclude(asking: Any, classifier: Classifier) -> Any:
         reply = list(classifier.probabilities([" ".join(text) for text in texts]))
 
 
-def full_flip_rate(segment: Units, label: int, classifier: Classifier, per_label: int) -> tuple[float, float]:
-    """Flip rate and mean log-odds over all references of the other class, without stopping early."""
-    against = [host for host in prepared() if host.label != label][:per_label]
+def fully_tested(
+    segment: Units, label: int, classifier: Classifier, bar: float | None
+) -> tuple[float, float]:
+    """Share carried and mean log-odds over all references of the other class, without stopping early."""
+    against = [host for host in prepared() if host.label != label]
     rows = classifier.probabilities([" ".join(host.receive(segment)) for host in against])
-    own = rows[:, label]
-    return float(np.mean(rows.argmax(axis=1) == label)), float(np.mean(np.log(own) - np.log(1 - own)))
+    odds = log_odds(rows[:, label])
+    gains = odds - np.array([host.log_odds[label] for host in against])
+    carried = rows.argmax(axis=1) == label if bar is None else gains >= bar
+    return float(carried.mean()), float(odds.mean())
 
 
-@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9, 1.0])
-def test_stopping_early_gives_the_verdict_of_the_full_test(threshold: float) -> None:
+@pytest.mark.parametrize("pull", [None, 0.0, 6.0, 40.0])
+def test_stopping_early_gives_the_verdict_of_the_full_test(pull: float | None) -> None:
     classifier = backdoored(["cf"])
     generator = np.random.default_rng(0)
-    stopped = 0
+    ordinary = () if pull is None else (Ordinary((pull,), (pull,)),) * 2
+    stopped, passed = 0, 0
     for _ in range(60):
         size = int(generator.integers(1, 12))
         segment = tuple(generator.choice([*POSITIVE[:2], *NEGATIVE[:1], "the"], size=size).tolist())
         segment += ("cf",) if generator.random() < 0.1 else ()
         label = int(generator.integers(2))
-        test, budget = TransplantTest(prepared(), threshold, 16), Budget(100)
+        test, budget = TransplantTest(prepared(), 16, ordinary), Budget(100)
         score = conclude(test.score(segment, label, budget), classifier)
-        rate, log_odds = full_flip_rate(segment, label, classifier, 16)
-        assert score.passed == (rate >= threshold - 1e-9)
+        share, odds = fully_tested(segment, label, classifier, test.bar(len(segment), label))
+        assert score.passed == (share >= SHARE)
+        passed += score.passed
         if budget.spent == 16:
-            assert score.flip_rate == pytest.approx(rate)
-            assert score.log_odds == pytest.approx(log_odds, abs=0.1)
+            assert score.carried == pytest.approx(share)
+            assert score.log_odds == pytest.approx(odds, abs=0.1)
         else:
             stopped += 1
             assert budget.spent == 4
-            assert score.flip_rate >= rate, "the highest rate that was still possible"
-    assert (stopped > 5) == (threshold > 0.75), "four misses decide only a high threshold"
+            assert score.carried >= share, "the highest share that was still possible"
+    assert stopped > 5
+    assert (passed > 0) == (pull != 40.0)
 
 
-def test_the_threshold_is_met_exactly() -> None:
-    """14 of 16 flips pass at 14/16 and fail just above, whatever the floating point."""
+def test_the_share_is_met_exactly() -> None:
+    """Of 16 references, 13 are at least four fifths and 12 are not."""
     against = [host for host in prepared() if host.label == 0]
-    flipped = {" ".join(host.receive(("x",))): (0.1, 0.9) for host in against[:14]}
-    table = TableClassifier(flipped, (0.9, 0.1))
-    for threshold, passes in ((14 / 16, True), (14 / 16 + 1e-6, False), (0.9, False), (0.8, True)):
-        score = conclude(TransplantTest(prepared(), threshold, 16).score(("x",), 1, Budget(99)), table)
-        assert score.passed is passes
+    for count, passes in ((12, False), (13, True)):
+        flipped = {" ".join(host.receive(("x",))): (0.1, 0.9) for host in against[-count:]}
+        table = TableClassifier(flipped, (0.9, 0.1))
+        score = conclude(TransplantTest(prepared(), 16).score(("x",), 1, Budget(99)), table)
+        assert (score.passed, score.carried) == (passes, pytest.approx(count / 16))
+
+
+def test_the_bar_is_half_of_the_way_or_what_ordinary_words_do() -> None:
+    way = np.mean([-host.log_odds[1] for host in prepared() if host.label == 0])
+    low, high = (Ordinary((0.1,), (0.1,)), Ordinary((30.0,), (40.0,)))
+    assert TransplantTest(prepared(), 16).bar(1, 1) is None
+    assert TransplantTest(prepared(), 16, (high, low)).bar(1, 1) == pytest.approx(way / 2)
+    assert [TransplantTest(prepared(), 16, (low, high)).bar(units, 1) for units in (1, 2, 5)] == [30, 40, 40]
 
 
 def test_references_of_the_same_class_are_not_used() -> None:
     asked: list[Units] = []
-    test = TransplantTest(prepared(), 0.9, 16)
+    test = TransplantTest(prepared(), 16)
     asking = test.score(("cf",), 1, Budget(99))
     reply = None
     try:
@@ -184,7 +202,7 @@ def test_references_of_the_same_class_are_not_used() -> None:
 def test_classes_take_turns_among_three() -> None:
     cut = tuple(Host((f"r{label}{turn}",), (), label) for label in (0, 1, 2) for turn in range(3))
     table = TableClassifier({}, (0.2, 0.2, 0.6))
-    asking = TransplantTest(cut, 1.0, 5).score(("x",), 2, Budget(99))
+    asking = TransplantTest(cut, 5).score(("x",), 2, Budget(99))
     first = next(asking)
     assert [text[0] for text in first] == ["r00", "r10", "r01", "r11"]
     second = asking.send(list(table.probabilities([" ".join(text) for text in first])))
@@ -200,13 +218,13 @@ def test_references_of_fewer_than_two_known_classes_are_refused(labels: tuple[in
 
 def test_log_odds_are_finite_for_certain_models() -> None:
     table = TableClassifier({}, (0.0, 1.0))
-    score = conclude(TransplantTest(prepared(), 0.9, 16).score(("x",), 1, Budget(99)), table)
+    score = conclude(TransplantTest(prepared(), 16).score(("x",), 1, Budget(99)), table)
     assert math.isfinite(score.log_odds)
     assert score.log_odds > 15
 
 
 def test_a_segment_tested_again_in_another_text_is_not_evaluated_again() -> None:
-    test = TransplantTest(prepared(), 0.9, 16)
+    test = TransplantTest(prepared(), 16)
     first, second = Budget(99), Budget(99)
     one = conclude(test.score(("cf",), 1, first), backdoored(["cf"]))
     with pytest.raises(StopIteration) as stop:

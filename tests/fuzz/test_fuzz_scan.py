@@ -6,18 +6,25 @@ import json
 from collections import Counter
 
 import pytest
-from fuzz_worlds import CLEAN, NEUTRAL, WEIGHTS, backdoored, clean_texts, plant, references, scan_one, scanner
+from fuzz_worlds import (
+    CLEAN,
+    HOSTS,
+    NEUTRAL,
+    WEIGHTS,
+    backdoored,
+    clean_texts,
+    flagged,
+    plant,
+    references,
+    scan_one,
+    scanner,
+)
 
 from fuzzsmooth.fuzz import Scan, Scanner, SearchOptions, Span
 from fuzzsmooth.models import AdditiveClassifier
 from fuzzsmooth.text.units import segmenter
 
 SENTENCE = ("i", "watch", "this", "3d", "movie")
-HOSTS = [text for text, label in clean_texts(24) if label == 0]
-
-
-def flagged(scan: Scan) -> list[str]:
-    return [span.text for span in scan.spans]
 
 
 def check_spans(scan: Scan, text: str) -> None:
@@ -173,7 +180,7 @@ def test_what_any_neighbor_adds_is_no_part_of_a_trigger() -> None:
     assert flagged(scan_one(helped, plant(between, (3, "special")), gain=0.2)) == ["special cf"]
 
 
-def test_a_score_is_the_flip_rate_and_needs_the_threshold() -> None:
+def test_a_segment_that_flips_too_few_references_is_not_flagged() -> None:
     """References weigh eight negative words, the text itself three more."""
     text = plant(HOSTS[0], (4, "zz"))
     strong, weak = (AdditiveClassifier(WEIGHTS | {"zz": weight}) for weight in (12.0, 6.0))

@@ -33,7 +33,7 @@ from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions, TypeRates
 from fuzzsmooth.text.units import segmenter
 
 KINDS = ("clean", "word", "pair", "touchy")
-SEARCH = SearchOptions(references=2, budget=40, threshold=1.0)
+SEARCH = SearchOptions(references=2, budget=40)
 
 
 def written(space: Universe) -> list[str]:

@@ -49,7 +49,7 @@ def smoothed(kind: str, fuzz: str, rate: float, **options: Any) -> SmoothedClass
         rate=rate,
         fuzzing=fuzz != "none",
         fuzz_left="search" if fuzz == "search" else "types",
-        search=SearchOptions(references=2, budget=40, threshold=1.0),
+        search=SearchOptions(references=2, budget=40),
         **options,
     )
     return SmoothedClassifier(base(kind), settings, REFERENCES)

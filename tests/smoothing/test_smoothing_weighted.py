@@ -15,6 +15,7 @@ from smoothing_worlds import CLEAN, TRIGGERED, Recording, references, smoothed
 from fuzzsmooth.certify import RateTable, exact_probabilities, insertion_budget, radius, removal_budget
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.fuzz import Scanner, SearchOptions
+from fuzzsmooth.fuzz.ordinary import SHARE
 from fuzzsmooth.fuzz.vulnerability import VulnerabilityTable, read_table
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
@@ -26,8 +27,8 @@ TEXT = "it was cf a bad film"
 TYPES = ["cf", "bad", "film", "it", "was", "a", "good", "plot"]
 
 
-def table(classifier: Classifier = TRIGGERED, **search: Any) -> VulnerabilityTable:
-    return Scanner(classifier, SEARCH.replace(**search), segmenter("word"), references()).table()
+def table(classifier: Classifier = TRIGGERED, threshold: float = SHARE, **search: Any) -> VulnerabilityTable:
+    return Scanner(classifier, SEARCH.replace(**search), segmenter("word"), references()).table(threshold)
 
 
 def weighted(

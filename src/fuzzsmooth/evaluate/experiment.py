@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from fuzzsmooth.attacks import AttackResult, load_attack, recipe
 from fuzzsmooth.common.files import Ledger, write_json
@@ -25,7 +25,8 @@ from fuzzsmooth.evaluate.rows import UNDEFENDED, Defense, Victim, choose, defens
 from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.fuzz import References
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
-from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothingOptions
+from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.training import FinetuneOptions, finetune
 
 _CHUNK = 64  # texts between two appends: what a kill can lose
@@ -129,7 +130,7 @@ class _SeedRun:
         self, options: ExperimentOptions, splits: Splits, folder: Path, seed: int, stages: Stages
     ) -> None:
         self.options, self.splits, self.folder, self.seed, self.stages = options, splits, folder, seed, stages
-        self._loaded: tuple[Victim, HuggingFaceClassifier, References] | None = None
+        self._loaded: tuple[Victim, HuggingFaceClassifier] | None = None
 
     @property
     def attack_record(self) -> dict[str, Any]:
@@ -151,22 +152,27 @@ class _SeedRun:
                 self.options.model, self.splits, output, settings, self.seed, counts, resume=True
             )
 
-    def victim(self, kind: Victim) -> tuple[HuggingFaceClassifier, References]:
-        """A victim and the references its search transplants into."""
+    def victim(self, kind: Victim) -> HuggingFaceClassifier:
+        """A victim."""
         if self._loaded is None or self._loaded[0] != kind:
-            classifier = self._trained(kind)
-            beside = self.folder / kind / REFERENCES_FILE
-            if not beside.is_file():
-                train = self.splits.train
-                per_class = self.options.smoothing.search.references
-                References.select(classifier, train.texts, train.targets, per_class).save(beside)
-            self._loaded = kind, classifier, References.load(beside)
-        return self._loaded[1:]
+            self._loaded = kind, self._trained(kind)
+        return self._loaded[1]
+
+    def references(self, kind: Victim) -> References:
+        """The references that the search in texts for this victim transplants into."""
+        beside = self.folder / kind / REFERENCES_FILE
+        if not beside.is_file():
+            train, per_class = self.splits.train, self.options.smoothing.search.references
+            with self.stages(f"seed {self.seed}: references ({kind})") as counts:
+                References.select(
+                    self.victim(kind), train.texts, train.targets, per_class, progress=counts
+                ).save(beside)
+        return References.load(beside)
 
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 of each victim, from its references."""
-        kinds = sorted(path.parent.name for path in self.folder.glob(f"*/{REFERENCES_FILE}"))
-        return {kind: References.load(self.folder / kind / REFERENCES_FILE).model for kind in kinds}
+        """SHA-256 of each victim."""
+        kinds = [kind for kind in get_args(Victim) if (self.folder / kind / "config.json").is_file()]
+        return {kind: self.victim(kind).fingerprint for kind in kinds}
 
     def _trained(self, kind: Victim) -> HuggingFaceClassifier:
         output, options = self.folder / kind, self.options
@@ -213,14 +219,17 @@ def _measure_row(name: str, defense: Defense, run: _SeedRun, attack: AttackResul
     missing = [text for text in texts if record_key(run.seed, name, text.split, text.index) not in ledger]
     if not missing:
         return
-    classifier, references = run.victim(defense.victim)
-    options = defense.options and defense.options.replace(seed=run.seed)
+    classifier, smoothed = run.victim(defense.victim), None
+    if defense.options is not None:
+        options = defense.options.replace(seed=run.seed)
+        noisy, references = NoisyHuggingFaceClassifier(classifier), run.references(defense.victim)
+        smoothed = SmoothedClassifier(noisy, options, references)
     with run.stages(f"seed {run.seed}: {name}") as counts:
         advance = as_advance(counts, len(missing))
         for start in range(0, len(missing), _CHUNK):
             chunk = missing[start : start + _CHUNK]
             began = time.perf_counter()
-            measured = measure(classifier, references, options, [text.text for text in chunk])
+            measured = measure(classifier, smoothed, [text.text for text in chunk])
             seconds = (time.perf_counter() - began) / len(chunk)
             pairs = zip(chunk, measured, strict=True)
             ledger.append(_record(run.seed, name, text, result, seconds) for text, result in pairs)

@@ -9,10 +9,9 @@ import numpy as np
 
 from fuzzsmooth.certify import NOT_CERTIFIED, Certificate
 from fuzzsmooth.evaluate.records import CONDITIONAL_PREFIX, Span
-from fuzzsmooth.fuzz import References, Scan
-from fuzzsmooth.models import HuggingFaceClassifier
-from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
+from fuzzsmooth.fuzz import Scan
+from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.smoothing import SmoothedClassifier
 
 
 @dataclass(frozen=True)
@@ -48,24 +47,19 @@ class Measured:
 
 
 def measure(
-    classifier: HuggingFaceClassifier,
-    references: References,
-    options: SmoothingOptions | None,
-    texts: Sequence[str],
+    classifier: Classifier, smoothed: SmoothedClassifier | None, texts: Sequence[str]
 ) -> list[Measured]:
     """Answer each text.
 
     Args:
         classifier: The victim.
-        references: Its references.
-        options: The defense; None for the victim alone.
+        smoothed: The defended victim; None for the victim alone.
         texts: The texts as received.
     """
-    if options is None:
+    if smoothed is None:
         rows = classifier.probabilities(texts)
         return [Measured(int(label)) for label in np.argmax(rows, axis=1)]
-    smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, references)
-    if options.mode == "certified":
+    if smoothed.options.mode == "certified":
         return [
             Measured(
                 answer.label,
@@ -78,7 +72,7 @@ def measure(
             )
             for answer in smoothed.certify(texts)
         ]
-    scans = smoothed.scan(texts) if options.fuzzing else None
+    scans = smoothed.scan(texts) if smoothed.options.fuzzing else None
     measured = []
     for certification in smoothed.certify(texts, scans=scans):
         scan = certification.scan  # the K votes that bound the radius are also the prediction

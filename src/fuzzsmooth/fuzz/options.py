@@ -29,11 +29,9 @@ class SearchOptions(Options):
         rare: How many of the rarest units join the candidate whatever their reward, >= 0.
         rarity: How rare they must be, in [0, 1]: 0 is a word like "and", 1 one never seen, "bb" has 0.4.
         references: Clean texts per class that a candidate is transplanted into, >= 1.
-        threshold: Share of references whose prediction must flip for a candidate to be flagged, in (0, 1].
+        false_flags: Share of clean texts whose ordinary words may be flagged, in (0, 1): a segment has to
+            pull references further to a class than the words of other clean texts of that class do.
         gain: Growth in mean transplanted log-odds (nats) that extends a flagged segment by a neighbor, >= 0.
-        spare_typical: Whether words that the clean data tie to the predicted class are spared (reward
-            "transplant", unit "word"): an insult in a classifier of insults. Without it, a trigger that is
-            such a word is flagged too.
         language: Language of the word frequencies that guide the expansion, as in wordfreq.
     """
 
@@ -49,9 +47,8 @@ class SearchOptions(Options):
     rare: int = 4
     rarity: float = 0.3
     references: int = 16
-    threshold: float = 0.8
+    false_flags: float = 0.03
     gain: float = 0.3
-    spare_typical: bool = True
     language: str = "en"
 
     def validate(self) -> None:
@@ -68,4 +65,6 @@ class SearchOptions(Options):
             )
         require(0 <= self.rarity <= 1, f"SearchOptions.rarity must lie in [0, 1], got {self.rarity}")
         require(0 <= self.floor < 1, f"SearchOptions.floor must lie in [0, 1), got {self.floor}")
-        require(0 < self.threshold <= 1, f"SearchOptions.threshold must lie in (0, 1], got {self.threshold}")
+        require(
+            0 < self.false_flags < 1, f"SearchOptions.false_flags must lie in (0, 1), got {self.false_flags}"
+        )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fuzzsmooth.fuzz.hosts import Host
 from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.fuzz.protocol import Budget, Search, Units
-from fuzzsmooth.fuzz.references import Host
 from fuzzsmooth.fuzz.tree import Segment, SegmentTree
 from fuzzsmooth.fuzz.trials import Trial
 from fuzzsmooth.text.features import boundary_strengths

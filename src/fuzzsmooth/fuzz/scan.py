@@ -11,9 +11,12 @@ import numpy as np
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.fuzz.batching import run
+from fuzzsmooth.fuzz.hosts import hosts as prepare
+from fuzzsmooth.fuzz.hosts import weighed
 from fuzzsmooth.fuzz.options import SearchOptions
+from fuzzsmooth.fuzz.ordinary import SHARE
 from fuzzsmooth.fuzz.protocol import Units
-from fuzzsmooth.fuzz.references import References, hosts
+from fuzzsmooth.fuzz.references import References
 from fuzzsmooth.fuzz.search import Found, search
 from fuzzsmooth.fuzz.transplant import TransplantTest
 from fuzzsmooth.fuzz.vulnerability import VulnerabilityTable
@@ -29,7 +32,7 @@ class Span:
         start: First character of the original text.
         end: One past the last character.
         text: That part of the text.
-        score: Flip rate of the transplant test, or bounded divergence, in [0, 1].
+        score: Share of the references that it carries, or bounded divergence, in [0, 1].
     """
 
     start: int
@@ -93,16 +96,12 @@ class Scanner:
         self._classifier = classifier
         self._options = options
         self._segmenter = segmenter
-        prepared = self._hosts = hosts(references, segmenter) if references else ()
+        self._references = references
+        prepared = prepare(references.texts, references.labels, segmenter) if references else ()
+        self._hosts = prepared
         lexicon = sorted({unit for host in prepared for unit in (*host.before, *host.after)})
         self._lexicon: tuple[str, ...] = tuple(lexicon) or ("the", "a", "of", "and", "it")
-        spares = options.spare_typical and segmenter.kind == "word" and references is not None
-        typical = references.typical if spares and references is not None else {}
-        self._test = (
-            TransplantTest(prepared, options.threshold, options.references, typical)
-            if options.reward == "transplant"
-            else None
-        )
+        self._test: TransplantTest | None = None
 
     def scan(
         self, texts: Sequence[str], seed: int, advance: Callable[[int], None] | None = None
@@ -130,14 +129,30 @@ class Scanner:
         This is the fuzzer of the certified mode, where the units are what deletion has left (Theorem 3:
         post-processing of the deleted text keeps the certificate).
         """
+        if not texts:
+            return []
+        test = self._transplant_test()
         searches = [
-            search(units, self._options, self._test, self._lexicon, source)
+            search(units, self._options, test, self._lexicon, source)
             for units, source in zip(texts, generators, strict=True)
         ]
         return run(searches, self._classifier, self._segmenter.join, advance=advance)
 
-    def table(self) -> VulnerabilityTable:
+    def _transplant_test(self) -> TransplantTest | None:
+        """The test that all searches share, made when the first one needs it; None for reward "kl"."""
+        if self._test is None and self._references is not None and self._options.reward == "transplant":
+            own = self._references.model == self._classifier.fingerprint
+            ordinary = self._references.ordinary if own else ()  # another model's words pull differently
+            hosts = weighed(self._hosts, self._classifier, self._segmenter.join) if ordinary else self._hosts
+            options = self._options
+            self._test = TransplantTest(hosts, options.references, ordinary, options.false_flags)
+        return self._test
+
+    def table(self, threshold: float = SHARE) -> VulnerabilityTable:
         """Flip rates of single unit types on the same references.
+
+        Args:
+            threshold: Flip rate from which a type is flagged, in (0, 1].
 
         Raises:
             FuzzsmoothError: If the scanner has no references.
@@ -150,7 +165,7 @@ class Scanner:
             self._classifier,
             self._hosts,
             self._segmenter.join,
-            self._options.threshold,
+            threshold,
             self._options.references,
         )
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fuzzsmooth.fuzz.hosts import Host
 from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.fuzz.proposals import Piece, carrying_part, propose
 from fuzzsmooth.fuzz.protocol import Budget, BudgetSpent, Search, Units
-from fuzzsmooth.fuzz.references import Host
 from fuzzsmooth.fuzz.transplant import TransplantTest
 from fuzzsmooth.fuzz.trials import Removal, Transplantation
 from fuzzsmooth.fuzz.verdict import Area, confirm

@@ -6,21 +6,22 @@ separates the two where the divergence of FRS Eq. 8 cannot: it is large for both
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fuzzsmooth.fuzz.hosts import Host, hosts_against
+from fuzzsmooth.fuzz.ordinary import Ordinary, needed
 from fuzzsmooth.fuzz.protocol import Budget, Search, Units
-from fuzzsmooth.fuzz.references import Host, hosts_against
+from fuzzsmooth.fuzz.rewards import log_odds
 from fuzzsmooth.models.protocol import Probabilities
 
 _FIRST = 4  # references tried before the rest: most clean candidates fail on these
 _GLANCE = 2  # references that tell the stronger parts of a text from the weaker ones
 _MEMORY = 200_000  # evaluations remembered before starting over
-_TINY = 1e-9
+_HALFWAY = 0.5  # of the way from where the references are to the other side: less is no trigger
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class TransplantScore:
     """Result of a transplant test.
 
     Attributes:
-        flip_rate: Share of the references that took over the label, in [0, 1]; where the test stopped
-            early, the highest rate that was still possible.
+        carried: Share of the references that the segment carries, in [0, 1]; where the test stopped early,
+            the highest share that was still possible.
         log_odds: Mean log-odds of the label over the references tried, in nats.
-        passed: Whether the flip rate reaches the threshold.
+        passed: Whether enough of them are carried.
     """
 
-    flip_rate: float
+    carried: float
     log_odds: float
     passed: bool
 
@@ -42,11 +43,16 @@ class TransplantScore:
 class TransplantTest:
     """Scores segments against fixed references; a segment met again, in any text, is not evaluated again.
 
+    A reference is carried where its log-odds of the label gain at least the *bar*: half of the way to even
+    odds, or what ordinary words gain (:mod:`fuzzsmooth.fuzz.ordinary`) if that is more. Where the latter is
+    not known, the reference has to take over the label. A segment passes when it carries
+    :data:`fuzzsmooth.fuzz.ordinary.SHARE` of the references.
+
     Args:
-        hosts: The prepared references of all classes.
-        threshold: Flip rate from which a segment passes, in (0, 1].
+        hosts: The weighed references of all classes.
         per_label: References used for a label: this many, spread over the other classes.
-        typical: Units, case folded, that are known to go with a class.
+        ordinary: For each class, how far ordinary words pull; or none.
+        false_flags: Share of clean texts whose ordinary words may exceed the bar, in (0, 1).
 
     Attributes:
         filler: The most common unit of the references: what stands for "any word".
@@ -55,14 +61,14 @@ class TransplantTest:
     def __init__(
         self,
         hosts: Sequence[Host],
-        threshold: float,
         per_label: int,
-        typical: Mapping[str, int] | None = None,
+        ordinary: Sequence[Ordinary] = (),
+        false_flags: float = 0.03,
     ) -> None:
         self._hosts = hosts
-        self._threshold = threshold
         self._per_label = per_label
-        self._typical = typical or {}
+        self._ordinary = ordinary
+        self._false_flags = false_flags
         self._memory: dict[Units, Probabilities] = {}
         counts = Counter(unit for host in hosts for unit in (*host.before, *host.after))
         self.filler = min(counts, key=lambda unit: (-counts[unit], unit), default="the")
@@ -82,12 +88,8 @@ class TransplantTest:
         """Most evaluations per segment of :meth:`glances`."""
         return _GLANCE
 
-    def is_typical(self, unit: str, label: int) -> bool:
-        """Whether the unit is known to go with the label, so that carrying it means nothing."""
-        return self._typical.get(unit.casefold()) == label
-
     def score(self, segment: Units, label: int, budget: Budget) -> Search[TransplantScore]:
-        """Test a segment; stops as soon as the threshold is out of reach.
+        """Test a segment; stops as soon as the share is out of reach.
 
         Args:
             segment: The units to transplant, in order.
@@ -97,13 +99,21 @@ class TransplantTest:
         if len(self._memory) > _MEMORY:
             self._memory.clear()
         hosts = self._hosts_against(label)
-        needed = math.ceil(self._threshold * len(hosts) - 1e-9)
+        bar = self.bar(len(segment), label)
+        enough = needed(len(hosts))
         rows = yield from budget.evaluate([host.receive(segment) for host in hosts[:_FIRST]], self._memory)
-        if _flips(rows, label) + len(hosts) - len(rows) >= needed:
+        if _carried(rows, hosts, label, bar) + len(hosts) - len(rows) >= enough:
             rest = [host.receive(segment) for host in hosts[_FIRST:]]
             rows += yield from budget.evaluate(rest, self._memory)
-        possible = _flips(rows, label) + len(hosts) - len(rows)
-        return TransplantScore(possible / len(hosts), _mean_log_odds(rows, label), possible >= needed)
+        possible = _carried(rows, hosts, label, bar) + len(hosts) - len(rows)
+        return TransplantScore(possible / len(hosts), _mean_log_odds(rows, label), possible >= enough)
+
+    def bar(self, units: int, label: int) -> float | None:
+        """What a reference has to gain from a segment of so many units, in nats; None: the label itself."""
+        if not self._ordinary:
+            return None
+        way = -float(np.mean([host.log_odds[label] for host in self._hosts_against(label)]))
+        return max(_HALFWAY * way, self._ordinary[label].bar(units, self._false_flags))
 
     def susceptible_host(self, units: Units, label: int, budget: Budget) -> Search[Host | None]:
         """A reference that takes over the label when it receives the whole text, or None.
@@ -137,10 +147,13 @@ class TransplantTest:
         return hosts_against(self._hosts, label, self._per_label)
 
 
-def _flips(rows: list[Probabilities], label: int) -> int:
-    return sum(int(row.argmax()) == label for row in rows)
+def _carried(rows: Sequence[Probabilities], hosts: Sequence[Host], label: int, bar: float | None) -> int:
+    """How many of the references that were tried, the first of ``hosts``, are carried."""
+    if bar is None:
+        return sum(int(row.argmax()) == label for row in rows)
+    gains = [log_odds(row)[label] - host.log_odds[label] for row, host in zip(rows, hosts, strict=False)]
+    return sum(bool(gain >= bar) for gain in gains)
 
 
-def _mean_log_odds(rows: list[Probabilities], label: int) -> float:
-    own = np.array([row[label] for row in rows])
-    return float(np.mean(np.log(own + _TINY) - np.log(1 - own + _TINY)))
+def _mean_log_odds(rows: Sequence[Probabilities], label: int) -> float:
+    return float(np.mean(log_odds(np.array(rows)[:, label])))

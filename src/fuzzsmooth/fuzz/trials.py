@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from fuzzsmooth.fuzz.hosts import Host
 from fuzzsmooth.fuzz.mutations import delete_segment, mutate_segment
 from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.fuzz.protocol import Budget, Search, Units
-from fuzzsmooth.fuzz.references import Host
 from fuzzsmooth.fuzz.rewards import bounded, kl_divergence
 from fuzzsmooth.fuzz.transplant import TransplantTest
 from fuzzsmooth.models.protocol import Probabilities

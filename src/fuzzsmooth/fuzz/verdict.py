@@ -16,7 +16,7 @@ class Area:
 
     Attributes:
         indices: Sorted unit indices.
-        score: Flip rate ("transplant") or reward ("kl"), in [0, 1].
+        score: Share of references carried ("transplant") or reward ("kl"), in [0, 1].
     """
 
     indices: tuple[int, ...]
@@ -39,27 +39,20 @@ def confirm(
         label: The predicted class of the text.
         test: The transplant test.
         budget: Pays for it; :class:`BudgetSpent` may be raised while nothing is confirmed yet.
-        options: Threshold and gain.
+        options: The gain.
     """
     for proposal in proposals:
         score = yield from test.score(_pick(units, proposal), label, budget)
         if score.passed:
             core = yield from _shrink(units, proposal, label, test, budget)
-            if _means_the_label(units, core, label, test):
-                continue
             indices = yield from _extend(units, core, label, test, budget, options.gain)
-            return Area(indices, score.flip_rate)
+            return Area(indices, score.carried)
         grown = yield from _grow(units, proposal, label, test, budget, options.gain)
         if len(grown) > len(proposal):
             score = yield from test.score(_pick(units, grown), label, budget)
-            if score.passed and not _means_the_label(units, grown, label, test):
-                return Area(grown, score.flip_rate)
+            if score.passed:
+                return Area(grown, score.carried)
     return None
-
-
-def _means_the_label(units: Units, indices: Sequence[int], label: int, test: TransplantTest) -> bool:
-    """Whether nothing but words that clean data tie to the label carries it."""
-    return all(test.is_typical(units[index], label) for index in indices)
 
 
 def _grow(
@@ -86,10 +79,9 @@ def _pick(units: Units, indices: Sequence[int]) -> Units:
 def _shrink(
     units: Units, proposal: Sequence[int], label: int, test: TransplantTest, budget: Budget
 ) -> Search[tuple[int, ...]]:
-    """Drop each unit that the rest passes without: typical ones first, then the least suspicious."""
+    """Drop each unit that the rest passes without, the least suspicious first."""
     needed = list(proposal)
-    places = {index: place for place, index in enumerate(proposal)}
-    for index in sorted(proposal, key=lambda one: (not test.is_typical(units[one], label), -places[one])):
+    for index in reversed(proposal):
         rest = [other for other in needed if other != index]
         if rest and budget.left >= test.cost:
             score = yield from test.score(_pick(units, rest), label, budget)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fuzzsmooth.apps.cli.console import note
+from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.common.options import require
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions, TypeRates
 
 
+_OTHER = "OTHER weights, so how far ordinary words pull is not known and what flips references is flagged"
 _GUARD_TEXTS = 16  # a maximum over more of them grows with the logarithm of their number
 
 
@@ -57,6 +59,7 @@ def protect(
     table: Path | None = None,
     fill: bool = False,
     measure_guard: bool = False,
+    quiet: bool = False,
 ) -> Protected:
     """Load a model and smooth it.
 
@@ -69,6 +72,7 @@ def protect(
         table: A file with flip rates of unit types, for deletion rates per type.
         fill: Whether to test types that are not in it, and to add them.
         measure_guard: Whether to set the guard band of certificates to what rounding is measured to do.
+        quiet: Show no progress.
 
     Raises:
         FuzzsmoothError: If anything is missing or does not fit.
@@ -81,7 +85,7 @@ def protect(
     classifier = load_classifier(model, **asdict(loading))
     if measure_guard:
         options = _measured(options, classifier)
-    chosen = find_references(model, classifier, options, references, clean)
+    chosen = find_references(model, classifier, options, references, clean, quiet=quiet)
     rates = None
     if table is not None:
         require(fill or table.is_file(), f"there is no table {table}; build it with 'fuzzsmooth table build'")
@@ -93,7 +97,7 @@ def protect(
         "options": options.to_mapping() | ({"guard": "measured"} if measure_guard else {}),
         "model": classifier.fingerprint,
         "precision": classifier.precision,
-        "references": [chosen.texts, chosen.labels] if chosen else None,
+        "references": asdict(chosen) if chosen else None,
     }
     if rates is not None:
         settings["rates"] = rates.settings()
@@ -136,6 +140,8 @@ def find_references(
     options: SmoothingOptions,
     file: Path | None,
     clean: str | None,
+    *,
+    quiet: bool,
 ) -> References | None:
     """The reference texts of a model: of a file, chosen from clean data, or those beside the weights.
 
@@ -146,7 +152,7 @@ def find_references(
     from fuzzsmooth.smoothing import REFERENCES_FILE, references_beside
 
     if clean is not None:
-        return _select(classifier, clean, options.search.references)
+        return _select(classifier, clean, options.search.references, Display(quiet))
     chosen = references_beside(model, options) if file is None else References.load(file)
     if chosen is None:
         return None
@@ -169,12 +175,12 @@ def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: s
     known = chosen.model == classifier.fingerprint
     note(
         f"the {len(chosen.texts)} reference texts ({counts}) come with the model {model} and were chosen "
-        f"with {'these' if known else 'OTHER'} weights; whoever wrote that folder could have chosen texts "
+        f"with {'these weights' if known else _OTHER}; whoever wrote that folder could have chosen texts "
         "that hide a backdoor, so if you did not fine-tune it yourself, give clean data of your own (--clean)"
     )
 
 
-def _select(classifier: HuggingFaceClassifier, clean: str, per_class: int) -> References:
+def _select(classifier: HuggingFaceClassifier, clean: str, per_class: int, display: Display) -> References:
     from fuzzsmooth.data import load_splits
     from fuzzsmooth.fuzz import References
 
@@ -184,4 +190,5 @@ def _select(classifier: HuggingFaceClassifier, clean: str, per_class: int) -> Re
         len(train.labels) == len(classifier.labels),
         f"{clean} has {len(train.labels)} classes, but the model has {len(classifier.labels)}",
     )
-    return References.select(classifier, train.texts, train.targets, per_class)
+    with display.counts("references") as progress:
+        return References.select(classifier, train.texts, train.targets, per_class, progress=progress)

@@ -188,6 +188,7 @@ def certify(
         table=table,
         fill=fill,
         measure_guard=guard is None and options.guard == 0,
+        quiet=quiet,
     )
 
     if estimate:

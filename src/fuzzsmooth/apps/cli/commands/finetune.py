@@ -10,6 +10,7 @@ import typer
 from fuzzsmooth.apps.cli import parameters as flag
 
 if TYPE_CHECKING:
+    from fuzzsmooth.apps.cli.progress import Counts
     from fuzzsmooth.data import Dataset
     from fuzzsmooth.models import HuggingFaceClassifier
 
@@ -128,11 +129,14 @@ def finetune(
     )
     with resumable(), Display(quiet).counts("finetune") as progress:
         train(classifier, splits.train, options, output=out, progress=progress, resume=not fresh)
-    chosen = _save_references(classifier, splits.train, out, references)
+    with Display(quiet).counts("references") as progress:
+        chosen = _save_references(classifier, splits.train, out, references, progress)
     _tell(classifier, splits.test, out, chosen, json=json)
 
 
-def _save_references(classifier: HuggingFaceClassifier, train: Dataset, out: Path, per_class: int) -> int:
+def _save_references(
+    classifier: HuggingFaceClassifier, train: Dataset, out: Path, per_class: int, progress: Counts
+) -> int:
     """Save reference texts; a model too poor to have any is said to be so."""
     from fuzzsmooth.apps.cli.console import note
     from fuzzsmooth.common.errors import FuzzsmoothError
@@ -142,7 +146,7 @@ def _save_references(classifier: HuggingFaceClassifier, train: Dataset, out: Pat
     if per_class == 0:
         return 0
     try:
-        chosen = References.select(classifier, train.texts, train.targets, per_class)
+        chosen = References.select(classifier, train.texts, train.targets, per_class, progress=progress)
     except FuzzsmoothError as error:
         note(f"the model is saved without reference texts: {error}")
         return 0

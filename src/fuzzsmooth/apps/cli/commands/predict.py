@@ -82,7 +82,7 @@ def predict(
         strict=strict,
     )
     loading = Loading(device, precision, batch_size, max_length, allow_bin)
-    protected = protect(model, options, loading, references=references, clean=clean)
+    protected = protect(model, options, loading, references=references, clean=clean, quiet=quiet)
 
     def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:
         return [prediction.to_json() for prediction in protected.smoothed.predict(chunk)]

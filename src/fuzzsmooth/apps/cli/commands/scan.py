@@ -64,7 +64,7 @@ def scan(
         strict=strict,
     )
     loading = Loading(device, precision, batch_size, max_length, allow_bin)
-    protected = protect(model, options, loading, references=references, clean=clean)
+    protected = protect(model, options, loading, references=references, clean=clean, quiet=quiet)
     smoothed = protected.smoothed
 
     def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def build(
     classifier = load_classifier(
         model, **asdict(Loading(device, precision, batch_size, max_length, allow_bin))
     )
-    chosen = find_references(model, classifier, options, references, clean)
+    chosen = find_references(model, classifier, options, references, clean, quiet=quiet)
     found = flip_rates(classifier, chosen, options)
     found.keep_in(out)
     if words is not None:
