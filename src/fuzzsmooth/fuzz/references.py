@@ -11,6 +11,7 @@ import numpy as np
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.common.options import require
 from fuzzsmooth.fuzz.hosts import hosts, hosts_against, weighed
 from fuzzsmooth.fuzz.ordinary import Ordinary, measure_ordinary
 from fuzzsmooth.models.protocol import Classifier
@@ -107,7 +108,12 @@ class References:
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            rows = content["references"]
+            rows, version = content["references"], content.get("version", _VERSION)
+            require(
+                version == _VERSION,
+                f"{path} has version {version!r} of the references format, expected {_VERSION}; "
+                "write it anew with 'fuzzsmooth finetune', or give --clean",
+            )
             return cls(
                 tuple(str(row["text"]) for row in rows),
                 tuple(int(row["label"]) for row in rows),
