@@ -125,6 +125,8 @@ class References:
             )
         except OSError as error:
             raise FuzzsmoothError(f"cannot read the references {path}: {error.strerror}") from error
+        except FuzzsmoothError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FuzzsmoothError(
                 f"{path} is not a references file; write one with 'fuzzsmooth finetune'"
