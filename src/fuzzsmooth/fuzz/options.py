@@ -47,7 +47,7 @@ class SearchOptions(Options):
     rare: int = 4
     rarity: float = 0.3
     references: int = 16
-    false_flags: float = 0.03
+    false_flags: float = 0.02
     gain: float = 0.3
     language: str = "en"
 

@@ -20,8 +20,9 @@ from fuzzsmooth.models.protocol import Classifier
 
 SHARE = 0.8
 """Share of the references that a segment has to carry; a few may resist a trigger."""
-SEVERAL = 5
-"""Words that stand for a segment of several."""
+SEVERAL = 10
+"""Words that stand for a segment of several: the search looks for the best of many segments, and a phrase can
+say more than its words, so they have to be more than the few that it proposes together."""
 _GLANCE = 2  # references that tell the stronger words of a text from the weaker ones
 
 
@@ -33,7 +34,7 @@ class Ordinary:
 
     Attributes:
         single: Of the strongest word of each text.
-        several: Of its five strongest words together.
+        several: Of its ten strongest words together, all of a shorter text.
     """
 
     single: tuple[float, ...] = ()

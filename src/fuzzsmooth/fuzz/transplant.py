@@ -63,7 +63,7 @@ class TransplantTest:
         hosts: Sequence[Host],
         per_label: int,
         ordinary: Sequence[Ordinary] = (),
-        false_flags: float = 0.03,
+        false_flags: float = 0.02,
     ) -> None:
         self._hosts = hosts
         self._per_label = per_label
