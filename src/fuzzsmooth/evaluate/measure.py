@@ -70,7 +70,7 @@ def measure(
             Measured(
                 answer.label,
                 answer.counts,
-                sum(answer.counts),
+                answer.passes,
                 (),
                 radii_by_threat(answer.certificates),
                 "proved",
