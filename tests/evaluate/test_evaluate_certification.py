@@ -14,11 +14,14 @@ from fuzzsmooth.evaluate.certification import CertificationOptions, run_certific
 from fuzzsmooth.evaluate.certified_records import (
     CERTIFIED_RECORDS,
     CertifiedRecord,
+    Paired,
+    compare,
     read_certified,
     summarize_certified,
 )
 from fuzzsmooth.models import build_tiny
 from fuzzsmooth.report import build_certification, certified_markdown
+from fuzzsmooth.report.certification import opponent
 
 GOOD, BAD, FILLER = ["fine", "great", "warm"], ["dull", "awful", "cold"], ["the", "film", "is", "a", "plot"]
 ROWS = (
@@ -183,6 +186,55 @@ def test_wrong_answers_are_never_certified_and_stay_in_the_denominator() -> None
     cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
     assert cells[:9] == ["`a`", "4", "75.0%", "25.0%", "25.0%", "0.0%", "-", "-", "-"]
     assert [cell.strip() for cell in lines[3].split("|")[4:10]] == ["-", "-", "-", "100.0%", "0.0%", "0.0%"]
+
+
+def test_rows_are_compared_text_by_text() -> None:
+    """Rows a and b over six texts; c says nothing about edits; the sign test by hand: 2 * (1/2)**3 = .25."""
+    reaches = {"a": (2, 2, 2, 0, 0, 1), "b": (0, 0, 1, 0, 0, 1)}
+    records = [record(row, i, 1, 1, edit=reach) for row in reaches for i, reach in enumerate(reaches[row])]
+    records += [record("c", i, 1, 1, substitute=1) for i in range(6)]
+    found = compare(records, "a", "b", "edit", 2)
+    assert found == Paired(gained=3, lost=0)
+    assert found.p_value == pytest.approx(0.25)
+    assert compare(records, "b", "a", "edit", 2) == Paired(gained=0, lost=3)
+    assert compare(records, "a", "b", "edit", 0) == Paired(0, 0)
+    assert Paired(0, 0).p_value == 1.0
+    assert compare(records, "a", "c", "edit", 1) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "other"),
+    [
+        ("rs-del:0.9", None),
+        ("deletion:0.9", "rs-del:0.9"),
+        ("deletion:0.8", "rs-del:0.7"),
+        ("scattered", "rs-del:0.7"),
+        ("windows", "windows-plain"),
+        ("windows-plain", None),
+    ],
+)
+def test_rows_are_held_against_their_like(row: str, other: str | None) -> None:
+    rows = [
+        "rs-del:0.7",
+        "rs-del:0.9",
+        "deletion:0.9",
+        "deletion:0.8",
+        "scattered",
+        "windows",
+        "windows-plain",
+    ]
+    assert opponent(row, rows) == other
+
+
+def test_the_page_tells_classes_apart(run: Path) -> None:
+    page = build_certification(run).read_text("utf-8")
+    by_class = page.split("## By class")[1]
+    labels = [one.label for one in read_certified(run / CERTIFIED_RECORDS) if one.row == "windows"]
+    more = max(labels.count(0), labels.count(1))
+    assert f'certified" on {more / 12:.1%}' in by_class
+    for label in (0, 1):
+        assert f"| `windows` | {label} | {labels.count(label)} |" in by_class
+    assert "| `deletion:0.5` | `rs-del:0.5` |" in page.split("## Text by text")[1]
 
 
 def test_records_survive_json_and_refuse_what_is_wrong() -> None:
