@@ -56,7 +56,8 @@ def build_certification(folder: Path) -> Path:
     write_json(folder / "summary.json", {"settings": settings, "rows": [row.to_json() for row in rows]})
     write_atomic(folder / "certified.md", _page(rows, records, settings))
     for threat in threats(rows):
-        save_png(certified_figure(rows, threat), folder / f"certified-{threat}.png")
+        figure = certified_figure(rows, threat, asked=_asked(rows, threat, settings["options"]["longest"]))
+        save_png(figure, folder / f"certified-{threat}.png")
     return folder / "certified.md"
 
 
@@ -134,6 +135,14 @@ def opponent(row: str, rows: Sequence[str]) -> str | None:
     else:
         wanted = [f"rs-del:{rate}", *(one for one in rows if one.startswith("rs-del:"))]
     return next((one for one in wanted if one in rows and one != row), None)
+
+
+def _asked(rows: Sequence[CertifiedRow], threat: str, longest: int) -> dict[str, int]:
+    """The largest sizes that the deterministic rows were asked about."""
+    if threat == "contiguous_insert":
+        return {row.defense: longest for row in rows}
+    scattered = {"edit": 1, "insert": 2}
+    return {"scattered": scattered[threat]} if threat in scattered else {}
 
 
 def _class_totals(row: CertifiedRow) -> dict[int, int]:
