@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.stats import betabinom
 
 from fuzzsmooth.certify import (
     EARLY_SHARE,
@@ -19,6 +20,7 @@ from fuzzsmooth.certify import (
     radius,
     radius_levels,
 )
+from fuzzsmooth.certify.sequential import chance_of_reaching
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 
@@ -111,6 +113,40 @@ def test_futility_and_cap_leave_the_level_unclaimed() -> None:
     assert (nothing.finished, nothing.level, nothing.p_lower) == (True, -1, 0.0)
 
 
+@pytest.mark.parametrize(("successes", "failures", "left"), [(0, 0, 7), (9, 1, 30), (3, 8, 20), (5, 0, 0)])
+def test_the_chance_of_reaching_is_the_beta_binomial_tail(successes: int, failures: int, left: int) -> None:
+    law = betabinom(left, successes + 1, failures + 1)
+    for needed in range(successes + left + 3):
+        expected = 1.0 if needed <= successes else float(law.sf(needed - successes - 1))
+        found = chance_of_reaching(needed, successes, failures, left)
+        assert found == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(FuzzsmoothError, match="at least 0"):
+        chance_of_reaching(1, -1, 0, 3)
+
+
+@pytest.mark.parametrize("share", [1.0, EARLY_SHARE])
+def test_giving_up_saves_most_draws_and_hardly_ever_a_level(share: float) -> None:
+    """Against a twin on the same draws that never gives up; p over the whole range, also on the levels."""
+    levels, cap, generator = radius_levels(0.9, most=10), 1000, np.random.default_rng(5)
+    lost, spent, runs = 0, [], 400
+    for _ in range(runs):
+        true = float(generator.uniform(0.5, 1.0))
+        hits = generator.random(cap) < true
+        stopping = SequentialTest(levels, alpha=1e-3, cap=cap, early_share=share)
+        patient = SequentialTest(levels, alpha=1e-3, cap=cap, early_share=share, stop_when_futile=False)
+        for start in range(0, cap, 25):
+            part = int(hits[start : start + 25].sum())
+            for test in (stopping, patient):
+                if not test.finished:
+                    test.update(part, 25 - part)
+        assert stopping.level <= patient.level
+        lost += stopping.level < patient.level
+        spent.append((stopping.draws, patient.draws))
+    assert lost / runs <= 0.02
+    ours, theirs = np.mean(spent, axis=0)
+    assert ours < 0.8 * theirs
+
+
 def test_group_sequential_bound_holds_and_costs_little() -> None:
     looks, alpha, generator = [100, 400, 1600], 0.05, np.random.default_rng(6)
     hits = (generator.random((800, 1600)) < 0.8).cumsum(axis=1)[:, np.array(looks) - 1]
@@ -201,7 +237,7 @@ def test_only_awaited_levels_are_drawn_for_and_others_come_along() -> None:
             test.update(10, 0)
         needed[name] = test.draws
         assert radius(test.p_lower, 0.9, "delete", length=50) > 10
-    assert needed["edit"] < 600 < needed["all"] == 2000
+    assert needed["edit"] < 600 < 1800 < needed["all"] <= 2000
     with pytest.raises(FuzzsmoothError, match="among the levels"):
         SequentialTest([0.5], alpha=0.1, cap=10, awaited=[0.6])
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.defenses import RanMask, RanMaskOptions, ranmask_radius
+from fuzzsmooth.defenses import RanMask, VoteOptions, ranmask_radius
 from fuzzsmooth.models import CallableClassifier
-from fuzzsmooth.training import FinetuneOptions
 
 
 class Tokenizer:
@@ -69,7 +68,7 @@ def test_a_vote_over_masks_certifies_what_does_not_hang_on_one_word() -> None:
         return np.array([[0.1, 0.9] if "good" in text else [0.9, 0.1] for text in texts])
 
     classifier = CallableClassifier(function, ["bad", "good"])
-    defense = RanMask(classifier, RanMaskOptions(rate=0.5, draws=400), Tokenizer())
+    defense = RanMask(classifier, VoteOptions(rate=0.5, draws=400), Tokenizer())
     words = " ".join(["good"] * 10)
     sure, unsure = defense.certify([words, "good " + "x " * 9])
     assert sure.label == 1
@@ -77,27 +76,22 @@ def test_a_vote_over_masks_certifies_what_does_not_hang_on_one_word() -> None:
     assert sure.radii["substitute"] == 0  # half of the masks touch any one word
     assert unsure.radii == {}
     assert all(text.split().count("[MASK]") == 5 for text in asked)
+    assert len(asked) == len(set(asked)) < 800  # equal copies of a text are asked about once
     assert defense.certify([words]) == [sure]  # addressed draws
 
 
 def test_an_empty_text_and_a_model_without_masks() -> None:
     classifier = CallableClassifier(lambda texts: np.tile([0.2, 0.8], (len(texts), 1)), ["bad", "good"])
-    answer = RanMask(classifier, RanMaskOptions(draws=100), Tokenizer()).certify([""])[0]
+    answer = RanMask(classifier, VoteOptions(draws=100), Tokenizer()).certify([""])[0]
     assert (answer.label, answer.radii) == (1, {"substitute": 0})
     with pytest.raises(FuzzsmoothError, match="no mask token"):
-        RanMask(classifier, RanMaskOptions(), object())
-
-
-def test_training_is_as_published() -> None:
-    options = RanMask.training(FinetuneOptions(epochs=5), 0.7)
-    assert (options.text_noise, options.text_rate, options.copies) == ("mask", 0.7, 1)
-    assert options.epochs == 5
+        RanMask(classifier, VoteOptions(), object())
 
 
 @pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"rate": 1.0}, {"draws": 1}, {"alpha": 0.0}, {"seed": -1}])
 def test_options_out_of_range(wrong: dict[str, float]) -> None:
     with pytest.raises(FuzzsmoothError):
-        RanMaskOptions.from_mapping(wrong)
+        VoteOptions.from_mapping(wrong)
 
 
 @pytest.mark.parametrize("arguments", [(1.2, 5, 2), (0.9, 5, 6)])

@@ -14,14 +14,25 @@ from fuzzsmooth.evaluate.certification import CertificationOptions, run_certific
 from fuzzsmooth.evaluate.certified_records import (
     CERTIFIED_RECORDS,
     CertifiedRecord,
+    Paired,
+    compare,
     read_certified,
     summarize_certified,
 )
 from fuzzsmooth.models import build_tiny
 from fuzzsmooth.report import build_certification, certified_markdown
+from fuzzsmooth.report.certification import opponent
 
 GOOD, BAD, FILLER = ["fine", "great", "warm"], ["dull", "awful", "cold"], ["the", "film", "is", "a", "plot"]
-ROWS = ("rs-del:0.5", "ranmask:0.5", "deletion:0.5", "windows-plain", "windows")
+ROWS = (
+    "rs-del:0.5",
+    "deletion-trained:0.5",
+    "ranmask:0.5",
+    "deletion:0.5",
+    "windows-plain",
+    "windows",
+    "scattered",
+)
 TRAINING = {"epochs": 2, "learning_rate": 3e-3, "batch_size": 16, "precision": "float32"}
 
 
@@ -48,13 +59,8 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> CertificationOptions:
             "model": str(model),
             "rows": ROWS,
             "finetune": TRAINING,
-            "deletion": {
-                **TRAINING,
-                "text_noise": "delete",
-                "text_rate": 0.5,
-                "copies": 2,
-                "objective": "mean",
-            },
+            "deletion": {**TRAINING, "text_noise": "delete", "text_rate": 0.5, "copies": 2},
+            "masking": {**TRAINING, "text_noise": "mask", "text_rate": 0.5, "copies": 2},
             "windows": {**TRAINING, "text_noise": "windows", "window": 2, "candidates": 2},
             "held_out": 40,
             "draws": 100,
@@ -82,17 +88,13 @@ def test_every_row_answers_every_text(run: Path) -> None:
         assert all(record.passes > 0 for record in found)
     assert {threat for record in by_row["ranmask:0.5"] for threat in record.radii} == {"substitute"}
     assert {threat for record in by_row["windows"] for threat in record.radii} == {"contiguous_insert"}
-    assert {threat for record in by_row["deletion:0.5"] for threat in record.radii} == {
-        "edit",
-        "insert",
-        "delete",
-        "backward",
-    }
+    for row in ("rs-del:0.5", "deletion:0.5"):
+        assert {threat for record in by_row[row] for threat in record.radii} == {"edit", "insert", "backward"}
+    assert {tuple(record.radii) for record in by_row["scattered"]} == {("edit", "insert")}
     assert all(record.passes <= record.draws for record in by_row["deletion:0.5"])
     models = {path.name for path in (run / "models").iterdir()}
     assert models == {
         "plain",
-        "rs-del-0.5",
         "ranmask-0.5",
         "deletion-trained-0.5",
         "deletion-0.5",
@@ -102,6 +104,23 @@ def test_every_row_answers_every_text(run: Path) -> None:
     offsets = json.loads((run / "models" / "windows" / "offsets.json").read_text("utf-8"))
     assert offsets["with"]["certified"] >= offsets["without"]["certified"]
     assert offsets["with"]["accuracy"] >= offsets["without"]["accuracy"] - 0.01 - 1e-9
+
+
+def test_rows_that_share_a_model_differ_by_their_statistics_alone(run: Path) -> None:
+    """Texts of at most 6 words are enumerated; the others draw from the same addresses as RS-Del."""
+    records = read_certified(run / CERTIFIED_RECORDS)
+    theirs, ours = ([one for one in records if one.row == row] for row in ROWS[:2])
+    gains = []
+    for fixed, auto in zip(theirs, ours, strict=True):
+        assert fixed.draws == 100
+        assert auto.draws <= 100
+        assert fixed.p_lower is not None
+        assert auto.p_lower is not None
+        if auto.prediction == fixed.prediction:
+            gains.append(auto.p_lower - fixed.p_lower)
+        if auto.length <= 6:
+            assert auto.draws == 2**auto.length
+    assert np.mean(gains) > 0.02
 
 
 def test_a_run_that_lost_its_end_computes_only_that_again(
@@ -169,6 +188,55 @@ def test_wrong_answers_are_never_certified_and_stay_in_the_denominator() -> None
     assert [cell.strip() for cell in lines[3].split("|")[4:10]] == ["-", "-", "-", "100.0%", "0.0%", "0.0%"]
 
 
+def test_rows_are_compared_text_by_text() -> None:
+    """Rows a and b over six texts; c says nothing about edits; the sign test by hand: 2 * (1/2)**3 = .25."""
+    reaches = {"a": (2, 2, 2, 0, 0, 1), "b": (0, 0, 1, 0, 0, 1)}
+    records = [record(row, i, 1, 1, edit=reach) for row in reaches for i, reach in enumerate(reaches[row])]
+    records += [record("c", i, 1, 1, substitute=1) for i in range(6)]
+    found = compare(records, "a", "b", "edit", 2)
+    assert found == Paired(gained=3, lost=0)
+    assert found.p_value == pytest.approx(0.25)
+    assert compare(records, "b", "a", "edit", 2) == Paired(gained=0, lost=3)
+    assert compare(records, "a", "b", "edit", 0) == Paired(0, 0)
+    assert Paired(0, 0).p_value == 1.0
+    assert compare(records, "a", "c", "edit", 1) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "other"),
+    [
+        ("rs-del:0.9", None),
+        ("deletion:0.9", "rs-del:0.9"),
+        ("deletion:0.8", "rs-del:0.7"),
+        ("scattered", "rs-del:0.7"),
+        ("windows", "windows-plain"),
+        ("windows-plain", None),
+    ],
+)
+def test_rows_are_held_against_their_like(row: str, other: str | None) -> None:
+    rows = [
+        "rs-del:0.7",
+        "rs-del:0.9",
+        "deletion:0.9",
+        "deletion:0.8",
+        "scattered",
+        "windows",
+        "windows-plain",
+    ]
+    assert opponent(row, rows) == other
+
+
+def test_the_page_tells_classes_apart(run: Path) -> None:
+    page = build_certification(run).read_text("utf-8")
+    by_class = page.split("## By class")[1]
+    labels = [one.label for one in read_certified(run / CERTIFIED_RECORDS) if one.row == "windows"]
+    more = max(labels.count(0), labels.count(1))
+    assert f'certified" on {more / 12:.1%}' in by_class
+    for label in (0, 1):
+        assert f"| `windows` | {label} | {labels.count(label)} |" in by_class
+    assert "| `deletion:0.5` | `rs-del:0.5` |" in page.split("## Text by text")[1]
+
+
 def test_records_survive_json_and_refuse_what_is_wrong() -> None:
     one = record("a", 3, 1, 1, edit=2)
     value = json.loads(json.dumps(one.to_json()))
@@ -200,6 +268,7 @@ def test_a_folder_without_records_is_told(tmp_path: Path) -> None:
         {"alpha": 1.0},
         {"finetune": {"text_noise": "delete", "text_rate": 0.5}},
         {"windows": {"epochs": 1}},
+        {"masking": {"text_noise": "delete", "text_rate": 0.5}},
     ],
 )
 def test_options_that_make_no_experiment_are_refused(wrong: dict[str, object]) -> None:

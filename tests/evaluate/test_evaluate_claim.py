@@ -43,6 +43,23 @@ def test_options_that_are_new_must_be_at_their_default(tmp_path: Path) -> None:
             claim(tmp_path, FACTS | as_before | change, defaults)
 
 
+def test_options_that_are_gone_must_have_meant_what_is_done_now(tmp_path: Path) -> None:
+    for number, (train, fits) in enumerate(
+        [
+            ({"objective": "each", "consistency": 0.0}, True),
+            ({"objective": "mean", "consistency": 0.0}, False),
+            ({"objective": "each", "other": 0}, False),
+        ]
+    ):
+        out = tmp_path / str(number)
+        claim(out, FACTS | {"train": {**FACTS["train"], **train}}, DEFAULTS)
+        if fits:
+            claim(out, FACTS, DEFAULTS)
+            continue
+        with pytest.raises(FuzzsmoothError, match="other settings"):
+            claim(out, FACTS, DEFAULTS)
+
+
 def test_other_folders_and_damaged_marks_are_told(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(FuzzsmoothError, match="is not empty and holds no run"):

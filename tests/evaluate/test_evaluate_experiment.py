@@ -147,7 +147,7 @@ def test_rows_differ_in_what_they_record(finished: Path) -> None:
         assert 0 < record.evaluations <= 16
         assert set(record.radii) <= {"conditional-trigger"}
     for record in by_row["certified"]:
-        assert record.draws == 30
+        assert 0 < record.draws <= 30
         assert (record.guarantee, record.evaluations, record.spans) == ("proved", 0, ())
         assert set(record.radii) in ({"edit", "insert", "backward"}, set())
         assert (record.prediction is None) == (not record.radii)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from fuzzsmooth.certify import MaskOracle, contiguous_up_to, two_round_ablation
+from fuzzsmooth.certify import MaskOracle, contiguous_up_to, scattered, two_round_ablation
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.evaluate.windowed import CONTIGUOUS, Windowed
+from fuzzsmooth.evaluate.windowed import CONTIGUOUS, Scattered, Windowed
 from fuzzsmooth.models.protocol import Probabilities
 
 
@@ -80,6 +80,40 @@ def test_no_trigger_up_to_the_radius_changes_the_procedure() -> None:
                 assert result.label == answer.label
                 checked += 1
     assert checked > 300
+
+
+def answered(table: Table, received: Sequence[str], reach: int) -> int | None:
+    return two_round_ablation(oracle(table, received), scattered(reach)).label
+
+
+def test_no_scattered_change_within_the_radii_changes_the_procedure() -> None:
+    """Every edit and every one or two insertions over an alphabet, one letter of which the text lacks."""
+    checked, seen = 0, set()
+    for seed in range(40):
+        table, words = Table(0.93, seed), ["a", "b", "a", "b"]
+        answer = Scattered(table).certify([" ".join(words)])[0]
+        seen.add(tuple(answer.radii.values()))
+        longer = [words]
+        for reach in range(1, answer.radii["insert"] + 1):
+            longer = [
+                [*text[:place], letter, *text[place:]]
+                for text in longer
+                for place in range(len(text) + 1)
+                for letter in "abz"
+            ]
+            for received in longer:
+                assert answered(table, received, reach) == answer.label
+                checked += 1
+        if answer.radii["edit"]:
+            edited = [[*words[:place], *words[place + 1 :]] for place in range(4)]
+            edited += [[*words[:i], letter, *words[i + 1 :]] for i in range(4) for letter in "abz"]
+            edited += [[*words[:i], letter, *words[i:]] for i in range(5) for letter in "abz"]
+            edited += [[*words[:i], words[i + 1], words[i], *words[i + 2 :]] for i in range(3)]
+            for received in edited:
+                assert answered(table, received, 1) == answer.label
+                checked += 1
+    assert checked > 1000
+    assert seen == {(0, 0), (0, 1), (1, 2)}
 
 
 def test_a_trigger_of_no_words_is_no_question() -> None:

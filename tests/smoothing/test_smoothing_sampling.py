@@ -142,9 +142,11 @@ def test_ties_go_to_the_lower_class() -> None:
 def test_how_many_draws_each_mode_takes() -> None:
     assert sum(smoothed(CLEAN, copies=7, draws=11).predict(["a film"])[0].votes) == 7
     assert sum(smoothed(CLEAN, copies=7, draws=11).certify(["a film"])[0].counts) == 7
-    certified = smoothed(CLEAN, mode="certified", copies=7, draws=11)
+    certified = smoothed(CLEAN, mode="certified", statistics="fixed", copies=7, draws=11)
     assert sum(certified.predict(["a film"])[0].votes) == 7
     assert sum(certified.certify(["a film"])[0].counts) == 11
+    (short,) = smoothed(CLEAN, mode="certified", copies=7, draws=11).certify(["a film"])
+    assert (short.passes, short.statistics) == (4, "exact"), "by default all four deletions of two words"
 
 
 def test_no_texts_and_progress() -> None:

@@ -10,8 +10,8 @@ import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example
-from fuzzsmooth.defenses import RsDelOptions
-from fuzzsmooth.evaluate.hybrid import HybridDeletion
+from fuzzsmooth.defenses import VoteOptions
+from fuzzsmooth.evaluate.deletion import SmoothedDeletion
 from fuzzsmooth.evaluate.windowed import CONTIGUOUS, Windowed
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 from fuzzsmooth.training import Offsets, Score, add_offsets, choose_offsets, deletion_score, window_score
@@ -80,7 +80,7 @@ def test_deletion_scores_are_close_to_what_the_certificates_say(classifier: Hugg
     data, offsets = texts(80), np.array([0.0, 0.4])
     score = deletion_score(classifier, data, 0.6, seed=0, copies=400)(offsets)
     add_offsets(classifier, offsets)
-    answers = HybridDeletion(classifier, RsDelOptions(rate=0.6)).certify(data.texts)
+    answers = SmoothedDeletion(classifier, VoteOptions(rate=0.6)).certify(data.texts)
     right = [answer.label == label for answer, label in zip(answers, data.targets, strict=True)]
     assert score.accuracy == pytest.approx(np.mean(right), abs=0.05)
     certified = [

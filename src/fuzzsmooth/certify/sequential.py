@@ -14,6 +14,11 @@ Several threats at once need no split either. Each has its own ladder of levels 
 are merged into one increasing sequence (:func:`merged_levels`), and the highest rejected level is a lower
 bound on p from which every threat's radius follows. Levels that nobody waits for cost nothing.
 
+A level that is out of reach should cost nothing. Given S and F, the number of successes among the draws left
+has, under a uniform prior, a beta-binomial law (:func:`chance_of_reaching`); once the number that the level
+would need at the cap has a chance below 1 %, drawing for it ends. A wrong guess here can only lose a
+radius: stopping for any reason claims nothing new.
+
 At the cap an e-process is a little weaker than a bound made for that one sample size. So a test may keep most
 of alpha for a last look with Clopper-Pearson and run the e-process on the rest; by the union bound both hold
 together. Early stopping then costs practically no radius.
@@ -24,13 +29,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, betaln
+from scipy.special import betainc, betaln, gammaln
 
-from fuzzsmooth.certify.bounds import check_alpha, clopper_pearson_lower, clopper_pearson_upper
+from fuzzsmooth.certify.bounds import check_alpha, clopper_pearson_lower
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, Threat
 from fuzzsmooth.certify.rates import exact_rate
 from fuzzsmooth.common.options import require
@@ -43,8 +49,8 @@ EARLY_SHARE = 0.2
 last look then needs less than one vote more than a fixed sample would, the e-process about a quarter more
 draws."""
 
-# A level is given up when a one-sided interval at this level excludes it. It steers the budget only: stopping
-# early for any reason cannot raise the type-I error.
+# A level is given up when its chance to be claimed by the cap falls below this. It steers the budget only:
+# stopping early for any reason cannot raise the type-I error.
 _FUTILITY = 0.01
 
 
@@ -69,6 +75,43 @@ def log_e_value(successes: npt.ArrayLike, failures: npt.ArrayLike, null: float) 
         tail = np.log(betainc(f + 1, s + 1, 1.0 - null))
     value = betaln(s + 1, f + 1) + tail - (f + 1) * math.log1p(-null) - s * math.log(null)
     return np.asarray(value, dtype=np.float64)
+
+
+def chance_of_reaching(needed: int, successes: int, failures: int, left: int) -> float:
+    """Chance of at least ``needed`` successes in all once ``left`` more draws have been made.
+
+    Args:
+        needed: Successes wanted at the end.
+        successes: S >= 0, so far.
+        failures: F >= 0, so far.
+        left: Draws still to come, >= 0.
+
+    Returns:
+        The upper tail of the beta-binomial law with a uniform prior on the probability of success.
+
+    Raises:
+        FuzzsmoothError: If a count is negative.
+    """
+    require(min(successes, failures, left) >= 0, "counts of draws must be at least 0")
+    missing = needed - successes
+    if missing <= 0:
+        return 1.0
+    more = np.arange(missing, left + 1, dtype=float)
+    ways = gammaln(left + 1) - gammaln(more + 1) - gammaln(left - more + 1)
+    weight = betaln(more + successes + 1, left - more + failures + 1) - betaln(successes + 1, failures + 1)
+    return min(1.0, float(np.exp(ways + weight).sum()))
+
+
+@lru_cache(maxsize=4096)
+def _needed(null: float, cap: int, threshold: float, final_alpha: float) -> int:
+    """Fewest successes of ``cap`` draws with which a level is claimed at the cap; ``cap`` + 1 if none do."""
+
+    def claims(successes: int) -> bool:
+        if float(log_e_value(successes, cap - successes, null)) >= threshold:
+            return True
+        return final_alpha > 0.0 and clopper_pearson_lower(successes, cap, final_alpha) > null
+
+    return bisect_left(range(cap + 1), True, key=claims)
 
 
 def radius_levels(rate: float, threat: Threat = "edit", *, most: int) -> tuple[float, ...]:
@@ -129,7 +172,7 @@ class SequentialTest:
         levels: Increasing null probabilities, at least one, each strictly between 0 and 1.
         alpha: Probability with which any false level may ever be claimed, in (0, 1).
         cap: Most draws that may be used; a level undecided at the cap is not claimed.
-        stop_when_futile: Stop once the next level is practically refuted.
+        stop_when_futile: Stop once the next level is practically out of reach.
         awaited: The levels worth drawing for, a subset; the others are claimed in passing. ``None``: all.
         early_share: Share of alpha for the e-process, in (0, 1]; the rest is for a Clopper-Pearson bound at
             the cap, see :data:`EARLY_SHARE`.
@@ -191,7 +234,9 @@ class SequentialTest:
             return True
         if not self._stop_when_futile or self.draws == 0:
             return False
-        return clopper_pearson_upper(self.successes, self.draws, _FUTILITY) < self._awaited[position]
+        needed = _needed(self._awaited[position], self._cap, self._threshold, self._final_alpha)
+        left = self._cap - self.draws
+        return chance_of_reaching(needed, self.successes, self.failures, left) < _FUTILITY
 
     def update(self, successes: int, failures: int) -> None:
         """Take in new draws, as many at a time as is convenient; counts beyond the cap are refused.

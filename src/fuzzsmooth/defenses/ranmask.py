@@ -20,44 +20,22 @@ from typing import Any
 
 import numpy as np
 
-from fuzzsmooth.certify import NOT_CERTIFIED, bound_top_class
-from fuzzsmooth.certify.bounds import selection_draws
+from fuzzsmooth.certify import NOT_CERTIFIED
 from fuzzsmooth.certify.edit import ROUNDING
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.defenses.answer import CertifiedAnswer
+from fuzzsmooth.defenses.options import VoteOptions
 from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.smoothing.evidence import undivided
+from fuzzsmooth.smoothing.fixed import fixed_evidence
+from fuzzsmooth.smoothing.sampler import Votes
 from fuzzsmooth.text import segmenter
-from fuzzsmooth.training import FinetuneOptions
 from fuzzsmooth.training.views import kept_units, mask_all_but, mask_token
 
 
-@dataclass(frozen=True, kw_only=True)
-class RanMaskOptions(Options):
-    """How texts are masked and voted on.
-
-    Attributes:
-        rate: Share of the words that is masked, in (0, 1); at least one word stays.
-        draws: Masked copies of a text, >= 2.
-        alpha: Probability that a certificate is wrong, per text, in (0, 1).
-        seed: Seed of all draws.
-    """
-
-    rate: float = 0.7
-    draws: int = 1000
-    alpha: float = 0.001
-    seed: int = 0
-
-    def validate(self) -> None:
-        """Check every range."""
-        require(0 < self.rate < 1, f"rate must lie strictly between 0 and 1, got {self.rate}")
-        require(self.draws >= 2, f"draws must be at least 2, got {self.draws}")
-        require(0 < self.alpha < 1, f"alpha must lie strictly between 0 and 1, got {self.alpha}")
-        require(self.seed >= 0, f"seed must not be negative, got {self.seed}")
-
-
 class RanMask:
-    """The defense around a classifier that was fine-tuned with :meth:`training`.
+    """The defense around a classifier that was fine-tuned on masked copies.
 
     Args:
         classifier: The base classifier.
@@ -68,40 +46,67 @@ class RanMask:
         FuzzsmoothError: If the tokenizer has no mask token.
     """
 
-    def __init__(self, classifier: Classifier, options: RanMaskOptions, tokenizer: Any) -> None:
+    def __init__(self, classifier: Classifier, options: VoteOptions, tokenizer: Any) -> None:
         self.options = options
         self._classifier = classifier
         self._mask = mask_token(tokenizer)
         self._segmenter = segmenter("word")
 
-    @staticmethod
-    def training(base: FinetuneOptions, rate: float) -> FinetuneOptions:
-        """Fine-tuning as published: one masked copy of each text in an epoch, at the certified rate."""
-        return base.replace(text_noise="mask", text_rate=rate, copies=1, objective="each", consistency=0.0)
-
     def certify(self, texts: Sequence[str]) -> list[CertifiedAnswer]:
         """Answer each text by a vote, with the number of substitutions that it withstands."""
-        return [self._certify(text) for text in texts]
+        options = self.options
+        units = [self._segmenter.segment(text).units for text in texts]
+        classes = len(self._classifier.labels)
+        evidence = fixed_evidence(
+            _MaskedSource(self, texts, units),
+            undivided([len(cut) for cut in units], draws=options.draws, classes=classes),
+            alpha=options.alpha,
+        )
+        answers = []
+        for found, cut in zip(evidence, units, strict=True):
+            p_lower = found.bound.p_lower
+            radius = ranmask_radius(p_lower, len(cut), kept_units(len(cut), options.rate))
+            radii = {} if radius == NOT_CERTIFIED else {"substitute": radius}
+            answers.append(CertifiedAnswer(found.bound.label, radii, found.draws, found.counts, p_lower))
+        return answers
 
-    def _certify(self, text: str) -> CertifiedAnswer:
-        options, classes = self.options, len(self._classifier.labels)
-        units = self._segmenter.segment(text).units
-        kept = kept_units(len(units), options.rate)
-        draw = generator(options.seed, "ranmask", text_key(text))
+    def votes(self, text: str, units: tuple[str, ...], draws: range) -> Votes:
+        """Votes per class of some masked copies of a text; equal copies are asked about once.
+
+        Args:
+            text: The text, which addresses the draws together with their indices.
+            units: Its words.
+            draws: Indices of the copies.
+        """
+        kept, key = kept_units(len(units), self.options.rate), text_key(text)
         copies = [
-            self._segmenter.join(mask_all_but(units, kept, self._mask, draw)) for _ in range(options.draws)
+            self._segmenter.join(
+                mask_all_but(units, kept, self._mask, generator(self.options.seed, "ranmask", key, draw))
+            )
+            for draw in draws
         ]
-        labels = self._classifier.probabilities(copies).argmax(axis=1)
-        selecting = min(selection_draws(options.draws, classes), options.draws - 1)
-        counts = [int(count) for count in np.bincount(labels[selecting:], minlength=classes)]
-        if selecting:
-            first = [int(count) for count in np.bincount(labels[:selecting], minlength=classes)]
-            bound = bound_top_class(first, counts, alpha=options.alpha)
-        else:
-            bound = bound_top_class(counts, alpha=options.alpha)
-        radius = ranmask_radius(bound.p_lower, len(units), kept)
-        radii = {} if radius == NOT_CERTIFIED else {"substitute": radius}
-        return CertifiedAnswer(bound.label, radii, options.draws, tuple(counts), bound.p_lower)
+        distinct = list(dict.fromkeys(copies))
+        answers = self._classifier.probabilities(distinct).argmax(axis=1).tolist()
+        known = dict(zip(distinct, answers, strict=True))
+        return np.bincount([known[copy] for copy in copies], minlength=len(self._classifier.labels))
+
+
+@dataclass(frozen=True)
+class _MaskedSource:
+    """Draws of masked copies."""
+
+    defense: RanMask
+    texts: Sequence[str]
+    units: Sequence[tuple[str, ...]]
+
+    def votes(self, texts: Sequence[int], draws: Sequence[range]) -> Votes:
+        """See :class:`fuzzsmooth.smoothing.evidence.Source`."""
+        return np.stack(
+            [
+                self.defense.votes(self.texts[text], self.units[text], part)
+                for text, part in zip(texts, draws, strict=True)
+            ]
+        )
 
 
 def ranmask_radius(p_lower: float, length: int, kept: int) -> int:

@@ -33,6 +33,8 @@ DEFAULT_ROWS = (
     "ranmask:0.9",
     "deletion:0.7",
     "deletion:0.9",
+    "deletion-early:0.9",
+    "scattered",
     "windows-plain",
     "windows",
 )
@@ -50,8 +52,10 @@ class CertificationOptions(Options):
         test_size: Test texts at most, drawn at random; None for all.
         model: The pre-trained model that all base models come from.
         rows: Rows of the table, in order; see :data:`fuzzsmooth.evaluate.certification_rows.KINDS`.
-        finetune: How the plain model and the baselines are fine-tuned; each baseline sets its own noise.
-        deletion: How our models for deletion are fine-tuned, from the plain one; the rows set the rate.
+        finetune: How the plain model is fine-tuned.
+        deletion: How the models for deletion are fine-tuned, from the plain one, RS-Del's and ours alike; the
+            rows set the rate.
+        masking: How those of RanMASK are, likewise.
         windows: How our model for windows is fine-tuned, from the plain one.
         held_out: Training texts that no model is trained on, to choose class offsets on, >= 1.
         tolerance: How much accuracy on them class offsets may cost, >= 0.
@@ -72,9 +76,10 @@ class CertificationOptions(Options):
     rows: tuple[str, ...] = DEFAULT_ROWS
     finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=3))
     deletion: FinetuneOptions = field(
-        default_factory=lambda: FinetuneOptions(
-            epochs=3, text_noise="delete", text_rate=0.9, copies=4, objective="mean"
-        )
+        default_factory=lambda: FinetuneOptions(epochs=3, text_noise="delete", text_rate=0.9, copies=4)
+    )
+    masking: FinetuneOptions = field(
+        default_factory=lambda: FinetuneOptions(epochs=3, text_noise="mask", text_rate=0.9, copies=4)
     )
     windows: FinetuneOptions = field(
         default_factory=lambda: FinetuneOptions(epochs=2, text_noise="windows", window=5)
@@ -103,6 +108,7 @@ class CertificationOptions(Options):
         require(self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}")
         require(self.finetune.text_noise == "none", "finetune is the plain fine-tuning: leave out text_noise")
         require(self.deletion.text_noise == "delete", "deletion.text_noise must be 'delete'")
+        require(self.masking.text_noise == "mask", "masking.text_noise must be 'mask'")
         require(self.windows.text_noise == "windows", "windows.text_noise must be 'windows'")
         for row in self.rows:
             certification_row(row, self.shared)
@@ -113,6 +119,7 @@ class CertificationOptions(Options):
         return Shared(
             finetune=self.finetune.replace(seed=self.seed),
             deletion=self.deletion.replace(seed=self.seed),
+            masking=self.masking.replace(seed=self.seed),
             windows=self.windows.replace(seed=self.seed),
             draws=self.draws,
             alpha=self.alpha,

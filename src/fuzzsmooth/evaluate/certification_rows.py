@@ -9,10 +9,11 @@ from typing import Protocol
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data import Dataset
-from fuzzsmooth.defenses import CertifiedAnswer, RanMask, RanMaskOptions, RsDel, RsDelOptions
-from fuzzsmooth.evaluate.hybrid import HybridDeletion
-from fuzzsmooth.evaluate.windowed import Windowed
+from fuzzsmooth.defenses import CertifiedAnswer, RanMask, RsDel, VoteOptions
+from fuzzsmooth.evaluate.deletion import SmoothedDeletion
+from fuzzsmooth.evaluate.windowed import Scattered, Windowed
 from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.smoothing.options import THREATS
 from fuzzsmooth.training import FinetuneOptions, Offsets, Score, deletion_score, window_score
 
 PLAIN = "plain"
@@ -52,8 +53,9 @@ class Shared:
     """What all rows of a run share.
 
     Attributes:
-        finetune: Fine-tuning of the plain model and of the baselines.
-        deletion: Our fine-tuning under deletion; its rate is the row's.
+        finetune: Fine-tuning of the plain model, which all others start from.
+        deletion: Fine-tuning under deletion, of RS-Del and ours alike; its rate is the row's.
+        masking: Fine-tuning under masking, of RanMASK; its rate is the row's.
         windows: Our fine-tuning for windows.
         draws: Copies of a text.
         alpha: Probability that a certificate is wrong, per text.
@@ -63,6 +65,7 @@ class Shared:
 
     finetune: FinetuneOptions
     deletion: FinetuneOptions
+    masking: FinetuneOptions
     windows: FinetuneOptions
     draws: int
     alpha: float
@@ -87,16 +90,17 @@ class CertificationRow:
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
-        "rs-del:RATE": "RS-Del / CERT-ED: uniform deletion, training on one deleted copy, closed form",
-        "rs-del-hybrid:RATE": "the same model with our statistics",
-        "ranmask:RATE": "RanMASK: uniform masking of a fixed share, lambda 1",
-        "deletion:RATE": "uniform deletion with our training, class offsets and statistics",
-        "deletion-trained:RATE": "the same without class offsets",
+        "rs-del:RATE": "RS-Del / CERT-ED: uniform deletion, a fixed number of draws, closed form",
+        "deletion-trained:RATE": "the same model with our statistics",
+        "deletion-early:RATE": "the same, drawing no longer than edits and insertions need",
+        "deletion:RATE": "the same model with class offsets and our statistics",
         "deletion-sampled:RATE": "the same with the statistics of RS-Del",
+        "ranmask:RATE": "RanMASK: uniform masking of a fixed share, lambda 1",
         "windows": "window certificate with our training and class offsets",
         "windows-trained": "the same without class offsets",
         "windows-plain": "window certificate of the plainly fine-tuned model",
         "windows-offsets": "the same with class offsets",
+        "scattered": "deterministic certificate of the plain model against 1 edit and 1 or 2 insertions",
     }
 )
 """The kinds of rows and what each is; RATE stands for a number such as 0.9."""
@@ -109,6 +113,8 @@ def certification_row(name: str, shared: Shared) -> CertificationRow:
         FuzzsmoothError: If there is no such row or its rate is none.
     """
     kind, _, written = name.partition(":")
+    if name == "scattered":
+        return CertificationRow(name, (Base(PLAIN, shared.finetune),), Scattered)
     if name in KINDS:
         return CertificationRow(
             name, _window_bases(name, shared), lambda model: Windowed(model, shared.longest)
@@ -116,15 +122,16 @@ def certification_row(name: str, shared: Shared) -> CertificationRow:
     if f"{kind}:RATE" not in KINDS:
         raise FuzzsmoothError(f"unknown row '{name}'; known: {', '.join(KINDS)}")
     rate = _rate(name, written)
+    votes = VoteOptions(rate=rate, draws=shared.draws, alpha=shared.alpha, seed=shared.seed)
     if kind == "ranmask":
-        masking = RanMaskOptions(rate=rate, draws=shared.draws, alpha=shared.alpha, seed=shared.seed)
-        base = Base(f"ranmask-{rate:g}", RanMask.training(shared.finetune, rate))
-        return CertificationRow(name, (base,), lambda model: RanMask(model, masking, model.tokenizer))
-    deleting = RsDelOptions(rate=rate, draws=shared.draws, alpha=shared.alpha, seed=shared.seed)
+        plain, masked = Base(PLAIN, shared.finetune), shared.masking.replace(text_rate=rate)
+        bases: tuple[Base, ...] = plain, Base(f"ranmask-{rate:g}", masked, PLAIN)
+        return CertificationRow(name, bases, lambda model: RanMask(model, votes, model.tokenizer))
     bases = _deletion_bases(kind, rate, shared)
     if kind in ("rs-del", "deletion-sampled"):
-        return CertificationRow(name, bases, lambda model: RsDel(model, deleting))
-    return CertificationRow(name, bases, lambda model: HybridDeletion(model, deleting))
+        return CertificationRow(name, bases, lambda model: RsDel(model, votes))
+    awaited = ("edit", "insert") if kind == "deletion-early" else THREATS
+    return CertificationRow(name, bases, lambda model: SmoothedDeletion(model, votes, awaited=awaited))
 
 
 def _window_bases(name: str, shared: Shared) -> tuple[Base, ...]:
@@ -143,13 +150,11 @@ def _deletion_bases(kind: str, rate: float, shared: Shared) -> tuple[Base, ...]:
     def score(model: HuggingFaceClassifier, held_out: Dataset) -> Callable[[Offsets], Score]:
         return deletion_score(model, held_out, rate, seed=shared.seed, alpha=shared.alpha, draws=shared.draws)
 
-    if kind in ("rs-del", "rs-del-hybrid"):
-        return (Base(f"rs-del-{rate:g}", RsDel.training(shared.finetune, rate)),)
-    trained = Base(f"deletion-trained-{rate:g}", shared.deletion.replace(text_rate=rate), PLAIN)
-    bases = Base(PLAIN, shared.finetune), trained
-    if kind == "deletion-trained":
+    plain, trained = Base(PLAIN, shared.finetune), shared.deletion.replace(text_rate=rate)
+    bases = plain, Base(f"deletion-trained-{rate:g}", trained, PLAIN)
+    if kind not in ("deletion", "deletion-sampled"):
         return bases
-    return (*bases, Base(f"deletion-{rate:g}", score, trained.name))
+    return (*bases, Base(f"deletion-{rate:g}", score, bases[-1].name))
 
 
 def _rate(name: str, written: str) -> float:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from scipy.stats import binomtest
+
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger
 from fuzzsmooth.evaluate.metrics import RADIUS_CAP, Curve, share_over_seeds
@@ -160,6 +162,54 @@ def summarize_certified(records: Iterable[CertifiedRecord]) -> list[CertifiedRow
     for record in records:
         groups.setdefault(record.row, []).append(record)
     return [_summary(row, group) for row, group in groups.items()]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two rows text by text: which certify a text, right and at a size, that the other does not.
+
+    Attributes:
+        gained: Texts that only the row certifies.
+        lost: Texts that only the other one certifies.
+    """
+
+    gained: int
+    lost: int
+
+    @property
+    def p_value(self) -> float:
+        """Exact two-sided sign test: how likely so uneven a split is if neither row is better."""
+        split = self.gained + self.lost
+        return 1.0 if split == 0 else float(binomtest(self.gained, split).pvalue)
+
+
+def compare(
+    records: Iterable[CertifiedRecord], row: str, other: str, threat: str, size: int
+) -> Paired | None:
+    """Compare two rows on the texts that both have answered.
+
+    Args:
+        records: Records of a run.
+        row: Name of a row.
+        other: Name of the row it is held against.
+        threat: Name of a threat.
+        size: Size of the threat, >= 0.
+
+    Returns:
+        The comparison; None if one of the rows says nothing about the threat.
+    """
+    found: dict[str, dict[int, CertifiedRecord]] = {row: {}, other: {}}
+    for record in records:
+        if record.row in found:
+            found[record.row][record.index] = record
+    ours, theirs = found[row], found[other]
+    if any(not any(threat in one.radii for one in side.values()) for side in (ours, theirs)):
+        return None
+    both = [
+        (ours[index].covers(threat, size), theirs[index].covers(threat, size))
+        for index in ours.keys() & theirs.keys()
+    ]
+    return Paired(sum(a and not b for a, b in both), sum(b and not a for a, b in both))
 
 
 def _summary(row: str, records: Sequence[CertifiedRecord]) -> CertifiedRow:

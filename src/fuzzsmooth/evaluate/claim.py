@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -14,6 +15,9 @@ MARKER = "experiment.json"
 """Name of the mark inside the folder."""
 
 _VERSION = 2
+# Options that are gone, with the value that meant what is done now.
+_GONE: Mapping[str, Any] = MappingProxyType({"objective": "each", "consistency": 0.0})
+
 _ADDABLE = ("rows", "seeds", "budgets", "triggers", "strategies", "victims")  # they change no result
 
 
@@ -24,7 +28,8 @@ def claim(out: Path, facts: Mapping[str, Any], defaults: Mapping[str, Any]) -> N
         out: The folder, new, empty or of the same experiment.
         facts: What decides its content: options and fingerprints of the data, by name.
         defaults: Default values of the options. An option that did not exist when the folder was marked
-            must have its default now, which means "as before".
+            must have its default now, which means "as before"; one that is gone since must have had the value
+            that means what is done now.
 
     Raises:
         FuzzsmoothError: If the folder holds another experiment, or other things.
@@ -56,7 +61,8 @@ def _agree(marked: Any, now: Any, default: Any) -> bool:
     if not (isinstance(marked, Mapping) and isinstance(now, Mapping)):
         return bool(marked == (list(now) if isinstance(now, tuple) else now))
     inner = default if isinstance(default, Mapping) else {}
-    return set(marked) <= set(now) and all(
+    gone = set(marked) - set(now)
+    return all(name in _GONE and marked[name] == _GONE[name] for name in gone) and all(
         _agree(marked[name], value, inner.get(name))
         if name in marked
         else name in inner and _agree(json.loads(json.dumps(inner[name])), value, inner[name])

@@ -64,9 +64,9 @@ def measure(
             Measured(
                 answer.label,
                 answer.counts,
-                sum(answer.counts),
+                answer.passes,
                 (),
-                _radii(answer.certificates),
+                radii_by_threat(answer.certificates),
                 "proved",
                 0,
             )
@@ -82,7 +82,7 @@ def measure(
                 certification.counts,
                 sum(certification.counts),
                 _spans(scan),
-                _radii(certification.certificates),
+                radii_by_threat(certification.certificates),
                 certification.certificates[0].guarantee,
                 scan.evaluations if scan else 0,
             )
@@ -94,7 +94,7 @@ def _spans(scan: Scan | None) -> tuple[Span, ...]:
     return tuple(Span(span.start, span.end, span.score) for span in scan.spans) if scan else ()
 
 
-def _radii(certificates: Sequence[Certificate]) -> dict[str, int]:
+def radii_by_threat(certificates: Sequence[Certificate]) -> dict[str, int]:
     """Radii by threat; backward and conditional ones say so in their name, ABSTAIN has none."""
     radii: dict[str, int] = {}
     for certificate in certificates:

@@ -11,7 +11,9 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_atomic, write_json
 from fuzzsmooth.evaluate.certified_records import (
     CERTIFIED_RECORDS,
+    CertifiedRecord,
     CertifiedRow,
+    compare,
     read_certified,
     summarize_certified,
 )
@@ -47,13 +49,15 @@ def build_certification(folder: Path) -> Path:
     """
     settings = _settings(folder / SETTINGS_FILE)
     order = {name: place for place, name in enumerate(settings["options"]["rows"])}
-    rows = summarize_certified(read_certified(folder / CERTIFIED_RECORDS))
+    records = read_certified(folder / CERTIFIED_RECORDS)
+    rows = summarize_certified(records)
     # A row that a later run did not ask for is still a result; it goes last.
     rows.sort(key=lambda row: order.get(row.defense, len(order)))
     write_json(folder / "summary.json", {"settings": settings, "rows": [row.to_json() for row in rows]})
-    write_atomic(folder / "certified.md", _page(rows, settings))
+    write_atomic(folder / "certified.md", _page(rows, records, settings))
     for threat in threats(rows):
-        save_png(certified_figure(rows, threat), folder / f"certified-{threat}.png")
+        figure = certified_figure(rows, threat, asked=_asked(rows, threat, settings["options"]["longest"]))
+        save_png(figure, folder / f"certified-{threat}.png")
     return folder / "certified.md"
 
 
@@ -85,7 +89,71 @@ def certified_markdown(rows: Sequence[CertifiedRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _page(rows: Sequence[CertifiedRow], settings: Mapping[str, Any]) -> str:
+def classes_markdown(rows: Sequence[CertifiedRow]) -> str:
+    """The same shares among the texts of each class: a row may gain in one what it loses in another."""
+    columns = [(threat, size) for threat in threats(rows) for size in SIZES.get(threat, (1,))]
+    header = ["row", "class", "texts", *(f"{threat} ≥ {size}" for threat, size in columns)]
+    lines = [_line(header), "|---|--:|" + "--:|" * (len(header) - 2)]
+    for row in rows:
+        for label, total in _class_totals(row).items():
+            cells = [f"`{row.defense}`", str(label), str(total)]
+            cells += [
+                _cell(row.certified_by_class[threat][label] if threat in row.certified else None, size)
+                for threat, size in columns
+            ]
+            lines.append(_line(cells))
+    return "\n".join(lines) + "\n"
+
+
+def pairs_markdown(rows: Sequence[CertifiedRow], records: Sequence[CertifiedRecord]) -> str:
+    """Each row against its opponent text by text: certified texts gained, lost, and the sign test between."""
+    columns = [(threat, size) for threat in threats(rows) for size in SIZES.get(threat, (1,))]
+    lines = []
+    for row in rows:
+        other = opponent(row.defense, [one.defense for one in rows])
+        if other is None:
+            continue
+        pairs = [compare(records, row.defense, other, threat, size) for threat, size in columns]
+        if any(pairs):
+            cells = [
+                "-" if one is None else f"+{one.gained} -{one.lost} (p {one.p_value:.2g})" for one in pairs
+            ]
+            lines.append(_line([f"`{row.defense}`", f"`{other}`", *cells]))
+    if not lines:
+        return ""
+    header = ["row", "against", *(f"{threat} ≥ {size}" for threat, size in columns)]
+    return "\n".join([_line(header), "|---|---|" + "--:|" * len(columns), *lines]) + "\n"
+
+
+def opponent(row: str, rows: Sequence[str]) -> str | None:
+    """What a row is held against: RS-Del at its rate, else any RS-Del; for windows the plain model."""
+    if row.startswith("rs-del:"):
+        return None
+    kind, _, rate = row.partition(":")
+    if kind.startswith("windows"):
+        wanted = ["windows-plain"]
+    else:
+        wanted = [f"rs-del:{rate}", *(one for one in rows if one.startswith("rs-del:"))]
+    return next((one for one in wanted if one in rows and one != row), None)
+
+
+def _asked(rows: Sequence[CertifiedRow], threat: str, longest: int) -> dict[str, int]:
+    """The largest sizes that the deterministic rows were asked about."""
+    if threat == "contiguous_insert":
+        return {row.defense: longest for row in rows}
+    scattered = {"edit": 1, "insert": 2}
+    return {"scattered": scattered[threat]} if threat in scattered else {}
+
+
+def _class_totals(row: CertifiedRow) -> dict[int, int]:
+    """Texts of each true class."""
+    curves = next(iter(row.certified_by_class.values()), {})
+    return {label: curve.total for label, curve in curves.items() if curve.total}
+
+
+def _page(
+    rows: Sequence[CertifiedRow], records: Sequence[CertifiedRecord], settings: Mapping[str, Any]
+) -> str:
     options, data = settings["options"], settings["dataset"]
     words = "\n".join(f"* `{threat}`: {threat_words(threat).split(': ', 1)[-1]}" for threat in threats(rows))
     return (
@@ -94,10 +162,31 @@ def _page(rows: Sequence[CertifiedRow], settings: Mapping[str, Any]) -> str:
         f"where texts are voted on, seed {options['seed']}. A text counts where the answer is right and "
         "certified; every text stays in the denominator. Every figure is a proved certificate. Accuracy is "
         "that of the vote, and in the rows `windows` that of the base model on the whole text.\n\n"
-        f"{certified_markdown(rows)}\n{words}\n\n"
+        f"{certified_markdown(rows)}\n{words}\n\n{_compared(rows, records)}"
+        f"## By class\n\nShares of the texts of each class. {_largest(rows)}\n\n{classes_markdown(rows)}\n"
         "Intervals (95 %), classes and all sizes are in `summary.json`, the texts in "
         f"`{CERTIFIED_RECORDS}`.\n\n    {settings['command']}\n"
     )
+
+
+def _compared(rows: Sequence[CertifiedRow], records: Sequence[CertifiedRecord]) -> str:
+    table = pairs_markdown(rows, records)
+    if not table:
+        return ""
+    return (
+        "## Text by text\n\nTexts that a row certifies and its opponent does not, and the reverse; p of "
+        f"the exact two-sided sign test, of each pair alone.\n\n{table}\n"
+    )
+
+
+def _largest(rows: Sequence[CertifiedRow]) -> str:
+    """What answering one class always would be worth: the yardstick of every certified share."""
+    totals = _class_totals(rows[0])
+    if not totals:
+        return ""
+    label = max(totals, key=lambda one: totals[one])
+    share = percent(totals[label] / sum(totals.values()))
+    return f'Always answering class {label} would be "certified" on {share} of all texts at every size.'
 
 
 def _cell(curve: Curve | None, size: int) -> str:

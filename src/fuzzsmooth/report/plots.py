@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fuzzsmooth.common.errors import MissingExtraError
@@ -106,12 +107,16 @@ class HasCurves(Protocol):
         ...
 
 
-def certified_figure(rows: Sequence[HasCurves], threat: str) -> Figure:
+def certified_figure(
+    rows: Sequence[HasCurves], threat: str, *, asked: Mapping[str, int] = MappingProxyType({})
+) -> Figure:
     """Certified accuracy by radius for one threat, a step per radius, with 95 % intervals.
 
     Args:
         rows: The metrics of the run; those without the threat are left out but keep their style.
         threat: Name of the threat.
+        asked: By row the largest radius that was asked about; a curve that reaches it ends there instead of
+            falling to 0. Rows that are not named could have found any radius.
 
     Raises:
         FuzzsmoothError: If no row has the threat.
@@ -124,11 +129,12 @@ def certified_figure(rows: Sequence[HasCurves], threat: str) -> Figure:
     with _axes("radius r", "correct and certified at radius ≥ r", _SMALL) as (figure, axes):
         for defense, curve in curves.items():
             look = style[defense]
-            # One more point: past the last radius that any text reaches, nothing is certified.
-            places = [*range(len(curve.counts)), len(curve.counts)]
-            shares = [*curve.shares, 0.0]
-            low = [*(point.low for point in curve.points), 0.0]
-            high = [*(point.high for point in curve.points), 0.0]
+            # One more point, where it is known: past the last radius of any text nothing is certified.
+            past = [0.0] if len(curve.counts) <= asked.get(defense, len(curve.counts)) else []
+            places = [*range(len(curve.counts) + len(past))]
+            shares = [*curve.shares, *past]
+            low = [*(point.low for point in curve.points), *past]
+            high = [*(point.high for point in curve.points), *past]
             axes.fill_between(places, low, high, step="mid", color=look.color, alpha=0.14, linewidth=0)
             axes.step(
                 places, shares, where="mid", color=look.color, linestyle=look.line, label=_named(defense)

@@ -16,7 +16,7 @@ from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise
 from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
 from fuzzsmooth.smoothing.beside import references_beside
 from fuzzsmooth.smoothing.certificates import Issuer
-from fuzzsmooth.smoothing.evidence import Case, SampledSource
+from fuzzsmooth.smoothing.evidence import SampledSource, undivided
 from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.options import SmoothingOptions
@@ -189,8 +189,8 @@ class SmoothedClassifier:
                 plans, self._sampler, options, weighted=self._rates is not None, advance=advance
             )
         else:
-            nothing = (0.0,) * len(self.labels)
-            cases = [Case(text, len(plan.units), options.copies, nothing) for text, plan in enumerate(plans)]
+            lengths = [len(plan.units) for plan in plans]
+            cases = undivided(lengths, draws=options.copies, classes=len(self.labels))
             source = SampledSource(plans, self._sampler)
             evidence = fixed_evidence(source, cases, alpha=options.alpha, advance=advance)
         truncated, issuer = self._truncated(texts), Issuer(options, self.classifier)

@@ -73,6 +73,17 @@ class Case:
         return self.enumerated > 0
 
 
+def undivided(lengths: Sequence[int], *, draws: int, classes: int) -> list[Case]:
+    """Cases of texts that are only drawn from, one per length.
+
+    Args:
+        lengths: Units of each text.
+        draws: Draws of each at most.
+        classes: Number of classes.
+    """
+    return [Case(text, length, draws, (0.0,) * classes) for text, length in enumerate(lengths)]
+
+
 class Source(Protocol):
     """Where draws come from."""
 

@@ -98,7 +98,7 @@ class SmoothingOptions(Options):
     rate_flagged: float = 0.97
     draws: int = 1000
     alpha: float = 0.001
-    statistics: Statistics = "fixed"
+    statistics: Statistics = "auto"
     awaited: tuple[str, ...] = ("edit", "insert")
     guard: float = 0.0
     weight_distance: float | None = None

@@ -19,7 +19,7 @@ from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
-from fuzzsmooth.training.objectives import copies_loss, worst_view
+from fuzzsmooth.training.objectives import views_loss, worst_view
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.order import LengthGroupedOrder
 from fuzzsmooth.training.progress import Progress, silent
@@ -144,9 +144,7 @@ class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untype
             inputs = self._with_worst_window(model, inputs, labels)
         outputs = model(**inputs)
         logits = outputs.logits.view(len(labels), -1, outputs.logits.shape[-1])
-        loss = copies_loss(
-            logits, labels, objective=self.options.objective, consistency=self.options.consistency
-        )
+        loss = views_loss(logits, labels)
         return (loss, outputs) if return_outputs else loss
 
     def _with_worst_window(

@@ -6,7 +6,6 @@ import dataclasses
 from typing import Literal
 
 from fuzzsmooth.common.options import Options, require
-from fuzzsmooth.training.objectives import Objective
 
 TextNoise = Literal["none", "delete", "mask", "windows"]
 
@@ -37,9 +36,6 @@ class FinetuneOptions(Options):
             copies without one window of at most ``window`` words has the largest loss.
         text_rate: Rate of ``delete`` and ``mask``, in [0, 1).
         copies: Copies of each text in a step, for ``delete`` and ``mask``, >= 1.
-        objective: Over several copies, ``each`` must tell the class, or their ``mean`` probability does; see
-            :mod:`fuzzsmooth.training.objectives`.
-        consistency: Weight of the term that pulls the copies' answers together, >= 0.
         window: Longest window of ``windows``, in words; 0 for the other kinds.
         candidates: Windows that are tried per text and step, >= 1.
         checkpoint_steps: Steps between checkpoints where an output folder is given; 0 for one per epoch.
@@ -61,8 +57,6 @@ class FinetuneOptions(Options):
     text_noise: TextNoise = "none"
     text_rate: float = 0.0
     copies: int = 1
-    objective: Objective = "each"
-    consistency: float = 0.0
     window: int = 0
     candidates: int = 4
     checkpoint_steps: int = 0
@@ -102,14 +96,9 @@ class FinetuneOptions(Options):
             "text_noise 'delete' or 'mask' and a text_rate above 0 belong together: give both or neither",
         )
         require(self.copies >= 1, f"copies must be at least 1, not {self.copies}")
-        require(self.consistency >= 0, f"consistency must not be negative, not {self.consistency}")
         require(
             self.copies == 1 or rated,
             f"copies {self.copies} needs text_noise 'delete' or 'mask': equal copies teach nothing more",
-        )
-        require(
-            self.copies > 1 or (self.objective == "each" and self.consistency == 0),
-            "objective 'mean' and consistency are about several copies: set copies to 2 or more",
         )
         require(
             windows == (self.window > 0) and self.window >= 0,

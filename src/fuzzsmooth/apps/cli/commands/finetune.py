@@ -51,10 +51,6 @@ def finetune(
     copies: Annotated[
         int | None, typer.Option(help="Copies per text, for delete and mask.", rich_help_panel=_NOISE)
     ] = None,
-    objective: Annotated[
-        Literal["each", "mean"] | None,
-        typer.Option(help="Whether each copy must tell the class, or their mean.", rich_help_panel=_NOISE),
-    ] = None,
     window: Annotated[
         int | None, typer.Option(help="Longest window in words, for windows.", rich_help_panel=_NOISE)
     ] = None,
@@ -102,7 +98,6 @@ def finetune(
         "text_noise": text_noise,
         "text_rate": text_rate,
         "copies": copies,
-        "objective": objective,
         "window": window,
         "seed": seed,
     }

@@ -1,0 +1,76 @@
+"""Uniform deletion with our statistics, as an opponent of RS-Del: the same model, rate, copies and alpha.
+
+Short texts are enumerated, of others the shortest remainders where that pays, and the rest is drawn in rounds
+until the radii are settled (``statistics="auto"`` of :mod:`fuzzsmooth.smoothing.statistics`). Draws have the
+addresses of RS-Del's, so that what differs is what is made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fuzzsmooth.common.randomness import text_key
+from fuzzsmooth.defenses import CertifiedAnswer, VoteOptions
+from fuzzsmooth.evaluate.measure import radii_by_threat
+from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.noise.text import Deletion, uniform_rates
+from fuzzsmooth.smoothing import SmoothingOptions
+from fuzzsmooth.smoothing.certificates import Issuer, certified_certificates
+from fuzzsmooth.smoothing.options import THREATS
+from fuzzsmooth.smoothing.sampler import Plan, Sampler
+from fuzzsmooth.smoothing.statistics import gather_evidence
+from fuzzsmooth.text import segmenter
+
+
+class SmoothedDeletion:
+    """A vote over deleted copies, bounded by enumeration and draws together.
+
+    Args:
+        classifier: The base classifier, best one trained for the rate.
+        options: Rate, alpha and seed; ``draws`` is the number of copies at most, enumerated ones included.
+        awaited: The threats whose radii are waited for; see
+            :class:`fuzzsmooth.smoothing.SmoothingOptions`.
+    """
+
+    def __init__(
+        self, classifier: Classifier, options: VoteOptions, *, awaited: tuple[str, ...] = THREATS
+    ) -> None:
+        self.options = SmoothingOptions(
+            mode="certified",
+            fuzzing=False,
+            sigma=0.0,
+            rate=options.rate,
+            draws=options.draws,
+            alpha=options.alpha,
+            seed=options.seed,
+            statistics="auto",
+            awaited=awaited,
+        )
+        self._segmenter = segmenter("word")
+        self._issuer = Issuer(self.options, classifier)
+        self._sampler = Sampler(
+            classifier=classifier,
+            segmenter=self._segmenter,
+            kernel=Deletion(),
+            noise=None,
+            fuzzer=None,
+            seed=options.seed,
+        )
+
+    def certify(self, texts: Sequence[str]) -> list[CertifiedAnswer]:
+        """Answer each text by a vote, with the radii that the vote proves."""
+        units = [self._segmenter.segment(text).units for text in texts]
+        plans = [
+            Plan(text_key(text), cut, uniform_rates(len(cut), self.options.rate))
+            for text, cut in zip(texts, units, strict=True)
+        ]
+        return [
+            CertifiedAnswer(
+                found.bound.label,
+                radii_by_threat(certified_certificates(found, self._issuer, len(cut))),
+                found.passes,
+                found.counts,
+                found.bound.p_lower,
+            )
+            for found, cut in zip(gather_evidence(plans, self._sampler, self.options), units, strict=True)
+        ]
