@@ -8,7 +8,7 @@ from fuzzsmooth.training.calibration import (
     deletion_score,
     window_score,
 )
-from fuzzsmooth.training.finetune import check_output, check_trainable, finetune
+from fuzzsmooth.training.finetune import check_output, check_trainable, finetune, is_main_process
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.progress import Progress, bar, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback, smoothed_step
@@ -27,6 +27,7 @@ __all__ = [
     "choose_offsets",
     "deletion_score",
     "finetune",
+    "is_main_process",
     "silent",
     "smoothed_step",
     "window_score",

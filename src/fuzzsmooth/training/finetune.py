@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from safetensors import SafetensorError
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -90,10 +91,15 @@ def finetune(
             classifier.refresh()
     if not all(bool(torch.isfinite(value).all()) for value in model.parameters()):
         raise FuzzsmoothError("training diverged to infinite weights; lower learning_rate or sigma")
-    if output is not None:
+    if output is not None and is_main_process():
         _save(classifier, dataset, options, output)
         checkpoints.remove()
     return classifier
+
+
+def is_main_process() -> bool:
+    """Whether this process saves and speaks for all that ``accelerate launch`` lets train together."""
+    return bool(PartialState().is_main_process)
 
 
 def check_trainable(classifier: HuggingFaceClassifier, dataset: Dataset) -> None:

@@ -83,7 +83,7 @@ def finetune(
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.data import load_splits
     from fuzzsmooth.models import load_classifier
-    from fuzzsmooth.training import FinetuneOptions, check_output
+    from fuzzsmooth.training import FinetuneOptions, check_output, is_main_process
     from fuzzsmooth.training import finetune as train
 
     flags = {
@@ -124,6 +124,8 @@ def finetune(
     )
     with resumable(), Display(quiet).counts("finetune") as progress:
         train(classifier, splits.train, options, output=out, progress=progress, resume=not fresh)
+    if not is_main_process():
+        return
     with Display(quiet).counts("references") as progress:
         chosen = _save_references(classifier, splits.train, out, references, progress)
     _tell(classifier, splits.test, out, chosen, json=json)
