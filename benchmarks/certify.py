@@ -1,10 +1,10 @@
 """Certification: the engine with early stopping against the plain reference, at the same texts.
 
 Both sides certify in turn, the engine many texts together as it is used, the reference all of them or,
-because it takes so long, every so many of them in the order of their lengths. The engine draws in rounds; two
-sequential tests on the same draws, one per class at alpha / 2, stop a text when its radius levels are
-settled, and the cap is the reference's fixed number of draws. The certified radii of both sides are reported
-beside the times, for the texts that both have certified.
+because it takes so long, every so many of them in the order of their lengths. The engine does what the
+command `certify --mode certified` does, in chunks of the same size, with statistics "lean": bounds as sharp
+as those of the reference's fixed number of draws, from fewer passes. The certified radii of both sides are
+reported beside the times, for the texts that both have certified.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from measuring import alternate, ratios, spread
 from reference import reference_certify
 from subjects import fitted_minilm
 
-from fuzzsmooth.certify import SequentialTest, radius_levels
+from fuzzsmooth.apps.cli.chunks import chunk_size
+from fuzzsmooth.certify import exact_radius, forward_radius
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data import Splits
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.noise.text import text_kernel, uniform_rates
+from fuzzsmooth.smoothing import SmoothingOptions
 from fuzzsmooth.smoothing.guard import measure_guard_band
-from fuzzsmooth.smoothing.rounds import votes_in_rounds
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
+from fuzzsmooth.smoothing.statistics import gather_evidence
 from fuzzsmooth.text.units import WordSegmenter
 
 ALPHA = 1e-3
@@ -42,25 +44,41 @@ def engine(
     )
 
 
-def engine_certify(sampler: Sampler, texts: Sequence[str], rate: float) -> tuple[list[int], list[int]]:
-    """Certified radius in word edits of each text, -1 for none, and the draws it took."""
-    plans = []
-    for text in texts:
-        units = sampler.segmenter.segment(text).units
-        plans.append(Plan(text_key(text), units, uniform_rates(len(units), rate)))
-    levels = [radius_levels(rate, "edit", most=len(plan.units)) for plan in plans]
-    tests = [
-        [SequentialTest(own, alpha=ALPHA / 2, cap=DRAWS) for _ in sampler.classifier.labels] for own in levels
-    ]
+def certify_options(rate: float, statistics: str = "lean") -> SmoothingOptions:
+    """What the engine is told: the reference's draws, error probability and threat."""
+    return SmoothingOptions(
+        mode="certified",
+        fuzzing=False,
+        sigma=0.0,
+        rate=rate,
+        draws=DRAWS,
+        alpha=ALPHA,
+        statistics=statistics,  # type: ignore[arg-type]  # checked by the options
+        awaited=("edit",),
+    )
 
-    def finished(index: int, counts: np.ndarray, undecided: int) -> bool:
-        total = int(counts.sum()) + undecided
-        for test, count in zip(tests[index], counts.tolist(), strict=True):
-            test.update(count - test.successes, total - count - test.failures)
-        return all(test.finished for test in tests[index])
 
-    drawn = votes_in_rounds(sampler, plans, range(DRAWS), "benchmark", finished).drawn
-    return [max(test.level for test in own) for own in tests], drawn.tolist()
+def engine_certify(
+    sampler: Sampler, texts: Sequence[str], rate: float, statistics: str = "lean"
+) -> tuple[list[int], list[int]]:
+    """Certified radius in word edits of each text, -1 for none, and the answers it took."""
+    options = certify_options(rate, statistics)
+    radii, passes = [], []
+    size = chunk_size(options)
+    for start in range(0, len(texts), size):
+        plans = []
+        for text in texts[start : start + size]:
+            units = sampler.segmenter.segment(text).units
+            plans.append(Plan(text_key(text), units, uniform_rates(len(units), rate)))
+        for found in gather_evidence(plans, sampler, options):
+            bound = found.bound
+            radii.append(
+                forward_radius(bound.p_lower, rate, "edit", p_upper=bound.p_upper)
+                if found.exact is None
+                else exact_radius(found.exact, "edit")
+            )
+            passes.append(found.passes)
+    return radii, passes
 
 
 def bench_certify(
@@ -134,7 +152,8 @@ def bench_certify(
         "guard_band_seconds": guard_seconds,
         "passes_per_text": rough.forward_count / (texts * rounds),
         "float32_passes_per_text_of_referee": refereed[0] / (texts * rounds),
-        "draws_per_text": float(np.mean(drawn)),
+        "statistics": "lean",
+        "answers_per_text": float(np.mean(drawn)),
         "seconds_per_text": {
             name: spread([value / texts for value in own.wall]) for name, own in times.items()
         },

@@ -21,6 +21,7 @@ from reference import reference_weight_noise
 
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier, pad_rows
+from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.noise.weight import block_count, exact_weight_noise
 
 TEXT = (
@@ -57,11 +58,18 @@ def bench_weight_noise(
     text = " ".join(words[: round(len(words) * (1 - rate))])
     ids, mask = (part.to(classifier.device) for part in pad_rows(classifier.encode([text]).ids * draws, 0))
     size = classifier.batch_size
+    first_only = reads_first_token_only(model)
+
+    def forward(rows: torch.Tensor, seen: torch.Tensor) -> Any:
+        """As the engine evaluates, with noise and without."""
+        if first_only:
+            return first_token_logits(model, rows, seen)
+        return model(input_ids=rows, attention_mask=seen).logits
 
     @torch.inference_mode()
     def plain(_: int) -> None:
         for start in range(0, draws, size):
-            model(input_ids=ids[start : start + size], attention_mask=mask[start : start + size])
+            forward(ids[start : start + size], mask[start : start + size])
 
     @torch.inference_mode()
     def exact(index: int) -> None:
@@ -69,7 +77,7 @@ def bench_weight_noise(
             part = mask[start : start + size]
             seeds = range(index * draws + start, index * draws + start + len(part))
             with exact_weight_noise(model, layers, SIGMA, seeds, part):
-                model(input_ids=ids[start : start + size], attention_mask=part)
+                forward(ids[start : start + size], part)
 
     def materialized(_: int) -> None:
         reference_weight_noise(model, ids[:1], mask[:1], layers, SIGMA, reference_draws)

@@ -90,3 +90,37 @@ def test_the_table_has_every_figure_and_says_what_was_not_measured():
     text = run.table(figures | rest, "make bench-quick")
     assert text.count("\n|") == len(figures) + 1
     assert "GPU: none, not measured" in text
+
+
+def test_costs_grow_as_measured_and_plotted(tmp_path):
+    """In small: passes below draws, more words need more evaluations, both files written."""
+    import growth
+
+    from fuzzsmooth.data import load_splits
+
+    data = load_splits("builtin:reviews", train_size=60, test_size=20)
+    words = sorted({word for text in data.test.texts for word in text.split()})
+    classifier = load_classifier(str(build_tiny("bert", tmp_path / "m", vocabulary=words)))
+    result = growth.measure(
+        classifier, data, draws=(8, 64), texts=(2, 8), lengths=(16, 64), searched=5, most=512
+    )
+    assert result["passes_at_most_draws"]
+    assert result["certify"]["draws"][1]["passes_per_text"] > result["certify"]["draws"][0]["passes_per_text"]
+    tree = [row for row in result["search"] if row["strategy"] == "tree"]
+    assert [row["words"] for row in tree] == [16, 64]
+    assert all(row["recall"] >= growth.RECALL and row["evaluations"] <= row["budget"] for row in tree)
+    growth.plot(result, tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_memory_does_not_grow_with_the_texts(tmp_path):
+    """With a model of a few kilobytes: 600 texts need at most a few MiB more than 60."""
+    import memory
+
+    folder = build_tiny("bert", tmp_path / "m", vocabulary=WORDS)
+    generator = np.random.default_rng(0)
+    texts = [" ".join(generator.choice(WORDS, 9)) for _ in range(50)]
+    found = memory.measure(str(folder), texts, (60, 600), 16)
+    assert found["beyond_one_text_mib"]["600"] - found["beyond_one_text_mib"]["60"] < 30
+    with pytest.raises(RuntimeError, match="0 of 1"):
+        memory.peak_bytes(["w1"], str(tmp_path / "none"), 16, tmp_path)

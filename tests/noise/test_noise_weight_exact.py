@@ -13,6 +13,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.noise.weight import exact, exact_weight_noise, materialized_weight_noise
 from fuzzsmooth.noise.weight.factor import NoiseFactor, Scratch, Spans, noise_factor
 from fuzzsmooth.noise.weight.normals import stream
@@ -78,6 +79,34 @@ def test_logits_have_the_law_of_materialized_noise(reference: Tensor) -> None:
     sample = _exact(_bert(), 1)
     assert _p_value(sample, reference) > 1e-3
     assert torch.allclose(sample.std(dim=0), reference.std(dim=0), rtol=0.05)
+
+
+def _first_token(draws: int) -> Tensor:
+    """Logits of the pass that computes the last layer for the first token alone."""
+    inputs = batch([TEXT] * draws)
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    model = _bert()
+    assert reads_first_token_only(model)
+    with exact_weight_noise(model, 1, SIGMA, range(draws), mask):
+        return first_token_logits(model, ids, mask)
+
+
+def test_logits_have_the_same_law_where_only_the_first_token_is_computed(reference: Tensor) -> None:
+    sample = _first_token(DRAWS)
+    assert _p_value(sample, reference[:, :2]) > 1e-3
+    assert torch.allclose(sample.std(dim=0), reference[:, :2].std(dim=0), rtol=0.05)
+
+
+@pytest.mark.parametrize("wrong", ["bias", "scale"])
+def test_that_law_test_detects_wrong_noise(
+    reference: Tensor, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def corrupt(x: Tensor, spans: Spans, *, bias: bool, scratch: Scratch) -> NoiseFactor:
+        good = noise_factor(x, spans, bias=bias and wrong != "bias", scratch=scratch)
+        return good if wrong == "bias" else NoiseFactor(good.matrix * 0.8, good.rows)
+
+    monkeypatch.setattr(exact, "noise_factor", corrupt)
+    assert _p_value(_first_token(DRAWS), reference[:, :2]) < 1e-3
 
 
 def _without_bias(x: Tensor, spans: Spans, *, bias: bool, scratch: Scratch) -> NoiseFactor:

@@ -184,13 +184,14 @@ class HuggingFaceClassifier:
         frozen ones may be in different modes, which come back on leaving.
         """
         model = self.evaluation_model
-        modes = [(module, module.training) for module in model.modules()]
-        model.eval()
+        trained = [module for module in model.modules() if module.training]  # mostly none
+        for module in trained:
+            module.training = False
         try:
             yield model
         finally:
-            for module, training in modes:
-                module.training = training
+            for module in trained:
+                module.training = True
 
     @torch.inference_mode()
     def _forward(self, model: Any, rows: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,12 @@ from fuzzsmooth.certify import (
     sample_high_masks,
     stratum_mass,
 )
+from fuzzsmooth.certify.bounds import selection_draws
 from fuzzsmooth.certify.hybrid import MOST_MASS
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.smoothing.evaluation import Answers
 from fuzzsmooth.smoothing.evidence import PURPOSE, Case, Evidence, count_labels
+from fuzzsmooth.smoothing.lean import contenders, equal_draws
 from fuzzsmooth.smoothing.masks import mask_rows
 from fuzzsmooth.smoothing.sampler import Plan, Sampler, Votes
 
@@ -78,6 +81,7 @@ def hybrid_cases(
     *,
     rate: float,
     draws: int,
+    lean: float | None = None,
 ) -> tuple[list[Case], HybridSource]:
     """Enumerate the low strata of some texts and draw the masks of the rest.
 
@@ -87,6 +91,8 @@ def hybrid_cases(
         sampler: Answers masks; nothing in it may be drawn.
         rate: The rate.
         draws: Passes per text at most, those of the enumeration included.
+        lean: Failure probability per text, to plan no more draws than make the bound as sharp as one of
+            ``draws`` plain draws; None plans all that are left.
 
     Returns:
         The cases, and where their draws come from.
@@ -104,8 +110,31 @@ def hybrid_cases(
                 parts[label] += mask_probability(mask, length, rate)
         mass = stratum_mass(length, rate, most_kept[text])
         parts = np.minimum(parts, mass)
+        exact_parts = tuple(parts.tolist())
         left = 0 if mass >= MOST_MASS else draws - len(enumerated)
+        tested = None
+        if lean is not None and left:
+            tested = contenders(exact_parts, mass)
+            left = min(left, _lean_draws(exact_parts, mass, draws, lean, tested))
         source = generator(sampler.seed, f"{PURPOSE}-high", plans[text].key)
         masks[text] = sample_high_masks(length, rate, most_kept[text], left, source) if left else []
-        cases.append(Case(text, length, left, tuple(parts.tolist()), mass, len(enumerated)))
+        cases.append(Case(text, length, left, exact_parts, mass, len(enumerated), tested))
     return cases, HybridSource(plans, sampler, masks)
+
+
+def _lean_draws(
+    exact_parts: tuple[float, ...], mass: float, draws: int, alpha: float, tested: tuple[int, ...]
+) -> int:
+    """Conditional draws as good as ``draws`` plain ones for each class that may be certified."""
+    classes = len(exact_parts)
+    selecting = selection_draws(draws, classes)
+    # As the plain bound: two classes share alpha, of more one is selected by draws of its own.
+    plain = alpha if selecting else alpha / classes
+    own = alpha if selecting or len(tested) == 1 else alpha / len(tested)
+    needed = [
+        equal_draws(exact_parts[label], mass, draws - selecting, alpha=own, plain_alpha=plain)
+        for label in tested
+    ]
+    most = max(needed)
+    # Of what is drawn a part selects, if more than one class is left to choose from.
+    return most + math.ceil(most / 9) if selecting and len(tested) > 1 else most

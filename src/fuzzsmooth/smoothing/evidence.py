@@ -25,7 +25,8 @@ class Evidence:
         counts: All votes per class, selection included; of the enumerated masks where all were.
         draws: Draws behind the bound, those included that count for no class, or masks where all were.
         method: Whether the bound holds with probability 1 - alpha, or surely.
-        statistics: How it came about: "fixed", "sequential", "hybrid-fixed", "hybrid-sequential" or "exact".
+        statistics: How it came about: "fixed", "sequential", "lean" or "exact"; "hybrid-" before it
+            where masks were enumerated.
         exact: All probabilities, where all masks were enumerated.
         enumerated: Masks that were enumerated.
     """
@@ -58,6 +59,7 @@ class Case:
         exact_parts: Enumerated probability of each class, shape (classes,).
         mass: Probability of all enumerated masks, in [0, 1].
         enumerated: How many they are.
+        contenders: The classes that may be certified, chosen without any draw; None for all.
     """
 
     text: int
@@ -66,6 +68,7 @@ class Case:
     exact_parts: tuple[float, ...]
     mass: float = 0.0
     enumerated: int = 0
+    contenders: tuple[int, ...] | None = None
 
     @property
     def hybrid(self) -> bool:

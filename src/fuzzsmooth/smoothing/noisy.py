@@ -11,6 +11,7 @@ import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.batches import length_batches
+from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.models.encoding import EncodedTexts
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier, Tokens, pad_rows, softmax
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
@@ -95,13 +96,18 @@ class NoisyHuggingFaceClassifier:
         top_layers = noised_layers(inner.model, noise.top_layers)
         result = np.empty((len(ids), len(inner.labels)), dtype=np.float32)
         with torch.inference_mode(), inner.evaluating() as model:
+            first_only = reads_first_token_only(model)
             for chosen in length_batches([len(row) for row in ids], inner.batch_size):
                 rows, mask = pad_rows([ids[index] for index in chosen], inner.pad_id)
                 rows, mask = rows.to(inner.device), mask.to(inner.device)
                 own = [seeds[index] for index in chosen]
                 with exact_weight_noise(model, top_layers, noise.sigma, own, mask):
-                    output = model(input_ids=rows, attention_mask=mask)
-                result[chosen] = output.logits.float().cpu().numpy()
+                    output = (
+                        first_token_logits(model, rows, mask)
+                        if first_only
+                        else model(input_ids=rows, attention_mask=mask).logits
+                    )
+                result[chosen] = output.float().cpu().numpy()
                 inner.forward_count += len(chosen)
         if not np.isfinite(result).all():
             raise FuzzsmoothError(

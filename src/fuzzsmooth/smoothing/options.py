@@ -13,7 +13,7 @@ from fuzzsmooth.text.units import UnitKind
 
 Mode = Literal["frs", "certified", "windows"]
 
-Statistics = Literal["auto", "fixed", "sequential"]
+Statistics = Literal["auto", "fixed", "lean", "sequential"]
 
 Ablation = Literal["insert", "edit", "replace", "scattered-insert", "scattered-edit", "detect"]
 """What the deletions of mode "windows" defend against, see :class:`SmoothingOptions`."""
@@ -54,8 +54,10 @@ class SmoothingOptions(Options):
         statistics: How these passes are used. "fixed": all as draws, for one Clopper-Pearson bound.
             "sequential": as draws in rounds, until an anytime-valid test has settled the radii. "auto": where
             the passes are enough, all deletions of the text are enumerated and nothing is left to chance;
-            otherwise its shortest remainders are, where that pays; the rest is sequential. Enumeration needs
-            sigma 0 and a deterministic fuzzer, and is left out where it cannot be had.
+            otherwise its shortest remainders are, where that pays; the rest is sequential. "lean":
+            enumeration as well, but no more passes than make a bound as sharp as that of "fixed", looked at
+            a few planned times: the fewest passes for the radii of "fixed". Enumeration needs sigma 0 and a
+            deterministic fuzzer, and is left out where it cannot be had.
         awaited: The threats whose radii a sequential test waits for, of "edit", "insert" and "backward"; what
             it has seen by then also bounds the others. Backward radii grow with every further draw, so that
             waiting for them too mostly takes all draws there are.

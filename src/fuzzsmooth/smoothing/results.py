@@ -55,8 +55,8 @@ class Certification:
         scan: As in :class:`Prediction`.
         status: "answered" or "abstain"; mode "windows" also has "alert" and "budget_exceeded".
         passes: Answers of the base classifier that were needed (equal deletions may share a model pass).
-        statistics: How they were used: "fixed", "sequential", "hybrid-fixed", "hybrid-sequential", "exact" or
-            "ablation".
+        statistics: How they were used: "fixed", "sequential", "lean", the same with "hybrid-" before it,
+            "exact" or "ablation".
         costs: With a table of rates: the cost of inserting each unit type of the text that is flagged, and
             of any other under the empty name.
     """

@@ -22,6 +22,7 @@ from fuzzsmooth.certify import (
     hybrid_probability,
 )
 from fuzzsmooth.certify.bounds import complement_upper, selection_draws, top_class
+from fuzzsmooth.certify.looks import LookedTest
 from fuzzsmooth.smoothing.evidence import Case, Evidence, Source
 
 _TOGETHER = 64  # texts under way at once
@@ -49,6 +50,7 @@ def sequential_evidence(
     ladders: Sequence[Ladder],
     *,
     alpha: float,
+    looks: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> list[Evidence]:
     """Bound the top class of each text with as few draws as its levels need.
@@ -61,6 +63,7 @@ def sequential_evidence(
         cases: The texts.
         ladders: The levels of each.
         alpha: Failure probability per text.
+        looks: Whether to test at a few planned looks instead of after every round.
         advance: Told how many texts have just been settled.
     """
     done: dict[int, Evidence] = {}
@@ -68,7 +71,7 @@ def sequential_evidence(
     active: list[_Trial] = []
     while len(done) < len(cases):
         for case, ladder in waiting:
-            active.append(_Trial(case, ladder, alpha))
+            active.append(_Trial(case, ladder, alpha, looks))
             if len(active) >= _TOGETHER:
                 break
         drawing = [trial for trial in active if trial.next_round()]
@@ -87,17 +90,20 @@ def sequential_evidence(
 class _Trial:
     """A text under way."""
 
-    def __init__(self, case: Case, ladder: Ladder, alpha: float) -> None:
+    def __init__(self, case: Case, ladder: Ladder, alpha: float, looks: bool) -> None:
         self.case = case
         self._ladder = ladder
         self._alpha = alpha
+        self._looks = looks
         self._classes = len(case.exact_parts)
         self._drawn = 0
-        self._selecting = selection_draws(case.draws, self._classes) if case.draws else 0
+        sole = case.contenders is not None and len(case.contenders) == 1
+        self._selecting = selection_draws(case.draws, self._classes) if case.draws and not sole else 0
         self._counts = np.zeros(self._classes, dtype=np.int64)
-        self._tests: dict[int, SequentialTest | None] = {}
+        self._tests: dict[int, SequentialTest | LookedTest | None] = {}
         if not self._selecting:
-            self._start(range(self._classes) if case.draws else [top_class(case.exact_parts)])
+            tested = case.contenders or range(self._classes)
+            self._start(tested if case.draws else [top_class(case.exact_parts)])
 
     @property
     def settled(self) -> bool:
@@ -112,7 +118,7 @@ class _Trial:
     def next_round(self) -> range:
         """The draws it needs next."""
         if self._tests:
-            stop = min(self.case.draws, self._drawn + max(_ROUND, self._drawn // 4))
+            stop = min(self.case.draws, self._drawn + self._round())
         else:
             stop = min(self._selecting, self._drawn + _SELECTING)
         return range(self._drawn, stop)
@@ -141,7 +147,7 @@ class _Trial:
             tuple(int(count) for count in self._counts),
             self._drawn,
             "monte_carlo",
-            "hybrid-sequential" if case.hybrid else "sequential",
+            ("hybrid-" if case.hybrid else "") + ("lean" if self._looks else "sequential"),
             enumerated=case.enumerated,
         )
 
@@ -149,7 +155,12 @@ class _Trial:
         """Test these classes on all further draws; with several, alpha is shared."""
         self._tests = {label: self._test(label, self._alpha / len(labels)) for label in labels}
 
-    def _test(self, label: int, alpha: float) -> SequentialTest | None:
+    def _round(self) -> int:
+        """Draws until the next look, or of the next round."""
+        ahead = {test.next_look - test.draws for test in self._tests.values() if isinstance(test, LookedTest)}
+        return min(ahead, default=max(_ROUND, self._drawn // 4))
+
+    def _test(self, label: int, alpha: float) -> SequentialTest | LookedTest | None:
         """A test of one class; None if no draw can change what is known of it."""
 
         def conditional(levels: Sequence[float]) -> list[float]:
@@ -162,6 +173,8 @@ class _Trial:
         awaited, cap = conditional(self._ladder.awaited), self.case.draws - self._drawn
         if not awaited or cap < 1:
             return None
+        if self._looks:
+            return LookedTest(awaited, alpha=alpha, cap=cap)
         return SequentialTest(
             conditional(self._ladder.levels), alpha=alpha, cap=cap, awaited=awaited, early_share=EARLY_SHARE
         )

@@ -11,6 +11,7 @@ from fuzzsmooth.noise.text import represented
 from fuzzsmooth.smoothing.enumeration import exact_evidence, hybrid_cases
 from fuzzsmooth.smoothing.evidence import Case, Evidence, SampledSource, Source
 from fuzzsmooth.smoothing.fixed import fixed_evidence
+from fuzzsmooth.smoothing.lean import plan_lean
 from fuzzsmooth.smoothing.masks import has_one_answer
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
@@ -51,17 +52,21 @@ def gather_evidence(
     rate = represented(options.rate)
     low: dict[int, int] = {}
     short: list[int] = []
-    if options.statistics == "auto" and has_one_answer(sampler):
+    lean = options.statistics == "lean"
+    if options.statistics in ("auto", "lean") and has_one_answer(sampler):
         for text, plan in enumerate(plans):
             length = len(plan.units)
-            if length <= MOST_UNITS and 1 << length <= options.draws:
+            most_kept, passes = _planned(length, rate, options.draws, lean=lean)
+            if length <= MOST_UNITS and 1 << length <= passes:
                 short.append(text)
-            elif not weighted and (most_kept := plan_hybrid(length, rate, options.draws)) is not None:
+            elif not weighted and most_kept is not None:
                 low[text] = most_kept
     found = dict(zip(short, _exact([plans[text] for text in short], sampler, rate, advance), strict=True))
     groups: list[tuple[Source, list[Case]]] = []
     if low:
-        cases, source = hybrid_cases(plans, low, sampler, rate=rate, draws=options.draws)
+        cases, source = hybrid_cases(
+            plans, low, sampler, rate=rate, draws=options.draws, lean=options.alpha if lean else None
+        )
         groups.append((source, cases))
     nothing = (0.0,) * len(sampler.classifier.labels)
     sampled = [
@@ -92,7 +97,18 @@ def _draw(
     if options.statistics == "fixed":
         return fixed_evidence(source, cases, alpha=options.alpha, advance=advance)
     ladders = [ladder(options, case.length, weighted=weighted) for case in cases]
-    return sequential_evidence(source, cases, ladders, alpha=options.alpha, advance=advance)
+    looks = options.statistics == "lean"
+    return sequential_evidence(source, cases, ladders, alpha=options.alpha, looks=looks, advance=advance)
+
+
+def _planned(length: int, rate: float, draws: int, *, lean: bool) -> tuple[int | None, float]:
+    """How many units the enumerated masks keep at most, or None, and how many passes that may take."""
+    return _plan_lean(length, rate, draws) if lean else (plan_hybrid(length, rate, draws), draws)
+
+
+@cache
+def _plan_lean(length: int, rate: float, draws: int) -> tuple[int | None, float]:
+    return plan_lean(length, rate, draws)
 
 
 def ladder(options: SmoothingOptions, length: int, *, weighted: bool = False) -> Ladder:

@@ -44,7 +44,7 @@ def exact_weight_noise(
     Raises:
         FuzzsmoothError: As :func:`~fuzzsmooth.noise.weight.noised_modules`; on a bad argument; or if the
             forward call does not suit: gradients wanted, a noised layer skipped or run twice, or given
-            something else than the batch of sequences (or one vector per sample).
+            something else than the batch of sequences (or one token, or one vector, per sample).
     """
     check_sigma(sigma)
     modules = noised_modules(model, top_layers)
@@ -112,9 +112,9 @@ class _ForwardNoise:
         vector = x.dim() == 2 and x.size(0) == samples
         tokens = x.dim() == 3 or (x.dim() > 3 and not isinstance(module, nn.Linear))
         require(
-            vector or (tokens and x.shape[:2] == (samples, length)),
+            vector or (tokens and x.size(0) == samples and x.size(1) in (1, length)),
             f"noised layer '{name}' reads a tensor of shape {tuple(x.shape)}, which is neither "
-            f"({samples}, {length}, width) nor ({samples}, width); use materialized_weight_noise",
+            f"({samples}, {length}, width) nor one vector per sample; use materialized_weight_noise",
         )
 
     def _add_linear(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
@@ -159,7 +159,10 @@ class _ForwardNoise:
         if self._shared_input is not x:
             self._shared_input, self._shared = x, {}
         if bias not in self._shared:
-            tokens, spans = (x, self._spans) if x.dim() == 3 else (x[:, None], Spans.single(x.size(0)))
+            tokens = x if x.dim() == 3 else x[:, None]
+            # A layer may read one token of each sample only, as the last one of a classifier does.
+            whole = tokens.size(1) == self._spans.length
+            spans = self._spans if whole else Spans.single(x.size(0))
             self._shared[bias] = noise_factor(tokens, spans, bias=bias, scratch=self._scratch)
         return self._shared[bias]
 

@@ -40,10 +40,10 @@ def certify(
         ),
     ] = None,
     statistics: Annotated[
-        Literal["auto", "fixed", "sequential"] | None,
+        Literal["auto", "fixed", "lean", "sequential"] | None,
         typer.Option(
-            help="How passes are used in mode certified: fixed draws, draws until the radii are settled, or "
-            "(auto) also exact enumeration where that pays.",
+            help="How passes are used in mode certified: fixed draws, draws until the radii are settled, "
+            "(auto) also exact enumeration where that pays, or (lean) the fewest for the radii of fixed.",
             rich_help_panel=_CERTIFICATES,
         ),
     ] = None,
