@@ -23,7 +23,6 @@ from fuzzsmooth.smoothing.evaluation import decide, distinct_rows
 from fuzzsmooth.smoothing.guard import margin_deviation, measure_guard_band
 from fuzzsmooth.smoothing.memory import Memory, TextMemory
 from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
-from fuzzsmooth.smoothing.rounds import votes_in_rounds
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.text.units import segmenter
 
@@ -220,64 +219,12 @@ def test_given_masks_are_answered_as_draws_are(folder: Path) -> None:
         sampler(NoisyHuggingFaceClassifier(classifier.inner), noise=WeightNoise(0.1, 1)).labels(some, masks)
 
 
-def test_rounds_equal_votes_and_stop_when_told(folder: Path) -> None:
-    some = plans(9)
-    classifier = counting(folder)
-    engine = sampler(classifier)
-    done: list[int] = []
-    everything = votes_in_rounds(
-        engine, some, range(10, 110), "x", lambda *_: False, round_size=32, together=4, advance=done.append
-    )
-    np.testing.assert_array_equal(everything.votes, engine.votes(some, range(10, 110), "x"))
-    assert everything.drawn.tolist() == [100] * 9
-    assert sum(done) == 9
-
-    stops = [32 * (index % 4 + 1) for index in range(9)]
-    seen: dict[int, list[int]] = {}
-
-    def finished(index: int, counts: np.ndarray, undecided: int) -> bool:
-        assert undecided == 0
-        seen.setdefault(index, []).append(int(counts.sum()))
-        return counts.sum() >= stops[index]
-
-    stopped = votes_in_rounds(engine, some, range(10, 110), "x", finished, round_size=32, together=4)
-    assert stopped.drawn.tolist() == [min(stop, 100) for stop in stops]
-    assert seen == {i: [min(at, 100) for at in range(32, stop + 1, 32)] for i, stop in enumerate(stops)}
-    for index, stop in enumerate(stopped.drawn.tolist()):
-        alone = engine.votes(some[index : index + 1], range(10, 10 + stop), "x")
-        np.testing.assert_array_equal(stopped.votes[index : index + 1], alone)
-    again = votes_in_rounds(
-        sampler(counting(folder)), some, range(10, 110), "x", finished, round_size=32, together=9
-    )
-    np.testing.assert_array_equal(again.votes, stopped.votes)
-
-
-def test_rounds_of_nothing_and_misuse(folder: Path) -> None:
-    engine = sampler(counting(folder))
-    assert votes_in_rounds(engine, [], range(5), "x", lambda *_: True).votes.shape == (0, 2)
-    assert votes_in_rounds(engine, plans(2), range(0), "x", lambda *_: True).drawn.tolist() == [0, 0]
-    with pytest.raises(FuzzsmoothError, match="a round must have at least one draw"):
-        votes_in_rounds(engine, plans(2), range(5), "x", lambda *_: True, round_size=0)
-    with pytest.raises(FuzzsmoothError, match="at least one text"):
-        votes_in_rounds(engine, plans(2), range(5), "x", lambda *_: True, together=0)
-
-
 def test_draws_within_the_guard_band_vote_for_nobody(folder: Path) -> None:
     classifier, some = load_classifier(str(folder)), plans(4)
     free = sampler(classifier).votes(some, range(200), "x")
     guarded = sampler(classifier, guard=0.2).votes(some, range(200), "x")
     assert (guarded <= free).all()
     assert (guarded.sum(axis=1) < 200).any()
-    undecided: list[int] = []
-    rounds = votes_in_rounds(
-        sampler(classifier, guard=0.2),
-        some,
-        range(200),
-        "x",
-        lambda index, counts, left: bool(undecided.append(left)),  # type: ignore[func-returns-value]
-        round_size=200,
-    )
-    assert undecided == (rounds.drawn - rounds.votes.sum(axis=1)).tolist()
     assert sampler(classifier, guard=1e9).votes(some, range(50), "x").sum() == 0
     with pytest.raises(FuzzsmoothError, match="must not be negative"):
         sampler(classifier, guard=-1.0)

@@ -15,7 +15,6 @@ from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.models import build_tiny, load_classifier
 from fuzzsmooth.noise.text import text_kernel, uniform_rates
 from fuzzsmooth.smoothing.estimate import Types, estimate
-from fuzzsmooth.smoothing.rounds import votes_in_rounds
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.text.units import segmenter
 
@@ -100,8 +99,9 @@ def test_certification_is_forecast_within_thirty_per_cent(tmp_path: Path) -> Non
                 Plan(text_key(text), tuple(text.split()), uniform_rates(len(text.split()), 0.7))
                 for text in received
             ]
-            finished = lambda index, counts, undecided: abs(counts[0] - counts[1]) > 40  # noqa: E731
-            votes_in_rounds(sampler, plans, range(200), "x", finished, round_size=20)
+            first = sampler.votes(plans, range(60), "x")
+            close = [plan for plan, counts in zip(plans, first, strict=True) if np.ptp(counts) <= 40]
+            sampler.votes(close, range(60, 200), "x")
 
         return run
 
