@@ -45,9 +45,9 @@ def clean(trained: Path) -> tuple[object, ...]:
 @pytest.mark.parametrize(
     ("flags", "statistics"),
     [
-        ((*CERTIFIED, "--statistics", "auto", "--draws", 64), {"exact", "hybrid-sequential", "sequential"}),
+        ((*CERTIFIED, "--draws", 64), {"exact", "hybrid-sequential", "sequential"}),
         ((*CERTIFIED, "--statistics", "sequential", "--draws", 64), {"sequential"}),
-        ((*CERTIFIED, "--draws", 64), {"fixed"}),
+        ((*CERTIFIED, "--statistics", "fixed", "--draws", 64), {"fixed"}),
         (("--mode", "windows", "--no-fuzzing", "--reach", 2), {"ablation"}),
         (("--mode", "windows", "--no-fuzzing", "--ablation", "detect"), {"ablation"}),
         (("--no-fuzzing", "--copies", 30, "--sigma", 0), {"fixed"}),
