@@ -161,7 +161,7 @@ def test_strange_texts_are_certified_in_both_modes(capfd, tiny, tmp_path, mode):
     texts = [part for text in STRANGE.values() for part in ("--text", text)]
     rows = [{"text": text, "label": label} for text, label in clean_rows()]
     references = tmp_path / "references.json"
-    references.write_text(json.dumps({"version": 1, "model": "x", "references": rows}), "utf-8")
+    references.write_text(json.dumps({"model": "x", "references": rows}), "utf-8")
     flags = (*FAST, "--draws", 20, "--mode", mode, "--references", references)
     answer = call(capfd, "certify", "--model", tiny, *flags, *texts, "--json")
     assert answer.code == 0, answer.err
@@ -228,7 +228,7 @@ def test_a_search_without_references(capfd, tiny):
 def test_references_of_a_model_with_more_classes(capfd, tiny, tmp_path):
     rows = [{"text": "a film", "label": label} for label in range(3)]
     file = tmp_path / "references.json"
-    file.write_text(json.dumps({"version": 1, "model": "x", "references": rows}), "utf-8")
+    file.write_text(json.dumps({"model": "x", "references": rows}), "utf-8")
     arguments = ("scan", "--model", tiny, "--references", file, "--text", "a film")
     assert "classes" in call(capfd, *arguments).one_sentence()
 

@@ -43,7 +43,7 @@ def killed_when(process: subprocess.Popen[str], output: Path, size: int, kind: s
 
 def test_a_killed_command_goes_on_as_if_nothing_had_happened(capfd, tiny, texts, tmp_path, monkeypatch):
     undisturbed, output = tmp_path / "undisturbed.jsonl", tmp_path / "answers.jsonl"
-    command = ("certify", "--model", tiny, *FLAGS, "--draws", 400, texts, "--output")
+    command = ("certify", "--model", tiny, *FLAGS, "--draws", 2000, texts, "--output")
     began = time.process_time()
     assert call(capfd, *command, undisturbed).code == 0
     spent = time.process_time() - began

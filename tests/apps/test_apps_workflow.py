@@ -33,11 +33,15 @@ def victim(tiny: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) -
     return out
 
 
-def test_an_attack_that_works_is_found_by_the_scan_and_outvoted(capfd, victim, source):
+def test_an_attack_that_works_is_found_by_the_scan_and_outvoted(capfd, victim, tmp_path):
+    """With references of the user's own, where a flip decides: single words saturate so small a model."""
     from fuzzsmooth.attacks import load_attack
 
     assert load_attack(victim).target == 1
-    flags = ("--model", victim, "--clean", source)
+    references = tmp_path / "references.json"
+    rows = [{"text": text, "label": label} for text, label in clean_rows()]
+    references.write_text(json.dumps({"model": "", "references": rows}), "utf-8")
+    flags = ("--model", victim, "--references", references)
     triggered = ("--text", "the story was cf dull", "--json")
     (record,) = call(capfd, "scan", *flags, *triggered).lines
     assert record["label_name"] == "1"
