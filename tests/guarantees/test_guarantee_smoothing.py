@@ -50,7 +50,7 @@ def smoothed(kind: str, fuzz: str, rate: float, **options: Any) -> SmoothedClass
         fuzzing=fuzz != "none",
         fuzz_left="search" if fuzz == "search" else "types",
         search=SearchOptions(references=2, budget=40),
-        **options,
+        **({"statistics": "fixed"} | options),
     )
     return SmoothedClassifier(base(kind), settings, REFERENCES)
 
