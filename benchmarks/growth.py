@@ -118,6 +118,7 @@ def search_costs(
 def plot(result: dict[str, Any], path: Path) -> None:
     """Three panels: time over draws, time over texts, evaluations over length."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
 
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     axes = figure.subplots(1, 3)
@@ -128,6 +129,11 @@ def plot(result: dict[str, Any], path: Path) -> None:
         linear = [rows[0]["seconds"] * size / sizes[0] for size in sizes]
         axis.loglog(sizes, linear, ":", color="gray", label="linear")
         axis.set(xlabel=along, ylabel="processor seconds")
+        for ticks in (axis.xaxis, axis.yaxis):  # few plain numbers
+            ticks.set_major_formatter(ScalarFormatter())
+            ticks.set_minor_formatter(NullFormatter())
+        axis.set_xticks(sizes, minor=False)
+        axis.set_yticks([1, 2, 5, 10, 20], minor=False)
         axis.legend()
     for strategy, marker in zip(STRATEGIES, "os", strict=True):
         rows = [row for row in result["search"] if row["strategy"] == strategy and row["evaluations"]]
@@ -138,7 +144,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
             base=2,
             label=strategy,
         )
-    axes[2].set(xlabel="words of the text", ylabel=f"evaluations a text at recall {RECALL}")
+    axes[2].set(xlabel="words of the text", ylabel=f"evaluations a text at recall {RECALL}", ylim=(0, None))
     axes[2].legend()
     figure.savefig(path, dpi=150)
 
