@@ -42,7 +42,7 @@ test-fast: $(READY)
 
 # Minutes long: the certificates against brute force and simulation, and the batch job against being killed.
 test-guarantees: $(READY)
-	$(BIN)/pytest -m slow tests/guarantees tests/apps
+	$(BIN)/pytest -m slow
 
 # Speed: benchmarks/out/full.json and .md, or quick.json and .md in under three minutes.
 bench: $(READY)

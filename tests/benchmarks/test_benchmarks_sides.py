@@ -113,6 +113,7 @@ def test_costs_grow_as_measured_and_plotted(tmp_path):
     assert (tmp_path / "growth.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_texts(tmp_path):
     """With a model of a few kilobytes: 600 texts need at most a few MiB more than 60."""
     import memory
