@@ -70,7 +70,7 @@ def measure(
         "weight_noise_overhead": details[f"weight_noise_{precision}"]["overhead"],
         "weight_noise_speedup": details[f"weight_noise_{precision}"]["speedup"],
         "scan_batch_speedup": details["scan"]["speedup"],
-        "data": data.test.name,
+        "data": Path(data.test.name).name,
         "model": "fine-tuned MiniLM-L6" if model else "MiniLM-L6 with a fitted head",
         "precision": precision,
         "device": device,
