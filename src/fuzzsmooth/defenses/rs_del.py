@@ -35,40 +35,50 @@ class RsDel:
 
     def __init__(self, classifier: Classifier, options: VoteOptions) -> None:
         self.options = options
-        self._segmenter = segmenter("word")
-        self._sampler = Sampler(
-            classifier=classifier,
-            segmenter=self._segmenter,
-            kernel=Deletion(),
-            noise=None,
-            fuzzer=None,
-            seed=options.seed,
-        )
+        self._sampler = deletion_sampler(classifier, options.seed)
 
     def certify(self, texts: Sequence[str]) -> list[CertifiedAnswer]:
         """Answer each text by a vote, with the radii that the vote proves."""
         options = self.options
-        units = [self._segmenter.segment(text).units for text in texts]
-        plans = [
-            Plan(text_key(text), cut, uniform_rates(len(cut), options.rate))
-            for text, cut in zip(texts, units, strict=True)
-        ]
+        plans = deletion_plans(texts, options.rate)
         classes = len(self._sampler.classifier.labels)
         evidence = fixed_evidence(
             SampledSource(plans, self._sampler),
-            undivided([len(cut) for cut in units], draws=options.draws, classes=classes),
+            undivided([len(plan.units) for plan in plans], draws=options.draws, classes=classes),
             alpha=options.alpha,
         )
         return [
             CertifiedAnswer(
                 found.bound.label,
-                deletion_radii(found.bound.p_lower, options.rate, len(cut)),
+                deletion_radii(found.bound.p_lower, options.rate, len(plan.units)),
                 found.draws,
                 found.counts,
                 found.bound.p_lower,
             )
-            for found, cut in zip(evidence, units, strict=True)
+            for found, plan in zip(evidence, plans, strict=True)
         ]
+
+
+def deletion_sampler(classifier: Classifier, seed: int) -> Sampler:
+    """Draws words of texts without parameter noise and without fuzzing."""
+    return Sampler(
+        classifier=classifier,
+        segmenter=segmenter("word"),
+        kernel=Deletion(),
+        noise=None,
+        fuzzer=None,
+        seed=seed,
+    )
+
+
+def deletion_plans(texts: Sequence[str], rate: float) -> list[Plan]:
+    """The words of each text, all deleted at one rate."""
+    words = segmenter("word")
+    cut = [words.segment(text).units for text in texts]
+    return [
+        Plan(text_key(text), units, uniform_rates(len(units), rate))
+        for text, units in zip(texts, cut, strict=True)
+    ]
 
 
 def deletion_radii(p_lower: float, rate: float, length: int) -> dict[str, int]:

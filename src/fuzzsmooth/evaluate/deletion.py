@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.defenses import CertifiedAnswer, VoteOptions
+from fuzzsmooth.defenses.rs_del import deletion_plans, deletion_sampler
 from fuzzsmooth.evaluate.measure import radii_by_threat
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.noise.text import Deletion, uniform_rates
 from fuzzsmooth.smoothing import SmoothingOptions
 from fuzzsmooth.smoothing.certificates import Issuer, certified_certificates
 from fuzzsmooth.smoothing.options import THREATS
-from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.smoothing.statistics import gather_evidence
-from fuzzsmooth.text import segmenter
 
 
 class SmoothedDeletion:
@@ -46,31 +43,19 @@ class SmoothedDeletion:
             statistics="auto",
             awaited=awaited,
         )
-        self._segmenter = segmenter("word")
         self._issuer = Issuer(self.options, classifier)
-        self._sampler = Sampler(
-            classifier=classifier,
-            segmenter=self._segmenter,
-            kernel=Deletion(),
-            noise=None,
-            fuzzer=None,
-            seed=options.seed,
-        )
+        self._sampler = deletion_sampler(classifier, options.seed)
 
     def certify(self, texts: Sequence[str]) -> list[CertifiedAnswer]:
         """Answer each text by a vote, with the radii that the vote proves."""
-        units = [self._segmenter.segment(text).units for text in texts]
-        plans = [
-            Plan(text_key(text), cut, uniform_rates(len(cut), self.options.rate))
-            for text, cut in zip(texts, units, strict=True)
-        ]
+        plans = deletion_plans(texts, self.options.rate)
         return [
             CertifiedAnswer(
                 found.bound.label,
-                radii_by_threat(certified_certificates(found, self._issuer, len(cut))),
+                radii_by_threat(certified_certificates(found, self._issuer, len(plan.units))),
                 found.passes,
                 found.counts,
                 found.bound.p_lower,
             )
-            for found, cut in zip(gather_evidence(plans, self._sampler, self.options), units, strict=True)
+            for found, plan in zip(gather_evidence(plans, self._sampler, self.options), plans, strict=True)
         ]
