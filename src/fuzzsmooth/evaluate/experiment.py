@@ -172,7 +172,12 @@ class _SeedRun:
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of each victim."""
         kinds = [kind for kind in get_args(Victim) if (self.folder / kind / "config.json").is_file()]
-        return {kind: self.victim(kind).fingerprint for kind in kinds}
+        return {kind: self._fingerprint(kind) for kind in kinds}
+
+    def _fingerprint(self, kind: Victim) -> str:
+        """From the references where there are some, as loading and hashing a model takes longer."""
+        beside = self.folder / kind / REFERENCES_FILE
+        return References.load(beside).model if beside.is_file() else self.victim(kind).fingerprint
 
     def _trained(self, kind: Victim) -> HuggingFaceClassifier:
         output, options = self.folder / kind, self.options

@@ -70,6 +70,7 @@ class TransplantTest:
         self._ordinary = ordinary
         self._false_flags = false_flags
         self._memory: dict[Units, Probabilities] = {}
+        self._against: dict[int, list[Host]] = {}
         counts = Counter(unit for host in hosts for unit in (*host.before, *host.after))
         self.filler = min(counts, key=lambda unit: (-counts[unit], unit), default="the")
 
@@ -144,7 +145,9 @@ class TransplantTest:
         return [_mean_log_odds(rows[at : at + size], label) for at in range(0, len(rows), size)]
 
     def _hosts_against(self, label: int) -> list[Host]:
-        return hosts_against(self._hosts, label, self._per_label)
+        if label not in self._against:
+            self._against[label] = hosts_against(self._hosts, label, self._per_label)
+        return self._against[label]
 
 
 def _carried(rows: Sequence[Probabilities], hosts: Sequence[Host], label: int, bar: float | None) -> int:
