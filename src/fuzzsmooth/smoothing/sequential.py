@@ -74,10 +74,9 @@ def sequential_evidence(
             active.append(_Trial(case, ladder, alpha, looks))
             if len(active) >= _TOGETHER:
                 break
-        drawing = [trial for trial in active if trial.next_round()]
-        parts = [trial.next_round() for trial in drawing]
-        votes = source.votes([trial.case.text for trial in drawing], parts)
-        for trial, part, row in zip(drawing, parts, votes, strict=True):
+        drawing = [(trial, part) for trial in active if (part := trial.next_round())]
+        votes = source.votes([trial.case.text for trial, _ in drawing], [part for _, part in drawing])
+        for (trial, part), row in zip(drawing, votes, strict=True):
             trial.take(row, len(part))
         settled = [trial for trial in active if trial.settled]
         done.update((trial.case.text, trial.evidence()) for trial in settled)
