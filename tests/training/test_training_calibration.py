@@ -33,10 +33,16 @@ def classifier(tmp_path: Path) -> HuggingFaceClassifier:
 def texts(size: int) -> Dataset:
     rng = np.random.default_rng(0)
     rows = [
-        Example(" ".join(rng.choice(WORDS, size=rng.integers(0, 8))), int(rng.integers(2)))
+        Example(" ".join(rng.choice(WORDS, size=rng.integers(0, 8))), int(rng.random() < 0.3))
         for _ in range(size)
     ]
     return Dataset("reviews", ("bad", "good"), tuple(rows))
+
+
+def class_mean(hits: list[bool], data: Dataset) -> float:
+    """The mean over the classes, which are of unequal sizes here."""
+    own, labels = np.array(hits), np.array(data.targets)
+    return float((own[labels == 0].mean() + own[labels == 1].mean()) / 2)
 
 
 def test_the_best_offset_within_the_tolerance_is_found() -> None:
@@ -68,11 +74,23 @@ def test_window_scores_are_what_the_certificates_say(
     right = [answer.label == label for answer, label in zip(answers, data.targets, strict=True)]
     assert score.accuracy == pytest.approx(np.mean(right))
     certified = [
-        np.mean([ok and answer.radii[CONTIGUOUS] >= size for answer, ok in zip(answers, right, strict=True)])
+        class_mean(
+            [ok and answer.radii[CONTIGUOUS] >= size for answer, ok in zip(answers, right, strict=True)], data
+        )
         for size in (1, 2, 3)
     ]
     assert score.certified == pytest.approx(np.mean(certified))
     assert 0 < score.certified < score.accuracy  # neither is trivial here
+
+
+def test_giving_everything_to_one_class_is_worth_no_more_than_that_class(
+    classifier: HuggingFaceClassifier,
+) -> None:
+    """Whatever the sizes of the classes: here the first has two thirds of the texts."""
+    data = texts(60)
+    for score in (window_score(classifier, data, 2), deletion_score(classifier, data, 0.9, seed=0)):
+        for offset in (-1000.0, 1000.0):
+            assert score(np.array([0.0, offset])).certified == pytest.approx(0.5)
 
 
 def test_deletion_scores_are_close_to_what_the_certificates_say(classifier: HuggingFaceClassifier) -> None:
@@ -84,8 +102,9 @@ def test_deletion_scores_are_close_to_what_the_certificates_say(classifier: Hugg
     right = [answer.label == label for answer, label in zip(answers, data.targets, strict=True)]
     assert score.accuracy == pytest.approx(np.mean(right), abs=0.05)
     certified = [
-        np.mean(
-            [ok and answer.radii.get("edit", -1) >= size for answer, ok in zip(answers, right, strict=True)]
+        class_mean(
+            [ok and answer.radii.get("edit", -1) >= size for answer, ok in zip(answers, right, strict=True)],
+            data,
         )
         for size in (0, 1, 2, 4)
     ]

@@ -6,6 +6,9 @@ those of the others need more of them; if they get now this and now that class, 
 Adding a constant to the logit of each class moves that line. It is part of the base classifier, so every
 certificate holds as before; what it costs is accuracy, which may not fall by more than a tolerance.
 
+What is gained for one class may be lost for another: a model that always gives the larger class is certified
+on that whole class. So certified accuracy is aimed at as a mean over the classes, whatever their sizes.
+
 Offsets go into the bias of the classifier's head: the result is an ordinary model.
 """
 
@@ -44,7 +47,7 @@ class Score:
 
     Attributes:
         accuracy: Share of texts answered right, in [0, 1].
-        certified: Mean certified accuracy over the sizes that are aimed at, in [0, 1].
+        certified: Certified accuracy, the mean over the classes and the sizes that are aimed at, in [0, 1].
     """
 
     accuracy: float
@@ -100,7 +103,7 @@ def window_score(
         # The smallest window that changes the answer; one beyond the longest if none does.
         breaks = np.full(len(labels), longest + 1)
         np.minimum.at(breaks, owner_of[~right], size_of[~right])
-        certified = [(breaks > size).mean() for size in range(1, longest + 1)]
+        certified = [_class_mean(breaks > size, labels) for size in range(1, longest + 1)]
         return Score(float((breaks > 0).mean()), float(np.mean(certified)))
 
     return score
@@ -148,7 +151,7 @@ def deletion_score(
         answers = (logits + offsets).argmax(axis=2)
         votes = (answers[:, :, None] == np.arange(logits.shape[2])).sum(axis=1)
         reached = radii[votes[np.arange(len(labels)), labels]]
-        certified = [(reached >= size).mean() for size in _EDITS]
+        certified = [_class_mean(reached >= size, labels) for size in _EDITS]
         return Score(float((votes.argmax(axis=1) == labels).mean()), float(np.mean(certified)))
 
     return score
@@ -168,6 +171,11 @@ def add_offsets(classifier: HuggingFaceClassifier, offsets: Offsets) -> None:
     with torch.no_grad():
         head.bias.add_(torch.tensor(offsets, dtype=head.bias.dtype, device=head.bias.device))
     classifier.refresh()
+
+
+def _class_mean(hits: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64]) -> float:
+    """The share of hits within each class, averaged over the classes that there are."""
+    return float(np.mean([hits[labels == label].mean() for label in np.unique(labels)]))
 
 
 def _head(model: Any, classes: int) -> torch.nn.Linear:
