@@ -41,6 +41,23 @@ Data = Annotated[
 TrainSize = Annotated[int | None, typer.Option(help="Training texts at most.", rich_help_panel=_INPUT)]
 TestSize = Annotated[int | None, typer.Option(help="Test texts at most.", rich_help_panel=_INPUT)]
 
+RunFolder = Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")]
+RunData = Annotated[
+    str | None,
+    typer.Option("--data", help="A data set, as in 'fuzzsmooth data' (default: builtin:reviews)."),
+]
+RunModel = Annotated[
+    str | None, typer.Option("--model", help="The clean pre-trained model (default: builtin:minilm).")
+]
+RunTextColumn = Annotated[str | None, typer.Option(help="Column of the texts (default: text).")]
+RunLabelColumn = Annotated[str | None, typer.Option(help="Column of the labels (default: label).")]
+RunPrecision = Annotated[
+    Literal["auto", "float32", "bfloat16"] | None, typer.Option(help="Arithmetic of the evaluations.")
+]
+RunVictims = Annotated[
+    str | None, typer.Option(help="Folder of attacked and fine-tuned models that several runs share.")
+]
+
 Model = Annotated[str, typer.Option("--model", help="builtin:minilm, a folder, or a hub name.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...", rich_help_panel=_MODEL)]
 Precision = Annotated[

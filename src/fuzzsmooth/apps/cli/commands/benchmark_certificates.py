@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,14 +10,9 @@ from fuzzsmooth.apps.cli import parameters as flag
 
 
 def benchmark_certificates(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")],
-    data: Annotated[
-        str | None,
-        typer.Option("--data", help="A data set, as in 'fuzzsmooth data' (default: builtin:reviews)."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="The pre-trained model (default: builtin:minilm).")
-    ] = None,
+    out: flag.RunFolder,
+    data: flag.RunData = None,
+    model: flag.RunModel = None,
     rows: Annotated[
         str | None,
         typer.Option(
@@ -37,11 +31,9 @@ def benchmark_certificates(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the data of the plain model and the baselines.")
     ] = None,
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"] | None, typer.Option(help="Arithmetic of the evaluations.")
-    ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the texts (default: text).")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the labels (default: label).")] = None,
+    precision: flag.RunPrecision = None,
+    text_column: flag.RunTextColumn = None,
+    label_column: flag.RunLabelColumn = None,
     seed: flag.Seed = None,
     config: flag.Config = None,
     json: flag.Json = False,

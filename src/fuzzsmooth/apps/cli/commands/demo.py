@@ -13,23 +13,19 @@ _BUILTIN_TEST_SIZE = 200  # keeps the demo on the built-in corpus under ten minu
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")] = Path(
-        "runs/demo"
-    ),
+    out: flag.RunFolder = Path("runs/demo"),
     data: Annotated[
         str | None,
         typer.Option(
             "--data", help="Your own data instead, as in 'fuzzsmooth data' (default: builtin:reviews)."
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="The pre-trained model to attack (default: builtin:minilm).")
-    ] = None,
+    model: flag.RunModel = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas (default: 0).")] = None,
     train_size: flag.TrainSize = None,
     test_size: flag.TestSize = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the texts (default: text).")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the labels (default: label).")] = None,
+    text_column: flag.RunTextColumn = None,
+    label_column: flag.RunLabelColumn = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:

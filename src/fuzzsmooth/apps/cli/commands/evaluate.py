@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -11,14 +10,9 @@ from fuzzsmooth.apps.cli import parameters as flag
 
 
 def evaluate(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")],
-    data: Annotated[
-        str | None,
-        typer.Option("--data", help="A data set, as in 'fuzzsmooth data' (default: builtin:reviews)."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="The clean pre-trained model (default: builtin:minilm).")
-    ] = None,
+    out: flag.RunFolder,
+    data: flag.RunData = None,
+    model: flag.RunModel = None,
     recipe: Annotated[
         Literal["ripple", "badnets"] | None, typer.Option(help="The attack (default: ripple).")
     ] = None,
@@ -38,15 +32,10 @@ def evaluate(
         int | None, typer.Option(help="Test texts at most in rows of mode certified.")
     ] = None,
     draws: flag.Draws = None,
-    victims: Annotated[
-        str | None,
-        typer.Option(help="Folder of attacked and fine-tuned models that several runs share."),
-    ] = None,
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"] | None, typer.Option(help="Arithmetic of the evaluations.")
-    ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the texts (default: text).")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the labels (default: label).")] = None,
+    victims: flag.RunVictims = None,
+    precision: flag.RunPrecision = None,
+    text_column: flag.RunTextColumn = None,
+    label_column: flag.RunLabelColumn = None,
     config: flag.Config = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,

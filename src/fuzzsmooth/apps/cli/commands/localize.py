@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,14 +10,9 @@ from fuzzsmooth.apps.cli import parameters as flag
 
 
 def localize(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run; a stopped one goes on.")],
-    data: Annotated[
-        str | None,
-        typer.Option("--data", help="A data set, as in 'fuzzsmooth data' (default: builtin:reviews)."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="The clean pre-trained model (default: builtin:minilm).")
-    ] = None,
+    out: flag.RunFolder,
+    data: flag.RunData = None,
+    model: flag.RunModel = None,
     triggers: Annotated[
         str | None,
         typer.Option(help="Kinds of BadNets trigger, separated by commas (default: pair,sentence)."),
@@ -29,9 +23,7 @@ def localize(
     budgets: Annotated[
         str | None, typer.Option(help="Budgets, separated by commas (default: 8,16,32,64,128,256,512).")
     ] = None,
-    victims: Annotated[
-        str | None, typer.Option(help="Folder of attacked models that several runs share.")
-    ] = None,
+    victims: flag.RunVictims = None,
     train_size: flag.TrainSize = None,
     test_size: flag.TestSize = None,
     config: flag.Config = None,
