@@ -20,7 +20,7 @@ from fuzzsmooth.data import Dataset, Splits, load_splits
 from fuzzsmooth.evaluate.certification_rows import Base, CertificationRow, Shared, certification_row
 from fuzzsmooth.evaluate.certified_records import CERTIFIED_RECORDS, CertifiedRecord, record_key
 from fuzzsmooth.evaluate.claim import claim
-from fuzzsmooth.evaluate.experiment import versions
+from fuzzsmooth.evaluate.provenance import shown, versions
 from fuzzsmooth.evaluate.records import SETTINGS_FILE
 from fuzzsmooth.evaluate.stages import Stages, silent_stages
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
@@ -261,25 +261,19 @@ def _load(options: CertificationOptions) -> _Data:
 
 def _settings(options: CertificationOptions, data: _Data, command: str) -> dict[str, Any]:
     train, test = data.splits.train, data.splits.test
-    shown = {"model": _shown(options.model), "data": _shown(options.data)}
+    names = {"model": shown(options.model), "data": shown(options.data)}
     return {
         "version": VERSION,
         "labels": list(train.labels),
         "dataset": {
-            "name": shown["data"],
+            "name": names["data"],
             "train": len(train),
             "held_out": len(data.held_out),
             "test": len(test),
             "train_sha256": train.fingerprint,
             "test_sha256": test.fingerprint,
         },
-        "options": options.to_mapping() | shown,
+        "options": options.to_mapping() | names,
         "command": command,
         "versions": versions(),
     }
-
-
-def _shown(name: str) -> str:
-    """A model or data set as results may name it: of a local path, which is private, the last part only."""
-    path = Path(name).expanduser()
-    return path.name if path.is_absolute() or path.exists() else name

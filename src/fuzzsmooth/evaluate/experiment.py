@@ -20,6 +20,7 @@ from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
 from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
+from fuzzsmooth.evaluate.provenance import shown, versions
 from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, TextRecord, record_key
 from fuzzsmooth.evaluate.rows import UNDEFENDED, Defense, Victim, choose, defenses
 from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
@@ -136,7 +137,7 @@ class _SeedRun:
     def attack_record(self) -> dict[str, Any]:
         """The attack's record, without the local path of the model."""
         record: dict[str, Any] = json.loads((self.folder / "attacked" / "attack.json").read_text("utf-8"))
-        return {**record, "model": _shown(self.options.model)}
+        return {**record, "model": shown(self.options.model)}
 
     def attack(self) -> AttackResult:
         """The backdoored model."""
@@ -305,7 +306,7 @@ def _settings(
         "target": facts["target"],
         "labels": list(train.labels),
         "dataset": {
-            "name": _shown(options.data),
+            "name": shown(options.data),
             "train": len(train),
             "test": len(test),
             "train_sha256": train.fingerprint,
@@ -313,7 +314,7 @@ def _settings(
             "skipped_rows": len(train.skipped) + len(test.skipped),
         },
         "attack": facts["attack"],
-        "model": {"name": _shown(options.model), **facts["models"]},
+        "model": {"name": shown(options.model), **facts["models"]},
         "options": _shown_options(options),
         "seeds": list(options.seeds),
         "command": command,
@@ -323,24 +324,4 @@ def _settings(
 
 def _shown_options(options: ExperimentOptions) -> dict[str, Any]:
     places = {"model": options.model, "data": options.data, "victims": options.victims}
-    return options.to_mapping() | {name: value and _shown(value) for name, value in places.items()}
-
-
-def _shown(name: str) -> str:
-    """A model or data set as a report may name it: of a local path, which is private, the last part only."""
-    path = Path(name).expanduser()
-    return path.name if path.is_absolute() or path.exists() else name
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes the results."""
-    import numpy
-    import torch
-    import transformers
-
-    return {
-        "fuzzsmooth": VERSION,
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "numpy": numpy.__version__,
-    }
+    return options.to_mapping() | {name: value and shown(value) for name, value in places.items()}
