@@ -56,20 +56,21 @@ def bench_weight_noise(
     model, layers = classifier.evaluation_model, block_count(classifier.model)
     words = TEXT.split()
     text = " ".join(words[: round(len(words) * (1 - rate))])
-    ids, mask = (part.to(classifier.device) for part in pad_rows(classifier.encode([text]).ids * draws, 0))
+    ids, mask = pad_rows(classifier.encode([text]).ids * draws, 0)
+    ids, seen_by = ids.to(classifier.device), mask.to(classifier.device)
     size = classifier.batch_size
     first_only = reads_first_token_only(model)
 
     def forward(rows: torch.Tensor, seen: torch.Tensor) -> Any:
         """As the engine evaluates, with noise and without."""
         if first_only:
-            return first_token_logits(model, rows, seen)
+            return first_token_logits(model, rows, None)  # copies of one text: nothing is padded
         return model(input_ids=rows, attention_mask=seen).logits
 
     @torch.inference_mode()
     def plain(_: int) -> None:
         for start in range(0, draws, size):
-            forward(ids[start : start + size], mask[start : start + size])
+            forward(ids[start : start + size], seen_by[start : start + size])
 
     @torch.inference_mode()
     def exact(index: int) -> None:
@@ -77,10 +78,10 @@ def bench_weight_noise(
             part = mask[start : start + size]
             seeds = range(index * draws + start, index * draws + start + len(part))
             with exact_weight_noise(model, layers, SIGMA, seeds, part):
-                forward(ids[start : start + size], part)
+                forward(ids[start : start + size], seen_by[start : start + size])
 
     def materialized(_: int) -> None:
-        reference_weight_noise(model, ids[:1], mask[:1], layers, SIGMA, reference_draws)
+        reference_weight_noise(model, ids[:1], seen_by[:1], layers, SIGMA, reference_draws)
 
     for action in (plain, exact):
         action(0)

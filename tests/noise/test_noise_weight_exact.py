@@ -245,7 +245,7 @@ def test_norms_get_gain_and_offset_noise() -> None:
         model = tiny(architecture, layers=1)
         module = model.get_submodule(name)
         generators = [stream(seed, torch.device("cpu")) for seed in range(draws)]
-        noise = exact._ForwardNoise(SIGMA, generators, Spans(5, (0,) * draws, (5,) * draws))
+        noise = exact.ForwardNoise(SIGMA, generators, Spans(5, (0,) * draws, (5,) * draws))
         x = torch.randn(1, 5, 16, generator=torch.Generator().manual_seed(1)).expand(draws, 5, 16)
         clean = module(x)
         handle = noise.attach(name, module)

@@ -14,7 +14,7 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.noise.weight.factor import NoiseFactor, Scratch, Spans, noise_factor
 from fuzzsmooth.noise.weight.layers import noised_modules
-from fuzzsmooth.noise.weight.normals import Stream, stream
+from fuzzsmooth.noise.weight.normals import CounterStreams, Streams, pass_streams
 from fuzzsmooth.noise.weight.seeding import check_sigma
 
 # Normals drawn at a time: a megabyte per thread, about what the second-level cache of a core holds.
@@ -57,7 +57,7 @@ def exact_weight_noise(
         yield
         return
     device = next(modules[0][1].parameters()).device
-    noise = _ForwardNoise(sigma, [stream(seed, device) for seed in seeds], spans)
+    noise = _forward_noise(sigma, pass_streams(seeds, device), spans)
     handles = [noise.attach(name, module) for name, module in modules]
     try:
         yield
@@ -72,10 +72,18 @@ def exact_weight_noise(
             handle.remove()
 
 
-class _ForwardNoise:
+def _forward_noise(sigma: float, streams: Streams, spans: Spans) -> ForwardNoise:
+    if isinstance(streams, CounterStreams):
+        from fuzzsmooth.noise.weight.on_cuda import KernelNoise  # needs Triton
+
+        return KernelNoise(sigma, streams, spans)
+    return ForwardNoise(sigma, streams, spans)
+
+
+class ForwardNoise:
     """The state of one noisy forward call: streams, buffers, and the factor of the last layer input."""
 
-    def __init__(self, sigma: float, streams: Sequence[Stream], spans: Spans) -> None:
+    def __init__(self, sigma: float, streams: Streams, spans: Spans) -> None:
         self.done: set[str] = set()
         self._sigma = sigma
         self._streams = streams
@@ -87,6 +95,8 @@ class _ForwardNoise:
         self._shared: dict[bool, NoiseFactor] = {}
 
     def attach(self, name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        """Have a layer's noise added to its output, until the handle is removed."""
+
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> Tensor:
             x = cast(Tensor, args[0] if args else next(iter(kwargs.values())))
             self._check(name, module, x, output)
@@ -130,7 +140,8 @@ class _ForwardNoise:
         group = max(1, _CACHED // normals) if x.device.type == "cpu" else samples
         for start in range(0, samples, group):
             part = slice(start, start + group)
-            z = factor[part].normals(width, self._streams[part], self._scratch)
+            own = self._streams if isinstance(self._streams, CounterStreams) else self._streams[part]
+            z = factor[part].normals(width, own, self._scratch)
             if target.dtype == z.dtype:
                 target[part].baddbmm_(factor.matrix[part], z, alpha=self._sigma)
             else:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
-from fuzzsmooth.noise.weight.normals import Stream, fill_normals
+from fuzzsmooth.noise.weight.normals import Streams, fill_normals, has_kernels
 
 # Relative jitter on the diagonal of the Gram matrix. A float64 Gram matrix of L rows of width d is positive
 # semidefinite up to about d * 2**-53 relative to its diagonal, so the first value practically always does;
@@ -62,6 +62,11 @@ class Spans:
         return cls(1, (0,) * samples, (1,) * samples)
 
     @property
+    def uniform(self) -> bool:
+        """Whether the tokens of all samples stand in the same places."""
+        return len(set(self.first)) == len(set(self.count)) == 1
+
+    @property
     def padded(self) -> bool:
         """Whether any sample is shorter than the batch."""
         return min(self.count, default=self.length) < self.length
@@ -90,7 +95,7 @@ class NoiseFactor:
         """The factor of some of the samples."""
         return NoiseFactor(self.matrix[part], self.rows[part])
 
-    def normals(self, width: int, streams: Sequence[Stream], scratch: Scratch | None = None) -> Tensor:
+    def normals(self, width: int, streams: Streams, scratch: Scratch | None = None) -> Tensor:
         """Draw Z, shape (samples, rank, width): sample i's rows from stream i only.
 
         The result lies in ``scratch``, if given, and is overwritten by the next draw.
@@ -178,6 +183,17 @@ def _gram(x: Tensor, scratch: Scratch) -> Tensor:
     return gram
 
 
+def _factored(gram: Tensor) -> tuple[Tensor, Tensor]:
+    """Lower Cholesky factors of float64 matrices, and for each a number that is not 0 if there is none."""
+    if gram.device.type == "cuda" and has_kernels():
+        from fuzzsmooth.noise.weight import cuda_kernels
+
+        if gram.size(1) <= cuda_kernels.LARGEST:
+            return cuda_kernels.cholesky(gram)
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    return factor, failed
+
+
 def _cholesky(x: Tensor, keep: Tensor | None, bias: bool, scratch: Scratch) -> Tensor:
     """Lower Cholesky factors of the jittered Gram matrices, float64; identity at padding."""
     gram = _gram(x, scratch)
@@ -192,8 +208,7 @@ def _cholesky(x: Tensor, keep: Tensor | None, bias: bool, scratch: Scratch) -> T
     if keep is not None:
         exact += ~keep
     diagonal.copy_(exact * (1 + _JITTERS[0]))
-    factor: Tensor
-    factor, failed = torch.linalg.cholesky_ex(gram)
+    factor, failed = _factored(gram)
     for jitter in _JITTERS[1:]:
         bad = failed.nonzero()[:, 0]
         if not bad.numel():

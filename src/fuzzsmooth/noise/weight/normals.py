@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +19,26 @@ from fuzzsmooth.noise.weight.seeding import torch_generator
 
 Stream: TypeAlias = "np.random.SFC64 | torch.Generator"
 """Where the normals of one sample come from: 64-bit words on a CPU, a torch generator elsewhere."""
+
+
+@dataclass
+class CounterStreams:
+    """The streams of all samples of a pass on a CUDA device, which one kernel draws from at once.
+
+    Attributes:
+        seeds: int64, shape (samples,), on the device.
+        calls: How often normals were drawn so far; addresses the next ones.
+    """
+
+    seeds: Tensor
+    calls: int = 0
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+
+Streams: TypeAlias = "Sequence[Stream] | CounterStreams"
+"""Those of all samples of a pass."""
 
 # Pairs of normals transformed at a time: large enough to hide the cost of a call, small enough for the cache.
 _CHUNK = 65_536
@@ -45,7 +67,31 @@ def stream(seed: int, device: torch.device) -> Stream:
     return np.random.SFC64(seed)
 
 
-def fill_normals(z: Tensor, rows: Sequence[tuple[int, int]], streams: Sequence[Stream]) -> None:
+def has_kernels() -> bool:
+    """Whether Triton is here, which the kernels for CUDA devices are written in."""
+    return importlib.util.find_spec("triton") is not None
+
+
+def pass_streams(seeds: Sequence[int], device: torch.device) -> Streams:
+    """The streams of all samples of a pass.
+
+    On a CUDA device without Triton (PyTorch brings it for Linux) each sample has a generator of its own: the
+    same law, other numbers, and many times slower.
+
+    Args:
+        seeds: One per sample, 0 .. 2**63 - 1.
+        device: Where the model is.
+
+    Raises:
+        FuzzsmoothError: If a seed is out of range.
+    """
+    if device.type != "cuda" or not has_kernels():
+        return [stream(seed, device) for seed in seeds]
+    require(all(0 <= seed < 2**63 for seed in seeds), "noise seeds must lie in 0 .. 2**63 - 1")
+    return CounterStreams(torch.tensor(seeds, dtype=torch.int64, device=device))
+
+
+def fill_normals(z: Tensor, rows: Sequence[tuple[int, int]], streams: Streams) -> None:
     """Write standard normals into the given rows of each sample, and zeros into the others.
 
     Args:
@@ -53,6 +99,9 @@ def fill_normals(z: Tensor, rows: Sequence[tuple[int, int]], streams: Sequence[S
         rows: For each sample its first random row and how many there are.
         streams: One per sample. What a sample gets depends on its own stream and number of rows alone.
     """
+    if isinstance(streams, CounterStreams):
+        _fill_by_kernel(z, rows, streams)
+        return
     if z.device.type != "cpu":
         for sample, (first, count), source in zip(z, rows, streams, strict=True):
             assert isinstance(source, torch.Generator)
@@ -77,6 +126,16 @@ def fill_normals(z: Tensor, rows: Sequence[tuple[int, int]], streams: Sequence[S
         with ThreadPoolExecutor(workers) as pool:
             # Every sample has its own stream, so the split over threads does not change a draw.
             list(pool.map(fill, starts))
+
+
+def _fill_by_kernel(z: Tensor, rows: Sequence[tuple[int, int]], streams: CounterStreams) -> None:
+    from fuzzsmooth.noise.weight import cuda_kernels
+
+    # Batches are sorted by length: mostly all samples agree, and there is nothing to copy.
+    pairs = rows[:1] if len(set(rows)) == 1 else rows
+    first, count = torch.tensor(pairs, dtype=torch.int32).to(z.device, non_blocking=True).unbind(1)
+    cuda_kernels.fill_normals(z, first.contiguous(), count.contiguous(), streams.seeds, streams.calls)
+    streams.calls += 1
 
 
 def _fill(z: npt.NDArray[np.floating], rows: Sequence[tuple[int, int]], streams: Sequence[Stream]) -> None:
