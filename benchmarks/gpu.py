@@ -31,10 +31,10 @@ from fuzzsmooth.smoothing.sampler import Plan
 from fuzzsmooth.text.units import WordSegmenter
 
 
-def base_size(device: str, layers: int, batch_size: int) -> HuggingFaceClassifier:
-    """A BERT of base size with random weights, in bfloat16."""
+def base_size(device: str, layers: int, batch_size: int, source: str) -> HuggingFaceClassifier:
+    """A BERT of base size with random weights, in bfloat16, and the tokenizer of a model."""
     torch.manual_seed(0)
-    tokenizer = load_classifier("builtin:minilm", num_labels=2, device="cpu").tokenizer
+    tokenizer = load_classifier(source, num_labels=2, device="cpu").tokenizer
     model = BertForSequenceClassification(BertConfig(num_hidden_layers=layers, num_labels=2))
     return HuggingFaceClassifier(
         model, tokenizer, ["no", "yes"], precision="bfloat16", batch_size=batch_size, device=device
@@ -44,7 +44,7 @@ def base_size(device: str, layers: int, batch_size: int) -> HuggingFaceClassifie
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Milliseconds a text of scan and certification, and the cost of parameter noise."""
     data = splits(options.data)
-    classifier = base_size(options.device, options.layers, options.batch_size)
+    classifier = base_size(options.device, options.layers, options.batch_size, options.tokenizer)
     texts = data.test.texts[: options.texts]
     cut = [WordSegmenter().segment(text).units for text in texts]
     plans = [
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--data")
+    parser.add_argument("--tokenizer", default="builtin:minilm", help="a model whose tokenizer is used")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     result = measure(options)

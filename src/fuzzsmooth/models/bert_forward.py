@@ -44,20 +44,20 @@ def reads_first_token_only(model: nn.Module) -> bool:
     )
 
 
-def first_token_logits(model: Any, ids: Tensor, mask: Tensor) -> Tensor:
+def first_token_logits(model: Any, ids: Tensor, mask: Tensor | None) -> Tensor:
     """Logits of token sequences.
 
     Args:
         model: A model for which :func:`reads_first_token_only` holds, in evaluation mode.
         ids: Token ids, shape (rows, length).
-        mask: 1 at tokens, 0 at padding; the same shape.
+        mask: 1 at tokens, 0 at padding; the same shape. None where nothing is padded, which is faster.
 
     Returns:
         Shape (rows, labels).
     """
     bert = model.bert
     x = bert.embeddings(input_ids=ids)
-    seen = None if bool(mask.all()) else mask[:, None, None, :].bool()
+    seen = None if mask is None else mask[:, None, None, :].bool()
     layers = bert.encoder.layer
     for layer in layers:
         # Contiguous: a linear layer would copy a slice, weights and all, once per row.

@@ -10,10 +10,9 @@ import numpy.typing as npt
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models.batches import length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.models.encoding import EncodedTexts
-from fuzzsmooth.models.huggingface import HuggingFaceClassifier, Tokens, pad_rows, softmax
+from fuzzsmooth.models.huggingface import HuggingFaceClassifier, Tokens, pad_rows, softmax, to_device
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
 from fuzzsmooth.noise.weight import exact_weight_noise
 from fuzzsmooth.noise.weight.layers import noised_layers
@@ -97,15 +96,16 @@ class NoisyHuggingFaceClassifier:
         result = np.empty((len(ids), len(inner.labels)), dtype=np.float32)
         with torch.inference_mode(), inner.evaluating() as model:
             first_only = reads_first_token_only(model)
-            for chosen in length_batches([len(row) for row in ids], inner.batch_size):
+            for chosen in inner.batches(ids):
                 rows, mask = pad_rows([ids[index] for index in chosen], inner.pad_id)
-                rows, mask = rows.to(inner.device), mask.to(inner.device)
+                padded = not bool(mask.all())
+                rows, seen = to_device(rows, inner.device), to_device(mask, inner.device)
                 own = [seeds[index] for index in chosen]
                 with exact_weight_noise(model, top_layers, noise.sigma, own, mask):
                     output = (
-                        first_token_logits(model, rows, mask)
+                        first_token_logits(model, rows, seen if padded else None)
                         if first_only
-                        else model(input_ids=rows, attention_mask=mask).logits
+                        else model(input_ids=rows, attention_mask=seen).logits
                     )
                 result[chosen] = output.float().cpu().numpy()
                 inner.forward_count += len(chosen)
