@@ -2,10 +2,11 @@
 
 Run: python benchmarks/base_classifiers.py --data DATA/sst2 --work FOLDER --out FILE.json
 
-One loop, one start and one number of epochs for all, so that only what is named differs: what is seen beside
-each text, and what is asked of it. Scored on training texts that no variant sees: accuracy, and the share
-answered right whatever window of at most r words is taken out, which certifies one inserted piece of r words.
-Models are kept in the work folder; a run that was stopped goes on.
+One loop and one start for all, and two epochs unless named, so that only what is named differs: what is seen
+beside each text, and what is asked of it. Scored on training texts that no variant sees: accuracy, and the
+share answered right whatever window of at most r words is taken out, which certifies one inserted piece of r
+words. Models are kept in the work folder; a run that was stopped goes on. `--only NUMBER` trains one variant
+and scores nothing, so that several can be trained at once before the run that scores all.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Variant:
 
     Attributes:
         order: Seed of data order, dropout and views; all start from the same weights.
+        epochs: Passes over the texts.
         views: What is seen of a text, given its units and a generator.
         worst: Whether only the first view and the worst of the others are trained on.
         consistency: Weight of the divergence of the other views from the first.
@@ -49,15 +51,23 @@ class Variant:
     """
 
     order: int = 0
+    epochs: int = EPOCHS
     views: Callable[[Units, np.random.Generator], list[Units]] = lambda units, _: [units]
     worst: bool = False
     consistency: float = 0.0
     teacher: float = 0.0
 
 
-def without_words(units: Units, draw: np.random.Generator) -> list[Units]:
-    """A copy of which each word is deleted with probability .2."""
-    return [tuple(itertools.compress(units, (draw.random(len(units)) >= 0.2).tolist()))]
+def without_words(rate: float, copies: int = 1) -> Callable[[Units, np.random.Generator], list[Units]]:
+    """Copies of which each word is deleted with a probability."""
+
+    def views(units: Units, draw: np.random.Generator) -> list[Units]:
+        return [
+            tuple(itertools.compress(units, (draw.random(len(units)) >= rate).tolist()))
+            for _ in range(copies)
+        ]
+
+    return views
 
 
 def with_windows(count: int) -> Callable[[Units, np.random.Generator], list[Units]]:
@@ -78,7 +88,13 @@ VARIANTS = {
     "plain": Variant(),
     "plain, second order": Variant(order=1),
     "plain, third order": Variant(order=2),
-    "each word deleted with probability .2": Variant(views=without_words),
+    "each word deleted with probability .1": Variant(views=without_words(0.1)),
+    "each word deleted with probability .2": Variant(views=without_words(0.2)),
+    "each word deleted with probability .35": Variant(views=without_words(0.35)),
+    "each word deleted with probability .5": Variant(views=without_words(0.5)),
+    "probability .2, 5 epochs": Variant(views=without_words(0.2), epochs=5),
+    "probability .35, 4 copies, 5 epochs": Variant(views=without_words(0.35, 4), epochs=5),
+    "plain, 5 epochs": Variant(epochs=5),
     "text and a random window": Variant(views=with_windows(1)),
     "text and the worst of 4 windows": Variant(views=with_windows(4), worst=True),
     "consistency of text and window": Variant(views=with_windows(1), consistency=1.0),
@@ -87,39 +103,42 @@ VARIANTS = {
 PLAIN = ("plain", "plain, second order", "plain, third order")
 
 
-def start() -> HuggingFaceClassifier:
+def start(model: str) -> HuggingFaceClassifier:
     """The pre-trained model with an untrained head."""
-    return load_classifier("builtin:minilm", num_labels=2, seed=0, max_length=64, precision="float32")
+    return load_classifier(model, num_labels=2, seed=0, max_length=64, precision="float32", batch_size=256)
 
 
-def trained(name: str, variant: Variant, train: Dataset, work: Path) -> HuggingFaceClassifier:
+def trained(name: str, train: Dataset, model_name: str, work: Path) -> HuggingFaceClassifier:
     """The model of a variant, from the work folder if it is there."""
-    classifier, kept = start(), work / f"{name.replace(' ', '-')}.safetensors"
+    variant = VARIANTS[name]
+    classifier, kept = start(model_name), work / f"{name.replace(' ', '-')}.safetensors"
     if kept.is_file():
         classifier.model.load_state_dict(load_file(kept))
         classifier.refresh()
         return classifier
     teacher = None
     if variant.teacher:
-        teacher = torch.tensor(trained("plain", Variant(), train, work).logits(train.texts)).softmax(dim=1)
+        teacher = torch.tensor(trained("plain", train, model_name, work).logits(train.texts)).softmax(dim=1)
     units = [WORDS.segment(text).units for text in train.texts]
-    labels = torch.tensor(train.targets)
+    device = classifier.device
+    labels = torch.tensor(train.targets, device=device)
+    teacher = None if teacher is None else teacher.to(device)
     torch.manual_seed(variant.order)
     model = classifier.model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01, fused=True)
-    steps = EPOCHS * -(-len(units) // BATCH)
+    steps = variant.epochs * -(-len(units) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, step / (0.1 * steps)) * max(0.0, (steps - step) / steps)
     )
     draw = generator(variant.order, "base classifiers")
-    for epoch in range(EPOCHS):
+    for epoch in range(variant.epochs):
         for number, batch in enumerate(batches([len(own) for own in units], draw)):
             seen = [WORDS.join(view) for index in batch for view in variant.views(units[index], draw)]
-            ids, mask = pad_rows(classifier.encode(seen).ids, classifier.pad_id)
-            places = torch.tensor(batch)
+            ids, mask = (part.to(device) for part in pad_rows(classifier.encode(seen).ids, classifier.pad_id))
+            places = torch.tensor(batch, device=device)
             if variant.worst:
                 ids, mask = first_and_worst(model, ids, mask, labels[places])
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast(ids.device.type, dtype=torch.bfloat16):
                 logits = model(input_ids=ids, attention_mask=mask).logits
             targets = functional.one_hot(labels, 2).float()
             if teacher is not None:
@@ -154,12 +173,13 @@ def first_and_worst(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Of each text's views the first and that other one on which its class does worst."""
     model.eval()
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), torch.autocast(ids.device.type, dtype=torch.bfloat16):
         logits = model(input_ids=ids, attention_mask=mask).logits.float()
     model.train()
     own = logits.log_softmax(dim=1).view(len(labels), -1, 2)
-    worst = own[torch.arange(len(labels)), :, labels][:, 1:].argmin(dim=1) + 1
-    first = torch.arange(len(labels)) * own.shape[1]
+    every = torch.arange(len(labels), device=labels.device)
+    worst = own[every, :, labels][:, 1:].argmin(dim=1) + 1
+    first = every * own.shape[1]
     rows = torch.stack([first, first + worst], dim=1).flatten()
     return ids[rows], mask[rows]
 
@@ -191,10 +211,12 @@ class Windows:
                 owners.append(owner)
                 sizes.append(window.bit_count())
         self.owners, self.sizes = np.array(owners), np.array(sizes)
+        self._ids: list[Any] = []
 
     def logits(self, classifier: HuggingFaceClassifier) -> np.ndarray:
         """Logits of every text without every window."""
-        return classifier.in_precision("bfloat16").logits(self.texts)
+        self._ids = self._ids or list(classifier.encode(self.texts).ids)
+        return classifier.in_precision("bfloat16").logits_of_ids(self._ids)
 
     def score(self, logits: np.ndarray) -> dict[str, Any]:
         """Accuracy and certified accuracy, in percent, and the latter by class."""
@@ -249,15 +271,20 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", default="builtin:minilm", help="the pre-trained model of all variants")
+    parser.add_argument("--only", type=int, help="train this variant, counted from 0, and score nothing")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     every = load_splits(options.data).train
     apart = set(generator(0, "held-out-texts").choice(len(every), size=HELD_OUT, replace=False).tolist())
     train = every.with_examples([one for place, one in enumerate(every) if place not in apart])
     held_out = every.with_examples([one for place, one in enumerate(every) if place in apart])
+    if options.only is not None:
+        trained(list(VARIANTS)[options.only], train, options.model, options.work)
+        return
     windows, logits, scores = Windows(held_out), dict[str, np.ndarray](), dict[str, Any]()
-    for name, variant in VARIANTS.items():
-        classifier = trained(name, variant, train, options.work)
+    for name in VARIANTS:
+        classifier = trained(name, train, options.model, options.work)
         logits[name] = windows.logits(classifier)
         scores[name] = windows.score(logits[name])
         print(name, json.dumps(scores[name]), flush=True)
@@ -265,15 +292,15 @@ def main() -> None:
             scores["the three: mean of logits"] = windows.score(
                 np.mean([logits[one] for one in PLAIN], axis=0)
             )
-            parts = [trained(one, VARIANTS[one], train, options.work).model.state_dict() for one in PLAIN]
-            soup = start()
+            parts = [trained(one, train, options.model, options.work).model.state_dict() for one in PLAIN]
+            soup = start(options.model)
             soup.model.load_state_dict(
                 {key: torch.stack([p[key] for p in parts]).mean(dim=0) for key in parts[0]}
             )
             soup.refresh()
             scores["the three: mean of weights"] = windows.score(windows.logits(soup))
             print(json.dumps(scores, indent=1), flush=True)
-    deletions = averaged(trained("plain", VARIANTS["plain"], train, options.work), held_out)
+    deletions = averaged(trained("plain", train, options.model, options.work), held_out)
     write_json(
         options.out, {"train": len(train), "held_out": len(held_out), "scores": scores, "averaged": deletions}
     )

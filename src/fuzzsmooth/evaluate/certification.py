@@ -109,7 +109,10 @@ class CertificationOptions(Options):
         require(self.finetune.text_noise == "none", "finetune is the plain fine-tuning: leave out text_noise")
         require(self.deletion.text_noise == "delete", "deletion.text_noise must be 'delete'")
         require(self.masking.text_noise == "mask", "masking.text_noise must be 'mask'")
-        require(self.windows.text_noise == "windows", "windows.text_noise must be 'windows'")
+        require(
+            self.windows.text_noise in ("windows", "delete"),
+            "windows.text_noise must be 'windows' or 'delete'",
+        )
         for row in self.rows:
             certification_row(row, self.shared)
 
