@@ -50,6 +50,7 @@ from fuzzsmooth.certify.oracle import UNDECIDED, BudgetExceededError, MaskOracle
 from fuzzsmooth.certify.paper import CONDITION, conditional_radius, corollary_factor, corollary_radius
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate
+from fuzzsmooth.certify.rounding import Rounding
 from fuzzsmooth.certify.sequential import (
     EARLY_SHARE,
     SequentialTest,
@@ -98,6 +99,7 @@ __all__ = [
     "MaskOracle",
     "Procedure",
     "RateTable",
+    "Rounding",
     "SequentialTest",
     "Steps",
     "Threat",

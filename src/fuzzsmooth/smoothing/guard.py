@@ -9,7 +9,7 @@ count for no class (:class:`fuzzsmooth.smoothing.sampler.Sampler`, ``guard``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ _BATCHES = (2, 7, 32)  # sequences in a call: below, between and at the sizes th
 Logits = npt.NDArray[np.float32]
 
 
+@runtime_checkable
 class Measurable(Protocol):
     """What a classifier must offer to be measured; :class:`fuzzsmooth.models.HuggingFaceClassifier` does."""
 

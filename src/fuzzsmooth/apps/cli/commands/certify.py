@@ -62,6 +62,14 @@ def certify(
             rich_help_panel=_CERTIFICATES,
         ),
     ] = None,
+    recheck: Annotated[
+        bool | None,
+        typer.Option(
+            "--recheck/--no-recheck",
+            help="With --precision bfloat16 and --sigma 0, ask again in float32 within that margin.",
+            rich_help_panel=_CERTIFICATES,
+        ),
+    ] = None,
     table: Annotated[
         Path | None,
         typer.Option(
@@ -148,6 +156,7 @@ def certify(
         "statistics": statistics,
         "awaited": split_list(awaited),
         "guard": guard,
+        "recheck": recheck,
         "rate_flagged": rate_flagged,
         "weight_distance": weight_distance,
         "localization_recall": recall,
@@ -187,7 +196,6 @@ def certify(
         clean=clean,
         table=table,
         fill=fill,
-        measure_guard=guard is None and options.guard == 0,
         quiet=quiet,
     )
 
