@@ -68,7 +68,7 @@ class SmoothingOptions(Options):
             gives probabilities of strings alone.
         recheck: Whether a model that computes in bfloat16 without parameter noise is asked again, in float32,
             for the answers inside the guard band: then nearly nothing is lost to rounding. Certificates of
-            such a model are about its float32 function either way.
+            such a model are about its float32 function either way, unless the guard band is set to 0.
         weight_distance: Also certify edits together with a change of the noised weights by this many noise
             standard deviations, >= 0, and the largest such change; needs mode "certified" and sigma > 0.
         localization_recall: Share of triggered texts in which the search was measured to find the whole

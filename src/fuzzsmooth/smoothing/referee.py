@@ -79,14 +79,14 @@ def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sample
     classifier = sampler.classifier
     precision: str = classifier.precision if isinstance(classifier, _Typed) else ""
     exact = None
-    if isinstance(classifier, _Typed) and precision != "float32" and sampler.noise is None:
+    if isinstance(classifier, _Typed) and precision != "float32":
         exact = cast(_Typed, classifier.in_precision("float32"))
     guard, measured = options.guard, False
     if guard is None:
         measured = isinstance(classifier, Measurable)
-        guard = _measured(cast(Measurable, classifier), exact) if measured else 0.0
-    rechecks = exact is not None and options.recheck and guard > 0
-    referee_guard = _measured(cast(Measurable, exact), None) if rechecks and measured else 0.0
+        guard = _measured(cast(Measurable, classifier), exact, sampler) if measured else 0.0
+    rechecks = exact is not None and sampler.noise is None and options.recheck and guard > 0
+    referee_guard = _measured(cast(Measurable, exact), None, sampler) if rechecks and measured else 0.0
     rounding = Rounding(
         precision=precision,
         function="float32" if exact is not None and guard > 0 else precision,
@@ -101,13 +101,16 @@ def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sample
     return replace(sampler, guard=guard, referee=referee, referee_guard=referee_guard), rounding
 
 
-def _measured(classifier: Measurable, reference: Measurable | None) -> float:
-    """The guard band of a classifier, rounded up to two digits.
+def _measured(classifier: Measurable, reference: Measurable | None, sampler: Sampler) -> float:
+    """The guard band of a classifier under the sampler's noise, rounded up to two digits.
 
     It is a property of the model and the machine, not of the texts that are certified, so it is measured on
     other ones: those of the built-in corpus, whole and with words deleted.
     """
-    return _rounded_up(measure_guard_band(classifier, _guard_texts(), reference=reference))
+    found = measure_guard_band(
+        classifier, _guard_texts(), reference=reference, noise=sampler.noise, seed=sampler.seed
+    )
+    return _rounded_up(found)
 
 
 def _guard_texts() -> Sequence[str]:
