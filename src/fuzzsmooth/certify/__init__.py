@@ -17,7 +17,7 @@ from fuzzsmooth.certify.bounds import (
     clopper_pearson_upper,
     selection_draws,
 )
-from fuzzsmooth.certify.dataset import DatasetStatement, dataset_statement, per_text_alpha
+from fuzzsmooth.certify.dataset import DatasetStatement, DatasetTally, dataset_statement, per_text_alpha
 from fuzzsmooth.certify.deletion_sets import Family, contiguous, contiguous_up_to, scattered
 from fuzzsmooth.certify.edit import (
     NOT_CERTIFIED,
@@ -94,6 +94,7 @@ __all__ = [
     "BudgetExceededError",
     "Certificate",
     "DatasetStatement",
+    "DatasetTally",
     "ExactProbabilities",
     "Family",
     "MaskOracle",
