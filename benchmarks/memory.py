@@ -1,10 +1,12 @@
 """Peak memory of certifying many texts: constant in their number.
 
-Run: python benchmarks/memory.py [--texts 1000,10000] [--draws 16] [--model FOLDER] [--out FILE]
+Run: python benchmarks/memory.py [--texts 500,10000] [--draws 16] [--model FOLDER] [--out FILE]
 
 Runs the command `certify` on files of growing size, each in a process of its own, and reports the peak memory
 of each, as the system counts it. The first run certifies one text: the model, the libraries, and everything
-that is there once. Texts are test texts of the data, a number in front making each of them a new one.
+that is there once. Texts are test texts of the data, a number in front making each of them a new one. Unless
+a model is given, it is a random one of some hundred kilobytes that knows the words of the data: what grows
+with the texts is the same beside any model.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from measuring import machine
 from subjects import splits
 
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.models import build_tiny
 
 _CHILD = """
 import resource, sys
@@ -77,13 +80,18 @@ def main() -> None:
     """Measure and print, or write, the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", help="a folder of train.* and dev.*, or builtin:reviews")
-    parser.add_argument("--model", required=True, help="a fine-tuned model")
-    parser.add_argument("--texts", default="1000,10000")
+    parser.add_argument("--model", help="a model; by default a tiny random one")
+    parser.add_argument("--texts", default="500,10000")
     parser.add_argument("--draws", type=int, default=16)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     sizes = [int(size) for size in options.texts.split(",")]
-    result = measure(options.model, splits(options.data).test.texts, sizes, options.draws)
+    data = splits(options.data)
+    with tempfile.TemporaryDirectory() as folder:
+        words = sorted({word for text in data.train.texts for word in text.split()})
+        model = options.model or str(build_tiny("bert", Path(folder) / "tiny", vocabulary=words))
+        result = measure(model, data.test.texts, sizes, options.draws)
+    result["model"] = options.model or "a random BERT of 2 layers of width 32"
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         write_json(options.out, result)

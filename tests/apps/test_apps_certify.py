@@ -237,7 +237,7 @@ def test_bad_tables_are_one_sentence(capfd, tiny, trained, tmp_path):
 
 def test_the_guard_band_is_measured_unless_it_is_given(capfd, tiny, monkeypatch):
     """Answers that rounding could turn around count for nobody: all of them, for a band this wide."""
-    from fuzzsmooth.smoothing import guard
+    from fuzzsmooth.smoothing import referee
 
     base = ("certify", "--model", tiny, *CERTIFIED, "--draws", 40, "--text", "a good film", "--json")
     (plain,) = call(capfd, *base, "--guard", 0).lines
@@ -245,7 +245,22 @@ def test_the_guard_band_is_measured_unless_it_is_given(capfd, tiny, monkeypatch)
     assert measured["counts"] == plain["counts"], "nothing of a real model is that close"
     (wide,) = call(capfd, *base, "--guard", 1e6).lines
     assert (wide["label"], sum(wide["counts"])) == (None, 0)
-    monkeypatch.setattr(guard, "measure_guard_band", lambda *_: 1e6)
+    monkeypatch.setattr(referee, "measure_guard_band", lambda *_, **__: 1e6)
     (forced,) = call(capfd, *base).lines
     assert forced["counts"] == wide["counts"]
     assert call(capfd, *base, "--guard", 0).lines[0]["counts"] == plain["counts"]
+
+
+def test_answers_told_how_rounding_was_dealt_with(capfd, tiny):
+    base = ("certify", "--model", tiny, *CERTIFIED, "--draws", 40, "--text", "a good film", "--json")
+    found = {}
+    for flags in ((), ("--precision", "bfloat16"), ("--precision", "bfloat16", "--no-recheck")):
+        (record,) = call(capfd, *base, *flags).lines
+        found[flags] = {json.dumps(one["rounding"]) for one in record["certificates"]}
+    exact, rechecked, lost = (json.loads(own) for (own,) in found.values())
+    assert (exact["precision"], exact["undecided"]) == ("float32", "counted against")
+    assert (rechecked["precision"], rechecked["undecided"]) == ("bfloat16", "rechecked")
+    assert (lost["precision"], lost["undecided"]) == ("bfloat16", "counted against")
+    assert exact["guard"] == rechecked["recheck_guard"] < rechecked["guard"] == lost["guard"]
+    (given,) = call(capfd, *base, "--guard", 0).lines
+    assert given["certificates"][0]["rounding"]["guard"] == 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
+import weakref
 
 import pytest
 
 from fuzzsmooth.apps.cli import progress
+from fuzzsmooth.apps.cli.answers import Truncated
 from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.showing import show_all
 
 
 class Terminal(io.StringIO):
@@ -65,3 +68,33 @@ def test_answers_wait_only_where_a_bar_is_drawn(monkeypatch, out, err, quiet, ex
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
     assert Display(quiet).shares_terminal is expected
+
+
+def test_answers_are_shown_and_counted_without_being_kept(capsys):
+    """Whatever is shown or counted, no more than a few answers are alive at a time."""
+    alive, most, counted = weakref.WeakSet(), [], []
+
+    class Answer(dict):
+        __hash__ = object.__hash__
+
+    def answers():
+        for row in range(50):
+            record = Answer(row=row, truncated=row % 2 == 1)
+            alive.add(record)
+            most.append(len(alive))
+            yield record
+
+    truncated = Truncated()
+    also = [truncated.add, lambda record: counted.append(record["row"])]
+    show_all(answers(), lambda record: [record["row"]], json=False, output=None, also=also)
+    truncated.tell()
+    out, err = capsys.readouterr()
+    assert out.split() == [str(row) for row in range(50)]
+    assert counted == list(range(50))
+    assert "25 texts are longer than the model reads" in err
+    assert "(rows 1, 3, 5, 7, 9, ...)" in err
+    assert max(most) <= 3
+    kept = list(answers())
+    assert max(most) >= len(kept), "control: answers that are kept are seen"
+    Truncated().tell()
+    assert capsys.readouterr().err == ""

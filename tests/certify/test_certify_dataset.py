@@ -9,6 +9,7 @@ import pytest
 
 from fuzzsmooth.certify import (
     Certificate,
+    DatasetTally,
     bound_top_class,
     dataset_statement,
     forward_radius,
@@ -72,6 +73,43 @@ def test_without_labels_certified_texts_are_counted() -> None:
     assert some.counted == 1, "a text without a label cannot be counted as correct"
     nobody = dataset_statement([certificate(1, 0, guarantee="conditional", conditional_on="x")], [1], 3)
     assert (nobody.counted, nobody.guarantee) == (0, "conditional")
+
+
+def test_a_tally_counts_one_by_one_what_statements_count_at_once() -> None:
+    generator, sizes = np.random.default_rng(1), (0, 1, 2.5, 7)
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"guarantee": "empirical"},
+        {"guarantee": "conditional", "conditional_on": "x"},
+        {"method": "exact", "alpha": 0.0},
+        {"alpha": 0.1},
+    ]
+    certificates = [
+        certificate(None, -1) if generator.random() < 0.2 else certificate(*pair, **kinds[pick])
+        for pair, pick in zip(
+            generator.integers(0, 6, (60, 2)).tolist(), generator.integers(0, 5, 60).tolist(), strict=True
+        )
+    ]
+    labels: list[int | None] = [None if one.label is None else one.label % 4 for one in certificates]
+    for targets in (labels, None):
+        tally = DatasetTally(sizes, labels_known=targets is not None)
+        for one, target in zip(certificates, targets or [None] * 60, strict=True):
+            tally.add(one, target)
+        assert tally.statements() == [dataset_statement(certificates, targets, size) for size in sizes]
+        assert tally.largest == max(one.radius for one in certificates)
+        counted = [
+            one
+            for index, one in enumerate(certificates)
+            if one.covers(1) and (targets is None or one.label == targets[index])
+        ]
+        second = tally.statements()[1]
+        assert 0 < second.counted == len(counted) < 60
+        assert second.guarantee == "conditional"
+        assert second.expected_wrong == pytest.approx(sum(one.alpha for one in certificates))
+    with pytest.raises(FuzzsmoothError, match="different kinds"):
+        tally.add(certificate(1, 1, threat="edit"))
+    with pytest.raises(FuzzsmoothError, match="at least one text"):
+        DatasetTally(sizes, labels_known=False).statements()
 
 
 def test_union_bound_holds_in_simulation() -> None:

@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +91,52 @@ def test_ledger_keeps_one_record_per_key(tmp_path: Path) -> None:
     assert "a" in again
     assert "d" not in again
     assert again["c"] == {"key": "c", "value": 5}
+
+
+def test_ledger_does_not_hold_its_records(tmp_path: Path) -> None:
+    """Twenty megabytes of records: a few hundred kilobytes of places."""
+    rows = ({"key": f"key {index}", "text": f"{index} " + "x" * 10_000} for index in range(2000))
+    tracemalloc.start()
+    try:
+        ledger = Ledger(tmp_path / "l.jsonl")
+        for row in rows:
+            ledger.append([row])
+        appended = tracemalloc.get_traced_memory()[0]
+        again = Ledger(ledger.path)
+        assert sum(len(record["text"]) > 10_000 for record in again.stream()) == 2000
+        opened, peak = tracemalloc.get_traced_memory()
+        whole = again.records()
+        control = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert max(appended, opened, peak) < 2e6
+    assert control > 2e7, "control: the records themselves are seen"
+    assert whole[1999] == again["key 1999"] == ledger["key 1999"]
+    assert list(again) == [record["key"] for record in whole]
+
+
+def test_the_last_of_several_records_counts_at_the_place_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "l.jsonl"
+    path.write_bytes(b'{"key": 1, "v": 1}\n\n{"key": 2, "v": 2}\n{"key": 1, "v": 3}\n')
+    ledger = Ledger(path)
+    assert ledger.records() == [{"key": 1, "v": 3}, {"key": 2, "v": 2}]
+    ledger.append([{"key": 3, "v": "é\u2028"}])
+    assert ledger[3] == {"key": 3, "v": "é\u2028"}
+
+
+def test_a_file_that_something_else_changed_is_not_misread(tmp_path: Path) -> None:
+    path = tmp_path / "l.jsonl"
+    ledger = Ledger(path)
+    ledger.append([{"key": "a"}, {"key": "b"}])
+    whole = path.read_bytes()
+    for content in (whole[2:], b'{"key": "b"}\n{"key": "a"}\n', b""):
+        path.write_bytes(content)
+        with pytest.raises(FuzzsmoothError, match=r"l\.jsonl was changed by another program"):
+            ledger.records()
+        with pytest.raises(FuzzsmoothError, match="was changed by another program"):
+            ledger["b"]
+    path.write_bytes(whole)
+    assert ledger.records() == [{"key": "a"}, {"key": "b"}]
 
 
 def test_ledger_may_be_keyed_by_another_field(tmp_path: Path) -> None:

@@ -238,6 +238,9 @@ def test_a_referee_decides_what_the_band_leaves_open(folder: Path) -> None:
     votes = sampler(rough, guard=0.3, referee=referee).votes(some, range(300), "x")
     np.testing.assert_array_equal(votes, expected)
     assert 0 < len(referee.rows) < len(rough.rows)
+    wary = sampler(rough, guard=0.3, referee=referee, referee_guard=1e9).votes(some, range(300), "x")
+    np.testing.assert_array_equal(wary, sampler(rough, guard=0.3).votes(some, range(300), "x"))
+    assert (wary <= expected).all()
     with pytest.raises(FuzzsmoothError, match="a referee needs"):
         sampler(NoisyHuggingFaceClassifier(exact), noise=WeightNoise(0.1, 1), referee=exact)
 

@@ -17,7 +17,7 @@ from fuzzsmooth.certify.bounds import (
     clopper_pearson_upper,
     selection_draws,
 )
-from fuzzsmooth.certify.dataset import DatasetStatement, dataset_statement, per_text_alpha
+from fuzzsmooth.certify.dataset import DatasetStatement, DatasetTally, dataset_statement, per_text_alpha
 from fuzzsmooth.certify.deletion_sets import Family, contiguous, contiguous_up_to, scattered
 from fuzzsmooth.certify.edit import (
     NOT_CERTIFIED,
@@ -50,6 +50,7 @@ from fuzzsmooth.certify.oracle import UNDECIDED, BudgetExceededError, MaskOracle
 from fuzzsmooth.certify.paper import CONDITION, conditional_radius, corollary_factor, corollary_radius
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate
+from fuzzsmooth.certify.rounding import Rounding
 from fuzzsmooth.certify.sequential import (
     EARLY_SHARE,
     SequentialTest,
@@ -93,11 +94,13 @@ __all__ = [
     "BudgetExceededError",
     "Certificate",
     "DatasetStatement",
+    "DatasetTally",
     "ExactProbabilities",
     "Family",
     "MaskOracle",
     "Procedure",
     "RateTable",
+    "Rounding",
     "SequentialTest",
     "Steps",
     "Threat",

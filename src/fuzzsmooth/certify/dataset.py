@@ -7,11 +7,14 @@ ones (union bound), or one states the expected number of wrong ones, at most tha
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, repeat
 from typing import Any
 
 from fuzzsmooth.certify.bounds import check_alpha
+from fuzzsmooth.certify.edit import NOT_CERTIFIED
 from fuzzsmooth.certify.result import Certificate
 from fuzzsmooth.common.options import require
 
@@ -80,6 +83,85 @@ def per_text_alpha(alpha: float, texts: int) -> float:
     return alpha / texts
 
 
+class DatasetTally:
+    """Counts certificates one at a time, so that a data set need not be in memory.
+
+    Args:
+        sizes: Sizes of the threat to count for, each >= 0, in the unit of the certificates.
+        labels_known: Whether texts have true labels; without them certified texts count, whatever their
+            label.
+
+    Attributes:
+        largest: The largest radius so far; -1 where nothing is certified.
+    """
+
+    def __init__(self, sizes: Sequence[float], *, labels_known: bool) -> None:
+        self._sizes = tuple(sizes)
+        self._labels_known = labels_known
+        self._kind: tuple[str, str, str] | None = None
+        self._texts = self._abstained = 0
+        self._alphas: Counter[float] = Counter()
+        self._all_proved = True
+        self._counted = [0] * len(self._sizes)
+        self._proved = [True] * len(self._sizes)
+        self.largest: float = NOT_CERTIFIED
+
+    def add(self, certificate: Certificate, target: int | None = None) -> None:
+        """Count one text.
+
+        Args:
+            certificate: Its certificate, for the same threat and direction as those before.
+            target: Its true class; None for a text without a label, which cannot count if labels are known.
+
+        Raises:
+            FuzzsmoothError: If the certificate is for another threat.
+        """
+        kind = (certificate.threat, certificate.direction, certificate.unit)
+        self._kind = self._kind or kind
+        require(
+            kind == self._kind,
+            f"certificates of different kinds cannot be counted together: {sorted({kind, self._kind})}",
+        )
+        proved = certificate.guarantee == "proved"
+        self._texts += 1
+        self._abstained += certificate.abstained
+        # All texts, not only those that count: which ones count depends on the same draws.
+        self._alphas[certificate.alpha] += 1
+        self._all_proved &= proved
+        self.largest = max(self.largest, certificate.radius)
+        if self._labels_known and certificate.label != target:
+            return
+        for index, size in enumerate(self._sizes):
+            if certificate.covers(size):
+                self._counted[index] += 1
+                self._proved[index] &= proved
+
+    def statements(self) -> list[DatasetStatement]:
+        """The count at each size, with its certainty.
+
+        Raises:
+            FuzzsmoothError: If no text was counted.
+        """
+        require(self._kind is not None, "a data set needs at least one text")
+        assert self._kind is not None
+        total = math.fsum(chain.from_iterable(repeat(alpha, n) for alpha, n in self._alphas.items()))
+        return [
+            DatasetStatement(
+                texts=self._texts,
+                counted=counted,
+                abstained=self._abstained,
+                size=size,
+                expected_wrong=total,
+                joint_failure=min(1.0, total),
+                guarantee="proved" if (proved if counted else self._all_proved) else "conditional",
+                labels_known=self._labels_known,
+                threat=self._kind[0],
+                direction=self._kind[1],
+            )
+            for size, counted, proved in zip(self._sizes, self._counted, self._proved, strict=True)
+        ]
+
+
 def dataset_statement(
     certificates: Sequence[Certificate], targets: Sequence[int | None] | None, size: float
 ) -> DatasetStatement:
@@ -97,32 +179,11 @@ def dataset_statement(
     Raises:
         FuzzsmoothError: If there is no text, the lengths differ, or different threats are mixed.
     """
-    require(len(certificates) > 0, "a data set needs at least one text")
     require(
         targets is None or len(certificates) == len(targets),
         f"{len(certificates)} certificates were given but {len(targets or ())} labels",
     )
-    kinds = {(one.threat, one.direction, one.unit) for one in certificates}
-    require(len(kinds) == 1, f"certificates of different kinds cannot be counted together: {sorted(kinds)}")
-    wanted = [one.label for one in certificates] if targets is None else targets
-    counted = [
-        one
-        for one, target in zip(certificates, wanted, strict=True)
-        if one.covers(size) and one.label == target
-    ]
-    first = certificates[0]
-    # All texts, not only those that count: which ones count depends on the same draws.
-    total = math.fsum(one.alpha for one in certificates)
-    proved = all(one.guarantee == "proved" for one in counted or certificates)
-    return DatasetStatement(
-        texts=len(certificates),
-        counted=len(counted),
-        abstained=sum(one.abstained for one in certificates),
-        size=size,
-        expected_wrong=total,
-        joint_failure=min(1.0, total),
-        guarantee="proved" if proved else "conditional",
-        labels_known=targets is not None,
-        threat=first.threat,
-        direction=first.direction,
-    )
+    tally = DatasetTally([size], labels_known=targets is not None)
+    for certificate, target in zip(certificates, targets or repeat(None), strict=False):
+        tally.add(certificate, target)
+    return tally.statements()[0]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, UNBOUNDED
+from fuzzsmooth.certify.rounding import Rounding
 from fuzzsmooth.certify.wording import conclusion, premise
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
@@ -73,6 +74,8 @@ class Certificate:
         model: Fingerprint of the model.
         versions: Software versions.
         outcome: ``label_or_alert`` for detection: inside the threat the answer is the label or an alarm.
+        rounding: What was done about answers that rounding might decide; a mapping with the fields of
+            :class:`fuzzsmooth.certify.Rounding` will do. ``None``: it is not told.
     """
 
     label: int | None
@@ -94,10 +97,14 @@ class Certificate:
     model: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     outcome: Outcome = "label"
+    rounding: Rounding | None = None
 
     def __post_init__(self) -> None:
         for name in _MAPPINGS:
             object.__setattr__(self, name, dict(getattr(self, name)))
+        rounding: object = self.rounding
+        if isinstance(rounding, Mapping):
+            object.__setattr__(self, "rounding", Rounding(**rounding))
         object.__setattr__(self, "counts", tuple(operator.index(count) for count in self.counts))
         if self.label is not None:  # NumPy integers are welcome but are not JSON
             object.__setattr__(self, "label", operator.index(self.label))
@@ -139,7 +146,8 @@ class Certificate:
     def to_mapping(self) -> dict[str, Any]:
         """The fields as JSON values; an unbounded radius is an integer like any other."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return values | {name: dict(values[name]) for name in _MAPPINGS} | {"counts": list(self.counts)}
+        plain = {name: dict(values[name]) for name in _MAPPINGS} | {"counts": list(self.counts)}
+        return values | plain | {"rounding": None if self.rounding is None else self.rounding.to_mapping()}
 
     def to_json(self) -> str:
         """One line of JSON."""

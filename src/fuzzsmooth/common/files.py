@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 
@@ -53,35 +53,50 @@ def _encoded(value: Any, indent: int | None = None) -> bytes:
 class Ledger:
     """An append-only JSON-lines file with one record per key: safe to kill, resumes without duplicates.
 
-    A record is one ``write`` of a whole line; a line torn by a kill is cut off at the next opening.
+    A record is one ``write`` of a whole line; a line torn by a kill is cut off at the next opening. Memory
+    holds where each record begins, and records are read from the file when they are asked for, so that it
+    hardly grows with the file.
 
     Args:
         path: The file; created on the first append.
-        key: The field that identifies a record.
+        key: The field that identifies a record. Of several records with one key the last counts.
+
+    Raises:
+        FuzzsmoothError: If the file holds something else, which then stays as it was.
     """
 
     def __init__(self, path: Path, key: str = "key") -> None:
         self.path = path
         self._key = key
-        self._records: dict[Any, dict[str, Any]] = {}
+        self._places: dict[Any, int] = {}
         if path.exists():
-            for number, record in enumerate(self._cut_torn_line(), 1):
-                if not isinstance(record.get(key), str | int):
-                    raise FuzzsmoothError(f"{path}, record {number}: no '{key}' that names it")
-                self._records[record[key]] = record
+            self._find_records()
 
     def __contains__(self, key: object) -> bool:
-        return key in self._records
+        return key in self._places
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The keys, in file order."""
+        return iter(self._places)
 
     def __getitem__(self, key: Any) -> dict[str, Any]:
-        return self._records[key]
+        place = self._places[key]
+        with open(self.path, "rb") as stream:
+            return self._read(stream, key, place)
+
+    def stream(self) -> Iterator[dict[str, Any]]:
+        """All records, in file order, one at a time."""
+        if self._places:
+            with open(self.path, "rb") as stream:
+                for key, place in self._places.items():
+                    yield self._read(stream, key, place)
 
     def records(self) -> list[dict[str, Any]]:
-        """All records, in file order."""
-        return list(self._records.values())
+        """All records, in file order, at once."""
+        return list(self.stream())
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Append records whose key is new; each is one line, flushed before return.
@@ -89,13 +104,14 @@ class Ledger:
         Raises:
             FuzzsmoothError: If the file cannot be written; what was appended before stays, of these none.
         """
-        fresh: dict[Any, dict[str, Any]] = {}
+        fresh: dict[Any, bytes] = {}
         for record in records:
-            if record[self._key] not in self._records:
-                fresh.setdefault(record[self._key], dict(record))
+            key = record[self._key]
+            if key not in self._places and key not in fresh:
+                fresh[key] = _encoded(dict(record)) + b"\n"
         if not fresh:
             return
-        lines = b"".join(_encoded(record) + b"\n" for record in fresh.values())
+        lines = b"".join(fresh.values())
         size = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,21 +126,42 @@ class Ledger:
             raise FuzzsmoothError(
                 f"cannot append to {self.path}: {error.strerror}; free space, then run it again"
             ) from error
-        self._records.update(fresh)
+        for key, line in fresh.items():
+            self._places[key] = size
+            size += len(line)
 
-    def _cut_torn_line(self) -> list[dict[str, Any]]:
-        content = self.path.read_bytes()
-        end = content.rfind(b"\n") + 1
-        if end != len(content):
-            with open(self.path, "r+b") as stream:
-                stream.truncate(end)
-        try:
+    def _find_records(self) -> None:
+        """Note where each record begins, and cut a torn last line off."""
+        place = found = 0
+        with open(self.path, "rb") as stream:
             # Only "\n" ends a line: a text may hold U+2028, where str.splitlines would cut it.
-            lines = content[:end].decode("utf-8").split("\n")
-        except UnicodeDecodeError as error:
-            number = content.count(b"\n", 0, error.start) + 1
-            raise FuzzsmoothError(f"{self.path}, line {number}: not UTF-8 text") from error
-        return list(read_json_lines(lines, str(self.path)))
+            for number, line in enumerate(stream, 1):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    record = _parsed(line.decode("utf-8"), f"{self.path}, line {number}")
+                except UnicodeDecodeError as error:
+                    raise FuzzsmoothError(f"{self.path}, line {number}: not UTF-8 text") from error
+                if record is not None:
+                    found += 1
+                    if not isinstance(record.get(self._key), str | int):
+                        raise FuzzsmoothError(f"{self.path}, record {found}: no '{self._key}' that names it")
+                    self._places[record[self._key]] = place
+                place += len(line)
+        if place != self.path.stat().st_size:
+            os.truncate(self.path, place)
+
+    def _read(self, stream: BinaryIO, key: Any, place: int) -> dict[str, Any]:
+        stream.seek(place)
+        try:
+            record = json.loads(stream.readline())
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or record.get(self._key) != key:
+            raise FuzzsmoothError(
+                f"{self.path} was changed by another program while it was in use; run it again"
+            )
+        return record
 
 
 def read_json_lines(lines: Iterable[str], where: str) -> Iterator[dict[str, Any]]:
@@ -134,14 +171,19 @@ def read_json_lines(lines: Iterable[str], where: str) -> Iterator[dict[str, Any]
         FuzzsmoothError: Naming the first line that is not a JSON object.
     """
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise FuzzsmoothError(f"{where}, line {number}: not JSON ({error.msg})") from error
-        if not isinstance(record, dict):
-            raise FuzzsmoothError(
-                f"{where}, line {number}: expected a JSON object, got {type(record).__name__}"
-            )
-        yield record
+        record = _parsed(line, f"{where}, line {number}")
+        if record is not None:
+            yield record
+
+
+def _parsed(line: str, where: str) -> dict[str, Any] | None:
+    """The JSON object of a line, or None for a blank one."""
+    if not line.strip():
+        return None
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise FuzzsmoothError(f"{where}: not JSON ({error.msg})") from error
+    if not isinstance(record, dict):
+        raise FuzzsmoothError(f"{where}: expected a JSON object, got {type(record).__name__}")
+    return record

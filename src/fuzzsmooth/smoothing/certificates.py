@@ -10,6 +10,7 @@ from fuzzsmooth.certify import (
     NOT_CERTIFIED,
     Certificate,
     RateTable,
+    Rounding,
     Threat,
     backward_radius,
     conditional_radius,
@@ -33,10 +34,12 @@ class Issuer:
     Attributes:
         options: Alpha, unit and seed.
         classifier: For the label names and the model's fingerprint.
+        rounding: What was done about rounding, where it is known.
     """
 
     options: SmoothingOptions
     classifier: Classifier
+    rounding: Rounding | None = None
 
     def issue(self, evidence: Evidence, *, radius: float, **fields: Any) -> Certificate:
         """A certificate with this evidence; ABSTAIN where the radius is -1.
@@ -63,6 +66,7 @@ class Issuer:
             "seed": self.options.seed if sampled else None,
             "model": self.classifier.fingerprint,
             "versions": {"fuzzsmooth": VERSION},
+            "rounding": self.rounding,
         }
         return Certificate(**(values | fields))
 

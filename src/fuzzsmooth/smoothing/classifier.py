@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -20,6 +19,7 @@ from fuzzsmooth.smoothing.evidence import SampledSource, undivided
 from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.options import SmoothingOptions
+from fuzzsmooth.smoothing.referee import CertificateSampler
 from fuzzsmooth.smoothing.results import Certification, Prediction
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.smoothing.statistics import gather_evidence
@@ -70,6 +70,7 @@ class SmoothedClassifier:
         if rates is not None:
             _check_rates(rates, classifier, options)
         self._scanner = self._make_scanner() if options.fuzzing else None
+        # Predictions take every draw as computed; certificates keep a distance from rounding.
         self._sampler = Sampler(
             classifier=classifier,
             segmenter=self._segmenter,
@@ -77,8 +78,8 @@ class SmoothedClassifier:
             noise=WeightNoise(options.sigma, options.top_layers) if noisy else None,
             fuzzer=self._make_fuzzer(),
             seed=options.seed,
-            guard=options.guard,
         )
+        self._certifying = CertificateSampler(options)
 
     @classmethod
     def from_pretrained(
@@ -141,11 +142,11 @@ class SmoothedClassifier:
         """
         if self.options.mode == "windows":
             _, plans, _ = self._plans(texts, None)
-            found = WindowAblation(self.options, self._decided()).predict(plans, advance)
+            found = WindowAblation(self.options, self._sampler).predict(plans, advance)
             return window_predictions(found, self._truncated(texts), self.labels)
         scans, plans, _ = self._plans(texts, scans)
         draws = range(self.options.copies)
-        votes = self._decided().votes(plans, draws, "predict", advance)
+        votes = self._sampler.votes(plans, draws, "predict", advance)
         truncated = self._truncated(texts)
         results = []
         for index, counts in enumerate(votes):
@@ -177,23 +178,24 @@ class SmoothedClassifier:
             scans: Their scans (mode "frs"), where they were made before; made here otherwise.
             advance: Told how many texts have just been finished, for a progress bar.
         """
+        sampler, rounding = self._certifying.settle(self._sampler)
         if self.options.mode == "windows":
             _, plans, _ = self._plans(texts, None)
-            windows = WindowAblation(self.options, self._sampler)
+            windows = WindowAblation(self.options, sampler, rounding)
             ablated = windows.certify(plans, advance)
             return window_certifications(windows, ablated, plans, self._truncated(texts))
         options = self.options
         scans, plans, listed = self._plans(texts, scans)
         if options.mode == "certified":
             evidence = gather_evidence(
-                plans, self._sampler, options, weighted=self._rates is not None, advance=advance
+                plans, sampler, options, weighted=self._rates is not None, advance=advance
             )
         else:
             lengths = [len(plan.units) for plan in plans]
             cases = undivided(lengths, draws=options.copies, classes=len(self.labels))
-            source = SampledSource(plans, self._sampler)
+            source = SampledSource(plans, sampler)
             evidence = fixed_evidence(source, cases, alpha=options.alpha, advance=advance)
-        truncated, issuer = self._truncated(texts), Issuer(options, self.classifier)
+        truncated, issuer = self._truncated(texts), Issuer(options, self.classifier, rounding)
         results = []
         for index, (plan, found) in enumerate(zip(plans, evidence, strict=True)):
             table = None if self._rates is None else rate_table(listed, options.rate)
@@ -250,10 +252,6 @@ class SmoothedClassifier:
     def _cut(self, texts: Sequence[str]) -> list[Units]:
         _check_texts(texts)
         return [self._segmenter.segment(text).units for text in texts]
-
-    def _decided(self) -> Sampler:
-        """The sampler of predictions: every draw votes, also inside the guard band of certificates."""
-        return self._sampler if self._sampler.guard == 0 else replace(self._sampler, guard=0.0)
 
     def _make_fuzzer(self) -> Fuzzer | None:
         """What follows deletion in the modes that delete first."""

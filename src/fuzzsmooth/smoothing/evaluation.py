@@ -71,6 +71,7 @@ class Evaluator:
         noise: The parameter noise, or None.
         guard: Logit margin up to which an answer is undecided; 0 decides all, ties for the lower class.
         referee: Decides what is undecided, or None.
+        referee_guard: Logit margin up to which the referee's answer is undecided too.
 
     Raises:
         FuzzsmoothError: If a referee is given where it could not be asked.
@@ -83,6 +84,7 @@ class Evaluator:
         noise: WeightNoise | None,
         guard: float,
         referee: TokenClassifier | None = None,
+        referee_guard: float = 0.0,
     ) -> None:
         self._classifier = classifier
         self._segmenter = segmenter
@@ -92,7 +94,7 @@ class Evaluator:
         self._units: UnitTokenizer | None = None
         if isinstance(classifier, TokenClassifier if noise is None else NoisyTokenClassifier):
             self._units = UnitTokenizer(classifier, segmenter)
-        self._referee = referee
+        self._referee, self._referee_guard = referee, referee_guard
         require(
             referee is None or (noise is None and self._units is not None),
             "a referee needs a classifier of token ids without parameter noise",
@@ -184,7 +186,8 @@ class Evaluator:
         assert isinstance(self._classifier, TokenClassifier)
         answers = decide(self._classifier.logits_of_ids(rows), self._guard)
         if self._referee is not None and (close := np.flatnonzero(answers == UNDECIDED)).size:
-            answers[close] = decide(self._referee.logits_of_ids([rows[at] for at in close.tolist()]), 0.0)
+            again = self._referee.logits_of_ids([rows[at] for at in close.tolist()])
+            answers[close] = decide(again, self._referee_guard)
         return answers
 
     def _of_strings(self, draws: Sequence[Sequence[Units]], seeds: Sequence[Sequence[int]]) -> list[Answers]:

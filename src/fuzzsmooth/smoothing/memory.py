@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from fuzzsmooth.smoothing.tokens import TextTokens
 
-_BYTES = 64 * 2**20  # of remembered token sequences, over all texts
+# Of remembered token sequences, over all texts. The texts of one call of certification need a few MiB: some
+# ten thousand draws together, of a hundred to a thousand bytes each. More would keep texts that are done.
+_BYTES = 16 * 2**20
 _OVERHEAD = 150  # bytes that an entry costs beside its ids
 
 

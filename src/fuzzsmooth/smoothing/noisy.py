@@ -11,6 +11,7 @@ import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
+from fuzzsmooth.models.devices import Precision
 from fuzzsmooth.models.encoding import EncodedTexts
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier, Tokens, pad_rows, softmax, to_device
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
@@ -37,6 +38,15 @@ class NoisyHuggingFaceClassifier:
     def fingerprint(self) -> str:
         """The classifier's fingerprint."""
         return self._classifier.fingerprint
+
+    @property
+    def precision(self) -> Precision:
+        """Number type of the passes: ``float32`` or ``bfloat16``."""
+        return self._classifier.precision
+
+    def in_precision(self, precision: Precision) -> NoisyHuggingFaceClassifier:
+        """The same classifier with another number type of the passes."""
+        return NoisyHuggingFaceClassifier(self._classifier.in_precision(precision))
 
     @property
     def tokenizer(self) -> Any:

@@ -61,9 +61,14 @@ class SmoothingOptions(Options):
         awaited: The threats whose radii a sequential test waits for, of "edit", "insert" and "backward"; what
             it has seen by then also bounds the others. Backward radii grow with every further draw, so that
             waiting for them too mostly takes all draws there are.
-        guard: Numerical guard band, >= 0, in logits: the largest deviation that the shape of a batch or its
-            arithmetic can cause. An answer whose two best logits are not further apart counts against every
-            certificate.
+        guard: Numerical guard band of certificates, >= 0, in logits: the largest deviation that the shape of
+            a batch or its arithmetic can cause. An answer whose two best logits are not further apart counts
+            against every certificate. None: what is measured for the model when it is first asked for
+            certificates; 0, every answer as computed, for a classifier that cannot be measured because it
+            gives probabilities of strings alone.
+        recheck: Whether a model that computes in bfloat16 without parameter noise is asked again, in float32,
+            for the answers inside the guard band: then nearly nothing is lost to rounding. Certificates of
+            such a model are about its float32 function either way, unless the guard band is set to 0.
         weight_distance: Also certify edits together with a change of the noised weights by this many noise
             standard deviations, >= 0, and the largest such change; needs mode "certified" and sigma > 0.
         localization_recall: Share of triggered texts in which the search was measured to find the whole
@@ -102,7 +107,8 @@ class SmoothingOptions(Options):
     alpha: float = 0.001
     statistics: Statistics = "auto"
     awaited: tuple[str, ...] = ("edit", "insert")
-    guard: float = 0.0
+    guard: float | None = None
+    recheck: bool = True
     weight_distance: float | None = None
     localization_recall: float | None = None
     ablation: Ablation = "insert"
@@ -142,7 +148,7 @@ class SmoothingOptions(Options):
             f"SmoothingOptions.awaited must name some of {', '.join(THREATS)}, got {self.awaited}",
         )
         require(
-            math.isfinite(self.guard) and self.guard >= 0,
+            self.guard is None or (math.isfinite(self.guard) and self.guard >= 0),
             f"SmoothingOptions.guard must be a finite number >= 0, got {self.guard}",
         )
         require(

@@ -63,8 +63,9 @@ class Sampler:
             might decide it; 0 lets every draw vote. :func:`fuzzsmooth.smoothing.guard.measure_guard_band`
             measures it.
         referee: Decides the draws that the guard band leaves undecided, such as the classifier in float32
-            where ``classifier`` computes in bfloat16; it is asked for its own label, whatever the margin.
-            Without parameter noise only. None leaves them undecided.
+            where ``classifier`` computes in bfloat16. Without parameter noise only. None leaves them
+            undecided.
+        referee_guard: Guard band of the referee's own answers; 0 takes its label, whatever the margin.
     """
 
     classifier: Classifier
@@ -75,17 +76,16 @@ class Sampler:
     seed: int
     guard: float = 0.0
     referee: TokenClassifier | None = None
+    referee_guard: float = 0.0
     _evaluator: Evaluator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        require(
-            self.guard >= 0, f"the guard band is a logit margin and must not be negative, got {self.guard}"
+        for guard in (self.guard, self.referee_guard):
+            require(guard >= 0, f"the guard band is a logit margin and must not be negative, got {guard}")
+        evaluator = Evaluator(
+            self.classifier, self.segmenter, self.noise, self.guard, self.referee, self.referee_guard
         )
-        object.__setattr__(
-            self,
-            "_evaluator",
-            Evaluator(self.classifier, self.segmenter, self.noise, self.guard, self.referee),
-        )
+        object.__setattr__(self, "_evaluator", evaluator)
 
     def votes(
         self, plans: Sequence[Plan], draws: range, purpose: str, advance: Callable[[int], None] | None = None

@@ -19,6 +19,7 @@ from fuzzsmooth.certify import (
     NOT_CERTIFIED,
     Certificate,
     MaskOracle,
+    Rounding,
     Steps,
     certify_contiguous_edit,
     certify_contiguous_insertion,
@@ -87,10 +88,12 @@ class WindowAblation:
     Attributes:
         options: Ablation, reach and passes.
         sampler: Answers masks; its guard band is that of certificates, or 0 for predictions.
+        rounding: What its guard band is, for certificates.
     """
 
     options: SmoothingOptions
     sampler: Sampler
+    rounding: Rounding | None = None
 
     def predict(self, plans: Sequence[Plan], advance: Advance | None = None) -> list[Ablated]:
         """Run the procedure on each text."""
@@ -122,6 +125,7 @@ class WindowAblation:
             "draws": found.passes,
             "model": classifier.fingerprint,
             "versions": {"fuzzsmooth": VERSION},
+            "rounding": self.rounding,
             "outcome": "label" if self._always_answers(length) else "label_or_alert",
         }
         return tuple(

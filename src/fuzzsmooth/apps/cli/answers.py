@@ -20,6 +20,7 @@ AnswerChunk = Callable[[Sequence[str]], Sequence[Record]]
 """From texts to the fields of their records, one each."""
 
 _START = b'{"key": "'  # how every line of ours begins
+_NAMED = 5  # rows that are named in a note
 
 
 class AnswerFile:
@@ -39,7 +40,7 @@ class AnswerFile:
         self.run = hashlib.sha256(canonical.encode()).hexdigest()[:16]
         self._check_start()
         self._ledger = Ledger(path)
-        if any(record.get("run") != self.run for record in self._ledger.records()):
+        if any(record.get("run") != self.run for record in self._ledger.stream()):
             raise FuzzsmoothError(
                 f"{path} holds answers under other options or of another model; give another --output"
             )
@@ -60,10 +61,10 @@ class AnswerFile:
         Raises:
             FuzzsmoothError: Naming the first.
         """
-        foreign = next((record for record in self._ledger.records() if record["key"] not in keys), None)
+        foreign = next((key for key in self._ledger if key not in keys), None)
         if foreign is not None:
             raise FuzzsmoothError(
-                f"{self.path} holds an answer to row {foreign.get('row')} of another input; "
+                f"{self.path} holds an answer to row {self[foreign].get('row')} of another input; "
                 "give another --output"
             )
 
@@ -127,12 +128,26 @@ def answer_all(
     yield from waiting if file is None else (file[key] for key in keys)
 
 
-def note_truncated(records: Sequence[Record]) -> None:
-    """Say how many texts are longer than the model reads."""
-    cut = [record["row"] for record in records if record.get("truncated")]
-    if cut:
-        rows = ", ".join(map(str, cut[:5])) + (", ..." if len(cut) > 5 else "")
-        which = "1 text is" if len(cut) == 1 else f"{len(cut)} texts are"
+class Truncated:
+    """Counts the texts that are longer than the model reads."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first: list[int] = []
+
+    def add(self, record: Record) -> None:
+        """Count a text by its answer."""
+        if record.get("truncated"):
+            self._count += 1
+            if len(self._first) < _NAMED:
+                self._first.append(record["row"])
+
+    def tell(self) -> None:
+        """Say how many there are, if any."""
+        if not self._count:
+            return
+        rows = ", ".join(map(str, self._first)) + (", ..." if self._count > _NAMED else "")
+        which = "1 text is" if self._count == 1 else f"{self._count} texts are"
         note(
             f"{which} longer than the model reads; what is too long after randomization is cut (rows {rows})"
         )

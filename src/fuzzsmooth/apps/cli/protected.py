@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 _OTHER = "OTHER weights, so how far ordinary words pull is not known and what flips references is flagged"
-_GUARD_TEXTS = 16  # a maximum over more of them grows with the logarithm of their number
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,6 @@ def protect(
     clean: str | None,
     table: Path | None = None,
     fill: bool = False,
-    measure_guard: bool = False,
     quiet: bool = False,
 ) -> Protected:
     """Load a model and smooth it.
@@ -71,7 +69,6 @@ def protect(
         clean: Clean labeled data to choose references from instead.
         table: A file with flip rates of unit types, for deletion rates per type.
         fill: Whether to test types that are not in it, and to add them.
-        measure_guard: Whether to set the guard band of certificates to what rounding is measured to do.
         quiet: Show no progress.
 
     Raises:
@@ -83,8 +80,6 @@ def protect(
 
     require(references is None or clean is None, "give --references or --clean, not both")
     classifier = load_classifier(model, **asdict(loading))
-    if measure_guard:
-        options = _measured(options, classifier)
     chosen = find_references(model, classifier, options, references, clean, quiet=quiet)
     rates = None
     if table is not None:
@@ -94,7 +89,7 @@ def protect(
         rates = TypeRates(found, fill=fill)
     smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, chosen, rates=rates)
     settings: dict[str, Any] = {
-        "options": options.to_mapping() | ({"guard": "measured"} if measure_guard else {}),
+        "options": options.to_mapping(),
         "model": classifier.fingerprint,
         "precision": classifier.precision,
         "references": asdict(chosen) if chosen else None,
@@ -102,19 +97,6 @@ def protect(
     if rates is not None:
         settings["rates"] = rates.settings()
     return Protected(smoothed, classifier, settings, rates)
-
-
-def _measured(options: SmoothingOptions, classifier: HuggingFaceClassifier) -> SmoothingOptions:
-    """The options with the guard band that rounding needs, measured on the built-in corpus.
-
-    It is a property of the model and the machine, not of the texts that are certified, so it is measured on
-    other ones.
-    """
-    from fuzzsmooth.data import load_splits
-    from fuzzsmooth.smoothing.guard import measure_guard_band
-
-    corpus = load_splits("builtin:reviews", train_size=_GUARD_TEXTS, test_size=2)
-    return options.replace(guard=measure_guard_band(classifier, corpus.train.texts))
 
 
 def flip_rates(

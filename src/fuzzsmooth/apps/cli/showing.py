@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,27 @@ def show_all(
     *,
     json: bool,
     output: Path | None,
-) -> list[Record]:
-    """Show answers as they come.
+    also: Sequence[Callable[[Record], None]] = (),
+) -> None:
+    """Show answers as they come, keeping none.
 
     Args:
         records: The answers.
         show: Lines for people.
         json: One JSON line each instead.
         output: The file they are in already, or None; then only their number is told to people.
-
-    Returns:
-        The answers.
+        also: What else is told each answer, such as a count; before it is shown.
     """
     console = answers()
-    seen = []
+    seen = 0
     for record in records:
-        seen.append(record)
+        seen += 1
+        for tell in also:
+            tell(record)
         if json:
             write_json(record)
         elif output is None:
             for line in show(record):
                 console.print(line)
     if output is not None and not json:
-        console.print(f"{len(seen)} answers in {output}")
-    return seen
+        console.print(f"{seen} answers in {output}")

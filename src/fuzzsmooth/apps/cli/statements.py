@@ -10,41 +10,67 @@ from fuzzsmooth.apps.cli.console import answers, note, printable, write_json
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 if TYPE_CHECKING:
-    from fuzzsmooth.certify import Certificate, DatasetStatement
+    from fuzzsmooth.certify import Certificate, DatasetStatement, DatasetTally
     from fuzzsmooth.data import TextInput
 
-_SIZES = (0, 1, 2, 3, 4, 5, 10, 20)
-_FINE_SIZES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0, 2.0)  # costs and standard deviations
+_SIZES: tuple[float, ...] = (0, 1, 2, 3, 4, 5, 10, 20)
+_FINE_SIZES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0, 2.0)
+_FINE = ("cost", "standard deviation")  # units that are no whole numbers
 
 
-def show_statements(
-    records: Sequence[Record], texts: TextInput, labels: Sequence[str], *, json: bool
-) -> None:
-    """Say for every threat how many texts are certified, and how sure that number is.
+class Statements:
+    """Says for every threat how many texts are certified, and how sure that number is.
 
     Args:
-        records: The answers to all texts, with their certificates.
         texts: The texts, with labels where they are known.
         labels: The class names.
-        json: Write one JSON line ``{"dataset": [...]}`` with all sizes; otherwise a sentence per threat.
     """
-    targets = _targets(texts, labels)
-    kinds = list(zip(*(_certificates(record) for record in records), strict=True))
-    statements = [_statements(kind, targets) for kind in kinds]
-    if json:
-        write_json({"dataset": [one.to_mapping() for group in statements for one in group]})
-        return
-    console = answers()
-    for sentence in dict.fromkeys(_telling(group).statement() for group in statements):
-        console.print(printable(sentence), style="bold")
 
+    def __init__(self, texts: TextInput, labels: Sequence[str]) -> None:
+        self._targets: list[int | None] | None = None
+        self._problem = ""
+        try:
+            self._targets = texts.targets(labels)
+        except FuzzsmoothError as error:
+            self._problem = str(error)
+        self._tallies: list[DatasetTally] = []  # one per certificate of a text
+        self._seen = 0
 
-def _targets(texts: TextInput, labels: Sequence[str]) -> list[int | None] | None:
-    try:
-        return texts.targets(labels)
-    except FuzzsmoothError as error:
-        note(f"correctness is not counted: {error}")
-        return None
+    def add(self, record: Record) -> None:
+        """Count the certificates of the next text."""
+        from fuzzsmooth.certify import DatasetTally
+
+        certificates = _certificates(record)
+        if not self._tallies:
+            known = self._targets is not None
+            self._tallies = [
+                DatasetTally(_FINE_SIZES if one.unit in _FINE else _SIZES, labels_known=known)
+                for one in certificates
+            ]
+        target = None if self._targets is None else self._targets[self._seen]
+        self._seen += 1
+        for tally, certificate in zip(self._tallies, certificates, strict=True):
+            tally.add(certificate, target)
+
+    def show(self, *, json: bool) -> None:
+        """Say it, after all texts.
+
+        Args:
+            json: Write one JSON line ``{"dataset": [...]}`` with all sizes that some text reaches; otherwise
+                a sentence per threat.
+        """
+        if self._problem:
+            note(f"correctness is not counted: {self._problem}")
+        statements = [
+            [one for one in tally.statements() if one.size <= max(0, tally.largest)]
+            for tally in self._tallies
+        ]
+        if json:
+            write_json({"dataset": [one.to_mapping() for group in statements for one in group]})
+            return
+        console = answers()
+        for sentence in dict.fromkeys(_telling(group).statement() for group in statements):
+            console.print(printable(sentence), style="bold")
 
 
 def _certificates(record: Record) -> list[Certificate]:
@@ -54,18 +80,6 @@ def _certificates(record: Record) -> list[Certificate]:
         Certificate.from_mapping({name: value for name, value in row.items() if name != "statement"})
         for row in record["certificates"]
     ]
-
-
-def _statements(
-    certificates: Sequence[Certificate], targets: Sequence[int | None] | None
-) -> list[DatasetStatement]:
-    """One statement per size that some text reaches."""
-    from fuzzsmooth.certify import dataset_statement
-
-    largest = max(one.radius for one in certificates)
-    whole = certificates[0].unit not in ("cost", "standard deviation")
-    sizes = [size for size in (_SIZES if whole else _FINE_SIZES) if size <= max(0, largest)]
-    return [dataset_statement(certificates, targets, size) for size in sizes]
 
 
 def _telling(group: Sequence[DatasetStatement]) -> DatasetStatement:

@@ -62,6 +62,14 @@ def certify(
             rich_help_panel=_CERTIFICATES,
         ),
     ] = None,
+    recheck: Annotated[
+        bool | None,
+        typer.Option(
+            "--recheck/--no-recheck",
+            help="With --precision bfloat16 and --sigma 0, ask again in float32 within that margin.",
+            rich_help_panel=_CERTIFICATES,
+        ),
+    ] = None,
     table: Annotated[
         Path | None,
         typer.Option(
@@ -131,7 +139,7 @@ def certify(
 
     After the answers to an INPUT it says what they mean together, for the whole of it.
     """
-    from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all, note_truncated
+    from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
     from fuzzsmooth.apps.cli.chunks import chunk_size
     from fuzzsmooth.apps.cli.experiment import split_list
     from fuzzsmooth.apps.cli.inputs import gather
@@ -139,7 +147,7 @@ def certify(
     from fuzzsmooth.apps.cli.protected import Loading, protect
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.apps.cli.showing import show_all
-    from fuzzsmooth.apps.cli.statements import show_statements
+    from fuzzsmooth.apps.cli.statements import Statements
     from fuzzsmooth.smoothing import SmoothingOptions
 
     flags = {
@@ -148,6 +156,7 @@ def certify(
         "statistics": statistics,
         "awaited": split_list(awaited),
         "guard": guard,
+        "recheck": recheck,
         "rate_flagged": rate_flagged,
         "weight_distance": weight_distance,
         "localization_recall": recall,
@@ -187,7 +196,6 @@ def certify(
         clean=clean,
         table=table,
         fill=fill,
-        measure_guard=guard is None and options.guard == 0,
         quiet=quiet,
     )
 
@@ -208,10 +216,13 @@ def certify(
     records = answer_all(
         texts, answer, title="certify", chunk=chunk_size(options), file=file, display=Display(quiet)
     )
-    seen = show_all(records, _show, json=json, output=output)
-    note_truncated(seen)
-    if source is not None:
-        show_statements(seen, texts, protected.smoothed.labels, json=json)
+    truncated = Truncated()
+    statements = Statements(texts, protected.smoothed.labels) if source is not None else None
+    also = [truncated.add] if statements is None else [truncated.add, statements.add]
+    show_all(records, _show, json=json, output=output, also=also)
+    truncated.tell()
+    if statements is not None:
+        statements.show(json=json)
 
 
 def _check_threat(threat: str, options: SmoothingOptions, table: bool) -> None:

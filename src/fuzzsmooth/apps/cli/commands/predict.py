@@ -45,7 +45,7 @@ def predict(
     quiet: flag.Quiet = False,
 ) -> None:
     """Classify texts by the vote of randomized or ablated copies, without a certificate."""
-    from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all, note_truncated
+    from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
     from fuzzsmooth.apps.cli.chunks import chunk_size
     from fuzzsmooth.apps.cli.inputs import gather
     from fuzzsmooth.apps.cli.progress import Display
@@ -102,4 +102,6 @@ def predict(
     records = answer_all(
         texts, answer, title="predict", chunk=chunk_size(options), file=file, display=Display(quiet)
     )
-    note_truncated(show_all(records, show, json=json, output=output))
+    truncated = Truncated()
+    show_all(records, show, json=json, output=output, also=[truncated.add])
+    truncated.tell()

@@ -39,7 +39,7 @@ def scan(
 
     The model classifies the text as received; nothing is smoothed.
     """
-    from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all, note_truncated
+    from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
     from fuzzsmooth.apps.cli.inputs import gather
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import Loading, protect
@@ -77,7 +77,9 @@ def scan(
 
     file = AnswerFile(output, {"command": "scan", **protected.settings}) if output else None
     records = answer_all(texts, answer, title="scan", chunk=_CHUNK, file=file, display=Display(quiet))
-    note_truncated(show_all(records, _show, json=json, output=output))
+    truncated = Truncated()
+    show_all(records, _show, json=json, output=output, also=[truncated.add])
+    truncated.tell()
 
 
 def _show(record: dict[str, Any]) -> list[Any]:

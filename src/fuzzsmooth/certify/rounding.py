@@ -1,0 +1,71 @@
+"""How a certificate deals with rounding: what a floating-point model computes is its function only nearly."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from fuzzsmooth.common.options import require
+
+Undecided = Literal["counted against", "rechecked"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounding:
+    """What was done about answers so close to a tie that rounding might decide them.
+
+    Attributes:
+        precision: Number type of the model passes, such as "bfloat16"; empty where the classifier tells none.
+        function: Number type of the function that the certificate is about: "float32" where deviations from
+            float32 were measured or answers were rechecked in it, else that of the passes.
+        guard: Guard band, a finite logit margin >= 0. An answer whose two best logits differ by at most this
+            is undecided. 0: every answer was taken as it was computed.
+        measured: Whether the band was measured for this model; otherwise it was given, or there is none.
+        undecided: What became of undecided answers: "counted against" every certificate, or "rechecked", that
+            is asked again in ``function``'s number type.
+        recheck_guard: Guard band of the second answers, in logits; what is inside counts against.
+    """
+
+    precision: str
+    function: str
+    guard: float
+    measured: bool
+    undecided: Undecided = "counted against"
+    recheck_guard: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("guard", "recheck_guard"):
+            value = getattr(self, name)
+            require(
+                math.isfinite(value) and value >= 0,
+                f"Rounding.{name}: must be a finite number >= 0, got {value!r}",
+            )
+        require(
+            self.undecided in get_args(Undecided),
+            f"Rounding.undecided: {self.undecided!r} is not one of {', '.join(get_args(Undecided))}",
+        )
+        require(
+            self.undecided == "rechecked" or self.recheck_guard == 0,
+            "Rounding.recheck_guard: there is none where nothing is rechecked",
+        )
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self)
+
+    def statement(self) -> str:
+        """The fields as one plain English sentence."""
+        passes = f"computed in {self.precision or 'an unknown number type'}"
+        if self.guard == 0:
+            return f"{passes[0].upper()}{passes[1:]}; every answer was taken as it was computed."
+        origin = "measured" if self.measured else "given"
+        done = (
+            f"were asked again in {self.function}"
+            if self.undecided == "rechecked"
+            else "count against the certificate"
+        )
+        return (
+            f"{passes[0].upper()}{passes[1:]}; answers within {self.guard:.3g} logits of a tie"
+            f" ({origin} guard band) {done}."
+        )

@@ -1,0 +1,135 @@
+"""The sampler that certificates are issued with: its guard band, and who decides inside of it.
+
+A model in bfloat16 is fast and rounds coarsely. Its answers outside the guard band are those of float32; the
+few inside are asked again in float32, so that the certificate is about the float32 function at nearly the
+speed of bfloat16 and without its losses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol, cast, runtime_checkable
+
+from fuzzsmooth.certify import Rounding
+from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.models.devices import Precision
+from fuzzsmooth.smoothing.guard import Measurable, measure_guard_band
+from fuzzsmooth.smoothing.options import SmoothingOptions
+from fuzzsmooth.smoothing.sampler import Sampler
+from fuzzsmooth.smoothing.tokens import TokenClassifier
+
+_TEXTS = 16  # a maximum over more of them grows with the logarithm of their number
+_DELETED = (0.0, 0.5, 0.9)  # short remainders take other kernels than whole texts do
+
+
+@runtime_checkable
+class _Typed(TokenClassifier, Measurable, Protocol):
+    """A classifier that can be measured and computes in a chosen number type."""
+
+    @property
+    def precision(self) -> Precision:
+        """Number type of the passes."""
+        ...
+
+    def in_precision(self, precision: Precision) -> TokenClassifier:
+        """The same classifier with another number type."""
+        ...
+
+
+class CertificateSampler:
+    """Turns the sampler of predictions into that of certificates.
+
+    The guard band is measured when it is first needed and anew for another sampler or other weights; a fresh
+    sampler remembers nothing of the old band.
+
+    Args:
+        options: Guard band, if it is given, and whether to recheck.
+    """
+
+    def __init__(self, options: SmoothingOptions) -> None:
+        self._options = options
+        self._of: tuple[Sampler, str] | None = None
+        self._settled: tuple[Sampler, Rounding]
+
+    def settle(self, sampler: Sampler) -> tuple[Sampler, Rounding]:
+        """The sampler of certificates, and what it does about rounding.
+
+        Args:
+            sampler: The sampler of predictions, without a guard band.
+        """
+        state = (sampler, sampler.classifier.fingerprint)
+        if self._of is None or self._of[0] is not sampler or self._of[1] != state[1]:
+            self._settled = settle_rounding(sampler, self._options)
+            self._of = state
+        return self._settled
+
+
+def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sampler, Rounding]:
+    """Choose guard band and referee for a sampler.
+
+    Args:
+        sampler: Without a guard band.
+        options: Guard band, if it is given, and whether to recheck.
+
+    Returns:
+        The sampler with both, itself where there is neither, and what they are.
+    """
+    classifier = sampler.classifier
+    precision: str = classifier.precision if isinstance(classifier, _Typed) else ""
+    exact = None
+    if isinstance(classifier, _Typed) and precision != "float32":
+        exact = cast(_Typed, classifier.in_precision("float32"))
+    guard, measured = options.guard, False
+    if guard is None:
+        measured = isinstance(classifier, Measurable)
+        guard = _measured(cast(Measurable, classifier), exact, sampler) if measured else 0.0
+    rechecks = exact is not None and sampler.noise is None and options.recheck and guard > 0
+    referee_guard = _measured(cast(Measurable, exact), None, sampler) if rechecks and measured else 0.0
+    rounding = Rounding(
+        precision=precision,
+        function="float32" if exact is not None and guard > 0 else precision,
+        guard=guard,
+        measured=measured,
+        undecided="rechecked" if rechecks else "counted against",
+        recheck_guard=referee_guard,
+    )
+    if guard == 0:
+        return sampler, rounding
+    referee = exact if rechecks else None
+    return replace(sampler, guard=guard, referee=referee, referee_guard=referee_guard), rounding
+
+
+def _measured(classifier: Measurable, reference: Measurable | None, sampler: Sampler) -> float:
+    """The guard band of a classifier under the sampler's noise, rounded up to two digits.
+
+    It is a property of the model and the machine, not of the texts that are certified, so it is measured on
+    other ones: those of the built-in corpus, whole and with words deleted.
+    """
+    found = measure_guard_band(
+        classifier, _guard_texts(), reference=reference, noise=sampler.noise, seed=sampler.seed
+    )
+    return _rounded_up(found)
+
+
+def _guard_texts() -> Sequence[str]:
+    from fuzzsmooth.data import load_splits
+
+    corpus = load_splits("builtin:reviews", train_size=_TEXTS, test_size=2).train.texts
+    source = generator(0, "guard band texts")
+    return [
+        " ".join(word for word in text.split() if source.random() >= rate)
+        for rate in _DELETED
+        for text in corpus
+    ]
+
+
+def _rounded_up(value: float) -> float:
+    """To two significant digits: the rest of a maximum over a sample says nothing."""
+    if value == 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    # The product may round below the value by one unit in the last place, which the next step makes up for.
+    found = float(f"{math.ceil(value / unit) * unit:.2g}")
+    return found if found >= value else float(f"{(math.ceil(value / unit) + 1) * unit:.2g}")
