@@ -150,14 +150,7 @@ class HuggingFaceClassifier:
         Raises:
             FuzzsmoothError: If the model gives a value that is not finite.
         """
-        rows: dict[bytes, int] = {}
-        distinct: list[Tokens] = []
-        places = np.empty(len(ids), dtype=np.int64)
-        for place, row in enumerate(ids):
-            tokens = np.asarray(row, dtype=np.int64)
-            places[place] = rows.setdefault(tokens.tobytes(), len(distinct))
-            if places[place] == len(distinct):
-                distinct.append(tokens)
+        distinct, places = distinct_sequences(ids)
         result = np.empty((len(distinct), len(self.labels)), dtype=np.float32)
         with self.evaluating() as model:
             for chosen in length_batches([len(row) for row in distinct], self.batch_size):
@@ -243,6 +236,21 @@ def pad_rows(rows: Sequence[Sequence[int] | Tokens], pad_id: int) -> tuple[torch
     ids = np.full(attention_mask.shape, pad_id, dtype=np.int64)
     ids[attention_mask] = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows])
     return torch.from_numpy(ids), torch.from_numpy(attention_mask.astype(np.int64))
+
+
+def distinct_sequences(
+    ids: Sequence[Sequence[int] | Tokens],
+) -> tuple[list[Tokens], npt.NDArray[np.int64]]:
+    """The distinct ones of some token sequences, in order, and which of them each sequence is."""
+    rows: dict[bytes, int] = {}
+    distinct: list[Tokens] = []
+    places = np.empty(len(ids), dtype=np.int64)
+    for place, row in enumerate(ids):
+        tokens = np.asarray(row, dtype=np.int64)
+        places[place] = rows.setdefault(tokens.tobytes(), len(distinct))
+        if places[place] == len(distinct):
+            distinct.append(tokens)
+    return distinct, places
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,20 @@ import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.batches import length_batches
-from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
+from fuzzsmooth.models.bert_forward import first_token_logits_from, lower_states, reads_first_token_only
 from fuzzsmooth.models.encoding import EncodedTexts
-from fuzzsmooth.models.huggingface import HuggingFaceClassifier, Tokens, pad_rows, softmax
+from fuzzsmooth.models.huggingface import (
+    HuggingFaceClassifier,
+    Tokens,
+    distinct_sequences,
+    pad_rows,
+    softmax,
+)
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
-from fuzzsmooth.noise.weight import exact_weight_noise
-from fuzzsmooth.noise.weight.layers import noised_layers
+from fuzzsmooth.noise.weight import block_count, exact_weight_noise, noised_layers
+
+_Pass: TypeAlias = tuple[list[int], torch.Tensor, Callable[[], torch.Tensor]]
+"""Indices of the sequences of one batch, its attention mask, and the pass that gives their logits."""
 
 
 class NoisyHuggingFaceClassifier:
@@ -84,6 +93,10 @@ class NoisyHuggingFaceClassifier:
     ) -> npt.NDArray[np.float32]:
         """Logits of token sequences, each under its own noise draw, shape (len(ids), classes).
 
+        What is below the noise is a function of the sequence alone. Of models that
+        :func:`~fuzzsmooth.models.bert_forward.reads_first_token_only` knows it is computed once per distinct
+        sequence, of others once per draw. Each draw counts in the classifier's ``forward_count``.
+
         Args:
             ids: Non-empty token id sequences, special tokens included.
             noise: Scale and place of the noise.
@@ -96,17 +109,15 @@ class NoisyHuggingFaceClassifier:
         top_layers = noised_layers(inner.model, noise.top_layers)
         result = np.empty((len(ids), len(inner.labels)), dtype=np.float32)
         with torch.inference_mode(), inner.evaluating() as model:
-            first_only = reads_first_token_only(model)
-            for chosen in length_batches([len(row) for row in ids], inner.batch_size):
-                rows, mask = pad_rows([ids[index] for index in chosen], inner.pad_id)
-                rows, mask = rows.to(inner.device), mask.to(inner.device)
+            passes = (
+                self._shared_passes(model, ids, block_count(model) - top_layers)
+                if reads_first_token_only(model)
+                else self._whole_passes(model, ids)
+            )
+            for chosen, mask, forward in passes:
                 own = [seeds[index] for index in chosen]
                 with exact_weight_noise(model, top_layers, noise.sigma, own, mask):
-                    output = (
-                        first_token_logits(model, rows, mask)
-                        if first_only
-                        else model(input_ids=rows, attention_mask=mask).logits
-                    )
+                    output = forward()
                 result[chosen] = output.float().cpu().numpy()
                 inner.forward_count += len(chosen)
         if not np.isfinite(result).all():
@@ -114,3 +125,46 @@ class NoisyHuggingFaceClassifier:
                 f"the outputs are not finite under parameter noise of sigma={noise.sigma:g}; lower sigma"
             )
         return result
+
+    def _whole_passes(self, model: Any, ids: Sequence[Sequence[int] | Tokens]) -> Iterator[_Pass]:
+        """Batches of sequences, and the model's own pass over each."""
+        inner = self._classifier
+        for chosen in length_batches([len(row) for row in ids], inner.batch_size):
+            rows, mask = self._padded([ids[index] for index in chosen])
+            yield chosen, mask, partial(_own_logits, model, rows, mask)
+
+    def _shared_passes(
+        self, model: Any, ids: Sequence[Sequence[int] | Tokens], lower: int
+    ) -> Iterator[_Pass]:
+        """Batches of sequences, and the noised part of the pass over each.
+
+        Some distinct sequences go through the ``lower`` layers without noise, then all that equal one of
+        them through the noised part: so the hidden states of one batch are held at a time, however many
+        sequences there are.
+        """
+        inner = self._classifier
+        distinct, places = distinct_sequences(ids)
+        equal: list[list[int]] = [[] for _ in distinct]
+        for index, place in enumerate(places.tolist()):
+            equal[place].append(index)
+        for shared in length_batches([len(row) for row in distinct], inner.batch_size):
+            rows, seen = self._padded([distinct[place] for place in shared])
+            states = lower_states(model, rows, seen, lower)
+            members = [(row, index) for row, place in enumerate(shared) for index in equal[place]]
+            lengths = [len(distinct[shared[row]]) for row, _ in members]
+            for part in length_batches(lengths, inner.batch_size):
+                longest = lengths[part[0]]
+                own = torch.tensor([members[at][0] for at in part], device=inner.device)
+                mask = seen[own, :longest]
+                # Of all layers the states are those of the first token, which every sequence has.
+                forward = partial(first_token_logits_from, model, states[own, :longest], mask, lower)
+                yield [members[at][1] for at in part], mask, forward
+
+    def _padded(self, rows: Sequence[Sequence[int] | Tokens]) -> tuple[torch.Tensor, torch.Tensor]:
+        ids, mask = pad_rows(rows, self._classifier.pad_id)
+        return ids.to(self._classifier.device), mask.to(self._classifier.device)
+
+
+def _own_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
+    return logits
