@@ -131,29 +131,44 @@ class _ForwardNoise:
         for start in range(0, samples, group):
             part = slice(start, start + group)
             z = factor[part].normals(width, self._streams[part], self._scratch)
-            if target.dtype == z.dtype:
-                target[part].baddbmm_(factor.matrix[part], z, alpha=self._sigma)
-            else:
-                noise = self._scratch.take("noise", target[part].shape, z.dtype, z.device)
-                target[part].add_(torch.bmm(factor.matrix[part], z, out=noise), alpha=self._sigma)
+            self._add_product(target[part], factor.matrix[part], z)
         return output
+
+    def _add_product(self, target: Tensor, matrix: Tensor, z: Tensor) -> None:
+        """Target + sigma C Z, in place.
+
+        In bfloat16 on a CPU sigma C and Z are rounded to that first, which is faster, and their product is
+        summed up in float32: the noise is off by up to 2**-8 of its terms. The activations that it is added
+        to are rounded in the same measure, and they are many times larger.
+        """
+        if target.dtype == z.dtype:
+            target.baddbmm_(matrix, z, alpha=self._sigma)
+        elif target.dtype == torch.bfloat16 and target.device.type == "cpu":
+            rounded = self._scratch.take("rounded", z.shape, target.dtype, z.device).copy_(z)
+            target.baddbmm_((matrix * self._sigma).to(target.dtype), rounded)
+        else:
+            noise = self._scratch.take("noise", target.shape, z.dtype, z.device)
+            target.add_(torch.bmm(matrix, z, out=noise), alpha=self._sigma)
 
     def _add_norm(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
         """Output + sigma (normalized * gain noise + offset noise), one noise vector per sample.
 
-        Padding gets it too, harmlessly: no token reads padding.
+        Padding gets it too, harmlessly: no token reads padding. In bfloat16 on a CPU the noise is rounded to
+        that, as in :meth:`_add_product`; otherwise the sum is, once.
         """
-        normalized = _normalized(module, x)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        rounded = x.dtype == output.dtype == torch.bfloat16 and x.device.type == "cpu"
+        normalized = _normalized(module, x, x.dtype if rounded else wide)
         width = normalized.size(-1)
         offset = isinstance(module, nn.LayerNorm) and module.bias is not None
         samples = len(self._streams)
-        one = NoiseFactor(normalized.new_ones(samples, 1, 1), ((0, 1),) * samples)
+        one = NoiseFactor(x.new_ones(samples, 1, 1, dtype=wide), ((0, 1),) * samples)
         z = one.normals(width * (1 + offset), self._streams, self._scratch).mul_(self._sigma)
-        z = z.view(samples, *[1] * (x.dim() - 2), z.size(-1))
-        noisy = output.to(normalized.dtype).addcmul_(normalized, z[..., :width])
+        z = z.to(normalized.dtype).view(samples, *[1] * (x.dim() - 2), z.size(-1))
+        noise = normalized.mul_(z[..., :width])
         if offset:
-            noisy += z[..., width:]
-        return noisy.to(output.dtype)
+            noise += z[..., width:]
+        return output.to(noise.dtype).add_(noise).to(output.dtype)
 
     def _factor(self, x: Tensor, *, bias: bool) -> NoiseFactor:
         if self._shared_input is not x:
@@ -167,9 +182,9 @@ class _ForwardNoise:
         return self._shared[bias]
 
 
-def _normalized(module: nn.Module, x: Tensor) -> Tensor:
-    """What the gain of a norm layer multiplies, float32 or wider."""
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+def _normalized(module: nn.Module, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """What the gain of a norm layer multiplies, in ``dtype``."""
+    wide = x.to(dtype)
     if isinstance(module, nn.LayerNorm):
         return functional.layer_norm(wide, module.normalized_shape, eps=module.eps)
     # RMSNorms differ in formula (weight, 1 + weight, epsilon), but each is affine in its weight.
