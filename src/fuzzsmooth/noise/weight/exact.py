@@ -135,40 +135,32 @@ class _ForwardNoise:
         return output
 
     def _add_product(self, target: Tensor, matrix: Tensor, z: Tensor) -> None:
-        """Target + sigma C Z, in place.
-
-        In bfloat16 on a CPU sigma C and Z are rounded to that first, which is faster, and their product is
-        summed up in float32: the noise is off by up to 2**-8 of its terms. The activations that it is added
-        to are rounded in the same measure, and they are many times larger.
-        """
+        """Target + sigma C Z, in place; rounded once, where the target is narrower than the noise."""
         if target.dtype == z.dtype:
             target.baddbmm_(matrix, z, alpha=self._sigma)
-        elif target.dtype == torch.bfloat16 and target.device.type == "cpu":
-            rounded = self._scratch.take("rounded", z.shape, target.dtype, z.device).copy_(z)
-            target.baddbmm_((matrix * self._sigma).to(target.dtype), rounded)
+            return
+        wide = self._scratch.take("wide output", target.shape, z.dtype, z.device)
+        if target.device.type == "cpu":  # the sum within the product saves a pass over the noise
+            target.copy_(wide.copy_(target).baddbmm_(matrix, z, alpha=self._sigma))
         else:
-            noise = self._scratch.take("noise", target.shape, z.dtype, z.device)
-            target.add_(torch.bmm(matrix, z, out=noise), alpha=self._sigma)
+            target.add_(torch.bmm(matrix, z, out=wide), alpha=self._sigma)
 
     def _add_norm(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
         """Output + sigma (normalized * gain noise + offset noise), one noise vector per sample.
 
-        Padding gets it too, harmlessly: no token reads padding. In bfloat16 on a CPU the noise is rounded to
-        that, as in :meth:`_add_product`; otherwise the sum is, once.
+        Padding gets it too, harmlessly: no token reads padding.
         """
-        wide = torch.promote_types(x.dtype, torch.float32)
-        rounded = x.dtype == output.dtype == torch.bfloat16 and x.device.type == "cpu"
-        normalized = _normalized(module, x, x.dtype if rounded else wide)
+        normalized = _normalized(module, x)
         width = normalized.size(-1)
         offset = isinstance(module, nn.LayerNorm) and module.bias is not None
         samples = len(self._streams)
-        one = NoiseFactor(x.new_ones(samples, 1, 1, dtype=wide), ((0, 1),) * samples)
+        one = NoiseFactor(normalized.new_ones(samples, 1, 1), ((0, 1),) * samples)
         z = one.normals(width * (1 + offset), self._streams, self._scratch).mul_(self._sigma)
-        z = z.to(normalized.dtype).view(samples, *[1] * (x.dim() - 2), z.size(-1))
-        noise = normalized.mul_(z[..., :width])
+        z = z.view(samples, *[1] * (x.dim() - 2), z.size(-1))
+        noisy = output.to(normalized.dtype).addcmul_(normalized, z[..., :width])
         if offset:
-            noise += z[..., width:]
-        return output.to(noise.dtype).add_(noise).to(output.dtype)
+            noisy += z[..., width:]
+        return noisy.to(output.dtype)
 
     def _factor(self, x: Tensor, *, bias: bool) -> NoiseFactor:
         if self._shared_input is not x:
@@ -182,9 +174,9 @@ class _ForwardNoise:
         return self._shared[bias]
 
 
-def _normalized(module: nn.Module, x: Tensor, dtype: torch.dtype) -> Tensor:
-    """What the gain of a norm layer multiplies, in ``dtype``."""
-    wide = x.to(dtype)
+def _normalized(module: nn.Module, x: Tensor) -> Tensor:
+    """What the gain of a norm layer multiplies, float32 or wider."""
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
     if isinstance(module, nn.LayerNorm):
         return functional.layer_norm(wide, module.normalized_shape, eps=module.eps)
     # RMSNorms differ in formula (weight, 1 + weight, epsilon), but each is affine in its weight.
