@@ -6,27 +6,38 @@ All layers of the packaged MiniLM-L6 receive noise; one text of 25 words, whole 
 is left when certifying. Each round times the noise-free
 batched pass, the exact sampler (one batched pass with an independent noise draw per row), and the reference
 (noise written into the weights, one pass per draw, weights restored), alternately; ratios are per round.
+
+Then noise on the upper 2 of the 6 layers only: 500 draws of a text of 19 words, the mean of SST-2, or of 9,
+with words deleted at rate .7 or .9; the layers below the noise once per distinct token sequence against once
+per draw. What that gains hangs on how many draws are equal, which is given too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from measuring import alternate, ratios, spread
 from reference import reference_weight_noise
 
 from fuzzsmooth.common.files import write_json
-from fuzzsmooth.models import HuggingFaceClassifier, load_classifier, pad_rows
+from fuzzsmooth.models import HuggingFaceClassifier, WeightNoise, load_classifier, pad_rows
+from fuzzsmooth.models.batches import length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.noise.weight import block_count, exact_weight_noise
+from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
 TEXT = (
     "a quietly moving film about two brothers who return to the farm of their childhood and find that "
     "nothing there is as they remembered it"
+)
+SENTENCE = (
+    "a quietly moving film about two brothers who return to the farm of their childhood and find that nothing"
 )
 SIGMA = 0.01
 
@@ -99,6 +110,54 @@ def bench_weight_noise(
     }
 
 
+def bench_shared_layers(
+    draws: int, rounds: int, precision: str, device: str, length: int, rate: float, top_layers: int = 2
+) -> dict[str, Any]:
+    """Seconds of noisy draws with the part below the noise once per sequence, and once per draw.
+
+    Args:
+        draws: Draws of the text, each with its own words deleted and its own noise.
+        rounds: How often, each with new draws.
+        precision: "float32" or "bfloat16".
+        device: Where.
+        length: Words of the text, at most 19.
+        rate: Probability that a word is deleted.
+        top_layers: Noised layers.
+    """
+    classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision, device=device)
+    noisy, model = NoisyHuggingFaceClassifier(classifier), classifier.evaluation_model
+    words, noise = SENTENCE.split()[:length], WeightNoise(SIGMA, top_layers)
+    drawn = []
+    for index in range(rounds):
+        kept = np.random.default_rng(index).random((draws, len(words))) >= rate
+        drawn.append(classifier.encode([" ".join(compress(words, row)) for row in kept]).ids)
+
+    def shared(index: int) -> None:
+        noisy.noisy_logits_of_ids(drawn[index], noise, range(draws))
+
+    @torch.inference_mode()
+    def whole(index: int) -> None:
+        ids = drawn[index]
+        for chosen in length_batches([len(row) for row in ids], classifier.batch_size):
+            rows, mask = (part.to(device) for part in pad_rows([ids[at] for at in chosen], classifier.pad_id))
+            with exact_weight_noise(model, top_layers, SIGMA, chosen, mask):
+                first_token_logits(model, rows, mask)
+
+    for action in (shared, whole):
+        action(0)
+    times = alternate({"shared": shared, "whole": whole}, rounds)
+    return {
+        "draws": draws,
+        "distinct": [len({tuple(row) for row in ids}) for ids in drawn],
+        "words": length,
+        "rate": rate,
+        "top_layers": top_layers,
+        "precision": precision,
+        "seconds": {name: spread(own.wall) for name, own in times.items()},
+        "speedup": ratios(times["whole"], times["shared"]),
+    }
+
+
 def main() -> None:
     """Measure and print, or write, the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -118,6 +177,10 @@ def main() -> None:
         **{f"seconds_{name}": own["median"] for name, own in found["seconds"].items()},
         "weight_noise_speedup": found["speedup"],
         "weight_noise_overhead": found["overhead"],
+        "shared_layers": [
+            bench_shared_layers(500, options.rounds, options.precision, options.device, length, rate)
+            for length, rate in ((19, 0.7), (19, 0.9), (9, 0.7))
+        ],
     }
     if options.out:
         write_json(options.out, result)

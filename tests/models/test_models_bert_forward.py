@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from fuzzsmooth.models import build_tiny, load_classifier, pad_rows
-from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
+from fuzzsmooth.models.bert_forward import (
+    first_token_logits,
+    first_token_logits_from,
+    lower_states,
+    reads_first_token_only,
+)
 
 WORDS = [f"w{index}" for index in range(30)]
 
@@ -32,6 +39,25 @@ def test_it_computes_what_the_model_does(bert, lengths):
         found = first_token_logits(bert.model, ids, mask)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert expected.std() > 1e-3, "control: the logits differ"
+
+
+def test_the_pass_can_be_split_at_every_layer(bert):
+    ids, mask = pad_rows(sequences(9, 2, 30), bert.pad_id)
+    layers = len(bert.model.bert.encoder.layer)
+    with torch.inference_mode():
+        # Of a copy: asked for hidden states, a model keeps hooks and is no longer a plain one.
+        hidden = copy.deepcopy(bert.model)(
+            input_ids=ids, attention_mask=mask, output_hidden_states=True
+        ).hidden_states
+        whole = first_token_logits(bert.model, ids, mask)
+        for split in range(layers + 1):
+            states = lower_states(bert.model, ids, mask, split)
+            expected = hidden[split][:, :1] if split == layers else hidden[split]
+            keep = mask[:, : expected.size(1)].bool()
+            torch.testing.assert_close(states[keep], expected[keep], atol=1e-5, rtol=1e-5)
+            assert torch.equal(first_token_logits_from(bert.model, states, mask, split), whole)
+        skipped = first_token_logits_from(bert.model, lower_states(bert.model, ids, mask, 0), mask, 1)
+    assert not torch.allclose(skipped, whole, atol=1e-3), "control: a layer left out is seen"
 
 
 def test_bfloat16_too(bert):

@@ -276,6 +276,20 @@ def test_bfloat16_and_autocast(architecture: str) -> None:
     assert torch.allclose(spread[0], spread[2], rtol=0.1)
 
 
+def test_a_noisy_output_in_bfloat16_is_rounded_once() -> None:
+    x = torch.randn(20, 7, 64, generator=torch.Generator().manual_seed(2))
+    factor = noise_factor(x, Spans(7, (0,) * 20, (7,) * 20), bias=True)
+    z = factor.normals(64, [stream(seed, torch.device("cpu")) for seed in range(20)])
+    single, rough = x.bfloat16().float(), x.bfloat16()
+    noise = exact.ForwardNoise(SIGMA, [], Spans.single(20))
+    noise._add_product(single, factor.matrix, z)
+    noise._add_product(rough, factor.matrix, z)
+    torch.testing.assert_close(single, x.bfloat16().float() + SIGMA * factor.matrix @ z)
+    assert torch.equal(rough, single.bfloat16())
+    twice = x.bfloat16() + (SIGMA * factor.matrix @ z).bfloat16()
+    assert not torch.equal(rough, twice), "control: noise rounded before the sum is something else"
+
+
 def _hooks(model: nn.Module) -> int:
     return sum(len(module._forward_hooks) for module in model.modules())
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.noise.weight.factor import NoiseFactor, Spans, noise_factor
+from fuzzsmooth.noise.weight.factor import NoiseFactor, Spans, _jittered, noise_factor
 from fuzzsmooth.noise.weight.normals import stream
 
 torch.set_num_threads(1)
@@ -87,6 +87,30 @@ def test_jitter_rises_for_the_failing_samples_only(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("fuzzsmooth.noise.weight.factor._JITTERS", (0.0,))
     with pytest.raises(FuzzsmoothError, match="not finite"):
         noise_factor(x, spans, bias=True)
+
+
+@pytest.mark.parametrize("counts", [(12,) * 8, (12, 1, 5, 12, 8, 11, 12, 12)], ids=["full", "padded"])
+def test_float64_is_for_samples_with_dependent_tokens(
+    counts: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only they, and those whose squares lose digits in float32, are computed twice."""
+    wide: list[Tensor] = []
+
+    def spy(x: Tensor, *rest: object) -> Tensor:
+        wide.append(x)
+        return _jittered(x, *rest)
+
+    monkeypatch.setattr("fuzzsmooth.noise.weight.factor._jittered", spy)
+    spans = _spans(12, *counts)
+    for kind, few in (("nearly identical", 1), ("a zero token", 1), ("generic", 0)):
+        x = torch.cat([MATRICES["generic"], MATRICES[kind][:1], MATRICES["generic"][:1]])
+        factor = noise_factor(x, spans, bias=False)
+        assert _covariance_error(factor, x, spans, bias=False) < 1e-5
+        assert sum(map(len, wide)) == few
+        assert all(torch.equal(one[0], x[6]) for one in wide)
+        wide.clear()
+    noise_factor(1e-20 * MATRICES["generic"], _spans(12, *counts[:6]), bias=False)
+    assert sum(map(len, wide)) == 6
 
 
 def test_padding_content_does_not_matter() -> None:

@@ -32,6 +32,20 @@ def test_the_law_is_standard_normal(width: int) -> None:
         assert stats.binomtest(int(tails.sum()), len(values), 2 * stats.norm.sf(4)).pvalue > 1e-4
 
 
+def test_every_word_gives_a_normal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The word 0 has the largest radius, the extreme ones the smallest: none is infinite or not a number."""
+    ends = np.arange(4096, dtype=np.int64)
+    words = np.concatenate([-(2**31) + ends, 2**31 - 1 - ends, ends, -ends]).astype(np.int32)
+    pair = np.stack([words, np.zeros_like(words)])
+    monkeypatch.setattr(normals, "_words", lambda source, pairs: pair)
+    z = drawn([(0, 1)], 1, 2 * len(words), range(1)).double().numpy()[0, 0]
+    radius = np.hypot(z[: len(words)], z[len(words) :])
+    wanted = -np.log((words.astype(np.float64) ** 2 + 0.25) / 2.0**62)
+    assert np.isfinite(z).all()
+    np.testing.assert_allclose(radius**2, wanted, rtol=1e-6, atol=4e-6)
+    assert radius.max() > 6.6
+
+
 def test_rows_columns_samples_and_halves_are_uncorrelated() -> None:
     z = drawn([(0, 50)] * 400, 50, 8, range(400)).double()
     flat = z.reshape(-1, 8)

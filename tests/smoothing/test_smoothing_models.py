@@ -13,7 +13,9 @@ import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.fuzz import References, SearchOptions
-from fuzzsmooth.models import NoisyClassifier, WeightNoise, build_tiny, load_classifier
+from fuzzsmooth.models import NoisyClassifier, WeightNoise, build_tiny, load_classifier, pad_rows
+from fuzzsmooth.models.bert_forward import first_token_logits, lower_states
+from fuzzsmooth.noise.weight import exact_weight_noise
 from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions, sampler
 from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
@@ -79,6 +81,40 @@ def test_noisy_rows_are_functions_of_text_and_seed(folder: Path) -> None:
     np.testing.assert_allclose(mixed, base[order], atol=1e-5)
     other = noisy(folder).noisy_probabilities(some, NOISE, [seed + 100 for seed in seeds])
     assert np.abs(other - base).max() > 1e-3, "control: other seeds give other models"
+
+
+def _unsplit(wrapped: NoisyHuggingFaceClassifier, row: Sequence[int], noise: WeightNoise, seed: int) -> Any:
+    """The noisy logits of one sequence, alone, by one uninterrupted pass."""
+    ids, mask = pad_rows([row], 0)
+    model = wrapped._classifier.model
+    with torch.inference_mode(), exact_weight_noise(model, noise.top_layers or 0, noise.sigma, [seed], mask):
+        return first_token_logits(model, ids, mask)[0].numpy()
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+@pytest.mark.parametrize("batch_size", [2, 32])
+def test_what_lies_below_the_noise_is_computed_once_per_sequence(
+    folder: Path, layers: int, batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same logits as by an uninterrupted pass; the lower part saw each sequence once, alone or padded."""
+    wrapped, noise = noisy(folder, batch_size=batch_size), WeightNoise(0.1, layers)
+    distinct = wrapped.encode([*texts(6), "w1 w2", "w2 w1"]).ids
+    ids, seeds = [distinct[at % len(distinct)] for at in range(29)], list(range(29))
+    seen: list[tuple[int, ...]] = []
+
+    def counted(model: Any, rows: torch.Tensor, mask: torch.Tensor, below: int) -> torch.Tensor:
+        assert below == 2 - layers
+        seen.extend(tuple(row[keep].tolist()) for row, keep in zip(rows, mask.bool(), strict=True))
+        return lower_states(model, rows, mask, below)
+
+    monkeypatch.setattr("fuzzsmooth.smoothing.noisy.lower_states", counted)
+    split = wrapped.noisy_logits_of_ids(ids, noise, seeds)
+    assert sorted(seen) == sorted({tuple(row) for row in ids})
+    assert wrapped._classifier.forward_count == 29
+    whole = np.stack([_unsplit(wrapped, row, noise, seed) for row, seed in zip(ids, seeds, strict=True)])
+    np.testing.assert_allclose(split, whole, atol=1e-5)
+    equal = [split[at] for at in range(0, 29, len(distinct))]
+    assert np.ptp(equal, axis=0).min() > 1e-3, "control: draws of one sequence differ"
 
 
 def test_the_wrapper_is_the_classifier_with_noise(folder: Path) -> None:

@@ -55,15 +55,50 @@ def first_token_logits(model: Any, ids: Tensor, mask: Tensor | None) -> Tensor:
     Returns:
         Shape (rows, labels).
     """
-    bert = model.bert
-    x = bert.embeddings(input_ids=ids)
-    seen = None if mask is None else mask[:, None, None, :].bool()
-    layers = bert.encoder.layer
-    for layer in layers:
-        # Contiguous: a linear layer would copy a slice, weights and all, once per row.
-        x = _layer(layer, x, x[:, :1].contiguous() if layer is layers[-1] else x, seen)
-    logits: Tensor = model.classifier(bert.pooler(x))
+    return first_token_logits_from(model, lower_states(model, ids, mask, 0), mask, 0)
+
+
+def lower_states(model: Any, ids: Tensor, mask: Tensor | None, layers: int) -> Tensor:
+    """What the lowest layers of the pass make of token sequences: its first part.
+
+    Args:
+        model: As in :func:`first_token_logits`.
+        ids: Token ids, shape (rows, length).
+        mask: As in :func:`first_token_logits`.
+        layers: How many layers, 0 (the embeddings alone) to all.
+
+    Returns:
+        Shape (rows, length, width); of all layers only the first token, shape (rows, 1, width).
+    """
+    return _through(model, model.bert.embeddings(input_ids=ids), mask, range(layers))
+
+
+def first_token_logits_from(model: Any, states: Tensor, mask: Tensor | None, first_layer: int) -> Tensor:
+    """Logits of sequences from what their lowest layers made of them: the rest of the pass.
+
+    Args:
+        model: As in :func:`first_token_logits`.
+        states: :func:`lower_states` of the lowest ``first_layer`` layers.
+        mask: As in :func:`first_token_logits`.
+        first_layer: The first layer to be computed, 0 to the number of layers.
+
+    Returns:
+        Shape (rows, labels).
+    """
+    x = _through(model, states, mask, range(first_layer, len(model.bert.encoder.layer)))
+    logits: Tensor = model.classifier(model.bert.pooler(x))
     return logits
+
+
+def _through(model: Any, x: Tensor, mask: Tensor | None, numbers: range) -> Tensor:
+    """Some of the layers, one after another; the last one of the model gives the first token alone."""
+    seen = None if mask is None else mask[:, None, None, :].bool()
+    layers = model.bert.encoder.layer
+    for number in numbers:
+        # Contiguous: a linear layer would copy a slice, weights and all, once per row.
+        read = x[:, :1].contiguous() if number == len(layers) - 1 else x
+        x = _layer(layers[number], x, read, seen)
+    return x
 
 
 def _layer(layer: Any, x: Tensor, read: Tensor, seen: Tensor | None) -> Tensor:

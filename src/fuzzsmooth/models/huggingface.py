@@ -154,14 +154,7 @@ class HuggingFaceClassifier:
         Raises:
             FuzzsmoothError: If the model gives a value that is not finite.
         """
-        rows: dict[bytes, int] = {}
-        distinct: list[Tokens] = []
-        places = np.empty(len(ids), dtype=np.int64)
-        for place, row in enumerate(ids):
-            tokens = np.asarray(row, dtype=np.int64)
-            places[place] = rows.setdefault(tokens.tobytes(), len(distinct))
-            if places[place] == len(distinct):
-                distinct.append(tokens)
+        distinct, places = distinct_sequences(ids)
         batches = self.batches(distinct)
         with self.evaluating() as model:
             # Fetched at the end: an accelerator computes one batch while the next one is prepared.
@@ -268,6 +261,21 @@ def to_device(part: torch.Tensor, device: torch.device) -> torch.Tensor:
     if device.type != "cuda":
         return part.to(device)
     return part.pin_memory().to(device, non_blocking=True)
+
+
+def distinct_sequences(
+    ids: Sequence[Sequence[int] | Tokens],
+) -> tuple[list[Tokens], npt.NDArray[np.int64]]:
+    """The distinct ones of some token sequences, in order, and which of them each sequence is."""
+    rows: dict[bytes, int] = {}
+    distinct: list[Tokens] = []
+    places = np.empty(len(ids), dtype=np.int64)
+    for place, row in enumerate(ids):
+        tokens = np.asarray(row, dtype=np.int64)
+        places[place] = rows.setdefault(tokens.tobytes(), len(distinct))
+        if places[place] == len(distinct):
+            distinct.append(tokens)
+    return distinct, places
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
+from fuzzsmooth.models.bert_forward import first_token_logits_from, lower_states, reads_first_token_only
 from fuzzsmooth.models.devices import Precision
 from fuzzsmooth.models.encoding import EncodedTexts
-from fuzzsmooth.models.huggingface import HuggingFaceClassifier, Tokens, pad_rows, softmax, to_device
+from fuzzsmooth.models.huggingface import (
+    HuggingFaceClassifier,
+    Tokens,
+    distinct_sequences,
+    pad_rows,
+    softmax,
+    to_device,
+)
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
-from fuzzsmooth.noise.weight import exact_weight_noise
-from fuzzsmooth.noise.weight.layers import noised_layers
+from fuzzsmooth.noise.weight import block_count, exact_weight_noise, noised_layers
+
+_Pass: TypeAlias = tuple[list[int], torch.Tensor, Callable[[], torch.Tensor]]
+"""Indices of the sequences of one batch, its attention mask, and the pass that gives their logits."""
 
 
 class NoisyHuggingFaceClassifier:
@@ -93,6 +103,10 @@ class NoisyHuggingFaceClassifier:
     ) -> npt.NDArray[np.float32]:
         """Logits of token sequences, each under its own noise draw, shape (len(ids), classes).
 
+        What is below the noise is a function of the sequence alone. Of models that
+        :func:`~fuzzsmooth.models.bert_forward.reads_first_token_only` knows it is computed once per distinct
+        sequence, of others once per draw. Each draw counts in the classifier's ``forward_count``.
+
         Args:
             ids: Non-empty token id sequences, special tokens included.
             noise: Scale and place of the noise.
@@ -103,24 +117,69 @@ class NoisyHuggingFaceClassifier:
         """
         inner = self._classifier
         top_layers = noised_layers(inner.model, noise.top_layers)
-        result = np.empty((len(ids), len(inner.labels)), dtype=np.float32)
+        outputs: list[tuple[list[int], torch.Tensor]] = []
         with torch.inference_mode(), inner.evaluating() as model:
-            first_only = reads_first_token_only(model)
-            for chosen in inner.batches(ids):
-                rows, mask = pad_rows([ids[index] for index in chosen], inner.pad_id)
-                padded = not bool(mask.all())
-                rows, seen = to_device(rows, inner.device), to_device(mask, inner.device)
+            passes = (
+                self._shared_passes(model, ids, block_count(model) - top_layers)
+                if reads_first_token_only(model)
+                else self._whole_passes(model, ids)
+            )
+            for chosen, mask, forward in passes:
                 own = [seeds[index] for index in chosen]
                 with exact_weight_noise(model, top_layers, noise.sigma, own, mask):
-                    output = (
-                        first_token_logits(model, rows, seen if padded else None)
-                        if first_only
-                        else model(input_ids=rows, attention_mask=seen).logits
-                    )
-                result[chosen] = output.float().cpu().numpy()
+                    outputs.append((chosen, forward()))
                 inner.forward_count += len(chosen)
+        result = np.empty((len(ids), len(inner.labels)), dtype=np.float32)
+        for chosen, output in outputs:
+            result[chosen] = output.float().cpu().numpy()
         if not np.isfinite(result).all():
             raise FuzzsmoothError(
                 f"the outputs are not finite under parameter noise of sigma={noise.sigma:g}; lower sigma"
             )
         return result
+
+    def _whole_passes(self, model: Any, ids: Sequence[Sequence[int] | Tokens]) -> Iterator[_Pass]:
+        """Batches of sequences, and the model's own pass over each."""
+        inner = self._classifier
+        for chosen in inner.batches(ids):
+            rows, mask = pad_rows([ids[index] for index in chosen], inner.pad_id)
+            forward = partial(
+                _own_logits, model, to_device(rows, inner.device), to_device(mask, inner.device)
+            )
+            yield chosen, mask, forward
+
+    def _shared_passes(
+        self, model: Any, ids: Sequence[Sequence[int] | Tokens], lower: int
+    ) -> Iterator[_Pass]:
+        """Batches of sequences, and the noised part of the pass over each.
+
+        Some distinct sequences go through the ``lower`` layers without noise, then all that equal one of
+        them through the noised part: so the hidden states of one batch are held at a time, however many
+        sequences there are.
+        """
+        inner = self._classifier
+        distinct, places = distinct_sequences(ids)
+        equal: list[list[int]] = [[] for _ in distinct]
+        for index, place in enumerate(places.tolist()):
+            equal[place].append(index)
+        for shared in inner.batches(distinct):
+            rows, mask = pad_rows([distinct[place] for place in shared], inner.pad_id)
+            states = lower_states(model, to_device(rows, inner.device), self._seen(mask), lower)
+            members = [(row, index) for row, place in enumerate(shared) for index in equal[place]]
+            for part in inner.batches([distinct[shared[row]] for row, _ in members]):
+                own = torch.tensor([members[at][0] for at in part])
+                longest = len(distinct[shared[members[part[0]][0]]])
+                # Of all layers the states are those of the first token, which every sequence has.
+                read = states[to_device(own, inner.device), :longest]
+                read_mask = mask[own, :longest]
+                forward = partial(first_token_logits_from, model, read, self._seen(read_mask), lower)
+                yield [members[at][1] for at in part], read_mask, forward
+
+    def _seen(self, mask: torch.Tensor) -> torch.Tensor | None:
+        """A mask on the device, or None if nothing is padded; asked here, where it waits for no device."""
+        return None if bool(mask.all()) else to_device(mask, self._classifier.device)
+
+
+def _own_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
+    return logits

@@ -142,12 +142,19 @@ class ForwardNoise:
             part = slice(start, start + group)
             own = self._streams if isinstance(self._streams, CounterStreams) else self._streams[part]
             z = factor[part].normals(width, own, self._scratch)
-            if target.dtype == z.dtype:
-                target[part].baddbmm_(factor.matrix[part], z, alpha=self._sigma)
-            else:
-                noise = self._scratch.take("noise", target[part].shape, z.dtype, z.device)
-                target[part].add_(torch.bmm(factor.matrix[part], z, out=noise), alpha=self._sigma)
+            self._add_product(target[part], factor.matrix[part], z)
         return output
+
+    def _add_product(self, target: Tensor, matrix: Tensor, z: Tensor) -> None:
+        """Target + sigma C Z, in place; rounded once, where the target is narrower than the noise."""
+        if target.dtype == z.dtype:
+            target.baddbmm_(matrix, z, alpha=self._sigma)
+            return
+        wide = self._scratch.take("wide output", target.shape, z.dtype, z.device)
+        if target.device.type == "cpu":  # the sum within the product saves a pass over the noise
+            target.copy_(wide.copy_(target).baddbmm_(matrix, z, alpha=self._sigma))
+        else:
+            target.add_(torch.bmm(matrix, z, out=wide), alpha=self._sigma)
 
     def _add_norm(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
         """Output + sigma (normalized * gain noise + offset noise), one noise vector per sample.

@@ -48,8 +48,12 @@ _THREADED = 500_000
 
 _local = threading.local()
 
-_UNIT = np.float32(2.0**-32)
+# With an angle a = pi v, v uniform in [-1, 1], -2 ln |v| = 2 ln pi - ln a^2: one scale for both words of a
+# pair. A word of 0 counts as half a unit. The last summand, a millionth of the variance, keeps the number
+# under the root positive where |v| = 1: logarithms are rounded by up to 4 units of 2.4e-7.
 _ANGLE = np.float32(np.pi * 2.0**-31)
+_LEAST = np.float32((np.pi * 2.0**-32) ** 2)
+_OFFSET = np.float32(2 * np.log(np.pi) + 2e-6)
 
 
 def stream(seed: int, device: torch.device) -> Stream:
@@ -95,7 +99,8 @@ def fill_normals(z: Tensor, rows: Sequence[tuple[int, int]], streams: Streams) -
     """Write standard normals into the given rows of each sample, and zeros into the others.
 
     Args:
-        z: Shape (samples, length, width), float32 or float64, on the streams' device; overwritten.
+        z: Shape (samples, length, width), contiguous, float32 or float64, on the streams' device;
+            overwritten.
         rows: For each sample its first random row and how many there are.
         streams: One per sample. What a sample gets depends on its own stream and number of rows alone.
     """
@@ -109,7 +114,8 @@ def fill_normals(z: Tensor, rows: Sequence[tuple[int, int]], streams: Streams) -
             sample[:first].zero_()
             sample[first + count :].zero_()
         return
-    pairs = z.size(1) * -(-z.size(2) // 2)  # of a sample
+    assert z.is_contiguous()
+    pairs = z.size(1) * z.size(2) // 2  # of a sample, at most
     group = max(1, _CHUNK // max(1, pairs))
     starts = range(0, len(z), group)
     array = z.numpy()
@@ -142,36 +148,48 @@ def _fill(z: npt.NDArray[np.floating], rows: Sequence[tuple[int, int]], streams:
     """Box and Muller's transform (1958) of 32-bit uniforms, vectorized over samples.
 
     A pair of words gives a radius sqrt(-2 ln u), u in (0, 1], and an angle in [-pi, pi]: two independent
-    normals, which stand half a row apart. Row by row, so that a sample's numbers do not depend on padding.
+    normals, which stand half the random part of the sample apart. What is not random is set to 0.
     """
-    samples, length, width = z.shape
-    half = -(-width // 2)
-    radius, angle, sine = _buffers(samples, length, half)
-    for index, ((first, count), source) in enumerate(zip(rows, streams, strict=True)):
-        assert isinstance(source, np.random.SFC64)
-        words = source.random_raw(count * half).astype("<u8", copy=False).view("<u4")
-        stop, shape = first + count, (count, half)
-        radius[index, :first] = radius[index, stop:] = 1.0  # whatever the last call left there
-        radii, angles = words[: count * half].reshape(shape), words[count * half :].view("<i4").reshape(shape)
-        np.multiply(radii, _UNIT, out=radius[index, first:stop], dtype=np.float32, casting="unsafe")
-        np.multiply(angles, _ANGLE, out=angle[index, first:stop], dtype=np.float32, casting="unsafe")
-    radius += np.float32(2.0**-33)
-    np.log(radius, out=radius)
-    radius *= np.float32(-2.0)
-    np.sqrt(radius, out=radius)
+    width = z.shape[2]
+    pairs = [-(-count * width // 2) for _, count in rows]
+    uniform, sine = _buffers(sum(pairs))
+    radius, angle = uniform
+    halves = [_words(source, number) for source, number in zip(streams, pairs, strict=True)]
+    for half, out in enumerate(uniform):
+        np.concatenate([words[half] for words in halves], out=out, casting="unsafe")
+    uniform *= _ANGLE
     np.sin(angle, out=sine)
     np.cos(angle, out=angle)
-    np.multiply(radius, angle, out=z[:, :, :half])
-    np.multiply(radius[:, :, : width - half], sine[:, :, : width - half], out=z[:, :, half:])
-    for index, (first, count) in enumerate(rows):
-        z[index, :first] = 0
-        z[index, first + count :] = 0
+    radius *= radius
+    radius += _LEAST
+    np.log(radius, out=radius)
+    np.subtract(_OFFSET, radius, out=radius)
+    np.sqrt(radius, out=radius)
+    # Samples without padding in one call: for short sequences the calls cost more than what they do.
+    whole = set(rows) == {(0, z.shape[1])}
+    parts = [z] if whole else [z[index : index + 1] for index in range(len(z))]
+    own = 0
+    for part, (first, count), number in zip(parts, rows, pairs, strict=False):
+        flat, begin, size = part.reshape(len(part), -1), first * width, count * width
+        shape, rest = (len(part), number), size - number
+        radii, cosines, sines = (
+            one[own : own + len(part) * number].reshape(shape) for one in (radius, angle, sine)
+        )
+        np.multiply(radii, cosines, out=flat[:, begin : begin + number])
+        np.multiply(radii[:, :rest], sines[:, :rest], out=flat[:, begin + number : begin + size])
+        flat[:, :begin] = 0
+        flat[:, begin + size :] = 0
+        own += number
 
 
-def _buffers(samples: int, length: int, half: int) -> list[npt.NDArray[np.float32]]:
-    """Three buffers of this thread; fresh memory would cost more than the work done on it."""
-    size = samples * length * half
-    if getattr(_local, "buffers", None) is None or _local.buffers.shape[1] < size:
-        _local.buffers = np.zeros((3, max(size, _CHUNK)), dtype=np.float32)
-    buffers = _local.buffers[:, :size]
-    return [one.reshape(samples, length, half) for one in buffers]
+def _words(source: Stream, pairs: int) -> npt.NDArray[np.int32]:
+    """The next 32-bit words of a stream, signed, shape (2, pairs)."""
+    assert isinstance(source, np.random.SFC64)
+    return source.random_raw(pairs).astype("<u8", copy=False).view("<i4").reshape(2, pairs)
+
+
+def _buffers(size: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Buffers of this thread, of shapes (2, size) and (size,); fresh memory would cost more than the work."""
+    if getattr(_local, "buffer", None) is None or _local.buffer.size < 3 * size:
+        _local.buffer = np.empty(3 * max(size, _CHUNK), dtype=np.float32)
+    return _local.buffer[: 2 * size].reshape(2, size), _local.buffer[2 * size : 3 * size]
