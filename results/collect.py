@@ -28,7 +28,6 @@ from fuzzsmooth.report.recall import build_recall
 HERE = Path(__file__).resolve().parent
 RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2")
 SEARCHES = ("localize-sst2", "localize-agnews")
-CERTIFICATIONS = ("sst2", "agnews", "offenseval")
 HEADLINE = {"sst2": "SST-2", "agnews": "AG's News", "offenseval": "OffensEval"}
 CURVES = ("edit", "insert", "backward")
 
@@ -158,10 +157,9 @@ def main() -> None:
     for name in SEARCHES:
         if (runs / name / "localization.jsonl").is_file():
             collect_search(runs / name, HERE / name)
-    for name in CERTIFICATIONS:
-        run = runs / f"certificates-{name}"
+    for run in sorted(runs.glob("certificates-*")):
         if (run / "certified.jsonl").is_file():
-            collect_certification(run, HERE / "certificates" / name)
+            collect_certification(run, HERE / "certificates" / run.name.removeprefix("certificates-"))
     blocks = {"headline": headline()}
     for kind in ("table.md", "localization.md"):
         for path in sorted(HERE.glob(f"*/{kind}")):

@@ -52,3 +52,12 @@ def test_padding_is_small_where_there_are_many() -> None:
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_no_sequences(batch_size: int) -> None:
     assert length_batches([], batch_size) == []
+
+
+def test_an_accelerator_gets_fewer_and_larger_batches() -> None:
+    lengths = [5] * 90 + [9] * 90 + [30] * 90
+    few, many = length_batches(lengths, 512, accelerator=True), length_batches(lengths, 512)
+    assert sorted(index for batch in few for index in batch) == list(range(len(lengths)))
+    assert len(few) == 1  # launching a call costs more than all the padding
+    assert len(many) == 3
+    assert len(length_batches(lengths * 40, 512, accelerator=True)) > 1  # memory stays bounded
