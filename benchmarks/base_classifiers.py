@@ -111,7 +111,10 @@ def start(model: str) -> HuggingFaceClassifier:
 def trained(name: str, train: Dataset, model_name: str, work: Path) -> HuggingFaceClassifier:
     """The model of a variant, from the work folder if it is there."""
     variant = VARIANTS[name]
-    classifier, kept = start(model_name), work / f"{name.replace(' ', '-')}.safetensors"
+    classifier, kept = (
+        start(model_name),
+        work / f"{Path(model_name).name}-{name}.safetensors".replace(" ", "-").replace(":", "-"),
+    )
     if kept.is_file():
         classifier.model.load_state_dict(load_file(kept))
         classifier.refresh()

@@ -56,17 +56,11 @@ def test_older_certificates_do_not_tell() -> None:
     assert Certificate.from_mapping(mapping) == untold
 
 
-def test_statements() -> None:
-    assert rounding().statement() == (
-        "Computed in bfloat16; answers within 0.03 logits of a tie (measured guard band) were asked again in "
-        "float32."
-    )
-    lost = rounding(undecided="counted against", recheck_guard=0.0, measured=False)
-    assert lost.statement().endswith("(given guard band) count against the certificate.")
-    none = rounding(precision="", guard=0.0, undecided="counted against", recheck_guard=0.0)
-    assert (
-        none.statement() == "Computed in an unknown number type; every answer was taken as it was computed."
-    )
+@pytest.mark.parametrize("value", [5, "float32", [1]])
+def test_anything_else_is_refused(value: Any) -> None:
+    mapping = certificate().to_mapping() | {"rounding": value}
+    with pytest.raises(FuzzsmoothError, match=r"Certificate\.rounding"):
+        Certificate.from_mapping(mapping)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.fuzz import References, SearchOptions
 from fuzzsmooth.models import AdditiveClassifier, build_tiny, load_classifier
 from fuzzsmooth.smoothing import Certification, SmoothedClassifier, SmoothingOptions
 from fuzzsmooth.smoothing import referee as refereeing
@@ -75,18 +76,53 @@ def test_a_referee_makes_certificates_of_bfloat16_those_of_float32(close: Path, 
 
 
 def test_a_given_band_is_not_measured(close: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: Any, **__: Any) -> float:
-        raise AssertionError("measured")
-
-    monkeypatch.setattr(refereeing, "measure_guard_band", never)
-    for guard, undecided in ((0.0, "counted against"), (0.25, "rechecked")):
-        rounding = certify(close, "bfloat16", "certified", guard=guard)[0].certificates[0].rounding
+    calls = []
+    real = refereeing.measure_guard_band
+    monkeypatch.setattr(
+        refereeing, "measure_guard_band", lambda *args, **more: calls.append(args) or real(*args, **more)
+    )
+    for guard, recheck, undecided in ((0.0, True, "counted against"), (0.25, False, "counted against")):
+        rounding = (
+            certify(close, "bfloat16", "certified", guard=guard, recheck=recheck)[0].certificates[0].rounding
+        )
         assert rounding is not None
         assert (rounding.guard, rounding.measured, rounding.undecided) == (guard, False, undecided)
-        assert rounding.recheck_guard == 0
-        assert rounding.function == ("float32" if guard else "bfloat16")
-    with pytest.raises(AssertionError, match="measured"):
-        certify(close, "float32", "certified")
+        assert (rounding.function, rounding.recheck_guard) == ("bfloat16", 0.0)  # nobody looked at float32
+    assert not calls
+    rounding = certify(close, "bfloat16", "certified", guard=0.25)[0].certificates[0].rounding
+    assert rounding is not None
+    assert (rounding.function, rounding.undecided) == ("float32", "rechecked")
+    assert rounding.recheck_guard > 0, "second answers keep a distance from rounding of their own"
+    assert len(calls) == 1
+
+
+def test_what_fuzzes_is_as_exact_as_the_answers(close: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = texts(400)
+    sure = load_classifier(str(close)).probabilities(pool)
+    nearest = np.abs(sure[:, 0] - 0.5).argsort()[:40].tolist()  # references on which rounding decides
+    references = References(
+        tuple(pool[at] for at in nearest), tuple(int(sure[at].argmax()) for at in nearest), ""
+    )
+
+    def fuzzed(precision: Any) -> list[Certification]:
+        classifier = NoisyHuggingFaceClassifier(load_classifier(str(close), precision=precision))
+        options = SmoothingOptions(
+            mode="certified", sigma=0.0, rate=0.4, draws=200, statistics="fixed",
+            search=SearchOptions(references=8),
+        )  # fmt: skip
+        return SmoothedClassifier(classifier, options, references).certify(texts(60))
+
+    exact = fuzzed("float32")
+    assert outcome(fuzzed("bfloat16")) == outcome(exact)
+    monkeypatch.setattr("fuzzsmooth.smoothing.classifier.in_float32", lambda classifier: classifier)
+    assert outcome(fuzzed("bfloat16")) != outcome(exact)
+
+
+def test_the_band_is_measured_on_words_that_the_model_knows(close: Path) -> None:
+    tokenizer = load_classifier(str(close)).tokenizer
+    known = refereeing._guard_texts(tokenizer)
+    assert {word for text in known[:16:2] for word in text.split()} <= set(WORDS)
+    assert known != refereeing._guard_texts(None)
 
 
 def test_the_band_is_measured_once_and_anew_for_other_weights(

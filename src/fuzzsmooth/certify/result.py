@@ -105,6 +105,11 @@ class Certificate:
         rounding: object = self.rounding
         if isinstance(rounding, Mapping):
             object.__setattr__(self, "rounding", Rounding(**rounding))
+        else:
+            require(
+                rounding is None or isinstance(rounding, Rounding),
+                f"Certificate.rounding: expected its fields or nothing, got {rounding!r}",
+            )
         object.__setattr__(self, "counts", tuple(operator.index(count) for count in self.counts))
         if self.label is not None:  # NumPy integers are welcome but are not JSON
             object.__setattr__(self, "label", operator.index(self.label))

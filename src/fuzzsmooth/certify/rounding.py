@@ -53,19 +53,3 @@ class Rounding:
     def to_mapping(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)
-
-    def statement(self) -> str:
-        """The fields as one plain English sentence."""
-        passes = f"computed in {self.precision or 'an unknown number type'}"
-        if self.guard == 0:
-            return f"{passes[0].upper()}{passes[1:]}; every answer was taken as it was computed."
-        origin = "measured" if self.measured else "given"
-        done = (
-            f"were asked again in {self.function}"
-            if self.undecided == "rechecked"
-            else "count against the certificate"
-        )
-        return (
-            f"{passes[0].upper()}{passes[1:]}; answers within {self.guard:.3g} logits of a tie"
-            f" ({origin} guard band) {done}."
-        )

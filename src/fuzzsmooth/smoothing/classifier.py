@@ -19,7 +19,7 @@ from fuzzsmooth.smoothing.evidence import SampledSource, undivided
 from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.options import SmoothingOptions
-from fuzzsmooth.smoothing.referee import CertificateSampler
+from fuzzsmooth.smoothing.referee import CertificateSampler, in_float32
 from fuzzsmooth.smoothing.results import Certification, Prediction
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.smoothing.statistics import gather_evidence
@@ -178,14 +178,13 @@ class SmoothedClassifier:
             scans: Their scans (mode "frs"), where they were made before; made here otherwise.
             advance: Told how many texts have just been finished, for a progress bar.
         """
-        sampler, rounding = self._certifying.settle(self._sampler)
-        if self.options.mode == "windows":
-            _, plans, _ = self._plans(texts, None)
-            windows = WindowAblation(self.options, sampler, rounding)
-            ablated = windows.certify(plans, advance)
-            return window_certifications(windows, ablated, plans, self._truncated(texts))
         options = self.options
         scans, plans, listed = self._plans(texts, scans)
+        sampler, rounding = self._certifying.settle(self._sampler)
+        if options.mode == "windows":
+            windows = WindowAblation(options, sampler, rounding)
+            ablated = windows.certify(plans, advance)
+            return window_certifications(windows, ablated, plans, self._truncated(texts))
         if options.mode == "certified":
             evidence = gather_evidence(
                 plans, sampler, options, weighted=self._rates is not None, advance=advance
@@ -274,7 +273,10 @@ class SmoothedClassifier:
         return text_kernel("deletion")
 
     def _make_scanner(self) -> Scanner:
-        return Scanner(self.classifier, self.options.search, self._segmenter, self._references)
+        # Where the search is part of what is certified, it must be as exact as the answers.
+        certified = self.options.mode != "frs"
+        classifier = in_float32(self.classifier) if certified else self.classifier
+        return Scanner(classifier, self.options.search, self._segmenter, self._references)
 
     def _truncated(self, texts: Sequence[str]) -> list[bool]:
         check = getattr(self.classifier, "truncated", None)

@@ -71,7 +71,7 @@ class Memory:
         self._texts[key] = text
 
     def shrink(self) -> None:
-        """Forget the texts met longest ago until the rest fits; one text alone may exceed the limit."""
+        """Forget the texts met longest ago until the rest fits."""
         size = sum(text.size for text in self._texts.values())
         while size > self._limit and self._texts:
             _, text = self._texts.popitem(last=False)

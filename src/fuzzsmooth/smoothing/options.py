@@ -63,12 +63,13 @@ class SmoothingOptions(Options):
             waiting for them too mostly takes all draws there are.
         guard: Numerical guard band of certificates, >= 0, in logits: the largest deviation that the shape of
             a batch or its arithmetic can cause. An answer whose two best logits are not further apart counts
-            against every certificate. None: what is measured for the model when it is first asked for
-            certificates; 0, every answer as computed, for a classifier that cannot be measured because it
-            gives probabilities of strings alone.
+            against every certificate, unless it is asked again. None: what is measured for the model when it
+            is first asked for certificates; 0, every answer as computed, for a classifier that cannot be
+            measured because it gives probabilities of strings alone.
         recheck: Whether a model that computes in bfloat16 without parameter noise is asked again, in float32,
             for the answers inside the guard band: then nearly nothing is lost to rounding. Certificates of
-            such a model are about its float32 function either way, unless the guard band is set to 0.
+            such a model are about its float32 function either way, where the band is measured. What fuzzes in
+            modes "certified" and "windows" is always computed in float32.
         weight_distance: Also certify edits together with a change of the noised weights by this many noise
             standard deviations, >= 0, and the largest such change; needs mode "certified" and sigma > 0.
         localization_recall: Share of triggered texts in which the search was measured to find the whole

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from fuzzsmooth.certify import Rounding
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.devices import Precision
+from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.smoothing.guard import Measurable, measure_guard_band
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.sampler import Sampler
@@ -66,6 +67,13 @@ class CertificateSampler:
         return self._settled
 
 
+def in_float32(classifier: Classifier) -> Classifier:
+    """The same classifier in float32, where it has another number type; else itself."""
+    if not isinstance(classifier, _Typed) or classifier.precision == "float32":
+        return classifier
+    return cast(Classifier, classifier.in_precision("float32"))
+
+
 def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sampler, Rounding]:
     """Choose guard band and referee for a sampler.
 
@@ -78,18 +86,16 @@ def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sample
     """
     classifier = sampler.classifier
     precision: str = classifier.precision if isinstance(classifier, _Typed) else ""
-    exact = None
-    if isinstance(classifier, _Typed) and precision != "float32":
-        exact = cast(_Typed, classifier.in_precision("float32"))
+    exact = cast(_Typed, in_float32(classifier)) if precision not in ("", "float32") else None
     guard, measured = options.guard, False
     if guard is None:
         measured = isinstance(classifier, Measurable)
         guard = _measured(cast(Measurable, classifier), exact, sampler) if measured else 0.0
     rechecks = exact is not None and sampler.noise is None and options.recheck and guard > 0
-    referee_guard = _measured(cast(Measurable, exact), None, sampler) if rechecks and measured else 0.0
+    referee_guard = _measured(cast(Measurable, exact), None, sampler) if rechecks else 0.0
     rounding = Rounding(
         precision=precision,
-        function="float32" if exact is not None and guard > 0 else precision,
+        function="float32" if exact is not None and guard > 0 and (measured or rechecks) else precision,
         guard=guard,
         measured=measured,
         undecided="rechecked" if rechecks else "counted against",
@@ -105,23 +111,25 @@ def _measured(classifier: Measurable, reference: Measurable | None, sampler: Sam
     """The guard band of a classifier under the sampler's noise, rounded up to two digits.
 
     It is a property of the model and the machine, not of the texts that are certified, so it is measured on
-    other ones: those of the built-in corpus, whole and with words deleted.
+    other ones: of the built-in corpus and of words of the model's vocabulary, whole and with words deleted.
     """
-    found = measure_guard_band(
-        classifier, _guard_texts(), reference=reference, noise=sampler.noise, seed=sampler.seed
-    )
+    texts = _guard_texts(getattr(sampler.classifier, "tokenizer", None))
+    found = measure_guard_band(classifier, texts, reference=reference, noise=sampler.noise, seed=sampler.seed)
     return _rounded_up(found)
 
 
-def _guard_texts() -> Sequence[str]:
+def _guard_texts(tokenizer: Any) -> Sequence[str]:
     from fuzzsmooth.data import load_splits
 
-    corpus = load_splits("builtin:reviews", train_size=_TEXTS, test_size=2).train.texts
     source = generator(0, "guard band texts")
+    texts = list(load_splits("builtin:reviews", train_size=_TEXTS, test_size=2).train.texts)
+    vocabulary = sorted(token for token in tokenizer.get_vocab() if token.isalnum()) if tokenizer else []
+    if vocabulary:  # a model of another language or trade knows no word of the corpus
+        texts[::2] = [" ".join(source.choice(vocabulary, len(text.split()))) for text in texts[::2]]
     return [
         " ".join(word for word in text.split() if source.random() >= rate)
         for rate in _DELETED
-        for text in corpus
+        for text in texts
     ]
 
 

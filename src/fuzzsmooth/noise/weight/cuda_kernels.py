@@ -16,7 +16,7 @@ LARGEST = 64
 
 _BLOCK = 256
 _COLUMNS = 32  # columns of a quarter that one block adds noise to
-_LEAST = 2.0**-14  # of a token's variance; the rounding of bfloat16 is 2**-9 of a value
+_LEAST = 2.0**-14  # of a token's variance: sums in float32 may leave a pivot below zero
 _ROUNDS = tl.constexpr(7)  # the fewest for which Philox4x32 passes BigCrush (Salmon et al., SC 2011)
 
 
@@ -64,8 +64,9 @@ def cholesky(gram: Tensor) -> tuple[Tensor, Tensor]:
 def factor(x: Tensor, first: Tensor, count: Tensor, *, bias: bool) -> Tensor:
     """Lower factors C of X X^T (+ 1 1^T) over the tokens of each sample, for activations in bfloat16.
 
-    The products of bfloat16 numbers are summed in float32, and a pivot is at least :data:`_LEAST` of its
-    token's variance: the law is kept up to what rounding to bfloat16 does to the activations anyway.
+    The products of bfloat16 numbers are summed in float32, and a pivot is at least 2**-14 of its token's
+    variance. So a token that equals another one gets up to 1 % of noise of its own; of tokens that differ
+    the covariance is kept to 1e-4, less than rounding activations to bfloat16 does.
 
     Args:
         x: Shape (samples, n, width), bfloat16, contiguous, n at most :data:`LARGEST`.

@@ -181,8 +181,11 @@ class ForwardNoise:
             # A layer may read one token of each sample only, as the last one of a classifier does.
             whole = tokens.size(1) == self._spans.length
             spans = self._spans if whole else Spans.single(x.size(0))
-            self._shared[bias] = noise_factor(tokens, spans, bias=bias, scratch=self._scratch)
+            self._shared[bias] = self._make_factor(tokens, spans, bias)
         return self._shared[bias]
+
+    def _make_factor(self, tokens: Tensor, spans: Spans, bias: bool) -> NoiseFactor:
+        return noise_factor(tokens, spans, bias=bias, scratch=self._scratch)
 
 
 def _normalized(module: nn.Module, x: Tensor) -> Tensor:

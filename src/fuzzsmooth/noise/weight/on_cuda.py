@@ -9,16 +9,17 @@ from torch import Tensor, nn
 
 from fuzzsmooth.noise.weight import cuda_kernels
 from fuzzsmooth.noise.weight.exact import ForwardNoise
-from fuzzsmooth.noise.weight.factor import Spans
+from fuzzsmooth.noise.weight.factor import NoiseFactor, Spans
 from fuzzsmooth.noise.weight.normals import CounterStreams
 
 
 class KernelNoise(ForwardNoise):
     """Noise of one forward call; what the kernels do not cover is left to the general way.
 
-    The law is that of the general way up to the rounding of bfloat16, see
-    :func:`~fuzzsmooth.noise.weight.cuda_kernels.factor`. Nothing waits for the device, so activations that
-    are not finite show in the outputs alone.
+    The law is that of the general way but for rounding, see
+    :func:`~fuzzsmooth.noise.weight.cuda_kernels.factor`; a sample padded beyond
+    :data:`~fuzzsmooth.noise.weight.cuda_kernels.LARGEST` tokens gets the general way. Nothing waits for the
+    device, so activations that are not finite show in the outputs alone.
     """
 
     def __init__(self, sigma: float, streams: CounterStreams, spans: Spans) -> None:
@@ -32,33 +33,30 @@ class KernelNoise(ForwardNoise):
         )
         self._first, self._count = places.to(device).unbind(0)
         self._zero, self._one = torch.tensor([[0], [1]], dtype=torch.int32).to(device).unbind(0)
-        self._read: Tensor | None = None
-        self._factors: dict[bool, Tensor] = {}
 
     def _add_linear(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
-        tokens, target = (part if part.dim() == 3 else part[:, None] for part in (x, output))
-        bias = module.bias is not None
-        covered = (
-            output.dtype == x.dtype == torch.bfloat16
-            and target.is_contiguous()
-            and tokens.size(1) <= min(cuda_kernels.LARGEST, tokens.size(2))
-        )
-        if not covered:
+        target = output if output.dim() == 3 else output[:, None]
+        covered = output.dtype == x.dtype == torch.bfloat16 and target.is_contiguous()
+        if not covered or not _small(target, x.size(-1)):
             return super()._add_linear(module, x, output)
-        if tokens.size(1) == 1:
+        bias = module.bias is not None
+        if target.size(1) == 1:
+            tokens = x if x.dim() == 3 else x[:, None]
             variance = tokens.float().square().sum(dim=2, keepdim=True) + float(bias)
             target.add_(variance.sqrt_() * self._vectors(target.size(2)), alpha=self._sigma)
             return output
-        if self._read is not x:
-            self._read, self._factors = x, {}
-        if bias not in self._factors:
-            self._factors[bias] = cuda_kernels.factor(
-                tokens.contiguous(), self._first, self._count, bias=bias
-            )
+        matrix = self._factor(x, bias=bias).matrix
         cuda_kernels.add_noise(
-            target, self._factors[bias], self._first, self._count, self._own.seeds, self._next(), self._sigma
+            target, matrix, self._first, self._count, self._own.seeds, self._next(), self._sigma
         )
         return output
+
+    def _make_factor(self, tokens: Tensor, spans: Spans, bias: bool) -> NoiseFactor:
+        whole = tokens.size(1) == self._spans.length
+        if tokens.dtype != torch.bfloat16 or not whole or not _small(tokens, tokens.size(2)):
+            return super()._make_factor(tokens, spans, bias)
+        matrix = cuda_kernels.factor(tokens.contiguous(), self._first, self._count, bias=bias)
+        return NoiseFactor(matrix, tuple(zip(spans.first, spans.count, strict=True)))
 
     def _add_norm(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
         covered = (
@@ -87,3 +85,8 @@ class KernelNoise(ForwardNoise):
     def _next(self) -> int:
         self._own.calls += 1
         return self._own.calls - 1
+
+
+def _small(tokens: Tensor, width: int) -> bool:
+    """Whether a covariance of this many tokens, of activations this wide, has a kernel."""
+    return tokens.size(1) <= min(cuda_kernels.LARGEST, width)

@@ -57,8 +57,8 @@ def certify(
     guard: Annotated[
         float | None,
         typer.Option(
-            help="Logit margin within which an answer counts against every certificate; by default what is "
-            "measured to be in the reach of rounding.",
+            help="Logit margin within which an answer counts against every certificate, or is rechecked; by "
+            "default what is measured to be in the reach of rounding.",
             rich_help_panel=_CERTIFICATES,
         ),
     ] = None,
