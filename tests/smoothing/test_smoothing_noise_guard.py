@@ -116,10 +116,10 @@ def test_certificates_under_noise_use_the_band_of_the_noise(folder: Path) -> Non
         assert (rounding.function, rounding.undecided) == ("float32", "counted against")
         exact = classifier.in_precision("float32")
         reference = None if precision == "float32" else exact
-        noise = WeightNoise(3.0, None)
-        band = measure_guard_band(classifier, _guard_texts(), reference=reference, noise=noise, seed=4)
+        noise, texts = WeightNoise(3.0, None), _guard_texts(classifier.tokenizer)
+        band = measure_guard_band(classifier, texts, reference=reference, noise=noise, seed=4)
         assert band <= rounding.guard <= 1.1 * band
-        plain = measure_guard_band(classifier, _guard_texts(), reference=reference)
+        plain = measure_guard_band(classifier, texts, reference=reference)
         assert not plain <= rounding.guard <= 1.1 * plain, "control: without noise it is another band"
         bands[precision] = rounding.guard
     assert bands["float32"] < bands["bfloat16"]
