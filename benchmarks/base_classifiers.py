@@ -111,21 +111,18 @@ def start(model: str) -> HuggingFaceClassifier:
 def trained(name: str, train: Dataset, model_name: str, work: Path) -> HuggingFaceClassifier:
     """The model of a variant, from the work folder if it is there."""
     variant = VARIANTS[name]
-    classifier, kept = (
-        start(model_name),
-        work / f"{Path(model_name).name}-{name}.safetensors".replace(" ", "-").replace(":", "-"),
-    )
+    classifier = start(model_name)
+    kept = work / f"{Path(model_name).name}-{name}.safetensors".replace(" ", "-").replace(":", "-")
     if kept.is_file():
         classifier.model.load_state_dict(load_file(kept))
         classifier.refresh()
         return classifier
-    teacher = None
+    device, teacher = classifier.device, None
     if variant.teacher:
-        teacher = torch.tensor(trained("plain", train, model_name, work).logits(train.texts)).softmax(dim=1)
+        plain = trained("plain", train, model_name, work)
+        teacher = torch.tensor(plain.logits(train.texts), device=device).softmax(dim=1)
     units = [WORDS.segment(text).units for text in train.texts]
-    device = classifier.device
     labels = torch.tensor(train.targets, device=device)
-    teacher = None if teacher is None else teacher.to(device)
     torch.manual_seed(variant.order)
     model = classifier.model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01, fused=True)

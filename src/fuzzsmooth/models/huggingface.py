@@ -207,12 +207,11 @@ class HuggingFaceClassifier:
     def _forward(self, model: Any, rows: Sequence[Sequence[int] | Tokens], first_only: bool) -> torch.Tensor:
         """Logits of one batch, on the device."""
         ids, mask = pad_rows(rows, self.pad_id)
-        padded = not bool(mask.all())  # asked here, where it does not wait for the device
-        ids, mask = to_device(ids, self.device), to_device(mask, self.device)
+        ids = to_device(ids, self.device)
         self.forward_count += len(rows)
         if first_only:
-            return first_token_logits(model, ids, mask if padded else None)
-        output: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
+            return first_token_logits(model, ids, padding_mask(mask, self.device))
+        output: torch.Tensor = model(input_ids=ids, attention_mask=to_device(mask, self.device)).logits
         return output
 
     def save(self, folder: str | Path) -> Path:
@@ -261,6 +260,16 @@ def to_device(part: torch.Tensor, device: torch.device) -> torch.Tensor:
     if device.type != "cuda":
         return part.to(device)
     return part.pin_memory().to(device, non_blocking=True)
+
+
+def padding_mask(mask: torch.Tensor, device: torch.device) -> torch.Tensor | None:
+    """An attention mask on a device, or None if nothing is padded.
+
+    Args:
+        mask: On the CPU, so that looking at it waits for no device.
+        device: Where it is wanted.
+    """
+    return None if bool(mask.all()) else to_device(mask, device)
 
 
 def distinct_sequences(

@@ -19,6 +19,7 @@ from fuzzsmooth.models.huggingface import (
     Tokens,
     distinct_sequences,
     pad_rows,
+    padding_mask,
     softmax,
     to_device,
 )
@@ -164,7 +165,9 @@ class NoisyHuggingFaceClassifier:
             equal[place].append(index)
         for shared in inner.batches(distinct):
             rows, mask = pad_rows([distinct[place] for place in shared], inner.pad_id)
-            states = lower_states(model, to_device(rows, inner.device), self._seen(mask), lower)
+            states = lower_states(
+                model, to_device(rows, inner.device), padding_mask(mask, inner.device), lower
+            )
             members = [(row, index) for row, place in enumerate(shared) for index in equal[place]]
             for part in inner.batches([distinct[shared[row]] for row, _ in members]):
                 own = torch.tensor([members[at][0] for at in part])
@@ -172,12 +175,9 @@ class NoisyHuggingFaceClassifier:
                 # Of all layers the states are those of the first token, which every sequence has.
                 read = states[to_device(own, inner.device), :longest]
                 read_mask = mask[own, :longest]
-                forward = partial(first_token_logits_from, model, read, self._seen(read_mask), lower)
+                seen = padding_mask(read_mask, inner.device)
+                forward = partial(first_token_logits_from, model, read, seen, lower)
                 yield [members[at][1] for at in part], read_mask, forward
-
-    def _seen(self, mask: torch.Tensor) -> torch.Tensor | None:
-        """A mask on the device, or None if nothing is padded; asked here, where it waits for no device."""
-        return None if bool(mask.all()) else to_device(mask, self._classifier.device)
 
 
 def _own_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

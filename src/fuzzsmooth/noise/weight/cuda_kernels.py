@@ -39,7 +39,7 @@ def fill_normals(z: Tensor, first: Tensor, count: Tensor, seeds: Tensor, call: i
     with torch.cuda.device(z.device):
         _fill[grid](
             z, first, count, seeds, call, length, width, quarter,
-            0 if first.numel() == 1 else 1, BLOCK=_BLOCK,
+            _step(first), BLOCK=_BLOCK,
         )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def cholesky(gram: Tensor) -> tuple[Tensor, Tensor]:
     samples, size, _ = gram.shape
     factor = torch.empty_like(gram)
     failed = torch.empty(samples, dtype=torch.int32, device=gram.device)
-    padded = max(16, triton.next_power_of_2(size))
+    padded = _padded(size)
     with torch.cuda.device(gram.device):
         _cholesky[(samples,)](gram, factor, failed, size, N=padded, num_warps=1 if padded <= 32 else 4)
     return factor, failed
@@ -79,10 +79,10 @@ def factor(x: Tensor, first: Tensor, count: Tensor, *, bias: bool) -> Tensor:
     """
     samples, size, width = x.shape
     found = torch.empty(samples, size, size, dtype=torch.float32, device=x.device)
-    padded = max(16, triton.next_power_of_2(size))
+    padded = _padded(size)
     with torch.cuda.device(x.device):
         _factor[(samples,)](
-            x, first, count, found, size, 0 if first.numel() == 1 else 1, _LEAST, WIDTH=width,
+            x, first, count, found, size, _step(first), _LEAST, WIDTH=width,
             BIAS=bias, N=padded, num_warps=1 if padded <= 32 else 4,
         )  # fmt: skip
     return found
@@ -104,11 +104,11 @@ def add_noise(
     """
     samples, size, width = output.shape
     quarter = triton.cdiv(width, 4)
-    padded = max(16, triton.next_power_of_2(size))
+    padded = _padded(size)
     with torch.cuda.device(output.device):
         _add_noise[(samples, triton.cdiv(quarter, _COLUMNS))](
             output, matrix, first, count, seeds, call, sigma, size, width, quarter,
-            0 if first.numel() == 1 else 1, N=padded, COLUMNS=_COLUMNS, num_warps=4,
+            _step(first), N=padded, COLUMNS=_COLUMNS, num_warps=4,
         )  # fmt: skip
 
 
@@ -127,6 +127,16 @@ def add_norm_noise(output: Tensor, x: Tensor, z: Tensor, eps: float, sigma: floa
         _add_norm_noise[(samples * tokens,)](
             output, x, z, tokens, width, eps, sigma, BLOCK=triton.next_power_of_2(width)
         )
+
+
+def _padded(size: int) -> int:
+    """Side of the square that holds ``size`` tokens: a power of two that matrix products take."""
+    return int(max(16, triton.next_power_of_2(size)))
+
+
+def _step(per_sample: Tensor) -> int:
+    """How far apart the numbers of two samples are: 0 where one serves all."""
+    return 0 if per_sample.numel() == 1 else 1
 
 
 @triton.jit(do_not_specialize=["call"])  # type: ignore[untyped-decorator,unused-ignore]
