@@ -8,9 +8,9 @@ import pytest
 import typer
 from apps_command_line import call
 
-from fuzzsmooth.apps.cli.console import printable
 from fuzzsmooth.apps.cli.problems import StoppedError, problem, resumable
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.printing import printable
 
 
 @pytest.mark.parametrize(

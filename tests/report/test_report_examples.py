@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from report_synthetic import TARGET, synthetic_records
 
+from fuzzsmooth.common.printing import displayable
 from fuzzsmooth.evaluate.metrics import covers_trigger, summarize
 from fuzzsmooth.evaluate.records import Span, TextRecord
-from fuzzsmooth.report.examples import choose_examples, cut, displayable
+from fuzzsmooth.report.examples import choose_examples, cut
 
 
 def record(text: str, spans: tuple[Span, ...] = (), trigger: tuple[tuple[int, int], ...] = ()) -> TextRecord:

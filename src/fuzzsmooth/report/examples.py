@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from fuzzsmooth.common.printing import displayable
 from fuzzsmooth.evaluate.metrics import Row, covers_trigger, scans
 from fuzzsmooth.evaluate.records import CLEAN, TRIGGERED, TextRecord
 from fuzzsmooth.report.verdict import UNDEFENDED, best_row
 
 _PER_GROUP: Final = 2
 _LONGEST_PLAIN: Final = 320
-_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
@@ -153,13 +152,3 @@ def _shortened(plain: str) -> list[Piece]:
         Piece("", left_out=len(plain) - 2 * keep),
         Piece(displayable(plain[-keep:])),
     ]
-
-
-def displayable(text: str) -> str:
-    """The text with what no page can hold (lone surrogates, control characters) shown as U+FFFD."""
-    return "".join(
-        character
-        if character in "\n\t" or unicodedata.category(character) not in ("Cs", "Cc")
-        else _REPLACEMENT
-        for character in text
-    )

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fuzzsmooth.common.errors import MissingExtraError
+from fuzzsmooth.common.printing import displayable
 from fuzzsmooth.evaluate.catalog import ablates, main_rows
 from fuzzsmooth.evaluate.metrics import Row
 from fuzzsmooth.evaluate.records import RunSettings, TextRecord
-from fuzzsmooth.report.examples import choose_examples, displayable
+from fuzzsmooth.report.examples import choose_examples
 from fuzzsmooth.report.plots import certified_figure, to_svg, tradeoff_figure
 from fuzzsmooth.report.tables import (
     ablated_rows,

@@ -6,9 +6,10 @@ import io
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from fuzzsmooth.common.printing import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,14 +22,6 @@ def tolerate_any_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def printable(text: str) -> str:
-    """The text with every control character replaced by a visible one; no other character moves.
-
-    Texts come from strangers: an escape sequence must not reach the terminal.
-    """
-    return "".join(_visible(character) if _is_control(character) else character for character in text)
 
 
 def answers() -> Console:
@@ -76,12 +69,3 @@ def notes(sentences: Sequence[str], rest: str) -> None:
         note(sentence)
     if len(sentences) > _SHOWN:
         note(f"{len(sentences) - _SHOWN} more {rest}")
-
-
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
-
-
-def _visible(character: str) -> str:
-    # The Unicode block of control pictures mirrors the ASCII control characters.
-    return chr(0x2400 + ord(character)) if ord(character) < 0x20 else "\N{REPLACEMENT CHARACTER}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fuzzsmooth.apps.cli.console import printable
+from fuzzsmooth.common.printing import printable
 
 if TYPE_CHECKING:
     from rich.text import Text

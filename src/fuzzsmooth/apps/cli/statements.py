@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fuzzsmooth.apps.cli.answers import Record
-from fuzzsmooth.apps.cli.console import answers, note, printable, write_json
+from fuzzsmooth.apps.cli.console import answers, note, write_json
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.printing import printable
 
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate, DatasetStatement, DatasetTally

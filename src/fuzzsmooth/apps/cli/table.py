@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.apps.cli.console import answers, printable, write_json
+from fuzzsmooth.apps.cli.console import answers, write_json
+from fuzzsmooth.common.printing import printable
 
 _COLUMNS = (
     ("CA", "ca"),

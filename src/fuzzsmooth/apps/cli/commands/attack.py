@@ -122,7 +122,8 @@ def _class_index(target: str, labels: tuple[str, ...]) -> int:
 
 
 def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bool) -> None:
-    from fuzzsmooth.apps.cli.console import answers, printable, write_json
+    from fuzzsmooth.apps.cli.console import answers, write_json
+    from fuzzsmooth.common.printing import printable
 
     if json:
         write_json(

@@ -265,8 +265,8 @@ def _chosen(record: dict[str, Any], threat: str) -> dict[str, Any]:
 def _show(record: dict[str, Any]) -> list[Any]:
     from rich.text import Text
 
-    from fuzzsmooth.apps.cli.console import printable
     from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments
+    from fuzzsmooth.common.printing import printable
 
     spans = (record["scan"] or {}).get("spans", [])
     counts = ", ".join(map(str, record["counts"]))

@@ -34,7 +34,8 @@ def data(
     json: flag.Json = False,
 ) -> None:
     """Show a data set: sizes, classes, skipped rows and sample texts."""
-    from fuzzsmooth.apps.cli.console import answers, notes, printable, write_json
+    from fuzzsmooth.apps.cli.console import answers, notes, write_json
+    from fuzzsmooth.common.printing import printable
     from fuzzsmooth.data import load_splits
 
     splits = load_splits(

@@ -106,8 +106,9 @@ def show(
     """Show a table: which types are flagged, at which rate they are deleted, and what inserting one costs."""
     import math
 
-    from fuzzsmooth.apps.cli.console import answers, printable, write_json
+    from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.common.printing import printable
     from fuzzsmooth.fuzz.vulnerability import read_table
     from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -157,7 +158,8 @@ def _by_frequency(texts: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _tell(found: VulnerabilityTable, out: Path, fresh: int, *, json: bool) -> None:
-    from fuzzsmooth.apps.cli.console import answers, printable, write_json
+    from fuzzsmooth.apps.cli.console import answers, write_json
+    from fuzzsmooth.common.printing import printable
 
     known = found.known
     flagged = sorted(found.known_flagged(known))
