@@ -47,9 +47,16 @@ from fuzzsmooth.certify.hybrid import (
     stratum_mass,
 )
 from fuzzsmooth.certify.oracle import UNDECIDED, BudgetExceededError, MaskOracle, Procedure, Steps
-from fuzzsmooth.certify.paper import CONDITION, conditional_radius, corollary_factor, corollary_radius
+from fuzzsmooth.certify.outward import ceiled, floored
+from fuzzsmooth.certify.paper import (
+    CONDITION,
+    MASKED_CONDITION,
+    conditional_radius,
+    corollary_factor,
+    corollary_radius,
+)
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
-from fuzzsmooth.certify.result import Certificate
+from fuzzsmooth.certify.result import Certificate, Direction, ThreatName
 from fuzzsmooth.certify.rounding import Rounding
 from fuzzsmooth.certify.sequential import (
     EARLY_SHARE,
@@ -59,6 +66,7 @@ from fuzzsmooth.certify.sequential import (
     merged_levels,
     radius_levels,
 )
+from fuzzsmooth.certify.vote import vote_error
 from fuzzsmooth.certify.weighted import RateTable, insertion_budget, removal_budget
 from fuzzsmooth.certify.weights import (
     WEIGHT_CONDITION,
@@ -84,6 +92,7 @@ from fuzzsmooth.certify.windows import (
 __all__ = [
     "CONDITION",
     "EARLY_SHARE",
+    "MASKED_CONDITION",
     "NOT_CERTIFIED",
     "RATE_BITS",
     "UNBOUNDED",
@@ -95,6 +104,7 @@ __all__ = [
     "Certificate",
     "DatasetStatement",
     "DatasetTally",
+    "Direction",
     "ExactProbabilities",
     "Family",
     "MaskOracle",
@@ -104,10 +114,12 @@ __all__ = [
     "SequentialTest",
     "Steps",
     "Threat",
+    "ThreatName",
     "TopClassBound",
     "backward_radius",
     "bound_hybrid_top_class",
     "bound_top_class",
+    "ceiled",
     "certified",
     "certify_block",
     "certify_contiguous_edit",
@@ -129,6 +141,7 @@ __all__ = [
     "exact_probabilities",
     "exact_radius",
     "exact_rate",
+    "floored",
     "forward_radius",
     "group_sequential_lower",
     "hybrid_lower_bound",
@@ -154,6 +167,7 @@ __all__ = [
     "selection_draws",
     "stratum_mass",
     "two_round_ablation",
+    "vote_error",
     "weight_lower_bound",
     "weight_radius",
 ]

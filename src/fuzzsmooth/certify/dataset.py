@@ -15,6 +15,7 @@ from typing import Any
 
 from fuzzsmooth.certify.bounds import check_alpha
 from fuzzsmooth.certify.edit import NOT_CERTIFIED
+from fuzzsmooth.certify.outward import ceiled
 from fuzzsmooth.certify.result import Certificate
 from fuzzsmooth.common.options import require
 
@@ -61,8 +62,8 @@ class DatasetStatement:
         sure = (
             "with certainty"
             if self.expected_wrong == 0.0
-            else f"of which at most {self.expected_wrong:.3g} are expected to be wrong"
-            f" (all hold at once except with probability {self.joint_failure:.3g})"
+            else f"of which at most {ceiled(self.expected_wrong, 3)} are expected to be wrong"
+            f" (all hold at once except with probability {ceiled(self.joint_failure, 3)})"
         )
         are = "are correct and certified" if self.labels_known else "are certified"
         against = f" against {self.threat} ({self.direction})" if self.threat else ""

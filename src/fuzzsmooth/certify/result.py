@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, UNBOUNDED
+from fuzzsmooth.certify.outward import ceiled
 from fuzzsmooth.certify.rounding import Rounding
 from fuzzsmooth.certify.wording import conclusion, premise
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -30,6 +31,7 @@ ThreatName = Literal[
     "weights",
     "edit_and_weights",
     "insert_and_weights",
+    "insert_and_delete",
 ]
 Direction = Literal["forward", "backward", "symmetric"]
 Method = Literal["monte_carlo", "exact", "deterministic"]
@@ -76,6 +78,8 @@ class Certificate:
         outcome: ``label_or_alert`` for detection: inside the threat the answer is the label or an alarm.
         rounding: What was done about answers that rounding might decide; a mapping with the fields of
             :class:`fuzzsmooth.certify.Rounding` will do. ``None``: it is not told.
+        frontier: For ``insert_and_delete`` the largest mixes that are covered, each (units inserted, units
+            deleted); the radius is the largest r such that r insertions together with r deletions are.
     """
 
     label: int | None
@@ -98,6 +102,7 @@ class Certificate:
     versions: Mapping[str, str] = field(default_factory=dict)
     outcome: Outcome = "label"
     rounding: Rounding | None = None
+    frontier: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name in _MAPPINGS:
@@ -111,6 +116,8 @@ class Certificate:
                 f"Certificate.rounding: expected its fields or nothing, got {rounding!r}",
             )
         object.__setattr__(self, "counts", tuple(operator.index(count) for count in self.counts))
+        pairs = tuple((operator.index(more), operator.index(less)) for more, less in self.frontier)
+        object.__setattr__(self, "frontier", pairs)
         if self.label is not None:  # NumPy integers are welcome but are not JSON
             object.__setattr__(self, "label", operator.index(self.label))
         if not isinstance(self.radius, float):
@@ -135,12 +142,7 @@ class Certificate:
         """The certificate in one plain English sentence."""
         if self.abstained:
             return "ABSTAIN: no answer is certified for this text."
-        claim = (
-            "this is the smoothed model's answer to this text as it stands (no change is covered)"
-            if self.radius == 0
-            else premise(self.threat, self.direction, self.radius, self.unit, self.rates)
-            + conclusion(self.direction, self.outcome)
-        )
+        claim = self._claim()
         prefix = {
             "proved": "",
             "conditional": f"Conditional: provided that {self.conditional_on}, ",
@@ -148,10 +150,20 @@ class Certificate:
         }[self.guarantee]
         return (prefix or claim[0].upper()) + claim[0 if prefix else 1 :] + self._certainty() + "."
 
+    def _claim(self) -> str:
+        """What is claimed, and about which answer: one that was computed, or the majority of all draws."""
+        voted = self.method != "deterministic"
+        answer = "the smoothed model's majority answer" if voted else "the answer"
+        if self.radius == 0 and not any(map(any, self.frontier)):
+            return f"this is {answer} to this text as it stands (no change is covered)"
+        covered = premise(self.threat, self.direction, self.radius, self.unit, self.rates, self.frontier)
+        return covered + conclusion(self.direction, self.outcome, voted=voted)
+
     def to_mapping(self) -> dict[str, Any]:
         """The fields as JSON values; an unbounded radius is an integer like any other."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
-        plain = {name: dict(values[name]) for name in _MAPPINGS} | {"counts": list(self.counts)}
+        plain: dict[str, Any] = {name: dict(values[name]) for name in _MAPPINGS}
+        plain |= {"counts": list(self.counts), "frontier": [list(pair) for pair in self.frontier]}
         return values | plain | {"rounding": None if self.rounding is None else self.rounding.to_mapping()}
 
     def to_json(self) -> str:
@@ -190,7 +202,7 @@ class Certificate:
         if self.guarantee == "empirical":
             return ""
         return (
-            f", except with probability {self.alpha:g}"
+            f", except with probability {ceiled(self.alpha)}"
             if self.method == "monte_carlo"
             else ", with certainty"
         )
@@ -234,6 +246,11 @@ class Certificate:
         require(
             (self.p_lower is None) == (self.method == "deterministic"),
             "Certificate.p_lower: required for sampled and exact results, None for deterministic ones",
+        )
+        mixed = self.threat == "insert_and_delete" and not self.abstained
+        require(
+            bool(self.frontier) == mixed,
+            "Certificate.frontier: required for the threat 'insert_and_delete', and refused for others",
         )
         require(all(math.isfinite(rate) for rate in self.rates.values()), "Certificate.rates: must be finite")
         require(

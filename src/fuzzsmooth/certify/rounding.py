@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from fuzzsmooth.certify.outward import floored
 from fuzzsmooth.common.options import require
 
 Undecided = Literal["counted against", "rechecked"]
@@ -18,7 +19,7 @@ class Rounding:
     Attributes:
         precision: Number type of the model passes, such as "bfloat16"; empty where the classifier tells none.
         function: Number type of the function that the certificate is about: "float32" where deviations from
-            float32 were measured or answers were rechecked in it, else that of the passes.
+            float32 were measured, else that of the passes.
         guard: Guard band, a finite logit margin >= 0. An answer whose two best logits differ by at most this
             is undecided. 0: every answer was taken as it was computed.
         measured: Whether the band was measured for this model; otherwise it was given, or there is none.
@@ -48,6 +49,22 @@ class Rounding:
         require(
             self.undecided == "rechecked" or self.recheck_guard == 0,
             "Rounding.recheck_guard: there is none where nothing is rechecked",
+        )
+
+    @property
+    def condition(self) -> str | None:
+        """What a claim presupposes of the rounding, as a clause that can follow "provided that"; else None.
+
+        Float32 is the function itself. Of a coarser type the answers outside the band are believed, and a
+        band that was measured on a sample is an estimate: a model may round worst where nobody looked, such
+        as at its trigger.
+        """
+        if self.precision in ("", "float32"):
+            return None
+        origin = "as measured on a sample" if self.measured else "as given by the user"
+        return (
+            f"{self.precision} moves no margin between two logits by more than the guard band of"
+            f" {floored(self.guard)} ({origin})"
         )
 
     def to_mapping(self) -> dict[str, Any]:

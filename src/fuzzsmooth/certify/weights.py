@@ -31,7 +31,7 @@ _ROUNDING = 10 * ROUNDING
 
 WEIGHT_CONDITION = (
     "the clean weights differ from these only in the noised layers"
-    " and by at most {delta:g} noise standard deviations"
+    " and by at most {delta} noise standard deviations"
 )
 """What every weight certificate presupposes; to be filled in and printed with it."""
 
@@ -109,7 +109,9 @@ def weight_radius(p_lower: float, *, p_upper: float | None = None) -> float:
     return max(0.0, (high - low) / 2.0 * (1.0 - 1e-9) - _ROUNDING)
 
 
-def joint_radius(p_lower: float, rate: float, delta: float, threat: Threat = "edit") -> int:
+def joint_radius(
+    p_lower: float, rate: float, delta: float, threat: Threat = "edit", *, length: int | None = None
+) -> int:
     """Largest number of operations certified together with a weight distance of delta (majority form).
 
     Args:
@@ -118,6 +120,7 @@ def joint_radius(p_lower: float, rate: float, delta: float, threat: Threat = "ed
         delta: Weight distance in standard deviations, >= 0; 0 gives the edit certificate again.
         threat: As in :func:`fuzzsmooth.certify.edit.radius`; ``delete`` without weights in reach of 1 ends at
             the radius of the edit certificate.
+        length: Units of the text, which caps the radius of ``delete`` as it does there.
 
     Returns:
         The radius, or -1 for ABSTAIN.
@@ -126,7 +129,7 @@ def joint_radius(p_lower: float, rate: float, delta: float, threat: Threat = "ed
         FuzzsmoothError: If an argument is out of range.
     """
     _check(p_lower, delta)
-    limit = radius(p_lower, rate, threat)  # the joint bound is never above the edit bound
+    limit = radius(p_lower, rate, threat, length=length)  # the joint bound is never above the edit bound
     require(limit < 1_000_000, "a joint radius needs p_lower below 1; bound it from draws first")
     size = NOT_CERTIFIED
     while size < limit:

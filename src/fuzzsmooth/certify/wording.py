@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fuzzsmooth.certify.edit import UNBOUNDED
+from fuzzsmooth.certify.outward import ceiled, floored
+
+_MIXES = 4  # pairs of a frontier that a sentence can hold
 
 # What an attacker does, as the subject of "No ... changes this answer".
 _FORWARD: dict[str, str] = {
@@ -21,7 +24,8 @@ _FORWARD: dict[str, str] = {
     "contiguous_replace": "replacement of one contiguous piece of up to {size} {units} by as many others",
     "contiguous_edit": "replacement of one contiguous piece of up to {size} {units} by another"
     " of at most that length",
-    "trigger": "trigger of up to {size} {units} in this text",
+    "trigger": "trigger of up to {size} {units} inserted anywhere into this text",
+    "insert_and_delete": "mix of insertions and deletions of up to {mixes} {plural} anywhere in this text",
     "weights": "change of the noised weights by up to {size} noise standard deviations",
     "edit_and_weights": "sequence of up to {size} {unit} edits anywhere in this text, together with a change"
     " of the noised weights by up to {delta} noise standard deviations,",
@@ -44,6 +48,7 @@ _BACKWARD: dict[str, str] = {
     "contiguous_edit": "if an attacker replaced one contiguous piece of up to {size} {units} by another"
     " of at most that length",
     "trigger": "if up to {size} {units} of this text are a trigger",
+    "insert_and_delete": "if an attacker inserted and deleted up to {mixes} {plural} to obtain this text",
     "weights": "if training moved the noised weights by up to {size} noise standard deviations",
     "edit_and_weights": "if an attacker made up to {size} {unit} edits to obtain this text and moved the"
     " noised weights by up to {delta} noise standard deviations",
@@ -52,32 +57,57 @@ _BACKWARD: dict[str, str] = {
 }
 
 
-def premise(threat: str, direction: str, size: float, unit: str, rates: Mapping[str, float]) -> str:
+def premise(
+    threat: str,
+    direction: str,
+    size: float,
+    unit: str,
+    rates: Mapping[str, float],
+    frontier: Sequence[tuple[int, int]] = (),
+) -> str:
     """What is covered: the subject of a forward statement or the if-clause of a backward one.
 
-    For the weighted threats the rates ``default`` and ``flagged``, where given, say what a unit costs.
+    Sizes are rounded down and costs up, so that whoever adds up the costs printed stays within what is
+    covered. For the weighted threats the rates ``default`` and ``flagged``, where given, say what a unit
+    costs.
     """
     phrases = _BACKWARD if direction == "backward" else _FORWARD
     values = {
-        "size": "any number of" if size >= UNBOUNDED else f"{size:g}",
+        "size": "any number of" if size >= UNBOUNDED else floored(size),
         "unit": unit,
         "units": unit if size == 1 else plural(unit),
         "plural": plural(unit),
-        "delta": f"{rates.get('delta', 0.0):g}",
+        "delta": floored(rates.get("delta", 0.0)),
+        "mixes": _mixes(frontier),
     }
     phrase = phrases[threat].format(**values).replace("up to any number of", "any number of")
     if threat.startswith("weighted") and {"default", "flagged"} <= rates.keys():
-        usual, flagged = (-math.log(rates[name]) for name in ("default", "flagged"))
-        phrase += f" (a unit costs {usual:.3g}, one of a flagged type {flagged:.3g})"
+        usual, flagged = (ceiled(-math.log(rates[name]), 3) for name in ("default", "flagged"))
+        phrase += f" (a unit costs {usual}, one of a flagged type {flagged})"
     return phrase if direction == "backward" else f"no {phrase}"
 
 
-def conclusion(direction: str, outcome: str) -> str:
-    """What follows from the premise."""
+def conclusion(direction: str, outcome: str, *, voted: bool) -> str:
+    """What follows from the premise.
+
+    Args:
+        direction: From which text.
+        outcome: As in :class:`fuzzsmooth.certify.Certificate`.
+        voted: Whether the answer is the majority over all randomized texts, of which any vote is a sample.
+    """
     alert = outcome == "label_or_alert"
     if direction == "backward":
-        return ", the answer is still that of the original text" + (" or an alarm" if alert else "")
-    return " changes this answer" + (" without raising an alarm" if alert else "")
+        same = "the smoothed model's majority answer" if voted else "the answer"
+        return f", {same} to the original text was the same" + (" or an alarm" if alert else "")
+    changes = " changes the smoothed model's majority answer" if voted else " changes this answer"
+    return changes + (" without raising an alarm" if alert else "")
+
+
+def _mixes(frontier: Sequence[tuple[int, int]]) -> str:
+    """The pairs in words, at most so many: those in the middle say most."""
+    left_out = max(0, len(frontier) - _MIXES)
+    shown = frontier[left_out // 2 : left_out // 2 + _MIXES]
+    return " or ".join(f"{more} + {less}" for more, less in shown)
 
 
 def plural(unit: str) -> str:

@@ -24,15 +24,26 @@ class CallableClassifier:
         labels: Class names, in column order, at least two.
         name: Names the function in results and caches, because code has no hash: give a new name whenever
             its answers change.
+        deterministic: Whether the function gives the same probabilities for the same text whenever it is
+            asked,
+            up to ties. Say so only if it does: a sampled completion, a model in training mode, or a service
+            that balances over several models does not. Certificates without draws, and exact ones, are about
+            such functions alone.
 
     Raises:
         FuzzsmoothError: If the labels are fewer than two or repeat.
     """
 
     def __init__(
-        self, function: Callable[[list[str]], npt.ArrayLike], labels: Sequence[str], name: str = "callable"
+        self,
+        function: Callable[[list[str]], npt.ArrayLike],
+        labels: Sequence[str],
+        name: str = "callable",
+        *,
+        deterministic: bool = False,
     ) -> None:
         self._function = function
+        self.deterministic = deterministic
         self.name = name
         self.labels = tuple(str(label) for label in labels)
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):

@@ -62,6 +62,8 @@ class HuggingFaceClassifier:
         FuzzsmoothError: If labels, lengths, device or tokenizer do not fit the model.
     """
 
+    deterministic = True  # evaluated without dropout
+
     def __init__(
         self,
         model: Any,

@@ -36,6 +36,16 @@ class Classifier(Protocol):
         ...
 
 
+def declares_deterministic(classifier: object) -> bool:
+    """Whether a classifier says that it is a function of the text: the same answer whenever it is asked.
+
+    Only what says so, by an attribute ``deterministic`` that is true, may be asked about a text once instead
+    of for every draw, be enumerated, or be certified without draws. Of a classifier that answers by chance a
+    single answer says nothing.
+    """
+    return getattr(classifier, "deterministic", False) is True
+
+
 @dataclass(frozen=True)
 class WeightNoise:
     """Gaussian noise on the parameters of the top layers, fresh and independent for each sample.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models.protocol import Classifier, Probabilities
+from fuzzsmooth.models.protocol import Classifier, Probabilities, declares_deterministic
 
 
 class AdditiveClassifier:
@@ -20,6 +20,8 @@ class AdditiveClassifier:
         bias: Log-odds of the second class for the empty text.
         labels: The two class names.
     """
+
+    deterministic = True
 
     def __init__(
         self,
@@ -84,6 +86,11 @@ class TriggerClassifier:
         return self.base.labels
 
     @property
+    def deterministic(self) -> bool:
+        """Whether the base is."""
+        return declares_deterministic(self.base)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the base and the backdoor."""
         return _hash(
@@ -116,6 +123,8 @@ class TableClassifier:
     Raises:
         FuzzsmoothError: If a row has another length, a negative entry, or does not sum to 1 within 1e-9.
     """
+
+    deterministic = True
 
     def __init__(
         self,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fuzzsmooth.certify import (
     CONDITION,
+    MASKED_CONDITION,
     NOT_CERTIFIED,
     Certificate,
+    Direction,
     RateTable,
     Rounding,
     Threat,
-    backward_radius,
+    ThreatName,
     conditional_radius,
     exact_radius,
-    forward_radius,
+    floored,
+    frontier,
     insertion_budget,
+    radius,
     removal_budget,
 )
 from fuzzsmooth.common.version import VERSION
@@ -41,38 +45,65 @@ class Issuer:
     classifier: Classifier
     rounding: Rounding | None = None
 
-    def issue(self, evidence: Evidence, *, radius: float, **fields: Any) -> Certificate:
+    def issue(
+        self,
+        evidence: Evidence,
+        *,
+        radius: float,
+        threat: ThreatName,
+        direction: Direction,
+        rates: Mapping[str, float],
+        unit: str | None = None,
+        condition: str | None = None,
+        frontier: tuple[tuple[int, int], ...] = (),
+    ) -> Certificate:
         """A certificate with this evidence; ABSTAIN where the radius is -1.
 
         Args:
             evidence: The votes and bounds.
             radius: The radius.
-            **fields: Threat, direction and rates, and what differs from a proved result in units.
+            threat: What an attacker may do.
+            direction: From which text.
+            rates: Named rates of the noise.
+            unit: What is counted; the unit of the text by default.
+            condition: What the claim presupposes beside the condition of rounding; None: nothing.
+            frontier: See :class:`fuzzsmooth.certify.Certificate`.
         """
         bound, sampled = evidence.bound, evidence.method == "monte_carlo"
-        abstains = radius == NOT_CERTIFIED
-        values: dict[str, Any] = {
-            "label": None if abstains else bound.label,
-            "label_name": None if abstains else self.classifier.labels[bound.label],
-            "radius": NOT_CERTIFIED if abstains else radius,
-            "unit": self.options.unit,
-            "alpha": self.options.alpha if sampled else 0.0,
-            "method": evidence.method,
-            "guarantee": "conditional" if fields.get("conditional_on") else "proved",
-            "p_lower": bound.p_lower,
-            "p_upper": bound.p_upper,
-            "counts": evidence.counts,
-            "draws": evidence.passes,
-            "seed": self.options.seed if sampled else None,
-            "model": self.classifier.fingerprint,
-            "versions": {"fuzzsmooth": VERSION},
-            "rounding": self.rounding,
-        }
-        return Certificate(**(values | fields))
+        label = None if radius == NOT_CERTIFIED else bound.label
+        conditional_on = joint_condition(condition, self.rounding)
+        return Certificate(
+            label=label,
+            label_name=None if label is None else self.classifier.labels[label],
+            radius=radius,
+            threat=threat,
+            direction=direction,
+            unit=unit or self.options.unit,
+            rates=rates,
+            alpha=self.options.alpha if sampled else 0.0,
+            method=evidence.method,
+            guarantee="conditional" if conditional_on else "proved",
+            conditional_on=conditional_on,
+            p_lower=bound.p_lower,
+            p_upper=bound.p_upper,
+            counts=evidence.counts,
+            draws=evidence.passes,
+            seed=self.options.seed if sampled else None,
+            model=self.classifier.fingerprint,
+            versions={"fuzzsmooth": VERSION},
+            rounding=self.rounding,
+            frontier=frontier if label is not None else (),
+        )
+
+
+def joint_condition(condition: str | None, rounding: Rounding | None) -> str | None:
+    """All that a claim presupposes, as one clause."""
+    parts = [part for part in (condition, None if rounding is None else rounding.condition) if part]
+    return ", and that ".join(parts) or None
 
 
 def certified_certificates(evidence: Evidence, issuer: Issuer, length: int) -> tuple[Certificate, ...]:
-    """Proved radii of uniform deletion: any edits, insertions forward, insertions backward.
+    """Proved radii of uniform deletion: any edits; insertions forward and backward; deletions; mixes of both.
 
     From draws by Theorem 1; from all deletions by Theorem 2b, with certainty.
 
@@ -83,25 +114,32 @@ def certified_certificates(evidence: Evidence, issuer: Issuer, length: int) -> t
     """
     bound, rate = evidence.bound, represented(issuer.options.rate)
 
-    def reach(threat: Threat, *, backward: bool = False) -> int:
+    def reach(threat: Threat) -> int:
         if evidence.exact is not None:
-            inverse: dict[Threat, Threat] = {"insert": "delete", "edit": "edit"}
-            return exact_radius(evidence.exact, inverse[threat] if backward else threat)
-        if backward:
-            return backward_radius(bound.p_lower, rate, threat, p_upper=bound.p_upper, length=length)
-        return forward_radius(bound.p_lower, rate, threat, p_upper=bound.p_upper)
+            return exact_radius(evidence.exact, threat)
+        return radius(bound.p_lower, rate, threat, p_upper=bound.p_upper, length=length)
 
-    rates = {"deletion": rate}
-    return (
-        issuer.issue(evidence, radius=reach("edit"), threat="edit", direction="symmetric", rates=rates),
-        issuer.issue(evidence, radius=reach("insert"), threat="insert", direction="forward", rates=rates),
-        issuer.issue(
+    def issue(
+        threat: ThreatName, direction: Direction, size: int, mixes: tuple[tuple[int, int], ...] = ()
+    ) -> Certificate:
+        return issuer.issue(
             evidence,
-            radius=reach("insert", backward=True),
-            threat="insert",
-            direction="backward",
-            rates=rates,
-        ),
+            radius=size,
+            threat=threat,
+            direction=direction,
+            rates={"deletion": rate},
+            frontier=mixes,
+        )
+
+    edits, deletions = reach("edit"), reach("delete")
+    mixes = frontier(bound.p_lower, rate, p_upper=bound.p_upper, length=length)
+    return (
+        issue("edit", "symmetric", edits),
+        issue("insert", "forward", reach("insert")),
+        # Undoing insertions is deleting.
+        issue("insert", "backward", deletions),
+        issue("delete", "forward", deletions),
+        issue("insert_and_delete", "forward", edits, mixes),
     )
 
 
@@ -131,52 +169,67 @@ def weighted_certificates(
     abstains = worst_insertion == NOT_CERTIFIED
     forward = insertion_budget(p_lower, p_upper=p_upper)
     backward = min(removal_budget(p_lower, p_upper=p_upper), table.cost(units))
-    cost = {"threat": "weighted_insert", "unit": "cost", "rates": rates}
 
-    def budget(value: float) -> float:
-        return NOT_CERTIFIED if abstains else value
+    def issue(threat: ThreatName, direction: Direction, size: float) -> Certificate:
+        return issuer.issue(evidence, radius=size, threat=threat, direction=direction, rates=rates)
+
+    def budget(threat: ThreatName, direction: Direction, cost: float) -> Certificate:
+        return issuer.issue(
+            evidence,
+            radius=NOT_CERTIFIED if abstains else cost,
+            threat=threat,
+            direction=direction,
+            rates=rates,
+            unit="cost",
+        )
 
     return (
-        issuer.issue(evidence, radius=worst_edit, threat="edit", direction="symmetric", rates=rates),
-        issuer.issue(evidence, radius=worst_insertion, threat="insert", direction="forward", rates=rates),
-        issuer.issue(evidence, radius=budget(forward), direction="forward", **cost),
-        issuer.issue(evidence, radius=budget(backward), direction="backward", **cost),
-        issuer.issue(evidence, radius=worst_removal, threat="insert", direction="backward", rates=rates),
+        issue("edit", "symmetric", worst_edit),
+        issue("insert", "forward", worst_insertion),
+        budget("weighted_insert", "forward", forward),
+        budget("weighted_insert", "backward", backward),
+        issue("insert", "backward", worst_removal),
+        # At a given cost E3 is least where all of it is spent on additions, so these have the same budget.
+        budget("weighted_edit", "symmetric", forward),
+        issue("delete", "forward", worst_removal),
     )
 
 
 def frs_certificates(evidence: Evidence, issuer: Issuer) -> tuple[Certificate, ...]:
-    """The paper's radius (Theorem 1 of FRS), conditional on the search having caught the whole trigger.
+    """The paper's radius (Theorem 1 of FRS), conditional on what the search does to the changed text.
 
     Without fuzzing the rate is the same everywhere and Theorem 1 of uniform deletion proves the radius, if
-    units are deleted; masking reveals the length, so only substitutions are covered then.
+    units are deleted; masking reveals the length, so only substitutions are covered then, with and without
+    fuzzing.
 
     Args:
         evidence: The votes.
         issuer: Makes the certificates.
     """
     bound, options = evidence.bound, issuer.options
+    masked = options.noise == "mask"
     if not options.fuzzing:
         uniform = represented(options.rate_uniform)
-        threat: Threat = "edit" if options.noise == "delete" else "substitute"
-        radius = forward_radius(bound.p_lower, uniform, threat, p_upper=bound.p_upper)
-        rates = {options.noise: uniform}
-        return (issuer.issue(evidence, radius=radius, threat=threat, direction="symmetric", rates=rates),)
+        threat: Threat = "substitute" if masked else "edit"
+        size = radius(bound.p_lower, uniform, threat, p_upper=bound.p_upper)
+        rates: dict[str, float] = {options.noise: uniform}
+        return (issuer.issue(evidence, radius=size, threat=threat, direction="symmetric", rates=rates),)
     named = {"high": represented(options.rate_high), "low": represented(options.rate_low)}
-    condition = CONDITION
+    condition = MASKED_CONDITION if masked else CONDITION
     if options.localization_recall is not None:
         named["localization_recall"] = options.localization_recall
         condition += (
-            f" (measured: it did in {100 * options.localization_recall:.1f} % of the triggered texts tried)"
+            f" (measured: the whole trigger was marked in {floored(100 * options.localization_recall, 4)} %"
+            " of the triggered texts tried; whether the other marks stayed the same was not measured)"
         )
-    radius = conditional_radius(bound.p_lower, named["high"], p_upper=bound.p_upper)
+    size = conditional_radius(bound.p_lower, named["high"], p_upper=bound.p_upper, masked=masked)
     return (
         issuer.issue(
             evidence,
-            radius=radius,
-            threat="trigger",
-            direction="forward",
+            radius=size,
+            threat="substitute" if masked else "trigger",
+            direction="symmetric" if masked else "forward",
             rates=named,
-            conditional_on=condition,
+            condition=condition,
         ),
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.fuzz.references import References
 from fuzzsmooth.fuzz.scan import Scan, Scanner
-from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise
+from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise, declares_deterministic
 from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
 from fuzzsmooth.smoothing.beside import references_beside
 from fuzzsmooth.smoothing.certificates import Issuer
@@ -20,9 +21,10 @@ from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.referee import CertificateSampler, in_float32
-from fuzzsmooth.smoothing.results import Certification, Prediction
+from fuzzsmooth.smoothing.results import Certification, Prediction, vote_prediction
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.smoothing.statistics import gather_evidence
+from fuzzsmooth.smoothing.tokens import SlowPathWarning, TokenMapError
 from fuzzsmooth.smoothing.vote_certificates import costs, vote_certificates
 from fuzzsmooth.smoothing.weighted import TypeRates, rate_table, unit_rates
 from fuzzsmooth.smoothing.window_answers import window_certifications, window_predictions
@@ -30,6 +32,8 @@ from fuzzsmooth.smoothing.windows import WindowAblation
 from fuzzsmooth.text.units import segmenter
 
 Advance = Callable[[int], None]
+
+ResultT = TypeVar("ResultT")
 
 
 class SmoothedClassifier:
@@ -62,6 +66,7 @@ class SmoothedClassifier:
                 "parameter noise needs a local Hugging Face model; set sigma=0 to smooth this "
                 "classifier by its texts alone"
             )
+        _check_deterministic(classifier, options)
         self.classifier = classifier
         self.options = options
         self._segmenter = segmenter(options.unit, getattr(classifier, "tokenizer", None))
@@ -135,33 +140,43 @@ class SmoothedClassifier:
     ) -> list[Prediction]:
         """The majority label of K draws for each text; in mode "windows" the answer of the procedure.
 
+        A vote is a sample of what certificates speak of, the majority answer over all draws. In mode
+        "certified" a text whose vote is too close to name it, except with probability ``options.alpha``, is
+        answered "abstain"; in mode "frs", whose votes promise nothing, the prediction states its error.
+
         Args:
             texts: The texts as received.
             scans: Their scans, where they were made before; made here otherwise.
             advance: Told how many texts have just been finished, for a progress bar.
         """
-        if self.options.mode == "windows":
-            _, plans, _ = self._plans(texts, None)
-            found = WindowAblation(self.options, self._sampler).predict(plans, advance)
-            return window_predictions(found, self._truncated(texts), self.labels)
         scans, plans, _ = self._plans(texts, scans)
-        draws = range(self.options.copies)
-        votes = self._sampler.votes(plans, draws, "predict", advance)
+        return _read_alike(lambda: self._predict(texts, scans, plans, advance))
+
+    def _predict(
+        self,
+        texts: Sequence[str],
+        scans: Sequence[Scan] | None,
+        plans: Sequence[Plan],
+        advance: Advance | None,
+    ) -> list[Prediction]:
+        options, sampler = self.options, self._certifying.answering(self._sampler)
         truncated = self._truncated(texts)
-        results = []
-        for index, counts in enumerate(votes):
-            label = int(counts.argmax())
-            results.append(
-                Prediction(
-                    label,
-                    self.labels[label],
-                    float(counts[label] / len(draws)),
-                    tuple(int(count) for count in counts),
-                    truncated[index],
-                    scans[index] if scans else None,
-                )
+        if options.mode == "windows":
+            found = WindowAblation(options, sampler).predict(plans, advance)
+            return window_predictions(found, truncated, self.labels)
+        votes = sampler.votes(plans, range(options.copies), "predict", advance)
+        needed = options.alpha if options.mode == "certified" else 1.0
+        return [
+            vote_prediction(
+                tuple(counts.tolist()),
+                options.copies,
+                self.labels,
+                truncated=truncated[index],
+                scan=scans[index] if scans else None,
+                needed=needed,
             )
-        return results
+            for index, counts in enumerate(votes)
+        ]
 
     def certify(
         self, texts: Sequence[str], *, scans: Sequence[Scan] | None = None, advance: Advance | None = None
@@ -178,8 +193,18 @@ class SmoothedClassifier:
             scans: Their scans (mode "frs"), where they were made before; made here otherwise.
             advance: Told how many texts have just been finished, for a progress bar.
         """
-        options = self.options
         scans, plans, listed = self._plans(texts, scans)
+        return _read_alike(lambda: self._certify(texts, scans, plans, listed, advance))
+
+    def _certify(
+        self,
+        texts: Sequence[str],
+        scans: Sequence[Scan] | None,
+        plans: Sequence[Plan],
+        listed: dict[str, float],
+        advance: Advance | None,
+    ) -> list[Certification]:
+        options = self.options
         sampler, rounding = self._certifying.settle(self._sampler)
         if options.mode == "windows":
             windows = WindowAblation(options, sampler, rounding)
@@ -290,6 +315,32 @@ def _check_rates(rates: TypeRates, classifier: Classifier, options: SmoothingOpt
         options.weight_distance is None,
         "a weight distance needs one rate for all types; leave out the table or the distance",
     )
+
+
+def _check_deterministic(classifier: Classifier, options: SmoothingOptions) -> None:
+    """Refuse what takes a single answer of the classifier for a fact, where it may answer by chance."""
+    if declares_deterministic(classifier):
+        return
+    way_out = "declare it deterministic if it always gives the same answer to the same text"
+    require(
+        options.mode != "windows",
+        f"mode 'windows' certifies without draws and needs a deterministic classifier; {way_out}"
+        " (CallableClassifier(..., deterministic=True)), or use mode 'certified'",
+    )
+    require(
+        options.mode != "certified" or not options.fuzzing,
+        f"mode 'certified' fuzzes by what the classifier answered once; {way_out}"
+        " (CallableClassifier(..., deterministic=True)), or turn fuzzing off (fuzzing=False)",
+    )
+
+
+def _read_alike(answer: Callable[[], list[ResultT]]) -> list[ResultT]:
+    """All answers of a call, from one way of reading texts: if that fails on the way, from the other."""
+    try:
+        return answer()
+    except TokenMapError as error:
+        warnings.warn(str(error), SlowPathWarning, stacklevel=3)
+        return answer()
 
 
 def _check_texts(texts: Sequence[str]) -> None:

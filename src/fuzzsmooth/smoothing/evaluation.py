@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.options import require
-from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise
+from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise, declares_deterministic
 from fuzzsmooth.noise.text import Kept
 from fuzzsmooth.smoothing.fuzzers import Units
 from fuzzsmooth.smoothing.memory import Memory, TextMemory
@@ -72,6 +72,7 @@ class Evaluator:
         guard: Logit margin up to which an answer is undecided; 0 decides all, ties for the lower class.
         referee: Decides what is undecided, or None.
         referee_guard: Logit margin up to which the referee's answer is undecided too.
+        units: The token maps of the classifier's words, where they can be gathered.
 
     Raises:
         FuzzsmoothError: If a referee is given where it could not be asked.
@@ -85,15 +86,14 @@ class Evaluator:
         guard: float,
         referee: TokenClassifier | None = None,
         referee_guard: float = 0.0,
+        units: UnitTokenizer | None = None,
     ) -> None:
         self._classifier = classifier
         self._segmenter = segmenter
         self._noise = noise
         self._guard = guard
         self._memory = Memory()
-        self._units: UnitTokenizer | None = None
-        if isinstance(classifier, TokenClassifier if noise is None else NoisyTokenClassifier):
-            self._units = UnitTokenizer(classifier, segmenter)
+        self._units = units
         self._referee, self._referee_guard = referee, referee_guard
         require(
             referee is None or (noise is None and self._units is not None),
@@ -201,6 +201,16 @@ class Evaluator:
         with np.errstate(divide="ignore"):
             answers = decide(np.log(rows), self._guard)  # logits up to a constant per row
         return _split(answers, [len(own) for own in draws])
+
+
+def unit_tokenizer(
+    classifier: Classifier, segmenter: Segmenter, noise: WeightNoise | None
+) -> UnitTokenizer | None:
+    """The token maps of a classifier that takes token ids and may be asked about each of them once."""
+    takes_ids = isinstance(classifier, TokenClassifier if noise is None else NoisyTokenClassifier)
+    if not takes_ids or not declares_deterministic(classifier):
+        return None
+    return UnitTokenizer(cast(TokenClassifier, classifier), segmenter)
 
 
 def decide(logits: npt.NDArray[np.floating], guard: float) -> Answers:

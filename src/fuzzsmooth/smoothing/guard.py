@@ -31,7 +31,8 @@ from fuzzsmooth.models.protocol import WeightNoise
 SAFETY = 4.0
 """Times the largest deviation measured. A sample shows the body of the law of rounding errors, not its tail:
 were they normal, the largest of some hundreds would lie near three standard deviations, and four times that
-is out of reach of any number of draws. It is a margin of prudence, not a proof."""
+is out of reach of any number of draws. It is a margin of prudence, not a proof: what rests on it against a
+coarser number type is conditional on it."""
 
 _TEXTS = 200  # texts measured; more sharpen a maximum only with the logarithm of their number
 _BATCHES = (2, 7, 32)  # sequences in a call: below, between and at the sizes that kernels are tiled for

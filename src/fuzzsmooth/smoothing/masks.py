@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fuzzsmooth.models.protocol import declares_deterministic
 from fuzzsmooth.noise.text import Kept
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, TypeFuzzer
 from fuzzsmooth.smoothing.sampler import Sampler
@@ -29,7 +30,11 @@ def mask_rows(masks: Sequence[int], length: int) -> Kept:
 
 def has_one_answer(sampler: Sampler) -> bool:
     """Whether a mask has one answer only, so that it can be enumerated: nothing after deletion is drawn."""
-    return sampler.noise is None and is_deterministic(sampler.fuzzer)
+    return (
+        sampler.noise is None
+        and is_deterministic(sampler.fuzzer)
+        and declares_deterministic(sampler.classifier)
+    )
 
 
 def is_deterministic(fuzzer: Fuzzer | None) -> bool:

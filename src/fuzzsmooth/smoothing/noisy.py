@@ -40,6 +40,8 @@ class NoisyHuggingFaceClassifier:
     def __init__(self, classifier: HuggingFaceClassifier) -> None:
         self._classifier = classifier
 
+    deterministic = True  # under given seeds
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names."""

@@ -68,10 +68,12 @@ class SmoothingOptions(Options):
             measured because it gives probabilities of strings alone.
         recheck: Whether a model that computes in bfloat16 without parameter noise is asked again, in float32,
             for the answers inside the guard band: then nearly nothing is lost to rounding. Certificates of
-            such a model are about its float32 function either way, where the band is measured. What fuzzes in
-            modes "certified" and "windows" is always computed in float32.
+            such a model are about its float32 function either way, where the band is measured, and
+            conditional on it; of a band that was given nothing is asked again. What fuzzes in modes
+            "certified" and "windows" is always computed in float32.
         weight_distance: Also certify edits together with a change of the noised weights by this many noise
-            standard deviations, >= 0, and the largest such change; needs mode "certified" and sigma > 0.
+            standard deviations, >= 0, and the largest such change; needs mode "certified", sigma > 0 and no
+            fuzzing, which would read the weights without their noise.
         localization_recall: Share of triggered texts in which the search was measured to find the whole
             trigger, in [0, 1], where known; printed with the condition of mode "frs".
         ablation: What mode "windows" deletes and certifies. "insert": windows of 0 to ``reach`` units,
@@ -183,4 +185,9 @@ class SmoothingOptions(Options):
         require(
             self.mode == "certified" and self.sigma > 0,
             "a weight distance is certified in mode 'certified' with parameter noise: set sigma above 0",
+        )
+        require(
+            not self.fuzzing,
+            "a weight distance cannot be certified with fuzzing, which reads the weights without their noise:"
+            " turn fuzzing off (--no-fuzzing)",
         )

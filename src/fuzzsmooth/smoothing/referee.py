@@ -1,8 +1,10 @@
 """The sampler that certificates are issued with: its guard band, and who decides inside of it.
 
-A model in bfloat16 is fast and rounds coarsely. Its answers outside the guard band are those of float32; the
-few inside are asked again in float32, so that the certificate is about the float32 function at nearly the
-speed of bfloat16 and without its losses.
+A model in bfloat16 is fast and rounds coarsely. Its answers outside the guard band are taken for those of
+float32; the few inside are asked again in float32, so that the certificate is about the float32 function at
+nearly the speed of bfloat16 and without its losses. Predictions ask the same way. The band is an estimate, so
+such certificates are conditional on it (:attr:`fuzzsmooth.certify.Rounding.condition`); in float32 they are
+not.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ class CertificateSampler:
     def __init__(self, options: SmoothingOptions) -> None:
         self._options = options
         self._of: tuple[Sampler, str] | None = None
+        self._answering: tuple[Sampler, Sampler] | None = None
         self._settled: tuple[Sampler, Rounding]
 
     def settle(self, sampler: Sampler) -> tuple[Sampler, Rounding]:
@@ -65,6 +68,26 @@ class CertificateSampler:
             self._settled = settle_rounding(sampler, self._options)
             self._of = state
         return self._settled
+
+    def answering(self, sampler: Sampler) -> Sampler:
+        """The sampler whose answers are given: those of the function that certificates are about.
+
+        In float32 that is the sampler itself. A coarser type whose deviations were measured is asked as for
+        certificates; what the referee decides is taken as it is, and what nobody decides is no vote, but in
+        mode "windows", where any answer will do for what no proof needs.
+
+        Args:
+            sampler: As in :meth:`settle`.
+        """
+        if in_float32(sampler.classifier) is sampler.classifier:
+            return sampler
+        settled, rounding = self.settle(sampler)
+        if rounding.function != "float32" or (settled.referee is None and self._options.mode == "windows"):
+            return sampler
+        if self._answering is None or self._answering[0] is not settled:
+            taken = settled if settled.referee is None else replace(settled, referee_guard=0.0)
+            self._answering = settled, taken
+        return self._answering[1]
 
 
 def in_float32(classifier: Classifier) -> Classifier:
@@ -91,11 +114,13 @@ def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sample
     if guard is None:
         measured = isinstance(classifier, Measurable)
         guard = _measured(cast(Measurable, classifier), exact, sampler) if measured else 0.0
-    rechecks = exact is not None and sampler.noise is None and options.recheck and guard > 0
+    # Of a band that was given nobody knows whether float32 lies within it, so nothing is claimed about that.
+    about_float32 = exact is not None and measured
+    rechecks = about_float32 and sampler.noise is None and options.recheck and guard > 0
     referee_guard = _measured(cast(Measurable, exact), None, sampler) if rechecks else 0.0
     rounding = Rounding(
         precision=precision,
-        function="float32" if exact is not None and guard > 0 and (measured or rechecks) else precision,
+        function="float32" if about_float32 else precision,
         guard=guard,
         measured=measured,
         undecided="rechecked" if rechecks else "counted against",

@@ -16,9 +16,9 @@ from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.models.protocol import Classifier, WeightNoise
 from fuzzsmooth.noise.text import Kept, Rates, SelectionKernel, TextKernel, addressed_masks
 from fuzzsmooth.noise.text.kernel import require_rate_per_unit
-from fuzzsmooth.smoothing.evaluation import Answers, Evaluator, Selection
+from fuzzsmooth.smoothing.evaluation import Answers, Evaluator, Selection, unit_tokenizer
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, TypeFuzzer, Units
-from fuzzsmooth.smoothing.tokens import TokenClassifier
+from fuzzsmooth.smoothing.tokens import TokenClassifier, UnitTokenizer
 from fuzzsmooth.text.units import Segmenter
 
 Votes = npt.NDArray[np.int64]
@@ -46,11 +46,12 @@ class Plan:
 class Sampler:
     """Counts the votes of randomized texts under fresh parameter noise.
 
-    A draw is a function of (seed, purpose, text, draw index) alone, so the votes do not depend on batch
-    size, order, or restarts. A model that takes token ids is given ids: units are tokenized once a text,
-    draws are rows of a bit matrix, and without parameter noise each distinct sequence is evaluated once,
-    also over successive calls for the same text. Any other classifier is asked about every draw as a string,
-    because it may answer by chance, and then repeated answers are draws of their own.
+    A draw is a function of (seed, purpose, text, draw index) alone, so the votes do not depend on batch size,
+    order, or restarts. A model that takes token ids is given ids: units are tokenized once a text, draws are
+    rows of a bit matrix, and without parameter noise each distinct sequence is evaluated once, also over
+    successive calls for the same text. Any other classifier, and one that does not declare itself
+    deterministic, is asked about every draw as a string: it may answer by chance, and then repeated answers
+    are draws of their own.
 
     Attributes:
         classifier: The base classifier; a :class:`NoisyClassifier` if ``noise`` is given.
@@ -66,6 +67,8 @@ class Sampler:
             where ``classifier`` computes in bfloat16. Without parameter noise only. None leaves them
             undecided.
         referee_guard: Guard band of the referee's own answers; 0 takes its label, whatever the margin.
+        units: The token maps of the classifier's words; made here unless they are those of another sampler
+            of the same classifier, with which it then shares them: both read texts the same way.
     """
 
     classifier: Classifier
@@ -77,13 +80,23 @@ class Sampler:
     guard: float = 0.0
     referee: TokenClassifier | None = None
     referee_guard: float = 0.0
+    units: UnitTokenizer | None = field(default=None, repr=False, compare=False)
     _evaluator: Evaluator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for guard in (self.guard, self.referee_guard):
             require(guard >= 0, f"the guard band is a logit margin and must not be negative, got {guard}")
+        if self.units is None:
+            units = unit_tokenizer(self.classifier, self.segmenter, self.noise)
+            object.__setattr__(self, "units", units)
         evaluator = Evaluator(
-            self.classifier, self.segmenter, self.noise, self.guard, self.referee, self.referee_guard
+            self.classifier,
+            self.segmenter,
+            self.noise,
+            self.guard,
+            self.referee,
+            self.referee_guard,
+            self.units,
         )
         object.__setattr__(self, "_evaluator", evaluator)
 

@@ -2,8 +2,10 @@
 
 A randomized text is its kept units with single spaces between them. Where a tokenizer reads a unit in such a
 text the same way whatever stands around it, the ids of every randomized text are those of its units, one
-after the other. Tokenizers for which this fails are recognized, and their texts are written and tokenized
-anew for every draw: slower, the same ids.
+after the other. Whether it does is decided once, from the tokenizer's rules
+(:mod:`fuzzsmooth.smoothing.unit_reading`); tricky pairs of words and some selections of every text are
+tokenized whole all the same, and one that reads differently ends the gathering for good. Texts of other
+tokenizers are written and tokenized anew for every draw: slower, the same ids.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, product
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.encoding import EncodedTexts
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import Kept
-from fuzzsmooth.text.units import Segmenter
+from fuzzsmooth.smoothing.unit_reading import unit_reading
+from fuzzsmooth.text.units import Segmenter, joined_without_space
 
 Tokens = npt.NDArray[np.int64]
 """Token ids of one sequence, shape (length,)."""
@@ -42,6 +46,10 @@ _PROBES = (
 
 class SlowPathWarning(UserWarning):
     """Texts are tokenized once per draw, because their tokenizer reads a unit together with its neighbors."""
+
+
+class TokenMapError(FuzzsmoothError):
+    """A text was read otherwise than its units: nothing of this call may be used; a second one is right."""
 
 
 @runtime_checkable
@@ -123,7 +131,8 @@ class UnitTokenizer:
         self._warned = False
         self._filler = _array(classifier.encode([""]).ids[0])
         self._ends = self._special_ends()
-        self.trusted = self._ends is not None and segmenter.kind == "word" and self._reads_units_alone()
+        self._reading = unit_reading(classifier.tokenizer) if segmenter.kind == "word" else None
+        self.trusted = self._ends is not None and self._reading is not None and self._reads_units_alone()
 
     def prepare(self, candidates: tuple[str, ...], samples: Kept) -> TextTokens | None:
         """The ids of a text's candidates, or None where its draws have to be tokenized one by one.
@@ -132,17 +141,28 @@ class UnitTokenizer:
             candidates: The units that may be selected.
             samples: Some selections, shape (any, len(candidates)). They are tokenized as texts and compared,
                 with the selections of all and of every other candidate.
+
+        Raises:
+            TokenMapError: If a text is read otherwise than its units, against the tokenizer's own rules.
+                ``trusted`` is false from then on.
         """
-        tokens = self._gather(candidates) if self.trusted else None
-        if tokens is not None:
-            every = np.ones((2, len(candidates)), dtype=np.bool_)
-            every[1, ::2] = False
-            checks = np.concatenate([every, samples])
-            expected = self.tokenize([tuple(compress(candidates, row)) for row in checks.tolist()])
-            if all(map(np.array_equal, expected, tokens.rows(checks))):
-                return tokens
-        self._warn()
-        return None
+        if not self.trusted:
+            self._warn()
+            return None
+        tokens = self._gather(candidates)
+        if tokens is None:
+            return None
+        every = np.ones((2, len(candidates)), dtype=np.bool_)
+        every[1, ::2] = False
+        checks = np.concatenate([every, samples])
+        expected = self.tokenize([tuple(compress(candidates, row)) for row in checks.tolist()])
+        if not all(map(np.array_equal, expected, tokens.rows(checks))):
+            self.trusted = False
+            raise TokenMapError(
+                "the model's tokenizer reads a text otherwise than its words, against its own rules: answers"
+                " given before may be about another function, so ask for all of them again"
+            )
+        return tokens
 
     def tokenize(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
         """The ids of units written as texts: the slow path, and what the fast one must agree with."""
@@ -151,7 +171,7 @@ class UnitTokenizer:
 
     def _gather(self, candidates: tuple[str, ...]) -> TextTokens | None:
         assert self._ends is not None
-        if not self._learn(candidates):
+        if not self._read_alone(candidates) or not self._learn(candidates):
             return None
         pairs = [self._known[unit] for unit in candidates]
         twofold = any(not np.array_equal(first, later) for first, later in pairs)
@@ -162,6 +182,14 @@ class UnitTokenizer:
         room = self._classifier.max_length - len(before) - len(after)
         flat = np.concatenate([before, *parts, after])
         return TextTokens(flat, slots, twofold, room, (len(before), len(after)), self._filler)
+
+    def _read_alone(self, candidates: Sequence[str]) -> bool:
+        """Whether each of these units keeps its ids in every selection."""
+        assert self._reading is not None
+        touching = [unit for unit in candidates if joined_without_space(unit, unit)]
+        return all(map(self._reading.alone, candidates)) and (
+            len(touching) < 2 or all(map(self._reading.apart, touching))
+        )
 
     def _learn(self, units: Sequence[str]) -> bool:
         """Tokenize the units not met before, alone and behind another one; False if that is not possible."""
@@ -212,10 +240,11 @@ class UnitTokenizer:
 
     def _reads_units_alone(self) -> bool:
         """Whether every ordered pair of tricky units gets the ids of its parts."""
-        if not self._learn(_PROBES):
+        probes = [unit for unit in _PROBES if self._read_alone([unit])]
+        if not self._learn(probes):
             return False
         both = np.ones((1, 2), dtype=np.bool_)
-        pairs = [(one, two) for one in _PROBES for two in _PROBES]
+        pairs = [pair for pair in product(probes, repeat=2) if self._read_alone(pair)]
         expected = self.tokenize(pairs)
         for pair, ids in zip(pairs, expected, strict=True):
             tokens = self._gather(pair)

@@ -36,7 +36,7 @@ def vote_certificates(
         return weighted_certificates(evidence, issuer, plan.units, table)
     certificates = certified_certificates(evidence, issuer, len(plan.units))
     if options.weight_distance is not None:
-        certificates += weight_certificates(evidence, issuer, plan.key)
+        certificates += weight_certificates(evidence, issuer, plan.key, len(plan.units))
     return certificates
 
 

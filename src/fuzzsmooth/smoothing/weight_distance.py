@@ -1,8 +1,10 @@
 """Certificates about the weights (Theorem 6): conditional on how far training moved them, and where.
 
-They need an independent weight draw per sample. The draws of a text are addressed by (seed, purpose, text,
-draw index), so they are fresh by construction; that they are is checked all the same before anything is
-claimed, because reused draws would make the samples dependent without any other sign.
+They are about classifiers that read the noised weights with their noise and not otherwise, so nothing may be
+fuzzed: a search reads them without. They need an independent weight draw per sample. The draws of a text are
+addressed by (seed, purpose, text, draw index), so they are fresh by construction; that they are is checked
+all the same before anything is claimed, because reused draws would make the samples dependent without any
+other sign.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ from __future__ import annotations
 from fuzzsmooth.certify import (
     WEIGHT_CONDITION,
     Certificate,
+    Direction,
     Threat,
+    ThreatName,
     check_fresh_draws,
+    floored,
     joint_radius,
     weight_radius,
 )
@@ -26,13 +31,14 @@ def weight_seeds(seed: int, key: int, draws: int) -> list[int]:
     return [derived_seed(seed, f"{PURPOSE}-weights", key, draw) for draw in range(draws)]
 
 
-def weight_certificates(evidence: Evidence, issuer: Issuer, key: int) -> tuple[Certificate, ...]:
+def weight_certificates(evidence: Evidence, issuer: Issuer, key: int, length: int) -> tuple[Certificate, ...]:
     """The largest certified weight distance, and edits and insertions together with ``weight_distance``.
 
     Args:
         evidence: The votes, each under a weight draw of its own.
         issuer: Makes the certificates.
         key: Key of the text, which addresses its draws.
+        length: Units of the text.
 
     Raises:
         FuzzsmoothError: If two draws share their weight noise.
@@ -50,17 +56,17 @@ def weight_certificates(evidence: Evidence, issuer: Issuer, key: int) -> tuple[C
         direction="symmetric",
         unit="standard deviation",
         rates=rates,
-        conditional_on=WEIGHT_CONDITION.format(delta=max(0.0, reach)),
+        condition=WEIGHT_CONDITION.format(delta=floored(max(0.0, reach))),
     )
 
-    def joint(threat: Threat, name: str, direction: str) -> Certificate:
+    def joint(threat: Threat, name: ThreatName, direction: Direction) -> Certificate:
         return issuer.issue(
             evidence,
-            radius=joint_radius(bound.p_lower, rate, distance, threat),
+            radius=joint_radius(bound.p_lower, rate, distance, threat, length=length),
             threat=name,
             direction=direction,
             rates=rates | {"delta": distance},
-            conditional_on=WEIGHT_CONDITION.format(delta=distance),
+            condition=WEIGHT_CONDITION.format(delta=floored(distance)),
         )
 
     return (

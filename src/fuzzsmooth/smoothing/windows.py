@@ -13,14 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from fuzzsmooth.certify import (
     NOT_CERTIFIED,
     Certificate,
+    Direction,
     MaskOracle,
     Rounding,
     Steps,
+    ThreatName,
     certify_contiguous_edit,
     certify_contiguous_insertion,
     certify_contiguous_replacement,
@@ -36,6 +37,7 @@ from fuzzsmooth.certify import Ablation as Answer
 from fuzzsmooth.certify.deletion_sets import Family
 from fuzzsmooth.certify.windows import AblationCertificate
 from fuzzsmooth.common.version import VERSION
+from fuzzsmooth.smoothing.certificates import joint_condition
 from fuzzsmooth.smoothing.fuzzers import Units
 from fuzzsmooth.smoothing.lockstep import run_together
 from fuzzsmooth.smoothing.options import Ablation, SmoothingOptions
@@ -47,7 +49,7 @@ _BATCH = 32  # masks a text asks for at once: a certificate that fails does so e
 
 # (threat, direction) of the certificates of each ablation. Undoing an edit is an edit, so what covers all
 # edits of a received text covers its original; insertions alone do not give their undoing away.
-CLAIMS: dict[Ablation, tuple[tuple[str, str], ...]] = {
+CLAIMS: dict[Ablation, tuple[tuple[ThreatName, Direction], ...]] = {
     "insert": (("contiguous_insert", "forward"),),
     "edit": (
         ("contiguous_edit", "symmetric"),
@@ -112,24 +114,27 @@ class WindowAblation:
         elif label is not None:
             certified = found.claim is not None and found.claim.certified
             reach = options.reach if certified else 0 if found.settled else NOT_CERTIFIED
-        abstains = reach == NOT_CERTIFIED
-        common: dict[str, Any] = {
-            "label": None if abstains else label,
-            "label_name": None if abstains or label is None else classifier.labels[label],
-            "radius": reach,
-            "unit": options.unit,
-            "rates": {},
-            "alpha": 0.0,
-            "method": "deterministic",
-            "guarantee": "proved",
-            "draws": found.passes,
-            "model": classifier.fingerprint,
-            "versions": {"fuzzsmooth": VERSION},
-            "rounding": self.rounding,
-            "outcome": "label" if self._always_answers(length) else "label_or_alert",
-        }
+        given = label if reach != NOT_CERTIFIED else None
+        condition = joint_condition(None, self.rounding)
         return tuple(
-            Certificate(threat=threat, direction=direction, **common)  # type: ignore[arg-type]
+            Certificate(
+                label=given,
+                label_name=None if given is None else classifier.labels[given],
+                radius=reach,
+                threat=threat,
+                direction=direction,
+                unit=options.unit,
+                rates={},
+                alpha=0.0,
+                method="deterministic",
+                guarantee="conditional" if condition else "proved",
+                conditional_on=condition,
+                draws=found.passes,
+                model=classifier.fingerprint,
+                versions={"fuzzsmooth": VERSION},
+                outcome="label" if self._always_answers(length) else "label_or_alert",
+                rounding=self.rounding,
+            )
             for threat, direction in CLAIMS[options.ablation]
         )
 

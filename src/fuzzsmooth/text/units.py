@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import regex
@@ -44,6 +45,7 @@ _MARKS = rf"([\p{{P}}\p{{S}}--\p{{So}}])\1*+{_EXTEND}"
 _WORD_UNIT = regex.compile(
     rf"{_WORD}|{_CLITIC}|{_EMOJI}|[{_SPACELESS}]{_EXTEND}|{_MARKS}|\S{_EXTEND}", regex.VERSION1
 )
+_SPACELESS_HEAD = regex.compile(f"[{_SPACELESS}]", regex.VERSION1)
 _CLUSTER = regex.compile(r"\X", regex.VERSION1)
 _SURROGATE = regex.compile(r"\p{Cs}")
 
@@ -119,8 +121,9 @@ class WordSegmenter:
       Lao, Khmer or Myanmar grapheme cluster.
 
     Every unit is atomic: cut again on its own it gives itself. Since :meth:`join` puts a space between
-    units, ``segment(join(units)).units == units`` for any selection, in any order, of units that came from
-    :meth:`segment`; a sequence of units and its text say the same.
+    units, except between two of scripts that have none, ``segment(join(units)).units == units`` for any
+    selection, in any order, of units that came from :meth:`segment`; a sequence of units and its text say the
+    same.
     """
 
     @property
@@ -133,8 +136,14 @@ class WordSegmenter:
         return _matches(_WORD_UNIT, text, "word")
 
     def join(self, units: Sequence[str]) -> str:
-        """The units with single spaces between them."""
-        return " ".join(units)
+        """The units with single spaces between them, and none between two of scripts written without."""
+        text = " ".join(units)
+        if text.isascii():
+            return text
+        pieces = list(units[:1])
+        for before, unit in pairwise(units):
+            pieces.append(unit if joined_without_space(before, unit) else f" {unit}")
+        return "".join(pieces)
 
 
 @dataclass(frozen=True)
@@ -208,6 +217,11 @@ class TokenSegmenter:
         # A word piece whose head was deleted starts a word now; decoders leave its mark ("##") in the text.
         head = units[0].removeprefix(self._continuation) or units[0]
         return str(self._tokenizer.convert_tokens_to_string([head, *units[1:]]))
+
+
+def joined_without_space(before: str, unit: str) -> bool:
+    """Whether two word units are written without a space: both of scripts that put none between words."""
+    return bool(_SPACELESS_HEAD.match(before) and _SPACELESS_HEAD.match(unit))
 
 
 def _matches(pattern: regex.Pattern[str], text: str, kind: UnitKind) -> Segmentation:
