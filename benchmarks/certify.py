@@ -24,7 +24,7 @@ from fuzzsmooth.certify import exact_radius, forward_radius
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data import Splits
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
-from fuzzsmooth.noise.text import text_kernel, uniform_rates
+from fuzzsmooth.noise.text import represented, text_kernel, uniform_rates
 from fuzzsmooth.smoothing import SmoothingOptions
 from fuzzsmooth.smoothing.guard import measure_guard_band
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
@@ -73,7 +73,7 @@ def engine_certify(
         for found in gather_evidence(plans, sampler, options):
             bound = found.bound
             radii.append(
-                forward_radius(bound.p_lower, rate, "edit", p_upper=bound.p_upper)
+                forward_radius(bound.p_lower, represented(rate), "edit", p_upper=bound.p_upper)
                 if found.exact is None
                 else exact_radius(found.exact, "edit")
             )

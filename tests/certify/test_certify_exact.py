@@ -171,7 +171,7 @@ def test_plan() -> None:
 
 
 def test_high_masks_have_the_conditional_law() -> None:
-    length, rate, low, draws = 6, 0.6, 2, 20_000
+    length, rate, low, draws = 6, exact_rate(0.6), 2, 20_000
     sample = sample_high_masks(length, rate, low, draws, np.random.default_rng(0))
     assert len(sample) == draws
     counts = np.bincount([mask.bit_count() for mask in sample], minlength=length + 1) / draws
@@ -183,7 +183,9 @@ def test_high_masks_have_the_conditional_law() -> None:
     with pytest.raises(FuzzsmoothError):
         sample_high_masks(3, 0.5, 3, 10, np.random.default_rng(0))
     with pytest.raises(FuzzsmoothError):
-        sample_high_masks(3, 0.999, 2, 10, np.random.default_rng(0))
+        sample_high_masks(3, exact_rate(0.999), 2, 10, np.random.default_rng(0))
+    with pytest.raises(FuzzsmoothError, match="exact_rate"):
+        sample_high_masks(6, 0.6, 2, 10, np.random.default_rng(0))
 
 
 def test_hybrid_is_tighter_and_covers() -> None:

@@ -26,12 +26,14 @@ from fuzzsmooth.certify.edit import (
     backward_radius,
     certified,
     forward_radius,
+    frontier,
     lower_bound,
     margin_bound,
     radius,
 )
 from fuzzsmooth.certify.exact import (
     ExactProbabilities,
+    exact_frontier,
     exact_probabilities,
     exact_radius,
 )
@@ -138,11 +140,13 @@ __all__ = [
     "corollary_radius",
     "dataset_statement",
     "detect",
+    "exact_frontier",
     "exact_probabilities",
     "exact_radius",
     "exact_rate",
     "floored",
     "forward_radius",
+    "frontier",
     "group_sequential_lower",
     "hybrid_lower_bound",
     "hybrid_probability",

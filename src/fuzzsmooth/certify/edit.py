@@ -23,10 +23,12 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from fuzzsmooth.certify.bounds import complement_upper
-from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.certify.rates import checked_rate
 from fuzzsmooth.common.options import require
 
 Threat = Literal["edit", "insert", "delete", "substitute", "transpose"]
@@ -54,7 +56,8 @@ def lower_bound(p_lower: float, rate: float, *, unmatched_source: int, unmatched
 
     Args:
         p_lower: Lower bound on the probability of the class at the source text, in [0, 1].
-        rate: Deletion rate, in [0, 1); the nearest multiple of 2**-32 is used, as the sampler does.
+        rate: Deletion rate, in [0, 1), used as given; for votes drawn with 32-bit coins that is
+            :func:`fuzzsmooth.certify.exact_rate` of the rate wanted.
         unmatched_source: a, units of the source outside the common subsequence.
         unmatched_target: b, units of the target outside the common subsequence.
 
@@ -150,7 +153,7 @@ def radius(
 
     Args:
         p_lower: Lower bound on p_A, in [0, 1].
-        rate: Deletion rate w, in [0, 1).
+        rate: Deletion rate w, in [0, 1), used as given, see :func:`lower_bound`.
         threat: What may be done to the text; ``edit`` is unrestricted Damerau-Levenshtein distance.
         p_upper: Upper bound on p_B of every other class; ``None`` means 1 - p_lower.
         length: Units of the text; caps the radius of ``delete``, which more units cannot be deleted than.
@@ -176,6 +179,54 @@ def radius(
     else:
         found = _largest_exponent(1.0 - margin / 2.0, rate)
     return found
+
+
+def frontier(
+    p_lower: float,
+    rate: float,
+    *,
+    p_upper: float | None = None,
+    length: int | None = None,
+    most: int = 1000,
+) -> tuple[tuple[int, int], ...]:
+    """The largest mixtures of insertions and deletions that cannot change the top class, by (E3).
+
+    A text that is reached by at most b insertions and a deletions in any order keeps the top class if some
+    pair has at least that many of both. Substituting or moving a unit counts as one of each.
+
+    Args:
+        p_lower: Lower bound on p_A at the text the changes start from, in [0, 1].
+        rate: Deletion rate, in [0, 1), used as given, see :func:`lower_bound`.
+        p_upper: Upper bound on p_B of every other class; ``None`` means 1 - p_lower.
+        length: Units of the text, more than which cannot be deleted; caps the deletions.
+        most: Insertions listed at most, >= 0: rates very near to 1 have endless lists.
+
+    Returns:
+        Pairs (inserted, deleted) by increasing insertions, none within another; empty if the top class is
+        not certified at all. Deletions are :data:`UNBOUNDED` where p_A is exactly 1 and no length is given.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    require(length is None or length >= 0, f"length must be at least 0, got {length}")
+    require(most >= 0, f"the most insertions listed must be at least 0, got {most}")
+    deficit, furthest = _deficit(p_lower, p_upper), radius(p_lower, rate, "insert", p_upper=p_upper)
+    reached = [_most_deleted(deficit, rate, inserted) for inserted in range(min(furthest, most) + 1)]
+    if length is not None:
+        reached = [min(deleted, length) for deleted in reached]
+    return maximal_pairs(reached)
+
+
+def maximal_pairs(deleted: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Pairs (b, deleted[b]) of a sequence that never grows, without those within the next; -1 ends it."""
+    steps = enumerate(pairwise([*deleted, NOT_CERTIFIED]))
+    return tuple((inserted, count) for inserted, (count, after) in steps if count > after)
+
+
+def _most_deleted(deficit: float, rate: float, inserted: int) -> int:
+    """Largest a with w^a > (1 - M) / (2 - w^-b), which is (E3) > 0; NOT_CERTIFIED if there is none."""
+    room = 2.0 - checked_rate(rate) ** -inserted
+    return _largest_exponent(deficit / room, rate) if room > ROUNDING else NOT_CERTIFIED
 
 
 def forward_radius(
@@ -227,15 +278,15 @@ def backward_radius(
 
 def _largest_exponent(threshold: float, rate: float) -> int:
     """Largest r >= 0 with w^r > threshold strictly, or NOT_CERTIFIED if even r = 0 fails."""
-    exact = exact_rate(rate)
-    if threshold <= 0.0 and exact > 0.0:
+    rate = checked_rate(rate)
+    if threshold <= 0.0 and rate > 0.0:
         return UNBOUNDED
     if not threshold + ROUNDING < 1.0:
         return NOT_CERTIFIED
-    if exact == 0.0:
+    if rate == 0.0:
         return 0
-    found = max(0, math.floor(math.log(max(threshold, ROUNDING)) / math.log(exact)))
-    while not exact**found > threshold + ROUNDING:
+    found = math.floor(math.log(threshold + ROUNDING) / math.log(rate)) + 1  # one more, against rounding
+    while not rate**found > threshold + ROUNDING:
         found -= 1
     return found
 
@@ -245,8 +296,8 @@ def _masses(rate: float, unmatched_source: int, unmatched_target: int) -> tuple[
         unmatched_source >= 0 and unmatched_target >= 0,
         f"unmatched units must be at least 0, got {unmatched_source} and {unmatched_target}",
     )
-    exact = exact_rate(rate)
-    return exact**unmatched_source, exact**unmatched_target
+    rate = checked_rate(rate)
+    return rate**unmatched_source, rate**unmatched_target
 
 
 def _deficit(p_lower: float, p_upper: float | None) -> float:

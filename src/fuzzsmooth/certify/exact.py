@@ -11,14 +11,16 @@ may be any other's.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify.edit import NOT_CERTIFIED, UNBOUNDED, Threat
-from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.certify.edit import Threat, maximal_pairs
+from fuzzsmooth.certify.rates import checked_rate
 from fuzzsmooth.common.options import require
 
 # 2^20 masks are a million passes: beyond that exact enumeration is a mistake, not a choice.
@@ -37,7 +39,7 @@ class ExactProbabilities:
     Attributes:
         by_mask: Row m holds the class probabilities of the deleted text when only the units of mask m are
             there; shape (2**n, classes). The last row is the text itself. What a row lacks to 1 is undecided.
-        rate: The exact deletion rate; with a rate per unit, the lowest one of any unit there is, which the
+        rate: The deletion rate; with a rate per unit, the lowest one of any unit there is, which the
             units of an attacker have.
     """
 
@@ -90,7 +92,7 @@ def exact_probabilities(
         outcomes: Row m holds the base classifier's class probabilities on what mask m keeps (one-hot rows for
             labels), shape (2**n, classes), n <= 20; bit i of m says that unit i is kept. A row may sum to
             less than 1 (all zeros for an answer inside the guard band): the rest is undecided.
-        rate: Deletion rate, in [0, 1).
+        rate: Deletion rate, in [0, 1), used as given.
         unit_rates: The rate of each unit, shape (n,), none below ``rate``; ``None``: the same for all.
 
     Raises:
@@ -109,13 +111,13 @@ def exact_probabilities(
         bool((table >= 0).all() and (table.sum(axis=1) <= 1.0 + 1e-9).all()),
         "each row of outcomes must hold probabilities that sum to at most 1",
     )
-    lowest = exact_rate(rate)
-    rates = [lowest] * length if unit_rates is None else [exact_rate(value) for value in unit_rates]
+    lowest = checked_rate(rate)
+    rates = [lowest] * length if unit_rates is None else [checked_rate(value) for value in unit_rates]
     require(len(rates) == length, f"{len(rates)} rates for {length} units; give one rate per unit")
     require(min(rates, default=lowest) >= lowest, f"no unit may have a rate below the lowest, {rate}")
-    for unit, exact in enumerate(rates):
+    for unit, own in enumerate(rates):
         halves = table.reshape(masks >> (unit + 1), 2, 1 << unit, -1)  # [.., bit of this unit, ..]
-        halves[:, 1] = (1.0 - exact) * halves[:, 1] + exact * halves[:, 0]
+        halves[:, 1] = (1.0 - own) * halves[:, 1] + own * halves[:, 0]
     return ExactProbabilities(np.clip(table, 0.0, 1.0), lowest)
 
 
@@ -130,13 +132,35 @@ def exact_radius(exact: ExactProbabilities, threat: Threat = "edit") -> int:
         The radius, -1 if the top class is not unique; n is the cap of ``delete``.
     """
     lowest = exact.lowest_margins()
-    size = NOT_CERTIFIED
-    limit = exact.length if threat == "delete" else UNBOUNDED
-    while size < limit:
-        following = size + 1
-        margin = lowest[0] if threat == "insert" else lowest[min(following, exact.length)]
-        fresh = 1.0 if threat == "delete" else exact.rate**following
-        if not fresh * (1.0 + margin) > 1.0 + _ROUNDING:
-            break
-        size = following
-    return size
+
+    def fails(size: int) -> bool:
+        margin = lowest[0] if threat == "insert" else lowest[min(size, exact.length)]
+        fresh = 1.0 if threat == "delete" else exact.rate**size
+        return not fresh * (1.0 + margin) > 1.0 + _ROUNDING
+
+    limit = exact.length if threat == "delete" else _furthest(exact.rate)
+    return bisect_left(range(limit + 1), True, key=fails) - 1
+
+
+def exact_frontier(exact: ExactProbabilities, *, most: int = 1000) -> tuple[tuple[int, int], ...]:
+    """Theorem 2b for mixtures: as :func:`fuzzsmooth.certify.edit.frontier`, with certainty.
+
+    Args:
+        exact: Probabilities of the text and its subsequences.
+        most: Insertions listed at most, >= 0.
+
+    Returns:
+        Pairs (inserted, deleted), none within another; empty if the top class is not unique.
+    """
+    require(most >= 0, f"the most insertions listed must be at least 0, got {most}")
+    shared = 1.0 + exact.lowest_margins()
+    reached = []
+    for inserted in range(min(most, exact_radius(exact, "insert")) + 1):
+        fails = ~(exact.rate**inserted * shared > 1.0 + _ROUNDING)
+        reached.append(int(fails.argmax()) - 1 if fails.any() else exact.length)
+    return maximal_pairs(reached)
+
+
+def _furthest(rate: float) -> int:
+    """More insertions than any margin allows: w^b <= 1/2."""
+    return math.ceil(math.log(2.0) / -math.log(rate)) if rate > 0.0 else 1

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import bdtr
 
 from fuzzsmooth.certify.bounds import TopClassBound, clopper_pearson_lower, complement_upper, top_class
-from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
+from fuzzsmooth.certify.rates import RATE_BITS, checked_rate, exact_rate, rate_numerator
 from fuzzsmooth.common.options import require
 
 # Sums over thousands of products of rates round by about 1e-13.
@@ -30,7 +30,7 @@ MOST_MASS = 0.9999
 
 def stratum_mass(length: int, rate: float, most_kept: int) -> float:
     """Probability that at most ``most_kept`` of ``length`` units survive deletion."""
-    return 1.0 if most_kept >= length else float(bdtr(most_kept, length, 1.0 - exact_rate(rate)))
+    return 1.0 if most_kept >= length else float(bdtr(most_kept, length, 1.0 - checked_rate(rate)))
 
 
 def low_masks(length: int, most_kept: int) -> Iterator[int]:
@@ -43,8 +43,8 @@ def low_masks(length: int, most_kept: int) -> Iterator[int]:
 def mask_probability(mask: int, length: int, rate: float) -> float:
     """Probability that exactly the units of ``mask`` survive uniform deletion."""
     kept = mask.bit_count()
-    exact = exact_rate(rate)
-    return (1.0 - exact) ** kept * exact ** (length - kept)
+    rate = checked_rate(rate)
+    return (1.0 - rate) ** kept * rate ** (length - kept)
 
 
 def plan_hybrid(length: int, rate: float, passes: int) -> int | None:
@@ -68,11 +68,16 @@ def sample_high_masks(
 ) -> list[int]:
     """Independent masks of uniform deletion given that more than ``most_kept`` units survive.
 
-    By rejection of integer coins, so the law is exact at the represented rate; cost grows as 1 / (1 - mass).
+    By rejection of integer coins, so the law is exact; cost grows as 1 / (1 - mass).
 
     Raises:
-        FuzzsmoothError: If no mask can keep that many units, or practically none does.
+        FuzzsmoothError: If the coins do not have that rate, no mask can keep that many units, or practically
+            none does.
     """
+    require(
+        exact_rate(rate) == rate,
+        f"32-bit coins do not have the rate {rate!r}; give exact_rate({rate!r}), here and to every bound",
+    )
     require(most_kept < length, f"no mask of {length} units keeps more than {most_kept}")
     require(
         stratum_mass(length, rate, most_kept) < MOST_MASS,

@@ -1,8 +1,9 @@
-"""Deletion rates as the sampler uses them: whole multiples of 2**-32.
+"""Deletion rates: as they are given, and as 32-bit coins apply them.
 
-A deletion coin is the integer comparison ``uniform 32-bit word < numerator``, so a unit is deleted with
-probability exactly numerator / 2**32. That fraction is a float64 without rounding error, and certificates are
-computed from it, not from the decimal the user typed.
+Every bound is computed at the rate it is given. A sampler of integer coins deletes a unit if ``uniform 32-bit
+word < numerator``, that is with probability exactly numerator / 2**32, a float64 without rounding error. Votes
+drawn with such coins are bounded at :func:`exact_rate`, not at the decimal that was typed: near a threshold
+the two can differ by one in a radius.
 """
 
 from __future__ import annotations
@@ -17,6 +18,19 @@ RATE_BITS = 32
 _DENOMINATOR = 1 << RATE_BITS
 
 
+def checked_rate(rate: float) -> float:
+    """The rate itself, once it is known to be one.
+
+    Raises:
+        FuzzsmoothError: If the rate is not in [0, 1).
+    """
+    require(
+        isinstance(rate, float | int) and math.isfinite(rate) and 0.0 <= rate < 1.0,
+        f"a deletion rate must lie in [0, 1), got {rate!r}",
+    )
+    return float(rate)
+
+
 def rate_numerator(rate: float) -> int:
     """The integer k in 0..2**32 - 1 for which a 32-bit deletion coin succeeds with probability k / 2**32.
 
@@ -26,17 +40,13 @@ def rate_numerator(rate: float) -> int:
     Raises:
         FuzzsmoothError: If the rate is not in [0, 1) or rounds to 1 (every text would become empty).
     """
-    require(
-        isinstance(rate, float | int) and math.isfinite(rate) and 0.0 <= rate < 1.0,
-        f"a deletion rate must lie in [0, 1), got {rate!r}",
-    )
-    numerator = round(rate * _DENOMINATOR)
+    numerator = round(checked_rate(rate) * _DENOMINATOR)
     require(numerator < _DENOMINATOR, f"the deletion rate {rate!r} is too near to 1; use at most 1 - 2**-32")
     return numerator
 
 
 def exact_rate(rate: float) -> float:
-    """The deletion rate that is really applied for a wanted ``rate``: the nearest multiple of 2**-32.
+    """The deletion rate that 32-bit coins apply for a wanted ``rate``: the nearest multiple of 2**-32.
 
     Raises:
         FuzzsmoothError: As :func:`rate_numerator`.

@@ -38,7 +38,7 @@ from scipy.special import betainc, betaln, gammaln
 
 from fuzzsmooth.certify.bounds import check_alpha, clopper_pearson_lower
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, Threat
-from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.certify.rates import checked_rate
 from fuzzsmooth.common.options import require
 
 # Far above the rounding error of the log special functions, negligible against ln(1 / alpha).
@@ -130,9 +130,9 @@ def radius_levels(rate: float, threat: Threat = "edit", *, most: int) -> tuple[f
         FuzzsmoothError: If an argument is out of range.
     """
     require(most >= 0, f"the largest radius must be at least 0, got {most}")
-    exact = exact_rate(rate)
-    require(exact > 0.0, "early stopping by radius needs a deletion rate above 0")
-    powers = [exact**size for size in range(most + 1)]
+    rate = checked_rate(rate)
+    require(rate > 0.0, "early stopping by radius needs a deletion rate above 0")
+    powers = [rate**size for size in range(most + 1)]
     if threat == "insert":
         levels = [1.0 / (2.0 * power) if power > 0.5 else 1.0 for power in powers]
     elif threat == "delete":

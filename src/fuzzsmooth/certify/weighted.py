@@ -14,13 +14,16 @@ the worst case over all types must be printed beside any budget: see :meth:`Rate
 from __future__ import annotations
 
 import math
+import operator
+from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from fuzzsmooth.certify.bounds import complement_upper
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, conditionally_certified, radius
-from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.certify.rates import checked_rate
 from fuzzsmooth.common.options import require
 
 
@@ -39,11 +42,11 @@ class RateTable:
     def __post_init__(self) -> None:
         object.__setattr__(self, "listed", dict(self.listed))
         for name, rate in [("the default", self.default), *self.listed.items()]:
-            require(exact_rate(rate) > 0.0, f"rate table: the rate of {name!r} must be above 0")
+            require(checked_rate(rate) > 0.0, f"rate table: the rate of {name!r} must be above 0")
 
     def rate(self, unit: Hashable) -> float:
-        """The exact deletion rate of a unit."""
-        return exact_rate(self.listed.get(unit, self.default))
+        """The deletion rate of a unit, as given."""
+        return checked_rate(self.listed.get(unit, self.default))
 
     def cost(self, units: Iterable[Hashable]) -> float:
         """Cost of inserting (or deleting) these units: the sum of -ln w, rounded up."""
@@ -57,7 +60,7 @@ class RateTable:
     @property
     def lowest(self) -> float:
         """The lowest rate of any type, listed or not: what an unrestricted attacker uses."""
-        return min(exact_rate(rate) for rate in (self.default, *self.listed.values()))
+        return min(checked_rate(rate) for rate in (self.default, *self.listed.values()))
 
     def worst_insertion_radius(self, p_lower: float, *, p_upper: float | None = None) -> int:
         """Number of units of ANY type whose insertion is certified, -1 for ABSTAIN."""
@@ -75,12 +78,15 @@ class RateTable:
         """
         removable = sorted(self.rate(unit) for unit in text)
         margin = insertion_margin(p_lower, p_upper)
-        size, source, target = NOT_CERTIFIED, 1.0, 1.0
-        while conditionally_certified(1.0 - margin, source, target):
-            size += 1
-            source *= removable[size] if size < len(removable) else 1.0
-            target *= self.lowest
-        return size
+        removed = list(accumulate(removable, operator.mul, initial=1.0))
+
+        def fails(size: int) -> bool:
+            source = removed[min(size, len(removable))]
+            return not conditionally_certified(1.0 - margin, source, self.lowest**size)
+
+        # No edits without the insertions among them.
+        furthest = self.worst_insertion_radius(p_lower, p_upper=p_upper)
+        return bisect_left(range(furthest + 1), True, key=fails) - 1
 
     def worst_removal_radius(
         self, p_lower: float, text: Iterable[Hashable], *, p_upper: float | None = None
@@ -139,7 +145,8 @@ def insertion_budget(p_lower: float, *, p_upper: float | None = None) -> float:
     Raises:
         FuzzsmoothError: If a probability is out of range.
     """
-    return max(0.0, math.log1p(insertion_margin(p_lower, p_upper)) - 2 * ROUNDING)
+    margin = insertion_margin(p_lower, p_upper)
+    return max(0.0, math.log1p(margin) - 2 * ROUNDING) if margin > 0.0 else 0.0
 
 
 def removal_budget(p_lower: float, *, p_upper: float | None = None) -> float:

@@ -16,7 +16,7 @@ from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.defenses.answer import CertifiedAnswer
 from fuzzsmooth.defenses.options import VoteOptions
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.noise.text import Deletion, uniform_rates
+from fuzzsmooth.noise.text import Deletion, represented, uniform_rates
 from fuzzsmooth.smoothing.evidence import SampledSource, undivided
 from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
@@ -50,7 +50,7 @@ class RsDel:
         return [
             CertifiedAnswer(
                 found.bound.label,
-                deletion_radii(found.bound.p_lower, options.rate, len(plan.units)),
+                deletion_radii(found.bound.p_lower, represented(options.rate), len(plan.units)),
                 found.draws,
                 found.counts,
                 found.bound.p_lower,
