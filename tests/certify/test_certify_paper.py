@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
-from fuzzsmooth.certify import CONDITION, conditional_radius, corollary_factor, corollary_radius, radius
+from fuzzsmooth.certify import (
+    CONDITION,
+    MASKED_CONDITION,
+    conditional_radius,
+    corollary_factor,
+    corollary_radius,
+    radius,
+)
 from fuzzsmooth.certify.edit import ROUNDING
 from fuzzsmooth.common.errors import FuzzsmoothError
 
@@ -45,14 +53,61 @@ def test_under_its_condition_the_formula_holds() -> None:
 
 
 def test_theorem_1_binary_form() -> None:
-    assert conditional_radius(0.9, 0.95) == max(r for r in range(50) if 0.95**r > 1.5 - 0.9)
-    assert conditional_radius(0.5, 0.95) == -1
+    """As published for substitutions under masks; insertions that are deleted reach further."""
+    published = max(r for r in range(50) if 0.95**r > 1.5 - 0.9)
+    assert conditional_radius(0.9, 0.95, masked=True) == published == 9
+    assert conditional_radius(0.9, 0.95) == max(r for r in range(50) if 0.95**r > 1 / (2 * 0.9)) == 11
+    assert conditional_radius(0.5, 0.95) == conditional_radius(0.5, 0.95, masked=True) == -1
+
+
+def vote(text: str, marked: set[str], target: str, *, masked: bool = False) -> float:
+    """Exact P[``target``]: "superb" left means yes; under masks, a fourth word or mask means no."""
+    words, total = text.split(), 0.0
+    for kept in itertools.product((0, 1), repeat=len(words)):
+        rates = [RATE_HIGH if word in marked else 0.1 for word in words]
+        law = math.prod(1 - rate if keep else rate for rate, keep in zip(rates, kept, strict=True))
+        left = [word for word, keep in zip(words, kept, strict=True) if keep]
+        yes = len(words) <= 3 if masked else "superb" in left
+        total += law * (("yes" if yes else "no") == target)
+    return total
+
+
+def test_the_area_must_also_stay_the_same_elsewhere() -> None:
+    """One inserted unit that draws the search to a word of the text changes the answer: it is no trigger."""
+    p_clean = vote("a superb film", set(), "yes")
+    assert conditional_radius(p_clean, RATE_HIGH) >= 10
+    assert vote("a cf superb film", {"cf", "superb"}, "yes") < 0.06, "the area holds the whole trigger"
+    assert vote("a cf superb film", {"cf"}, "yes") == pytest.approx(p_clean), "under the condition it holds"
+
+
+def test_masks_cover_no_insertion() -> None:
+    """The number of masks gives a longer text away, whatever the search has marked."""
+    assert vote("a superb film", set(), "yes", masked=True) == pytest.approx(1.0)
+    assert vote("a cf superb film", {"cf"}, "yes", masked=True) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_worst_case_under_the_condition(masked: bool) -> None:
+    """The worst base classifier, by Neyman-Pearson: none changes within the radius, some do beyond."""
+    for p_clean in (0.6, 0.75, 0.9, 0.99):
+        reach = conditional_radius(p_clean, 0.8, masked=masked)
+        for size in range(1, 9):
+            gone = 0.8**size
+            if masked:  # both texts hide the changed units with probability w_H^r and then are alike
+                worst = gone * max(0.0, 1 - (1 - p_clean) / gone)
+            else:  # the clean law with probability w_H^r, anything else otherwise
+                worst = gone * p_clean
+            assert (worst > 0.5) == (size <= reach)
+
+
+def test_conditions_name_what_they_need() -> None:
+    assert "otherwise exactly what it marks in this text" in CONDITION
+    assert "in both texts" in MASKED_CONDITION
 
 
 def test_corollary_factor() -> None:
     assert corollary_factor(0.7, 0.95) == pytest.approx(6.95, abs=0.01)
     assert corollary_factor(0.9, 0.9) == 1.0
-    assert "vulnerable area" in CONDITION
     for uniform, high in ((0.0, 0.9), (0.9, 0.0), (1.0, 0.9)):
         with pytest.raises(FuzzsmoothError):
             corollary_factor(uniform, high)

@@ -114,38 +114,39 @@ def test_it_is_frozen_and_does_not_share_its_mappings() -> None:
     [
         (
             {},
-            "No insertion of up to 4 words anywhere in this text changes this answer,"
-            " except with probability 0.001.",
+            "No insertion of up to 4 words anywhere in this text changes the smoothed model's majority"
+            " answer, except with probability 0.001.",
         ),
         (
             {"direction": "backward", "radius": 5},
-            "If up to 5 words of this text were inserted by an attacker, the answer is still that of the"
-            " original text, except with probability 0.001.",
+            "If up to 5 words of this text were inserted by an attacker, the smoothed model's majority answer"
+            " to the original text was the same, except with probability 0.001.",
         ),
         (
             {"radius": 1, "method": "exact", "alpha": 0.0, "threat": "delete"},
-            "No deletion of up to 1 word anywhere in this text changes this answer, with certainty.",
+            "No deletion of up to 1 word anywhere in this text changes the smoothed model's majority answer,"
+            " with certainty.",
         ),
         (
             {"radius": 0},
-            "This is the smoothed model's answer to this text as it stands (no change is covered),"
-            " except with probability 0.001.",
+            "This is the smoothed model's majority answer to this text as it stands (no change is"
+            " covered), except with probability 0.001.",
         ),
         (
             CONDITIONAL | {"threat": "trigger", "radius": 13},
-            "Conditional: provided that the search finds it, no trigger of up to 13 words in this text"
-            " changes this answer, except with probability 0.001.",
+            "Conditional: provided that the search finds it, no trigger of up to 13 words inserted anywhere"
+            " into this text changes the smoothed model's majority answer, except with probability 0.001.",
         ),
         (
             {"guarantee": "empirical"},
             "Measured, not guaranteed: no insertion of up to 4 words anywhere in this text changes"
-            " this answer.",
+            " the smoothed model's majority answer.",
         ),
         (ABSTAIN, "ABSTAIN: no answer is certified for this text."),
         (
             {"radius": UNBOUNDED, "direction": "backward"},
-            "If any number of words of this text were inserted by an attacker, the answer is still that of"
-            " the original text, except with probability 0.001.",
+            "If any number of words of this text were inserted by an attacker, the smoothed model's majority"
+            " answer to the original text was the same, except with probability 0.001.",
         ),
         (
             {
@@ -168,7 +169,20 @@ def test_it_is_frozen_and_does_not_share_its_mappings() -> None:
             },
             "Conditional: provided that the clean weights lie within delta, no sequence of up to 4 word edits"
             " anywhere in this text, together with a change of the noised weights by up to 0.5 noise standard"
-            " deviations, changes this answer, except with probability 0.001.",
+            " deviations, changes the smoothed model's majority answer, except with probability 0.001.",
+        ),
+        (
+            {"threat": "insert_and_delete", "frontier": ((0, 21), (1, 17), (4, 8), (5, 4), (6, 0))},
+            "No combination of up to 0 insertions and 21 deletions, or 1 and 17, or 4 and 8, or 5 and 4 of"
+            " words anywhere in this text changes the smoothed model's majority answer, except with"
+            " probability 0.001.",
+        ),
+        (
+            {"threat": "weighted_insert", "unit": "cost", "radius": 0.5509659}
+            | {"rates": {"default": 0.9, "flagged": 0.99}},
+            "No insertion into this text with a total cost of up to 0.550965 (a unit costs 0.106, one of a"
+            " flagged type 0.0101) changes the smoothed model's majority answer, except with probability"
+            " 0.001.",
         ),
     ],
 )
@@ -184,6 +198,8 @@ def test_every_threat_and_direction_has_a_sentence() -> None:
     for threat in get_args(ThreatName):
         for direction in get_args(Direction):
             changes = CONDITIONAL if "weights" in threat else {}
+            if threat == "insert_and_delete":
+                changes = {"frontier": ((4, 5),)}
             text = make(threat=threat, direction=direction, **changes).statement()
             assert text.endswith("0.001.")
             assert "{" not in text

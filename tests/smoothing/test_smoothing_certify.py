@@ -93,14 +93,28 @@ def test_the_radii_are_those_of_the_bound() -> None:
     smooth = smoothed(SAFE, mode="certified", statistics="fixed", draws=300, rate=0.7, alpha=0.01)
     for text in (SAFE_TEXT, SAFE_TEXT[:-3]):
         answer = smooth.certify([text])[0]
-        edit, insert, back = answer.certificates
+        edit, insert, back, deletion, mixed = answer.certificates
         p_lower = clopper_pearson_lower(max(answer.counts), 300, 0.005)
         assert edit.p_lower == pytest.approx(p_lower)
         rate, length = represented(0.7), len(text.split())
         assert edit.radius == forward_radius(p_lower, rate, "edit")
         assert insert.radius == forward_radius(p_lower, rate, "insert")
         assert back.radius == backward_radius(p_lower, rate, "insert", length=length) > insert.radius
-        assert [part.direction for part in answer.certificates] == ["symmetric", "forward", "backward"]
+        assert deletion.radius == forward_radius(p_lower, rate, "delete", length=length) == back.radius
+        assert mixed.radius == edit.radius
+        assert {(edit.radius, edit.radius), (insert.radius, 0), (0, deletion.radius)} <= {
+            (more, less)
+            for reach in mixed.frontier
+            for more in range(reach[0] + 1)
+            for less in range(reach[1] + 1)
+        }
+        assert [part.direction for part in answer.certificates] == [
+            "symmetric",
+            "forward",
+            "backward",
+            "forward",
+            "forward",
+        ]
         assert all(part.guarantee == "proved" and part.conditional_on is None for part in answer.certificates)
         assert all(dict(part.rates) == {"deletion": rate} for part in answer.certificates)
         assert (edit.draws, edit.seed, edit.model) == (300, 0, SAFE.fingerprint)
@@ -165,12 +179,14 @@ def test_results_are_json_with_statements(mode: str) -> None:
 
 def test_statements_say_what_is_covered() -> None:
     answer = smoothed(SAFE, mode="certified", draws=1000, rate=0.7).certify([SAFE_TEXT])[0]
-    edit, insert, back = (certificate.statement() for certificate in answer.certificates)
+    edit, insert, back, deletion, mixed = (certificate.statement() for certificate in answer.certificates)
     assert edit.startswith("No sequence of up to 1 word edits")
-    assert "anywhere in this text changes this answer" in edit
+    assert "anywhere in this text changes the smoothed model's majority answer" in edit
     assert insert.startswith("No insertion of up to 1 word")
     assert back.startswith("If up to")
-    assert "the answer is still that of the original text" in back
+    assert "majority answer to the original text was the same" in back
+    assert deletion.startswith("No deletion of up to ")
+    assert mixed.startswith("No combination of up to 1 insertions and 8 deletions of words anywhere")
     assert len({edit, insert, back}) == 3
 
 

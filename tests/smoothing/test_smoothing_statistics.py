@@ -56,10 +56,11 @@ def test_all_deletions_of_a_short_text_are_enumerated(length: int) -> None:
     exact = exact_probabilities(outcomes, 0.7)
     assert answer.statistics == "exact"
     assert answer.passes == 1 << length == len(recording.texts)
-    edit, insert, back = answer.certificates
+    edit, insert, back, deletion, mixed = answer.certificates
     assert edit.radius == exact_radius(exact, "edit")
     assert insert.radius == exact_radius(exact, "insert")
-    assert back.radius == exact_radius(exact, "delete")
+    assert back.radius == deletion.radius == exact_radius(exact, "delete")
+    assert mixed.radius == edit.radius
     for one in answer.certificates:
         assert (one.method, one.alpha, one.seed) == ("exact", 0.0, None)
         assert one.p_lower == pytest.approx(exact.probabilities.max(), abs=1e-9)
@@ -143,7 +144,7 @@ def test_radii_follow_from_one_bound_for_all_threats() -> None:
     lengths = (2, 5, 8, 20)
     answers = certify(ANY_G, [words(n, "g") for n in lengths], "sequential", draws=600)
     for length, answer in zip(lengths, answers, strict=True):
-        edit, insert, back = answer.certificates
+        edit, insert, back, *_ = answer.certificates
         assert edit.p_lower == insert.p_lower == back.p_lower
         assert edit.radius == forward_radius(edit.p_lower, 0.7, "edit")
         assert insert.radius == forward_radius(edit.p_lower, 0.7, "insert")
@@ -207,6 +208,7 @@ class Close:
 
     labels = ("no", "yes")
     fingerprint = "close"
+    deterministic = True
 
     def __init__(self, margins: dict[str, float]) -> None:
         self.inner = AdditiveClassifier(margins)

@@ -25,7 +25,7 @@ ODD = [
     "",
     "w1",
     "don't w3 's W4 !!! ... (w5) \u00e9t\u00e9 e\u0301 na\u00efve",
-    "\u96fb\u5f71 w1 \u200d x\u200dy \U0001f44d\U0001f3fd [SEP] <s> </s> <mask> [MASK] ##x \u2581x",
+    "\u96fb w1 \u200d x\u200dy \U0001f44d\U0001f3fd [SEP] <s> </s> <mask> [MASK] ##x \u2581x",
     "\ud83d w2 \ude00 \u0645\u0631\u062d\u0628\u0627",
     "w7 unknownword w8 3-D 1,000.5 U.S.",
 ]

@@ -57,7 +57,7 @@ def test_flagged_types_are_deleted_more_often() -> None:
 
 def test_certificates_are_those_of_the_table_with_the_worst_case_beside() -> None:
     (answer,) = weighted(draws=600, alpha=0.01, statistics="fixed").certify([TEXT])
-    edit, insert, forward, backward, back = answer.certificates
+    edit, insert, forward, backward, back, edits, deletion = answer.certificates
     rates = RateTable(represented(0.5), {"cf": represented(0.9)})
     p_lower = edit.p_lower
     assert p_lower is not None
@@ -67,10 +67,12 @@ def test_certificates_are_those_of_the_table_with_the_worst_case_beside() -> Non
     assert backward.radius == pytest.approx(min(removal_budget(p_lower), rates.cost(TEXT.split())))
     assert back.radius == rates.worst_removal_radius(p_lower, TEXT.split())
     assert [one.threat for one in (forward, backward)] == ["weighted_insert"] * 2
+    assert (edits.threat, edits.radius, edits.unit) == ("weighted_edit", forward.radius, "cost")
+    assert (deletion.threat, deletion.radius) == ("delete", back.radius)
     assert {one.unit for one in (forward, backward)} == {"cost"}
     assert all(one.guarantee == "proved" for one in answer.certificates)
     assert dict(forward.rates) == {"default": represented(0.5), "flagged": represented(0.9)}
-    assert "a unit costs 0.693, one of a flagged type 0.105" in forward.statement()
+    assert "a unit costs 0.694, one of a flagged type 0.106" in forward.statement()
     assert answer.costs == {
         "": pytest.approx(-math.log(represented(0.5))),
         "cf": pytest.approx(-math.log(represented(0.9))),

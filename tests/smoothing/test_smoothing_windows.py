@@ -223,6 +223,7 @@ def test_the_certificate_survives_any_rounding_inside_the_guard_band() -> None:
 
     class Rounding:
         labels, fingerprint = MODEL.labels, "rounding"
+        deterministic = True  # but for rounding
 
         def probabilities(self, texts: Sequence[str]) -> np.ndarray:
             odds = np.log(MODEL.probabilities(texts))

@@ -24,7 +24,7 @@ def ceiled(value: float, digits: int = 6) -> str:
 
 
 def _shown(value: float, digits: int, rounding: str) -> str:
-    exact = Decimal(value)
+    exact = Decimal(repr(float(value)))  # the shortest digits that are read back as this very number
     if exact == exact.to_integral_value():
         return f"{exact:.0f}"
     return f"{Context(prec=digits, rounding=rounding).create_decimal(exact).normalize():f}"

@@ -25,7 +25,7 @@ _FORWARD: dict[str, str] = {
     "contiguous_edit": "replacement of one contiguous piece of up to {size} {units} by another"
     " of at most that length",
     "trigger": "trigger of up to {size} {units} inserted anywhere into this text",
-    "insert_and_delete": "mix of insertions and deletions of up to {mixes} {plural} anywhere in this text",
+    "insert_and_delete": "combination of up to {mixes} of {plural} anywhere in this text",
     "weights": "change of the noised weights by up to {size} noise standard deviations",
     "edit_and_weights": "sequence of up to {size} {unit} edits anywhere in this text, together with a change"
     " of the noised weights by up to {delta} noise standard deviations,",
@@ -48,7 +48,7 @@ _BACKWARD: dict[str, str] = {
     "contiguous_edit": "if an attacker replaced one contiguous piece of up to {size} {units} by another"
     " of at most that length",
     "trigger": "if up to {size} {units} of this text are a trigger",
-    "insert_and_delete": "if an attacker inserted and deleted up to {mixes} {plural} to obtain this text",
+    "insert_and_delete": "if an attacker made up to {mixes} of {plural} to obtain this text",
     "weights": "if training moved the noised weights by up to {size} noise standard deviations",
     "edit_and_weights": "if an attacker made up to {size} {unit} edits to obtain this text and moved the"
     " noised weights by up to {delta} noise standard deviations",
@@ -107,7 +107,9 @@ def _mixes(frontier: Sequence[tuple[int, int]]) -> str:
     """The pairs in words, at most so many: those in the middle say most."""
     left_out = max(0, len(frontier) - _MIXES)
     shown = frontier[left_out // 2 : left_out // 2 + _MIXES]
-    return " or ".join(f"{more} + {less}" for more, less in shown)
+    first, *others = (f"{more} and {less}" for more, less in shown or [(0, 0)])
+    inserted, deleted = first.split(" and ")
+    return ", or ".join([f"{inserted} insertions and {deleted} deletions", *others])
 
 
 def plural(unit: str) -> str:
