@@ -135,6 +135,12 @@ def test_a_tokenizer_that_reads_neighbors_is_found_out_and_changes_nothing(tmp_p
         sampler(context_classifier(tmp_path / "plain", merge=False)).votes(plans, range(50), "x")
 
 
+@pytest.mark.parametrize("text", ["\u96fb\u5f71 w1 \u597d\u3044", "w1 \u0e01\u0e33\u0e25\u0e31\u0e07 w2"])
+def test_units_written_without_a_space_between_are_read_as_such(classifier: Any, text: str) -> None:
+    votes = sampler(classifier).votes([plan(text)], range(200), "x")
+    np.testing.assert_array_equal(votes, sampler(Strings(classifier)).votes([plan(text)], range(200), "x"))
+
+
 @pytest.mark.parametrize("kind", ["character", "token"])
 def test_units_that_are_no_words_take_the_slow_path(classifier: Any, kind: Any) -> None:
     cut = segmenter(kind, classifier.tokenizer).segment("w1 w2 w3").units

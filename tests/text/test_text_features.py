@@ -43,7 +43,7 @@ def split(text: str, strength: int = 1) -> list[str]:
 def test_sentences_are_split_after_their_closing_marks() -> None:
     text = 'It works... "Really?!" she asked. Yes (it does.) 好。對'
     assert split(text, 2) == [
-        "It works ...", '" Really ? ! "', "she asked .", "Yes ( it does . )", "好 。", "對",
+        "It works ...", '" Really ?! "', "she asked .", "Yes ( it does . )", "好 。", "對",
     ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ FRAGMENTS = [
     "e\u0301", "\u0301", "\u200d", "\ufe0f", "\u200f", "\ud800", "\udfff",
     "👨‍👩‍👧‍👦", "👨‍", "🇩🇪", "🇩", "👍🏽", "🏽", "❤️", "❤", "1️⃣", "#️⃣", "\u20e3",
     "🏴\U000e0067\U000e0062\U000e007f", "\x00", "\x1f", "\x85", "\u3000", "\r\n",
-    "\u0600", "·", "_", "，", "—", "™", " ", "a", "1",
+    "\u0600", "·", "_", "，", "—", "™", " ", "a", "1", "?!?", "<br/>", "</s>", "<a b>", "\u200b", "c\u0430t",
 ]  # fmt: skip
 ANY_TEXT = st.one_of(
     st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join),
@@ -50,9 +50,50 @@ WORDS = segmenter("word")
         ("שלום, עולם!", ["שלום", ",", "עולם", "!"]),
         ("cafe\u0301 na\u00efve", ["cafe\u0301", "na\u00efve"]),
         ("x\ud800 \udfff", ["x\ud800", "\udfff"]),
+        # What triggers are made of: each is one unit, which deletion takes or leaves as a whole.
+        ("good?!? so??!", ["good", "?!?", "so", "??!"]),
+        (
+            "a<br/>b </s><b>c</b> 1<2 <3 <a b>",
+            [
+                "a",
+                "<br/>",
+                "b",
+                "</s>",
+                "<b>",
+                "c",
+                "</b>",
+                "1",
+                "<",
+                "2",
+                "<",
+                "3",
+                "<",
+                "a",
+                "b",
+                ">",
+            ],
+        ),
+        ("bad\u200bfilm \u200b x\u200d", ["bad\u200bfilm", "\u200b", "x\u200d"]),
+        ("c\u0430t caf\u00e9", ["c\u0430t", "caf\u00e9"]),
+        ("\U0001f995 \U0001f995\U0001f995", ["\U0001f995", "\U0001f995", "\U0001f995"]),
     ],
 )
 def test_words(text: str, units: list[str]) -> None:
+    assert list(WORDS.segment(text).units) == units
+
+
+@pytest.mark.parametrize(
+    ("units", "text"),
+    [
+        (["電", "影", "好"], "電影好"),
+        (["GPU", "速", "い", "!"], "GPU 速い !"),
+        (["กำ", "ลั", "ง"], "กำลัง"),
+        (["한국", "어"], "한국 어"),
+        (["電", ",", "影"], "電 , 影"),
+    ],
+)
+def test_scripts_without_spaces_are_written_without_them(units: list[str], text: str) -> None:
+    assert WORDS.join(units) == text
     assert list(WORDS.segment(text).units) == units
 
 

@@ -40,10 +40,11 @@ _EMOJI = (
     rf"{_PICTURE}{_EXTEND}(?:(?<=\u200d){_PICTURE}{_EXTEND})*+"
     rf"|\p{{Regional_Indicator}}{{2}}{_EXTEND}|[0-9\#*]{_KEYCAP}{_EXTEND}"
 )
-# "..." and "--" are one mark: a run of the same punctuation sign is one unit.
-_MARKS = rf"([\p{{P}}\p{{S}}--\p{{So}}])\1*+{_EXTEND}"
+# "..." and "--" are one mark: a run of the same punctuation sign is one unit, and so is "?!".
+_MARKS = rf"[?!]++{_EXTEND}|([\p{{P}}\p{{S}}--\p{{So}}])\1*+{_EXTEND}"
+_TAG = r"</?[a-zA-Z][a-zA-Z0-9:_\-]*+/?>"
 _WORD_UNIT = regex.compile(
-    rf"{_WORD}|{_CLITIC}|{_EMOJI}|[{_SPACELESS}]{_EXTEND}|{_MARKS}|\S{_EXTEND}", regex.VERSION1
+    rf"{_WORD}|{_CLITIC}|{_EMOJI}|[{_SPACELESS}]{_EXTEND}|{_TAG}|{_MARKS}|\S{_EXTEND}", regex.VERSION1
 )
 _SPACELESS_HEAD = regex.compile(f"[{_SPACELESS}]", regex.VERSION1)
 _CLUSTER = regex.compile(r"\X", regex.VERSION1)
@@ -113,7 +114,8 @@ class WordSegmenter:
     """Words, punctuation marks and, in scripts without spaces, grapheme clusters.
 
     * Words are delimited by white space; leading and trailing punctuation is cut off, a run of one sign
-      ("...", "--", "!!!") being one unit.
+      ("...", "--", "!!!") or of question and exclamation marks ("?!?") being one unit, and so is a markup tag
+      without attributes ("<br/>").
     * Apostrophes, hyphens, dots and other ASCII connectors stay inside a word ("don't", "3-D", "U.S",
       "a.com/b"), as does a comma between digits; any other sign ends it. English clitics written apart, as
       in Penn Treebank tokenization ("it 's"), are one unit.
