@@ -7,17 +7,17 @@ from fuzzsmooth.evaluate.rows import defenses
 from fuzzsmooth.smoothing import SmoothingOptions
 
 
-def test_all_rows_but_the_usual_four_are_ablations_of_one_of_those() -> None:
+def test_all_rows_but_the_usual_five_are_ablations_of_one_of_those() -> None:
     rows = defenses(SmoothingOptions(), (8, 512))
     usual = [name for name in rows if ablates(name) is None]
-    assert usual == ["undefended", "frs-kl", "frs-transplant", "certified"]
+    assert usual == ["undefended", "frs-kl", "frs-transplant", "windows", "certified"]
     assert {ablates(name) for name in rows} - {None} <= set(usual)
 
 
 def test_an_ablation_shares_the_mode_of_its_base_and_differs_from_it() -> None:
     rows = defenses(SmoothingOptions(), (8,))
     groups = ablation_groups(rows)
-    assert sum(map(len, groups.values())) == len(rows) - 4
+    assert sum(map(len, groups.values())) == len(rows) - 5
     for base, names in groups.items():
         full = rows[base]
         assert full.options is not None

@@ -18,6 +18,7 @@ class Hashed:
     """A base classifier without structure: classes by a table over what is left, in shares that are given."""
 
     fingerprint = "hashed"
+    deterministic = True
 
     def __init__(self, shares: Sequence[float], seed: int) -> None:
         self.labels = tuple(f"class{index}" for index in range(len(shares)))

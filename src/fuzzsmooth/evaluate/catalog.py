@@ -14,6 +14,7 @@ _SUMMARIES: Final = {
     "undefended": "the fine-tuned model as it is",
     "frs-kl": "FRS with the published reward (Eq. 8)",
     "frs-transplant": "FRS with the transplant reward",
+    "windows": "every window of words deleted in turn; no chance, no search",
     "certified": "uniform deletion first, flagged unit types removed from what is left",
     "certified-nofuzz": "uniform deletion alone",
     "certified-search": "uniform deletion first, then a search of what is left",

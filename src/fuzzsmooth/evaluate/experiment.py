@@ -54,7 +54,7 @@ class ExperimentOptions(Options):
         certified_texts: Test texts at most in rows of mode "certified", which cost ``draws`` passes each.
         victims: Folder of the attacked and fine-tuned models, to share them between runs that differ only in
             what defends; None keeps them in the folder of the run.
-        precision: Arithmetic of the evaluations.
+        precision: Arithmetic of the evaluations; certificates in bfloat16 are conditional on its rounding.
         batch_size: Texts per forward pass.
     """
 
@@ -68,12 +68,12 @@ class ExperimentOptions(Options):
     attack: dict[str, Any] = field(default_factory=dict)
     finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
     smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
-    rows: tuple[str, ...] = (UNDEFENDED, "frs-kl", "frs-transplant", "certified")
+    rows: tuple[str, ...] = (UNDEFENDED, "frs-kl", "frs-transplant", "windows", "certified")
     budgets: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
     seeds: tuple[int, ...] = (0,)
     certified_texts: int = 100
     victims: str | None = None
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
     batch_size: int = 64
 
     def validate(self) -> None:

@@ -59,7 +59,7 @@ def measure(
     if smoothed is None:
         rows = classifier.probabilities(texts)
         return [Measured(int(label)) for label in np.argmax(rows, axis=1)]
-    if smoothed.options.mode == "certified":
+    if smoothed.options.mode != "frs":
         return [
             Measured(
                 answer.label,
@@ -67,7 +67,7 @@ def measure(
                 answer.passes,
                 (),
                 radii_by_threat(answer.certificates),
-                "proved",
+                answer.certificates[0].guarantee,
                 0,
             )
             for answer in smoothed.certify(texts)
@@ -95,10 +95,13 @@ def _spans(scan: Scan | None) -> tuple[Span, ...]:
 
 
 def radii_by_threat(certificates: Sequence[Certificate]) -> dict[str, int]:
-    """Radii by threat; backward and conditional ones say so in their name, ABSTAIN has none."""
+    """Radii by threat; backward and conditional ones say so in their name, ABSTAIN has none.
+
+    Combinations of insertions and deletions have the radius of edits and are left out.
+    """
     radii: dict[str, int] = {}
     for certificate in certificates:
-        if certificate.radius == NOT_CERTIFIED:
+        if certificate.radius == NOT_CERTIFIED or certificate.frontier:
             continue
         name: str = certificate.threat if certificate.direction != "backward" else "backward"
         if certificate.guarantee == "conditional":

@@ -33,7 +33,7 @@ class Defense:
 
 
 def defenses(base: SmoothingOptions, budgets: tuple[int, ...]) -> Mapping[str, Defense]:
-    """All rows by name; the first four are the usual table, the others are ablations.
+    """All rows by name; the first five are the usual table, the others are ablations.
 
     Args:
         base: Rates, noise and search settings that the rows share.
@@ -47,6 +47,7 @@ def defenses(base: SmoothingOptions, budgets: tuple[int, ...]) -> Mapping[str, D
         UNDEFENDED: ("plain", None),
         "frs-kl": ("noisy", frs.replace(search=search.replace(reward="kl"))),
         "frs-transplant": ("noisy", frs),
+        "windows": ("plain", certified.replace(mode="windows", fuzzing=False)),
         "certified": ("deletion", certified),
         "certified-nofuzz": ("deletion", certified.replace(fuzzing=False)),
         "certified-search": ("deletion", certified.replace(fuzz_left="search")),

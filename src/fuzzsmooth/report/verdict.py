@@ -107,7 +107,10 @@ def _proved(rows: Sequence[Row]) -> str:
         (curve.shares[1], row.defense, threat)
         for row in main_rows(rows)
         for threat, curve in row.certified.items()
-        if not is_conditional(threat) and not is_backward(threat) and len(curve.counts) > 1
+        if not is_conditional(threat)
+        and not is_backward(threat)
+        and len(curve.counts) > 1
+        and threat != "delete"  # leaving words out plants no trigger
     ]
     if proved:
         share, defense, threat = max(proved)
