@@ -105,5 +105,5 @@ def test_how_labels_become_classes(tmp_path: Path) -> None:
     assert load(["pos", "neg", " pos "]) == (("neg", "pos"), [1, 0, 1])
     assert load([10, 9, 2.0, "9"]) == (("2", "9", "10"), [2, 1, 0, 1])
     assert load([1, "spam"]) == (("1", "spam"), [0, 1])
-    assert load([1, 0, "good"], labels=["bad", "good"]) == (("bad", "good"), [1, 0, 1])
+    assert load([1, 0, "1.0"], labels=["bad", "good"]) == (("bad", "good"), [1, 0, 1])
     assert load([1, 1], labels=["bad", "good"]) == (("bad", "good"), [1, 1])
