@@ -8,6 +8,21 @@ import itertools
 from pathlib import Path
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.data.wording import shown
+
+
+def local_path(name: str | Path) -> Path:
+    """The path that a user names.
+
+    Raises:
+        FuzzsmoothError: If there can be no such path.
+    """
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such user, a null character
+        raise FuzzsmoothError(f"there is no file {shown(name)}; check the path") from error
+    return path
 
 
 def read_bytes(path: Path) -> bytes:
@@ -20,8 +35,6 @@ def read_bytes(path: Path) -> bytes:
         raise FuzzsmoothError(f"{path} is a folder; name a file in it") from error
     except OSError as error:
         raise FuzzsmoothError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:  # a null character in the name
-        raise FuzzsmoothError(f"there is no file {str(path)!r}; check the path") from error
     if not content.removeprefix(codecs.BOM_UTF8).strip():
         raise FuzzsmoothError(f"{path} is empty; it needs at least one row")
     return content

@@ -16,7 +16,7 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.data.labels import class_names
-from fuzzsmooth.data.lines import decode_lines, read_bytes
+from fuzzsmooth.data.lines import decode_lines, local_path, read_bytes
 from fuzzsmooth.data.records import Row, Table
 from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import Reading, TextInput
@@ -104,7 +104,7 @@ def load_dataset_file(
     Raises:
         FuzzsmoothError: One sentence on what is wrong, where, and how to mend it.
     """
-    table = read_table(Path(path).expanduser(), (text_column, label_column))
+    table = read_table(local_path(path), (text_column, label_column))
     known = None if labels is None else class_names(labels)
     return Reading(text_column, label_column, strict).dataset(table, known)
 
@@ -140,7 +140,7 @@ def load_texts(
         if stdin_format == "txt":
             return reading.texts(_lines_table(content, "standard input", text_column))
         return reading.texts(parse_table(content, f".{stdin_format}", "standard input"))
-    file = Path(path).expanduser()
+    file = local_path(path)
     if file.suffix.lower() == ".txt":
         return reading.texts(_lines_table(read_bytes(file), str(file), text_column))
     return reading.texts(one_table(file, (text_column, label_column)))

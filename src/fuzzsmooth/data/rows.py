@@ -175,7 +175,8 @@ class Reading:
             return ()
         sentence = f"{table.source} has {count} different labels in {len(labels)} rows of column {column}"
         require(
-            count <= _TOO_MANY, f"{sentence}, which seems to be an identifier; name the column of the labels"
+            count <= _TOO_MANY,
+            f"{sentence}, which seems to be an identifier; name the column of the labels (--label-column)",
         )
         return (f"{sentence}; is it an identifier?",)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import require
 from fuzzsmooth.data.folders import folder_parts, saved_part
 from fuzzsmooth.data.hub import hub_table, load_hub_splits
+from fuzzsmooth.data.lines import local_path
 from fuzzsmooth.data.records import Table
 from fuzzsmooth.data.tables import SUFFIXES, read_table
 
@@ -18,9 +18,8 @@ HELD_OUT: Final = ("dev", "validation", "test")
 
 def tables(source: str, wanted: tuple[str, str]) -> tuple[Table, Table | None]:
     """The training part and, if the source has one, the part to measure on."""
-    require("\0" not in source, f"there is no file {source!r}; check the path")
-    path = Path(source).expanduser()
-    if is_folder(path):
+    path = local_path(source)
+    if path.is_dir():
         saved = saved_part(path)
         if saved is not None:
             return saved.read(wanted), None
@@ -33,16 +32,8 @@ def tables(source: str, wanted: tuple[str, str]) -> tuple[Table, Table | None]:
 
 def one_table(path: Path, wanted: tuple[str, str]) -> Table:
     """A file, or a folder of one data set as `datasets` saves it."""
-    saved = saved_part(path) if is_folder(path) else None
+    saved = saved_part(path) if path.is_dir() else None
     return read_table(path, wanted) if saved is None else saved.read(wanted)
-
-
-def is_folder(path: Path) -> bool:
-    """Whether there is such a folder; a name that no file can have is none."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
 
 
 def _looks_like_path(source: str) -> bool:
