@@ -36,13 +36,25 @@ HARD_TEXTS = [
     " spaces kept ",
     "word " * 10_000,
     "\ufeffmark inside",
+    # What triggers are made of, and what a reader must not mend: zero-width marks, bidirectional controls,
+    # letters of other scripts that look alike, composed and decomposed accents, markup, odd punctuation.
+    "zero\u200bwidth \u200c \u200d \u2060 \ufeff end",
+    "\u202eturned\u202c and \u2066isolated\u2069",
+    "f\u043eotball \u0430nd \u03bfmega",
+    "caf\xe9 and cafe\u0301",
+    "<s>struck</s> <br/> [SEP] </s> &amp; &#0;",
+    "?!?  ...  \u2026\u2014\u2013 \u201cso\u201d \xabno\xbb ''",
+    "tag \U000e0041\U000e007f, soft\xadhyphen, no\xa0break, variation \u2764\ufe0f",
+    "\U0001f995 http://q.zx/1 NaN None null 1e5 =1+1 @x #y",
 ]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "parquet"])
 def test_hard_texts_arrive_unchanged(tmp_path: Path, suffix: str) -> None:
     rows = [(text, index % 2) for index, text in enumerate(HARD_TEXTS)]
-    assert load_dataset_file(write_any(tmp_path / f"data.{suffix}", rows)).texts == HARD_TEXTS
+    path = write_any(tmp_path / f"data.{suffix}", rows)
+    assert load_dataset_file(path).texts == HARD_TEXTS
+    assert load_texts(path).texts == tuple(HARD_TEXTS)
 
 
 def test_a_field_over_the_csv_limit_loads_and_the_limit_is_put_back(tmp_path: Path) -> None:

@@ -46,7 +46,9 @@ def align_splits(splits: Splits, names: Sequence[str], model: str) -> Splits:
         f"{train.name} has the classes {listed(foreign)}, which the model {model} has not; its classes are "
         f"{listed(names)}: write the labels as these names, or leave such rows out",
     )
-    return Splits(_noted(_under(train, classes), classes.notes), _under(splits.test, classes))
+    absent = [name for index, name in enumerate(names) if index not in classes.indices.values()]
+    unseen = (f"{train.name} has no text of the class {listed(absent)} of the model",) if absent else ()
+    return Splits(_noted(_under(train, classes), (*classes.notes, *unseen)), _under(splits.test, classes))
 
 
 def _under(dataset: Dataset, classes: Classes) -> Dataset:

@@ -8,6 +8,7 @@ import itertools
 from pathlib import Path
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
 from fuzzsmooth.data.wording import shown
 
 
@@ -19,9 +20,10 @@ def local_path(name: str | Path) -> Path:
     """
     try:
         path = Path(name).expanduser()
-        path.exists()
-    except (OSError, RuntimeError, ValueError) as error:  # too long, no such user, a null character
+        path.exists()  # raises if the name is too long
+    except (OSError, RuntimeError) as error:  # RuntimeError: no such user
         raise FuzzsmoothError(f"there is no file {shown(name)}; check the path") from error
+    require("\0" not in str(path), f"there is no file {shown(name)}; check the path")
     return path
 
 

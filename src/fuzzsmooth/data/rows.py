@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.data.columnar import Unreadable
 from fuzzsmooth.data.dataset import Dataset, Example
 from fuzzsmooth.data.labels import Classes, are_placeholders, declared_name, label_name
 from fuzzsmooth.data.records import Row, Table
@@ -148,6 +149,7 @@ class Reading:
         if text is None:
             raise FuzzsmoothError(f"it has no {self.text_column}; fill it in or delete the row")
         if not isinstance(text, str):
+            require(not isinstance(text, Unreadable), f"its {self.text_column} is no valid string; mend it")
             kind = type(text).__name__
             raise FuzzsmoothError(f"its {self.text_column} is {kind}, not a string; put it in quotes")
         require(empty or bool(text.strip()), f"its {self.text_column} is empty; fill it in or delete the row")

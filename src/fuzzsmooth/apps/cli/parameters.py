@@ -14,7 +14,7 @@ Input = Annotated[
     str | None,
     typer.Argument(
         metavar="[INPUT]",
-        help="A csv, tsv, jsonl, parquet or arrow file, a .txt file with a text a line, or - for standard input.",
+        help="A csv, tsv, jsonl, parquet or arrow file, a .txt file of one text a line, or - for stdin.",
     ),
 ]
 Text = Annotated[
