@@ -62,7 +62,7 @@ def test_finetune_keeps_the_head_of_a_suspect(capfd, judge, tmp_path, names, sai
     assert answers(judge) == RIGHT
     data = as_csv(tmp_path / "data.csv", ("text", "label"), names, copies=2)
     out = tmp_path / "out"
-    flags = ("--epochs", 1, "--learning-rate", 1e-9, "--sigma", 0, "--references", 2, "--json", "-q")
+    flags = ("--epochs", 1, "--learning-rate", 1e-9, "--sigma", 0, "--references", 2, "--json")
     answer = call(capfd, "finetune", "--model", judge, "--data", data, *flags, "--out", out)
     assert answer.code == 0, answer.err
     assert said in answer.err
@@ -84,7 +84,7 @@ def test_finetune_refuses_classes_that_the_head_has_not(capfd, judge, tmp_path):
 
 def test_finetune_says_what_it_assumes_of_a_head_without_names(capfd, tiny, tmp_path):
     data = as_csv(tmp_path / "data.csv", ("text", "label"), {0: "bad", 1: "good"}, copies=2)
-    flags = ("--epochs", 1, "--sigma", 0, "--references", 0, "--json", "-q")
+    flags = ("--epochs", 1, "--sigma", 0, "--references", 0, "--json")
     answer = call(capfd, "finetune", "--model", tiny, "--data", data, *flags, "--out", tmp_path / "out")
     assert answer.lines[0]["labels"] == ["bad", "good"]
     assert "it is assumed that LABEL_0 is 'bad', LABEL_1 is 'good'" in answer.err
@@ -127,7 +127,7 @@ def test_clean_data_have_the_columns_of_the_input(capfd, judge, tmp_path, comman
         arguments = ["table", "build", "--data", data, "--out", tmp_path / "t.json", "--most", 2]
     else:
         arguments = [command, data, *(SCAN if command == "scan" else VOTE)]
-    answer = call(capfd, *arguments, "--model", judge, "--clean", data, *columns, "--json", "-q")
+    answer = call(capfd, *arguments, "--model", judge, "--clean", data, *columns, "--json")
     assert answer.code == 0, answer.err
     # The clean data lack a text that the input may leave out: an empty one can be classified, not chosen.
     assert answer.err.count("row 21 (line 22): its sentence is empty") == 1
@@ -135,7 +135,7 @@ def test_clean_data_have_the_columns_of_the_input(capfd, judge, tmp_path, comman
     own = ("--clean-text-column", "text", "--clean-label-column", "label")
     if command == "table":
         arguments[arguments.index("--out") + 1] = tmp_path / "other.json"
-    again = call(capfd, *arguments, "--model", judge, "--clean", other, *columns, *own, "--json", "-q")
+    again = call(capfd, *arguments, "--model", judge, "--clean", other, *columns, *own, "--json")
     assert (again.code, again.err) == (0, ""), again.err
 
 
@@ -162,7 +162,7 @@ def test_clean_data_of_other_classes_are_refused(capfd, judge, tmp_path):
 def test_a_label_that_is_none_costs_no_answer(capfd, tiny, tmp_path, command):
     rows = write_rows(tmp_path / "dates.jsonl", [("a good film", 0.5), ("a bad film", [1])])
     flags = ("--reward", "kl", *(SCAN if command == "scan" else VOTE))
-    answer = call(capfd, command, "--model", tiny, *flags, rows, "--json", "-q")
+    answer = call(capfd, command, "--model", tiny, *flags, rows, "--json")
     assert answer.code == 0, answer.err
     assert [line["row"] for line in answer.lines if "row" in line] == [1, 2]
     assert answer.err.count("\n") == 1
@@ -175,7 +175,7 @@ def test_certify_counts_correct_answers_by_name(capfd, judge, tmp_path):
     counted = {}
     for names in ({0: "negative", 1: "positive"}, {0: "positive", 1: "negative"}):
         data = as_csv(tmp_path / "data.csv", ("text", "label"), names)
-        answer = call(capfd, "certify", "--model", judge, *flags, data, "--json", "-q")
+        answer = call(capfd, "certify", "--model", judge, *flags, data, "--json")
         assert answer.code == 0, answer.err
         assert "without regard to case" in answer.err
         statement = next(one for one in answer.lines[-1]["dataset"] if one["size"] == 0)
@@ -191,7 +191,7 @@ def test_a_target_of_an_attack_is_a_name_or_an_index(capfd, tiny, tmp_path):
         out = tmp_path / target
         arguments = ("attack", "--model", tiny, "--recipe", "badnets", "--words", "cf", "--rate", 0.3)
         answer = call(
-            capfd, *arguments, "--epochs", 1, "--data", data, "--target", target, "--out", out, "--json", "-q"
+            capfd, *arguments, "--epochs", 1, "--data", data, "--target", target, "--out", out, "--json"
         )
         assert answer.code == 0, answer.err
         assert answer.lines[0]["target"] == index

@@ -10,7 +10,7 @@ import pytest
 from data_files import ROWS, failure, write, write_csv
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.data import load_dataset_file, load_splits, load_texts, reviews
+from fuzzsmooth.data import load_dataset_file, load_splits, load_texts
 
 # JSON.
 
@@ -135,9 +135,3 @@ def test_a_bad_string_of_a_parquet_file_costs_its_row(tmp_path: Path) -> None:
 def test_a_name_that_no_file_can_have(load: Any, name: str) -> None:
     with pytest.raises(FuzzsmoothError, match="there is no file"):
         load(name)
-
-
-@pytest.mark.parametrize("option", ["train_size", "test_size"])
-def test_the_built_in_reviews_have_an_end(option: str) -> None:
-    with pytest.raises(FuzzsmoothError, match="at most 1,000,000"):
-        reviews(**{option: 10**20})  # type: ignore[arg-type]

@@ -112,6 +112,7 @@ class _TypicalRows:
     def __init__(self, lines: Sequence[str], delimiter: str) -> None:
         self._lines = lines
         self._delimiter = delimiter
+        self._width = len(self._split(lines[0])) if lines else 0
 
     def are_in(self, first: int, last: int) -> bool:
         """Whether every line of a record looks like a row of its own.
@@ -119,21 +120,19 @@ class _TypicalRows:
         It does if it has as many values as there are columns, and some column has only values that rows of a
         single line have there too, as labels do.
         """
-        rows = [self._split(line) for line in self._lines[first:last] if line.strip()]
-        width = len(self._split(self._lines[0]))
-        if width < 2 or any(len(row) != width for row in rows):
+        lines = [line for line in self._lines[first:last] if line.strip()]
+        # Counted first, as nearly all records of several lines end here.
+        if self._width < 2 or any(line.count(self._delimiter) + 1 != self._width for line in lines):
             return False
-        return any(
-            set(column) <= known for column, known in zip(zip(*rows, strict=True), self._values, strict=True)
-        )
+        columns = zip(*map(self._split, lines), strict=True)
+        return any(set(column) <= known for column, known in zip(columns, self._values, strict=True))
 
     @functools.cached_property
     def _values(self) -> list[set[str]]:
         """The values of each column in the lines whose quotes are in pairs."""
-        width = len(self._split(self._lines[0]))
         whole = (self._split(line) for line in self._lines[1:] if line.count('"') % 2 == 0)
-        columns = list(zip(*(row for row in whole if len(row) == width), strict=True))
-        return [set(column) for column in columns] or [set() for _ in range(width)]
+        columns = list(zip(*(row for row in whole if len(row) == self._width), strict=True))
+        return [set(column) for column in columns] or [set() for _ in range(self._width)]
 
     def _split(self, line: str) -> list[str]:
         return [value.strip().strip('"') for value in line.split(self._delimiter)]

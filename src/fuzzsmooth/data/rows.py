@@ -26,7 +26,7 @@ class TextInput:
 
     Attributes:
         texts: The texts; they may be empty.
-        rows: The row number of each text, counted from 1 as :class:`~fuzzsmooth.data.tables.Row` does.
+        rows: The row number of each text, counted from 1 as :class:`~fuzzsmooth.data.records.Row` does.
         labels: The label of each text as a name (``None`` where it is missing or no label), if there is any.
         skipped: One sentence per row that was left out, with its number.
         notes: One sentence on what was read otherwise than it is written.
