@@ -82,7 +82,8 @@ def test_round_trip(tmp_path: Path, suffix: str, rows: list[tuple[str, str]]) ->
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    content=st.binary(max_size=80), suffix=st.sampled_from(["csv", "tsv", "jsonl", "json", "txt", "parquet"])
+    content=st.binary(max_size=80),
+    suffix=st.sampled_from(["csv", "tsv", "jsonl", "json", "txt", "parquet", "arrow"]),
 )
 def test_any_bytes_give_texts_or_one_sentence(tmp_path: Path, content: bytes, suffix: str) -> None:
     for prefix in (b"", b"text,label\n", b'{"text": "', b"["):
