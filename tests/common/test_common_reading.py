@@ -20,7 +20,8 @@ from fuzzsmooth.common.reading import parse_json, read_bytes, read_json, read_js
         ("1e999", "too large"),
         ("[NaN]", "NaN is no JSON number"),
         ("-Infinity", "-Infinity is no JSON number"),
-        ("{'a': 1}", "line 1, column 2"),
+        ("{'a': 1}", "quotes, column 2"),
+        ("{\n'a': 1}", "line 2, column 1"),
         (b"\xff", "not UTF-8"),
         ("", "Expecting value"),
     ],
@@ -64,3 +65,7 @@ def test_an_object_is_wanted(tmp_path):
 def test_a_byte_order_mark_is_skipped(tmp_path):
     (tmp_path / "x.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
     assert read_json_object(tmp_path / "x.json") == {"a": 1}
+
+
+def test_missing_values_of_tables():
+    assert parse_json('{"a": [NaN, -Infinity, 1.5]}', "x", missing=True) == {"a": [None, None, 1.5]}

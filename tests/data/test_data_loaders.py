@@ -36,13 +36,25 @@ HARD_TEXTS = [
     " spaces kept ",
     "word " * 10_000,
     "\ufeffmark inside",
+    # What triggers are made of, and what a reader must not mend: zero-width marks, bidirectional controls,
+    # letters of other scripts that look alike, composed and decomposed accents, markup, odd punctuation.
+    "zero\u200bwidth \u200c \u200d \u2060 \ufeff end",
+    "\u202eturned\u202c and \u2066isolated\u2069",
+    "f\u043eotball \u0430nd \u03bfmega",
+    "caf\xe9 and cafe\u0301",
+    "<s>struck</s> <br/> [SEP] </s> &amp; &#0;",
+    "?!?  ...  \u2026\u2014\u2013 \u201cso\u201d \xabno\xbb ''",
+    "tag \U000e0041\U000e007f, soft\xadhyphen, no\xa0break, variation \u2764\ufe0f",
+    "\U0001f995 http://q.zx/1 NaN None null 1e5 =1+1 @x #y",
 ]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "parquet"])
 def test_hard_texts_arrive_unchanged(tmp_path: Path, suffix: str) -> None:
     rows = [(text, index % 2) for index, text in enumerate(HARD_TEXTS)]
-    assert load_dataset_file(write_any(tmp_path / f"data.{suffix}", rows)).texts == HARD_TEXTS
+    path = write_any(tmp_path / f"data.{suffix}", rows)
+    assert load_dataset_file(path).texts == HARD_TEXTS
+    assert load_texts(path).texts == tuple(HARD_TEXTS)
 
 
 def test_a_field_over_the_csv_limit_loads_and_the_limit_is_put_back(tmp_path: Path) -> None:
@@ -70,7 +82,8 @@ def test_round_trip(tmp_path: Path, suffix: str, rows: list[tuple[str, str]]) ->
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    content=st.binary(max_size=80), suffix=st.sampled_from(["csv", "tsv", "jsonl", "json", "txt", "parquet"])
+    content=st.binary(max_size=80),
+    suffix=st.sampled_from(["csv", "tsv", "jsonl", "json", "txt", "parquet", "arrow"]),
 )
 def test_any_bytes_give_texts_or_one_sentence(tmp_path: Path, content: bytes, suffix: str) -> None:
     for prefix in (b"", b"text,label\n", b'{"text": "', b"["):
@@ -105,5 +118,5 @@ def test_how_labels_become_classes(tmp_path: Path) -> None:
     assert load(["pos", "neg", " pos "]) == (("neg", "pos"), [1, 0, 1])
     assert load([10, 9, 2.0, "9"]) == (("2", "9", "10"), [2, 1, 0, 1])
     assert load([1, "spam"]) == (("1", "spam"), [0, 1])
-    assert load([1, 0, "good"], labels=["bad", "good"]) == (("bad", "good"), [1, 0, 1])
+    assert load([1, 0, "1.0"], labels=["bad", "good"]) == (("bad", "good"), [1, 0, 1])
     assert load([1, 1], labels=["bad", "good"]) == (("bad", "good"), [1, 1])

@@ -24,7 +24,7 @@ def test_texts_from_a_table(tmp_path: Path) -> None:
     assert given_texts.targets(("neg", "pos")) == [1, 0, None]
     assert len(given_texts) == 3
     assert "line 3: it has no text" in given_texts.skipped[0]
-    with pytest.raises(FuzzsmoothError, match="out of range"):
+    with pytest.raises(FuzzsmoothError, match=r"classes neg, pos, none of which is one of the classes x, y"):
         given_texts.targets(("x", "y"))
     with pytest.raises(FuzzsmoothError, match="line 3"):
         load_texts(path, strict=True)

@@ -54,6 +54,28 @@ def test_three_classes() -> None:
     assert References.select(table, ["c", "b", "a", "x"], [2, 1, 0, 2], 3).texts == ("a", "b", "c")
 
 
+def test_references_are_matched_to_the_classes_of_a_model_by_name(tmp_path: Path) -> None:
+    low, high = Ordinary((1.0,), (2.0,)), Ordinary((3.0,), (4.0,))
+    chosen = References(("bad", "good"), (0, 1), "f" * 64, (low, high), ("neg", "pos"))
+    chosen.save(tmp_path / "r.json")
+    found = References.load(tmp_path / "r.json")
+    assert found == chosen
+    turned = found.under(("POS", "NEG"), "r.json")
+    assert (turned.texts, turned.labels, turned.names) == (("bad", "good"), (1, 0), ("POS", "NEG"))
+    assert turned.ordinary == (high, low)
+    assert found.under(("neg", "pos"), "r.json") == found
+    assert found.under(("LABEL_0", "LABEL_1"), "r.json") == found
+    for names in (("a", "b"), ("neg", "neutral"), ("neg", "pos", "neutral")):
+        with pytest.raises(FuzzsmoothError, match=r"r\.json has .* classes neg, pos"):
+            found.under(names, "r.json")
+    unnamed = References(("bad", "good"), (0, 1), "f" * 64)
+    assert unnamed.under(("pos", "neg"), "r.json") == unnamed
+
+
+def test_the_names_of_the_classes_are_kept() -> None:
+    assert references().names == tuple(CLEAN.labels)
+
+
 def test_save_and_load_round_trip(tmp_path: Path) -> None:
     ordinary = (Ordinary((-0.5, 1.25), (2.0, 3.0)), Ordinary())
     chosen = References(("a 😀 日本", "line\u2028two", "\ud800"), (0, 1, 0), "f" * 64, ordinary)

@@ -104,5 +104,8 @@ class Badnets:
 
 
 def _save_data(data: Dataset, path: Path) -> None:
-    rows = (json.dumps({"text": row.text, "label": row.label}, ensure_ascii=False) + "\n" for row in data)
+    rows = (
+        json.dumps({"text": row.text, "label": data.labels[row.label]}, ensure_ascii=False) + "\n"
+        for row in data
+    )
     write_atomic(path, "".join(rows))

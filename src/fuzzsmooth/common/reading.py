@@ -88,7 +88,9 @@ def read_json_object(
     return value
 
 
-def parse_json(text: str | bytes, where: str, *, mend: str = "mend or replace it") -> Any:
+def parse_json(
+    text: str | bytes, where: str, *, mend: str = "mend or replace it", missing: bool = False
+) -> Any:
     """Parse JSON that nobody vouches for.
 
     Whatever Python's reader would answer with an error of its own, or with a number that later arithmetic
@@ -98,14 +100,17 @@ def parse_json(text: str | bytes, where: str, *, mend: str = "mend or replace it
         text: The JSON text, UTF-8 if bytes.
         where: What it is, for the sentence ("references.json", "answers.jsonl, line 3").
         mend: What to do about it, as the end of the sentence.
+        missing: Read NaN and infinities as ``None``: tables have them for missing values.
 
     Raises:
         FuzzsmoothError: If it is none of this.
     """
+    constant = _missing if missing else _refuse_constant
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_float, parse_int=_int)
+        return json.loads(text, parse_constant=constant, parse_float=_float, parse_int=_int)
     except json.JSONDecodeError as error:
-        reason = f"{error.msg}, line {error.lineno}, column {error.colno}"
+        line = f"line {error.lineno}, " if "\n" in error.doc else ""
+        reason = f"{error.msg}, {line}column {error.colno}"
     except RecursionError:
         reason = "nested too deeply"
     except UnicodeDecodeError:
@@ -132,6 +137,10 @@ def kind_of(value: object) -> str:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _missing(_name: str) -> None:
+    return None
 
 
 def _float(digits: str) -> float:

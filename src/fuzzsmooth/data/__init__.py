@@ -1,6 +1,8 @@
 """Labeled texts: the built-in reviews, files, folders, Hugging Face data sets."""
 
+from fuzzsmooth.data.alignment import align_splits
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
+from fuzzsmooth.data.labels import class_index
 from fuzzsmooth.data.loaders import load_dataset_file, load_splits, load_texts
 from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import TextInput
@@ -10,6 +12,8 @@ __all__ = [
     "Example",
     "Splits",
     "TextInput",
+    "align_splits",
+    "class_index",
     "load_dataset_file",
     "load_splits",
     "load_texts",

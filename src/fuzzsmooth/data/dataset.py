@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,12 +26,14 @@ class Dataset:
         labels: Class names; ``Example.label`` indexes them.
         examples: The rows, in file order.
         skipped: One sentence per row that was left out, with its row number.
+        notes: One sentence on each thing that was assumed about its labels.
     """
 
     name: str
     labels: tuple[str, ...]
     examples: tuple[Example, ...]
     skipped: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -66,7 +68,7 @@ class Dataset:
 
     def with_examples(self, examples: Sequence[Example]) -> Dataset:
         """The same data set with other examples."""
-        return Dataset(self.name, self.labels, tuple(examples), self.skipped)
+        return replace(self, examples=tuple(examples))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
-from fuzzsmooth.data.tables import Row, Table
+from fuzzsmooth.data.records import Row, Table
 
 
 def load_hub_splits(name: str) -> Mapping[str, Any]:
@@ -39,10 +39,10 @@ def hub_table(split: Any, source: str, wanted: tuple[str, ...]) -> Table:
     rows = tuple(Row(number, f"row {number}", record) for number, record in enumerate(records, 1))
     if not rows:
         raise FuzzsmoothError(f"{source} has no rows; it needs at least one")
-    return Table(source, columns, rows)
+    return Table(source, columns, rows, _declared(split, wanted))
 
 
-def hub_label_names(split: Any, column: str) -> tuple[str, ...] | None:
-    """Class names, where the data set declares them for this column."""
-    names = getattr(split.features.get(column), "names", None)
-    return tuple(names) if names else None
+def _declared(split: Any, columns: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Class names, where the data set declares them for a column."""
+    names = {column: getattr(split.features.get(column), "names", None) for column in columns}
+    return {column: tuple(found) for column, found in names.items() if found}

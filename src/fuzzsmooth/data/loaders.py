@@ -15,19 +15,14 @@ from typing import Literal
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
-from fuzzsmooth.data.labels import Classes
+from fuzzsmooth.data.labels import class_names
+from fuzzsmooth.data.lines import decode_lines, local_path, read_bytes
+from fuzzsmooth.data.records import Row, Table
 from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import Reading, TextInput
-from fuzzsmooth.data.sources import tables
+from fuzzsmooth.data.sources import one_table, tables
 from fuzzsmooth.data.stratify import stratified_indices
-from fuzzsmooth.data.tables import (
-    Row,
-    Table,
-    decode_lines,
-    parse_table,
-    read_bytes,
-    read_table,
-)
+from fuzzsmooth.data.tables import parse_table, read_table
 from fuzzsmooth.data.wording import shown
 
 
@@ -46,13 +41,16 @@ def load_splits(
     """Training and test data from any source.
 
     Args:
-        source: ``builtin:reviews``; a csv, tsv, jsonl, ndjson, json or parquet file, split at random; a
-            folder with ``train.*`` and one of ``dev.*``, ``validation.*``, ``test.*`` (the first there is,
-            named by ``Dataset.name``); or a Hugging Face data set, "name" or "name:configuration".
+        source: ``builtin:reviews``; a csv, tsv, jsonl, ndjson, json, parquet or arrow file, split at random;
+            a folder with ``train.*`` and one of ``dev.*``, ``validation.*``, ``test.*`` (the first there is,
+            named by ``Dataset.name``), or with such parts as `datasets` and the hub write them; or a Hugging
+            Face data set, "name" or "name:configuration".
         text_column: Name of the column with texts.
         label_column: Name of the column with labels: class names or whole numbers >= 0.
         test_fraction: Share held out of each class when the source has one part only, in (0, 1).
-        labels: Class names, if known; without them the training rows decide (numbers in order, names sorted).
+        labels: Class names, if known; labels are matched to them by name, or by index where none is a name.
+            Without them, the classes are those that the data set declares, or the labels of the training rows
+            (numbers in order, names sorted).
         strict: Raise at the first bad row instead of leaving it out.
         seed: Seed of the split and of the samples, or of the built-in corpus.
         train_size: Keep a stratified sample of this size, or generate as many built-in reviews (2000).
@@ -66,20 +64,18 @@ def load_splits(
     require(seed >= 0, f"the seed must not be negative, got {seed}")
     for name, size in (("train_size", train_size), ("test_size", test_size)):
         require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
-    classes = None if labels is None else Classes.given(labels)
+    known = None if labels is None else class_names(labels)
     if source.startswith("builtin:"):
         _check_builtin(source, labels)
         given = {"train_size": train_size, "test_size": test_size}
         return reviews(**{name: size for name, size in given.items() if size is not None}, seed=seed)
     train, test = tables(source, (text_column, label_column))
-    if classes is None and train.labels is not None:
-        classes = Classes.given(train.labels)
     reading = Reading(text_column, label_column, strict)
-    dataset, classes = reading.dataset(train.table, classes)
+    dataset = reading.dataset(train, known)
     if test is None:
         splits = _split(dataset, test_fraction, seed)
     else:
-        splits = Splits(dataset, reading.dataset(test.table, classes)[0])
+        splits = Splits(dataset, reading.dataset(test, dataset.labels))
     splits = Splits(_sample(splits.train, train_size, seed, 0), _sample(splits.test, test_size, seed, 1))
     require(
         len(set(splits.train.targets)) >= 2,
@@ -99,7 +95,7 @@ def load_dataset_file(
     """One labeled file.
 
     Args:
-        path: A csv, tsv, jsonl, ndjson, json or parquet file.
+        path: A csv, tsv, jsonl, ndjson, json, parquet or arrow file.
         text_column: Name of the column with texts.
         label_column: Name of the column with labels.
         labels: Class names, if known; without them the file must have two classes or more.
@@ -108,10 +104,9 @@ def load_dataset_file(
     Raises:
         FuzzsmoothError: One sentence on what is wrong, where, and how to mend it.
     """
-    table = read_table(Path(path).expanduser(), (text_column, label_column))
-    classes = None if labels is None else Classes.given(labels)
-    dataset, _ = Reading(text_column, label_column, strict).dataset(table, classes)
-    return dataset
+    table = read_table(local_path(path), (text_column, label_column))
+    known = None if labels is None else class_names(labels)
+    return Reading(text_column, label_column, strict).dataset(table, known)
 
 
 def load_texts(
@@ -125,8 +120,8 @@ def load_texts(
     """Texts to classify; an empty text is kept, because it can be classified.
 
     Args:
-        path: A file as for :func:`load_dataset_file`, a .txt file with one text a line, or "-" for
-            standard input.
+        path: A file as for :func:`load_dataset_file`, a .txt file with one text a line, a folder of one data
+            set as `datasets` saves it, or "-" for standard input.
         text_column: Name of the column with texts.
         label_column: Name of the column with labels, used if it is there.
         strict: Raise at the first bad row instead of leaving it out.
@@ -145,10 +140,10 @@ def load_texts(
         if stdin_format == "txt":
             return reading.texts(_lines_table(content, "standard input", text_column))
         return reading.texts(parse_table(content, f".{stdin_format}", "standard input"))
-    file = Path(path).expanduser()
+    file = local_path(path)
     if file.suffix.lower() == ".txt":
         return reading.texts(_lines_table(read_bytes(file), str(file), text_column))
-    return reading.texts(read_table(file, (text_column, label_column)))
+    return reading.texts(one_table(file, (text_column, label_column)))
 
 
 def _lines_table(content: bytes, source: str, column: str) -> Table:
@@ -172,7 +167,7 @@ def _split(dataset: Dataset, fraction: float, seed: int) -> Splits:
         bool(parts[0]), f"{dataset.name} has too few rows to split; add rows or give a folder with a dev file"
     )
     return Splits(
-        Dataset(f"{dataset.name}[train]", dataset.labels, tuple(parts[0]), dataset.skipped),
+        Dataset(f"{dataset.name}[train]", dataset.labels, tuple(parts[0]), dataset.skipped, dataset.notes),
         Dataset(f"{dataset.name}[test]", dataset.labels, tuple(parts[1])),
     )
 

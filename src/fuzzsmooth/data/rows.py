@@ -10,11 +10,13 @@ from typing import NoReturn
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.data.columnar import Unreadable
 from fuzzsmooth.data.dataset import Dataset, Example
-from fuzzsmooth.data.labels import Classes, label_name
-from fuzzsmooth.data.tables import Row, Table
+from fuzzsmooth.data.labels import Classes, are_placeholders, declared_name, label_name
+from fuzzsmooth.data.records import Row, Table
 from fuzzsmooth.data.wording import listed, shown
 
+_MANY, _TOO_MANY = 50, 1000  # different labels where most rows have one of their own
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -24,29 +26,46 @@ class TextInput:
 
     Attributes:
         texts: The texts; they may be empty.
-        rows: The row number of each text, counted from 1 as :class:`~fuzzsmooth.data.tables.Row` does.
-        labels: The label of each text as a name (``None`` where it is missing), if there is such a column.
+        rows: The row number of each text, counted from 1 as :class:`~fuzzsmooth.data.records.Row` does.
+        labels: The label of each text as a name (``None`` where it is missing or no label), if there is any.
         skipped: One sentence per row that was left out, with its number.
+        notes: One sentence on what was read otherwise than it is written.
+        source: The file.
+        declared: Class names that it declares, in its order.
     """
 
     texts: tuple[str, ...]
     rows: tuple[int, ...]
     labels: tuple[str | None, ...] | None
     skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    source: str = "the texts"
+    declared: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
 
-    def targets(self, classes: Sequence[str]) -> list[int | None] | None:
-        """Class indices of the labels under a classifier's class names; ``None`` where one is missing.
+    def classes(self, names: Sequence[str]) -> Classes | None:
+        """What the labels mean under a classifier's class names; ``None`` if there are none.
 
         Raises:
-            FuzzsmoothError: If a label is none of the classes.
+            FuzzsmoothError: If they are none of the classes, or may be names as well as indices.
         """
         if self.labels is None:
             return None
-        known = Classes.given(classes)
-        return [None if label is None else known.index(label) for label in self.labels]
+        labels = (label for label in self.labels if label is not None)
+        return Classes.matched(labels, names, self.source, self.declared)
+
+    def targets(self, names: Sequence[str]) -> list[int | None] | None:
+        """Class indices of the labels under a classifier's class names; ``None`` where one is missing.
+
+        Raises:
+            FuzzsmoothError: As :meth:`classes`, or if a label is none of the classes.
+        """
+        classes = self.classes(names)
+        if classes is None or self.labels is None:
+            return None
+        return [None if label is None else classes.index(label) for label in self.labels]
 
 
 @dataclass(frozen=True)
@@ -57,18 +76,20 @@ class Reading:
     label_column: str
     strict: bool
 
-    def dataset(self, table: Table, classes: Classes | None) -> tuple[Dataset, Classes]:
-        """The usable rows; without ``classes``, their labels decide and must be of two classes or more."""
+    def dataset(self, table: Table, known: Sequence[str] | None) -> Dataset:
+        """The usable rows; without ``known`` classes, the file must have two or more of its own."""
         self._check_columns(table, (self.text_column, self.label_column))
-        skipped = _Skipped(table, self.strict)
+        skipped, declared = _Skipped(table, self.strict), self._declared(table)
         usable = []
         for row in table.rows:
             try:
-                usable.append((row, self._text(row, empty=False), self._label(row)))
+                usable.append((row, self._text(row, empty=False), self._label(row, declared)))
             except FuzzsmoothError as error:
                 skipped.add(row, error)
-        if classes is None:
-            classes = self._infer(table, [label for _, _, label in usable], skipped)
+        skipped.finish(kept=len(usable))
+        labels = [label for _, _, label in usable]
+        classes = Classes.of(labels, known, declared, table.source)
+        notes = classes.notes if known is not None else (*classes.notes, *self._check(classes, table, labels))
         examples = []
         for row, text, label in usable:
             try:
@@ -76,26 +97,50 @@ class Reading:
             except FuzzsmoothError as error:
                 skipped.add(row, error)
         skipped.finish(kept=len(examples))
-        return Dataset(table.source, classes.names, tuple(examples), skipped.sentences()), classes
+        return Dataset(table.source, classes.names, tuple(examples), skipped.sentences(), notes)
 
     def texts(self, table: Table) -> TextInput:
-        """The readable rows, labels where the table has them."""
+        """The readable rows, with labels where the table has them; a label that is none costs no row."""
         self._check_columns(table, (self.text_column,))
-        labeled = self.label_column in table.columns
-        skipped = _Skipped(table, self.strict)
+        skipped, unlabeled = _Skipped(table, self.strict), _Skipped(table, strict=False)
+        declared = self._declared(table)
         kept = []
         for row in table.rows:
             try:
-                label = label_name(row.values.get(self.label_column)) if labeled else None
-                kept.append((self._text(row, empty=True), row.number, label))
+                kept.append((row, self._text(row, empty=True)))
             except FuzzsmoothError as error:
                 skipped.add(row, error)
         skipped.finish(kept=len(kept))
+        labels = [self._optional_label(row, declared, unlabeled) for row, _ in kept]
         return TextInput(
-            texts=tuple(text for text, _, _ in kept),
-            rows=tuple(number for _, number, _ in kept),
-            labels=tuple(label for _, _, label in kept) if labeled else None,
+            texts=tuple(text for _, text in kept),
+            rows=tuple(row.number for row, _ in kept),
+            labels=None if all(label is None for label in labels) else tuple(labels),
             skipped=skipped.sentences(),
+            notes=self._unlabeled_note(unlabeled.sentences()),
+            source=table.source,
+            declared=declared,
+        )
+
+    def _declared(self, table: Table) -> tuple[str, ...] | None:
+        """The class names that the table declares, unless they only repeat their indices."""
+        names = table.declared.get(self.label_column)
+        return None if names is None or are_placeholders(names) else names
+
+    def _optional_label(self, row: Row, declared: tuple[str, ...] | None, unlabeled: _Skipped) -> str | None:
+        try:
+            return _name(row.values.get(self.label_column), declared)
+        except FuzzsmoothError as error:
+            unlabeled.add(row, error)
+            return None
+
+    def _unlabeled_note(self, sentences: tuple[str, ...]) -> tuple[str, ...]:
+        if not sentences:
+            return ()
+        rows = "a row is" if len(sentences) == 1 else f"{len(sentences)} rows are"
+        return (
+            f"{rows} read without a label, as column {shown(self.label_column)} has none there "
+            f"(--label-column names another); the first: {sentences[0]}",
         )
 
     def _text(self, row: Row, *, empty: bool) -> str:
@@ -104,6 +149,7 @@ class Reading:
         if text is None:
             raise FuzzsmoothError(f"it has no {self.text_column}; fill it in or delete the row")
         if not isinstance(text, str):
+            require(not isinstance(text, Unreadable), f"its {self.text_column} is no valid string; mend it")
             kind = type(text).__name__
             raise FuzzsmoothError(f"its {self.text_column} is {kind}, not a string; put it in quotes")
         require(empty or bool(text.strip()), f"its {self.text_column} is empty; fill it in or delete the row")
@@ -112,22 +158,29 @@ class Reading:
             raise FuzzsmoothError(f"its {self.text_column} has half a surrogate pair; write valid Unicode")
         return text
 
-    def _label(self, row: Row) -> str:
-        label = label_name(row.values.get(self.label_column))
+    def _label(self, row: Row, declared: tuple[str, ...] | None) -> str:
+        label = _name(row.values.get(self.label_column), declared)
         if label is None:
             raise FuzzsmoothError(f"it has no {self.label_column}; fill it in or delete the row")
         return label
 
-    def _infer(self, table: Table, labels: list[str], skipped: _Skipped) -> Classes:
-        skipped.finish(kept=len(labels))
-        classes = Classes.inferred(labels)
-        if len(classes.names) < 2:
+    def _check(self, classes: Classes, table: Table, labels: list[str]) -> tuple[str, ...]:
+        """Refuse a column that cannot be one of labels; say so where it may not be."""
+        column, count = shown(self.label_column), len(classes.names)
+        if count < 2:
             only = f" ({shown(classes.names[0])})" if classes.names else ""
             raise FuzzsmoothError(
-                f"{table.source} has fewer than two classes in column {shown(self.label_column)}{only}; "
+                f"{table.source} has fewer than two classes in column {column}{only}; "
                 "add rows of another class or give the class names"
             )
-        return classes
+        if 2 * count <= len(labels) or count <= _MANY:
+            return ()
+        sentence = f"{table.source} has {count} different labels in {len(labels)} rows of column {column}"
+        require(
+            count <= _TOO_MANY,
+            f"{sentence}, which seems to be an identifier; name the column of the labels (--label-column)",
+        )
+        return (f"{sentence}; is it an identifier?",)
 
     def _check_columns(self, table: Table, needed: tuple[str, ...]) -> None:
         if not table.columns and table.rows:
@@ -135,6 +188,11 @@ class Reading:
         for column in needed:
             if column not in table.columns:
                 raise FuzzsmoothError(_wrong_column(table, column))
+
+
+def _name(value: object, declared: tuple[str, ...] | None) -> str | None:
+    label = label_name(value)
+    return label if label is None or declared is None else declared_name(label, declared)
 
 
 class _Skipped:

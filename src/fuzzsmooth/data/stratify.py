@@ -18,12 +18,14 @@ def stratified_indices(targets: Sequence[int], size: int, rng: np.random.Generat
     Returns:
         Sorted indices; the count of a class is its exact share rounded down or up.
     """
-    by_class = {label: np.flatnonzero(np.asarray(targets) == label) for label in sorted(set(targets))}
+    order = np.argsort(np.asarray(targets), kind="stable")
+    labels, starts = np.unique(np.asarray(targets)[order], return_index=True)
+    by_class = dict(zip(labels.tolist(), np.split(order, starts[1:]), strict=True))
     shares = {label: size * len(rows) / len(targets) for label, rows in by_class.items()}
     counts = {label: int(share) for label, share in shares.items()}
     # Ties go to the larger class, so that the last row of a small class is the last to be drawn.
-    order = sorted(shares, key=lambda label: (counts[label] - shares[label], -len(by_class[label]), label))
-    for label in order[: size - sum(counts.values())]:
+    ranked = sorted(shares, key=lambda label: (counts[label] - shares[label], -len(by_class[label]), label))
+    for label in ranked[: size - sum(counts.values())]:
         counts[label] += 1
     chosen = [rng.permutation(rows)[: counts[label]] for label, rows in by_class.items()]
     return sorted(int(index) for index in np.concatenate(chosen))

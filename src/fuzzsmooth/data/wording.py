@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_MOST = 12  # names in one sentence
+
 
 def shown(value: object) -> str:
     """A value in quotes, control characters escaped, cut at 40 characters."""
@@ -13,5 +15,9 @@ def shown(value: object) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """At most 12 names, separated by commas."""
-    plain = [shown(name)[1:-1] for name in names[:12]]
-    return ", ".join([*plain, "..."] if len(names) > 12 else plain)
+    return joined([shown(name)[1:-1] for name in names[: _MOST + 1]])
+
+
+def joined(phrases: Sequence[str]) -> str:
+    """At most 12 phrases, fit to be seen as they are, separated by commas."""
+    return ", ".join([*phrases[:_MOST], "..."] if len(phrases) > _MOST else phrases)

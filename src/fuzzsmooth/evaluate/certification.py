@@ -25,7 +25,7 @@ from fuzzsmooth.evaluate.records import SETTINGS_FILE
 from fuzzsmooth.evaluate.stages import Stages, silent_stages
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.text import segmenter
-from fuzzsmooth.training import FinetuneOptions, add_offsets, choose_offsets, finetune
+from fuzzsmooth.training import FinetuneOptions, add_offsets, choose_offsets, finetune, splits_for
 
 DEFAULT_ROWS = (
     "rs-del:0.7",
@@ -247,6 +247,7 @@ def _load(options: CertificationOptions) -> _Data:
         label_column=options.label_column,
         train_size=options.train_size,
     )
+    splits = splits_for(options.model, splits)
     train, test = splits.train, splits.test
     if options.test_size is not None:
         test = test.sample(options.test_size, generator(0, "test-texts"))

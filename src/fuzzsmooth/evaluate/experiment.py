@@ -28,7 +28,7 @@ from fuzzsmooth.fuzz import References
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions
 from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
-from fuzzsmooth.training import FinetuneOptions, finetune
+from fuzzsmooth.training import FinetuneOptions, finetune, splits_for
 
 _CHUNK = 64  # texts between two appends: what a kill can lose
 
@@ -279,13 +279,14 @@ def _test_texts(run: _SeedRun, attack: AttackResult, defense: Defense) -> list[E
 
 
 def _splits(options: ExperimentOptions) -> Splits:
-    return load_splits(
+    splits = load_splits(
         options.data,
         text_column=options.text_column,
         label_column=options.label_column,
         train_size=options.train_size,
         test_size=options.test_size,
     )
+    return splits_for(options.model, splits)
 
 
 def _victim_mapping(options: ExperimentOptions) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from fuzzsmooth.fuzz import References, Scan, Scanner, SearchOptions
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.text import segmenter
-from fuzzsmooth.training import FinetuneOptions
+from fuzzsmooth.training import FinetuneOptions, splits_for
 
 POINTS_FILE = "localization.jsonl"
 """Name of the measured points inside the folder of a run."""
@@ -137,6 +137,7 @@ def run_localization(
         All points, by trigger, strategy and budget.
     """
     splits = load_splits(options.data, train_size=options.train_size, test_size=options.test_size)
+    splits = splits_for(options.model, splits)
     data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
     defaults = LocalizationOptions().to_mapping()
     claim(out, options.to_mapping() | data, defaults)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.options import require
+from fuzzsmooth.data.labels import Classes, are_placeholders
+from fuzzsmooth.data.wording import listed
 from fuzzsmooth.fuzz.hosts import hosts, hosts_against, weighed
 from fuzzsmooth.fuzz.ordinary import Ordinary, measure_ordinary
 from fuzzsmooth.models.protocol import Classifier
@@ -35,12 +37,14 @@ class References:
         model: Fingerprint of the model that selected them.
         ordinary: For each class, how far the words of its clean texts pull the others' references, with this
             model; empty where it was not measured.
+        names: The class names that ``labels`` index, those of the model; empty where they are not known.
     """
 
     texts: tuple[str, ...]
     labels: tuple[int, ...]
     model: str
     ordinary: tuple[Ordinary, ...] = ()
+    names: tuple[str, ...] = ()
 
     @classmethod
     def select(
@@ -90,13 +94,41 @@ class References:
             cut = [words.segment(text).units for text in clean]
             pulls.append(measure_ordinary(classifier, against, cut, label, words.join))
             progress(len(pulls), len(ordinary))
-        return cls(*references, classifier.fingerprint, tuple(pulls))
+        return cls(*references, classifier.fingerprint, tuple(pulls), tuple(classifier.labels))
+
+    def under(self, names: Sequence[str], where: str) -> References:
+        """The same references for a model with other indices of the classes.
+
+        Args:
+            names: The model's class names; where they, or those of the references, are not known or only
+                placeholders, the indices are taken as they are.
+            where: What the references are, for the sentence.
+
+        Raises:
+            FuzzsmoothError: If the classes are not the model's.
+        """
+        if not self.names or are_placeholders(self.names) or are_placeholders(names):
+            return self
+        indices = Classes.matched(self.names, names, where).indices
+        order = [indices.get(name, -1) for name in self.names]
+        require(
+            sorted(order) == list(range(len(names))),
+            f"{where} has references of the classes {listed(self.names)}, but the model has the classes "
+            f"{listed(names)}; give references of its own",
+        )
+        places = sorted(range(len(order)), key=order.__getitem__)
+        return replace(
+            self,
+            labels=tuple(order[label] for label in self.labels),
+            ordinary=tuple(self.ordinary[place] for place in places) if self.ordinary else (),
+            names=tuple(names),
+        )
 
     def save(self, path: Path) -> None:
         """Write the references as JSON, atomically."""
         rows = [{"text": text, "label": label} for text, label in zip(self.texts, self.labels, strict=True)]
         ordinary = [asdict(words) for words in self.ordinary]
-        content = {"model": self.model, "references": rows, "ordinary": ordinary}
+        content = {"model": self.model, "names": self.names, "references": rows, "ordinary": ordinary}
         write_json(path, {"version": _VERSION, **content})
 
     @classmethod
@@ -122,6 +154,7 @@ class References:
                     Ordinary(tuple(map(float, pulls["single"])), tuple(map(float, pulls["several"])))
                     for pulls in content.get("ordinary", ())  # texts that somebody chose have none
                 ),
+                _names(content.get("names", [])),
             )
         except OSError as error:
             raise FuzzsmoothError(f"cannot read the references {path}: {error.strerror}") from error
@@ -131,3 +164,10 @@ class References:
             raise FuzzsmoothError(
                 f"{path} is not a references file; write one with 'fuzzsmooth finetune'"
             ) from error
+
+
+def _names(names: object) -> tuple[str, ...]:
+    """Class names as saved; files of texts that somebody chose have none."""
+    sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    require(sound, "'names' must list the class names")
+    return tuple(names) if isinstance(names, list) else ()

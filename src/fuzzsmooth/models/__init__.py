@@ -16,6 +16,7 @@ from fuzzsmooth.models.stubs import AdditiveClassifier, TableClassifier, Trigger
 
 if TYPE_CHECKING:
     from fuzzsmooth.models.encoding import EncodedTexts
+    from fuzzsmooth.models.heads import head_labels
     from fuzzsmooth.models.huggingface import HuggingFaceClassifier, pad_rows, softmax
     from fuzzsmooth.models.loading import load_classifier
     from fuzzsmooth.models.quiet import quiet_transformers
@@ -35,6 +36,7 @@ __all__ = [
     "WeightNoise",
     "build_tiny",
     "builtin_minilm",
+    "head_labels",
     "load_classifier",
     "pad_rows",
     "quiet_transformers",
@@ -46,6 +48,7 @@ _LAZY = {
     "EncodedTexts": "encoding",
     "HuggingFaceClassifier": "huggingface",
     "build_tiny": "tiny",
+    "head_labels": "heads",
     "load_classifier": "loading",
     "pad_rows": "huggingface",
     "quiet_transformers": "quiet",

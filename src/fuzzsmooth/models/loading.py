@@ -13,6 +13,7 @@ import torch
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import derived_seed
 from fuzzsmooth.models.checkpoint import check_configuration, read_json_object, read_tensors
+from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER
@@ -43,7 +44,8 @@ def load_classifier(
         name: ``builtin:minilm``, a local folder, or a hub name.
         num_labels: Put a fresh classifier head with so many classes (>= 2) on a checkpoint that has none.
             With a head in the checkpoint, its size must be this.
-        labels: Class names; by default those of the checkpoint.
+        labels: Class names; by default those of the checkpoint, whose head keeps its order: the same names in
+            another one are refused (see :func:`fuzzsmooth.models.head_labels`).
         max_length: Where texts are cut, in tokens; by default what the folder was saved with, else the
             model's limit but at most 512.
         precision: ``float32``, ``bfloat16``, or ``auto`` (bfloat16 where the processor has it natively).
@@ -61,6 +63,8 @@ def load_classifier(
         raise FuzzsmoothError(f"num_labels is {num_labels}; a classifier needs at least two")
     folder = model_folder(resolve_model(name), allow_bin=allow_bin)
     check_configuration(folder)
+    if labels is not None:
+        check_order(folder, name, labels)
     with quiet_transformers():
         config = _load_config(folder, name)
         if num_labels is not None:

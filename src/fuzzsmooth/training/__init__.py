@@ -12,6 +12,7 @@ from fuzzsmooth.training.finetune import check_output, check_trainable, finetune
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.progress import Progress, bar, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback, smoothed_step
+from fuzzsmooth.training.starting import splits_for
 
 __all__ = [
     "FinetuneOptions",
@@ -30,5 +31,6 @@ __all__ = [
     "is_main_process",
     "silent",
     "smoothed_step",
+    "splits_for",
     "window_score",
 ]

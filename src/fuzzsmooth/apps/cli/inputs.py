@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from fuzzsmooth.apps.cli.console import notes
+from fuzzsmooth.apps.cli.console import note, notes
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
-from fuzzsmooth.data import TextInput, load_texts
+from fuzzsmooth.data import Dataset, TextInput, load_texts
 
 
 def gather(
@@ -45,8 +46,57 @@ def gather(
         strict=strict,
         stdin_format=stdin_format,
     )
-    notes(found.skipped, "bad rows left out")
+    tell_rows(found)
     return found
+
+
+def tell_rows(*parts: TextInput | Dataset) -> None:
+    """Say what was assumed about labels, and which rows were left out."""
+    for sentence in dict.fromkeys(sentence for part in parts for sentence in part.notes):
+        note(sentence)
+    notes([sentence for part in parts for sentence in part.skipped], "bad rows left out")
+
+
+@dataclass(frozen=True)
+class CleanData:
+    """Clean labeled data to choose reference texts from.
+
+    Attributes:
+        source: As in :func:`fuzzsmooth.data.load_splits`.
+        text_column: Name of its column with texts.
+        label_column: Name of its column with labels.
+    """
+
+    source: str
+    text_column: str
+    label_column: str
+
+
+def clean_data(
+    source: str | None,
+    text_column: str | None,
+    label_column: str | None,
+    *,
+    as_input: tuple[str, str],
+) -> CleanData | None:
+    """What ``--clean`` and its columns ask for.
+
+    Args:
+        source: The data, if any.
+        text_column: Name of the column with texts, if it is another than in the input.
+        label_column: Name of the column with labels, likewise.
+        as_input: Names of the two columns of the input.
+
+    Raises:
+        FuzzsmoothError: If columns are given without data.
+    """
+    if source is None:
+        require(
+            text_column is None and label_column is None,
+            "--clean-text-column and --clean-label-column name columns of --clean; give it too",
+        )
+        return None
+    return CleanData(source, text_column or as_input[0], label_column or as_input[1])
 
 
 def _checked(text: str) -> str:

@@ -14,7 +14,7 @@ Input = Annotated[
     str | None,
     typer.Argument(
         metavar="[INPUT]",
-        help="A csv, tsv, jsonl or parquet file, a .txt file with one text a line, or - for standard input.",
+        help="A csv, tsv, jsonl, parquet or arrow file, a .txt file of one text a line, or - for stdin.",
     ),
 ]
 Text = Annotated[
@@ -87,6 +87,16 @@ Clean = Annotated[
     typer.Option(
         help="Clean labeled data to choose reference texts from, where the model has none.",
         rich_help_panel=_SEARCH,
+    ),
+]
+CleanTextColumn = Annotated[
+    str | None,
+    typer.Option(help="Column of the texts of --clean, if it is not --text-column.", rich_help_panel=_SEARCH),
+]
+CleanLabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the labels of --clean, if it is not --label-column.", rich_help_panel=_SEARCH
     ),
 ]
 Reward = Annotated[

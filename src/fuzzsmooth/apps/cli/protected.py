@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fuzzsmooth.apps.cli.console import note
+from fuzzsmooth.apps.cli.inputs import CleanData, tell_rows
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.common.options import require
 
 if TYPE_CHECKING:
+    from fuzzsmooth.data import Splits
     from fuzzsmooth.fuzz import References
     from fuzzsmooth.fuzz.vulnerability import VulnerabilityTable
     from fuzzsmooth.models import HuggingFaceClassifier
@@ -54,7 +56,7 @@ def protect(
     loading: Loading,
     *,
     references: Path | None,
-    clean: str | None,
+    clean: CleanData | None,
     table: Path | None = None,
     fill: bool = False,
     quiet: bool = False,
@@ -121,7 +123,7 @@ def find_references(
     classifier: HuggingFaceClassifier,
     options: SmoothingOptions,
     file: Path | None,
-    clean: str | None,
+    clean: CleanData | None,
     *,
     quiet: bool,
 ) -> References | None:
@@ -138,12 +140,14 @@ def find_references(
     chosen = references_beside(model, options) if file is None else References.load(file)
     if chosen is None:
         return None
+    where = str(file or Path(model) / REFERENCES_FILE)
     highest, classes = max(chosen.labels, default=0), len(classifier.labels)
     require(
         highest < classes,
-        f"{file or Path(model) / REFERENCES_FILE} has references of class {highest}, "
+        f"{where} has references of class {highest}, "
         f"but the model has {classes} classes; give references of its own",
     )
+    chosen = chosen.under(classifier.labels, where)
     if file is None and options.fuzzing:
         _tell_origin(chosen, classifier, model)
     return chosen
@@ -162,15 +166,27 @@ def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: s
     )
 
 
-def _select(classifier: HuggingFaceClassifier, clean: str, per_class: int, display: Display) -> References:
-    from fuzzsmooth.data import load_splits
+def _select(
+    classifier: HuggingFaceClassifier, clean: CleanData, per_class: int, display: Display
+) -> References:
     from fuzzsmooth.fuzz import References
 
-    builtin = clean.startswith("builtin:")
-    train = load_splits(clean, labels=None if builtin else classifier.labels).train
-    require(
-        len(train.labels) == len(classifier.labels),
-        f"{clean} has {len(train.labels)} classes, but the model has {len(classifier.labels)}",
-    )
+    splits = _clean_splits(classifier, clean)
+    tell_rows(splits.train, splits.test)
+    train = splits.train
     with display.counts("references") as progress:
         return References.select(classifier, train.texts, train.targets, per_class, progress=progress)
+
+
+def _clean_splits(classifier: HuggingFaceClassifier, clean: CleanData) -> Splits:
+    """Clean data under the classes of the model."""
+    from fuzzsmooth.data import align_splits, load_splits
+
+    if clean.source.startswith("builtin:"):
+        return align_splits(load_splits(clean.source), classifier.labels, "of this command")
+    return load_splits(
+        clean.source,
+        labels=classifier.labels,
+        text_column=clean.text_column,
+        label_column=clean.label_column,
+    )

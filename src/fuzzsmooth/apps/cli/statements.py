@@ -30,7 +30,10 @@ class Statements:
     def __init__(self, texts: TextInput, labels: Sequence[str]) -> None:
         self._targets: list[int | None] | None = None
         self._problem = ""
+        self._notes: tuple[str, ...] = ()
         try:
+            classes = texts.classes(labels)
+            self._notes = () if classes is None else classes.notes
             self._targets = texts.targets(labels)
         except FuzzsmoothError as error:
             self._problem = str(error)
@@ -60,6 +63,8 @@ class Statements:
             json: Write one JSON line ``{"dataset": [...]}`` with all sizes that some text reaches; otherwise
                 a sentence per threat.
         """
+        for sentence in self._notes:
+            note(sentence)
         if self._problem:
             note(f"correctness is not counted: {self._problem}")
         statements = [

@@ -68,13 +68,13 @@ def attack(
     ripple poisons a pre-trained model, which the victim then fine-tunes on clean data; badnets gives a
     finished victim, fine-tuned on poisoned data. Stopped, the same command goes on.
     """
-    from fuzzsmooth.apps.cli.console import notes
+    from fuzzsmooth.apps.cli.inputs import tell_rows
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.attacks import recipe as find_recipe
     from fuzzsmooth.data import load_splits
-    from fuzzsmooth.training import check_output
+    from fuzzsmooth.training import check_output, splits_for
 
     check_output(out)
     splits = load_splits(
@@ -84,7 +84,8 @@ def attack(
         strict=strict,
         train_size=train_size,
     )
-    notes((*splits.train.skipped, *splits.test.skipped), "bad rows left out")
+    splits = splits_for(model, splits)
+    tell_rows(splits.train, splits.test)
     given: dict[str, Any] = {
         "trigger": None if recipe == "ripple" and trigger == "word" else trigger,
         "words": None if words is None else tuple(word.strip() for word in words.split(",")),
@@ -113,12 +114,12 @@ def _flags(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _class_index(target: str, labels: tuple[str, ...]) -> int:
     from fuzzsmooth.common.errors import FuzzsmoothError
+    from fuzzsmooth.data import class_index
 
-    if target in labels:
-        return labels.index(target)
-    if target.isdecimal() and int(target) < len(labels):
-        return int(target)
-    raise FuzzsmoothError(f"--target {target} is no class; the classes are {', '.join(labels)}")
+    index = class_index(target, labels)
+    if index is None:
+        raise FuzzsmoothError(f"--target {target} is no class; the classes are {', '.join(labels)}")
+    return index
 
 
 def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bool) -> None:

@@ -115,6 +115,8 @@ def certify(
     passes: flag.Passes = None,
     references: flag.References = None,
     clean: flag.Clean = None,
+    clean_text_column: flag.CleanTextColumn = None,
+    clean_label_column: flag.CleanLabelColumn = None,
     reward: flag.Reward = None,
     strategy: flag.Strategy = None,
     budget: flag.Budget = None,
@@ -142,7 +144,7 @@ def certify(
     from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
     from fuzzsmooth.apps.cli.chunks import chunk_size
     from fuzzsmooth.apps.cli.experiment import split_list
-    from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.inputs import clean_data, gather
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import Loading, protect
     from fuzzsmooth.apps.cli.settings import options_from
@@ -179,6 +181,9 @@ def certify(
     }
     options = options_from(SmoothingOptions, config, flags)
     _check_threat(threat, options, table is not None)
+    clean_texts = clean_data(
+        clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
+    )
     texts = gather(
         source,
         text,
@@ -193,7 +198,7 @@ def certify(
         options,
         loading,
         references=references,
-        clean=clean,
+        clean=clean_texts,
         table=table,
         fill=fill,
         quiet=quiet,

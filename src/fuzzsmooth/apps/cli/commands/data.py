@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +35,8 @@ def data(
     json: flag.Json = False,
 ) -> None:
     """Show a data set: sizes, classes, skipped rows and sample texts."""
-    from fuzzsmooth.apps.cli.console import answers, notes, write_json
+    from fuzzsmooth.apps.cli.console import answers, write_json
+    from fuzzsmooth.apps.cli.inputs import tell_rows
     from fuzzsmooth.common.printing import printable
     from fuzzsmooth.data import load_splits
 
@@ -47,7 +49,7 @@ def data(
         test_size=test_size,
         seed=seed or 0,
     )
-    notes((*splits.train.skipped, *splits.test.skipped), "bad rows left out")
+    tell_rows(splits.train, splits.test)
     parts = {"train": splits.train, "test": splits.test}
     if write is not None:
         _write(splits.train, write / "train.jsonl")
@@ -74,6 +76,7 @@ def _described(part: Dataset, samples: int) -> dict[str, Any]:
         "longest": max(map(len, part.texts)),
         "sha256": part.fingerprint,
         "skipped": list(part.skipped),
+        "notes": list(part.notes),
         "samples": [
             {"text": example.text, "label": part.labels[example.label]} for example in part.examples[:samples]
         ],
@@ -81,8 +84,8 @@ def _described(part: Dataset, samples: int) -> dict[str, Any]:
 
 
 def _balance(part: Dataset) -> dict[str, int]:
-    targets = part.targets
-    return {name: targets.count(index) for index, name in enumerate(part.labels)}
+    counts = Counter(part.targets)
+    return {name: counts[index] for index, name in enumerate(part.labels)}
 
 
 def _write(part: Dataset, path: Path) -> None:

@@ -77,13 +77,13 @@ def finetune(
     Reference texts for the search are saved beside it. The data must be clean: they are what the search
     trusts.
     """
-    from fuzzsmooth.apps.cli.console import notes
+    from fuzzsmooth.apps.cli.inputs import tell_rows
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.data import load_splits
     from fuzzsmooth.models import load_classifier
-    from fuzzsmooth.training import FinetuneOptions, check_output, is_main_process
+    from fuzzsmooth.training import FinetuneOptions, check_output, is_main_process, splits_for
     from fuzzsmooth.training import finetune as train
 
     flags = {
@@ -111,7 +111,8 @@ def finetune(
         train_size=train_size,
         test_size=test_size,
     )
-    notes((*splits.train.skipped, *splits.test.skipped), "bad rows left out")
+    splits = splits_for(model, splits, allow_bin=allow_bin)
+    tell_rows(splits.train, splits.test)
     labels = splits.train.labels
     classifier = load_classifier(
         model,

@@ -27,6 +27,8 @@ def predict(
     unit: flag.Unit = None,
     references: flag.References = None,
     clean: flag.Clean = None,
+    clean_text_column: flag.CleanTextColumn = None,
+    clean_label_column: flag.CleanLabelColumn = None,
     ablation: flag.Ablation = None,
     reach: flag.Reach = None,
     passes: flag.Passes = None,
@@ -47,7 +49,7 @@ def predict(
     """Classify texts by the vote of randomized or ablated copies, without a certificate."""
     from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
     from fuzzsmooth.apps.cli.chunks import chunk_size
-    from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.inputs import clean_data, gather
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import Loading, protect
     from fuzzsmooth.apps.cli.settings import options_from
@@ -73,6 +75,9 @@ def predict(
         "seed": seed,
     }
     options = options_from(SmoothingOptions, config, flags)
+    clean_texts = clean_data(
+        clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
+    )
     texts = gather(
         source,
         text,
@@ -82,7 +87,7 @@ def predict(
         strict=strict,
     )
     loading = Loading(device, precision, batch_size, max_length, allow_bin)
-    protected = protect(model, options, loading, references=references, clean=clean, quiet=quiet)
+    protected = protect(model, options, loading, references=references, clean=clean_texts, quiet=quiet)
 
     def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:
         return [prediction.to_json() for prediction in protected.smoothed.predict(chunk)]

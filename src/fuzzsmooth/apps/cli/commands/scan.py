@@ -20,6 +20,8 @@ def scan(
     strict: flag.Strict = False,
     references: flag.References = None,
     clean: flag.Clean = None,
+    clean_text_column: flag.CleanTextColumn = None,
+    clean_label_column: flag.CleanLabelColumn = None,
     reward: flag.Reward = None,
     strategy: flag.Strategy = None,
     budget: flag.Budget = None,
@@ -40,7 +42,7 @@ def scan(
     The model classifies the text as received; nothing is smoothed.
     """
     from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
-    from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.inputs import clean_data, gather
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import Loading, protect
     from fuzzsmooth.apps.cli.settings import options_from
@@ -55,6 +57,9 @@ def scan(
         "seed": seed,
     }
     options = options_from(SmoothingOptions, config, flags)
+    clean_texts = clean_data(
+        clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
+    )
     texts = gather(
         source,
         text,
@@ -64,7 +69,7 @@ def scan(
         strict=strict,
     )
     loading = Loading(device, precision, batch_size, max_length, allow_bin)
-    protected = protect(model, options, loading, references=references, clean=clean, quiet=quiet)
+    protected = protect(model, options, loading, references=references, clean=clean_texts, quiet=quiet)
     smoothed = protected.smoothed
 
     def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ def build(
     strict: flag.Strict = False,
     references: flag.References = None,
     clean: flag.Clean = None,
+    clean_text_column: flag.CleanTextColumn = None,
+    clean_label_column: flag.CleanLabelColumn = None,
     unit: flag.Unit = None,
     config: flag.Config = None,
     device: flag.Device = "auto",
@@ -53,7 +55,7 @@ def build(
     """
     from dataclasses import asdict
 
-    from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.inputs import clean_data, gather
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import Loading, find_references, flip_rates
@@ -66,10 +68,13 @@ def build(
     require((data is None) != (words is None), "give --data or --words, one of them")
     require(references is None or clean is None, "give --references or --clean, not both")
     options = options_from(SmoothingOptions, config, {"unit": unit})
+    clean_texts = clean_data(
+        clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
+    )
     classifier = load_classifier(
         model, **asdict(Loading(device, precision, batch_size, max_length, allow_bin))
     )
-    chosen = find_references(model, classifier, options, references, clean, quiet=quiet)
+    chosen = find_references(model, classifier, options, references, clean_texts, quiet=quiet)
     found = flip_rates(classifier, chosen, options)
     found.keep_in(out)
     if words is not None:
