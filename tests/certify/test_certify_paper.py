@@ -86,18 +86,43 @@ def test_masks_cover_no_insertion() -> None:
     assert vote("a cf superb film", {"cf"}, "yes", masked=True) == pytest.approx(0.0)
 
 
+def law(units: str, marked: set[str], *, masked: bool) -> dict[str, float]:
+    """The exact law of randomized texts; a capital letter is a marked unit, "." a mask."""
+    found: dict[str, float] = {}
+    for kept in itertools.product((0, 1), repeat=len(units)):
+        rates = [0.8 if unit in marked else 0.1 for unit in units]
+        weight = math.prod(1 - rate if keep else rate for rate, keep in zip(rates, kept, strict=True))
+        left = "".join(unit if keep else "." * masked for unit, keep in zip(units, kept, strict=True))
+        found[left] = found.get(left, 0.0) + weight
+    return found
+
+
+def worst_case(source: dict[str, float], target: dict[str, float], p_source: float) -> float:
+    """Least P[A] at the target over all base classifiers with P[A] = p at the source (Neyman-Pearson)."""
+    spare, lost = 1 - p_source, sum(weight for left, weight in target.items() if left not in source)
+    for left in sorted(source, key=lambda left: -target.get(left, 0.0) / source[left]):
+        share = min(1.0, spare / source[left])
+        spare -= share * source[left]
+        lost += share * target.get(left, 0.0)
+    return 1 - lost
+
+
 @pytest.mark.parametrize("masked", [False, True])
-def test_worst_case_under_the_condition(masked: bool) -> None:
-    """The worst base classifier, by Neyman-Pearson: none changes within the radius, some do beyond."""
+def test_no_base_classifier_changes_within_the_radius(masked: bool) -> None:
+    """Two more units at the low rate; a marked trigger is inserted, or stands in the place of marked units."""
+    reached = 0
     for p_clean in (0.6, 0.75, 0.9, 0.99):
         reach = conditional_radius(p_clean, 0.8, masked=masked)
-        for size in range(1, 9):
-            gone = 0.8**size
-            if masked:  # both texts hide the changed units with probability w_H^r and then are alike
-                worst = gone * max(0.0, 1 - (1 - p_clean) / gone)
-            else:  # the clean law with probability w_H^r, anything else otherwise
-                worst = gone * p_clean
-            assert (worst > 0.5) == (size <= reach)
+        for size in range(1, 5):
+            trigger, before = "TUVW"[:size], "PQRS"[:size] if masked else ""
+            source = law(f"a{before}b", set(before), masked=masked)
+            target = law(f"a{trigger}b", set(trigger), masked=masked)
+            worst = worst_case(source, target, p_clean)
+            assert worst > 0.5 or size > reach
+            reached += size == reach
+            if size == reach + 1:
+                assert worst <= 0.5 + 1e-9, "and beyond it one does: the radius is tight"
+    assert reached > 0
 
 
 def test_conditions_name_what_they_need() -> None:
