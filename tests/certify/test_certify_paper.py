@@ -109,7 +109,7 @@ def worst_case(source: dict[str, float], target: dict[str, float], p_source: flo
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_no_base_classifier_changes_within_the_radius(masked: bool) -> None:
-    """Two more units at the low rate; a marked trigger is inserted, or stands in the place of marked units."""
+    """Two more units at the low rate; a marked trigger is inserted, or replaces marked units."""
     reached = 0
     for p_clean in (0.6, 0.75, 0.9, 0.99):
         reach = conditional_radius(p_clean, 0.8, masked=masked)
