@@ -280,14 +280,18 @@ def choose_rivals(strata: Strata, selection: Sequence[int], trials: int, alpha: 
 
     Args:
         strata: What was enumerated.
-        selection: Votes per class of the draws that selected the label, apart from those that will bound it.
+        selection: Votes per class of the draws that selected the label, apart from those that will bound it;
+            all 0 where enumeration has, whose shares then count.
         trials: Number of those to come.
         alpha: As in :func:`rival_bounds`.
     """
-    seen, label = sum(selection), strata.leader(selection)
-    if seen == 0 or trials == 0:
+    label = strata.leader(selection)
+    shares = selection if sum(selection) else [100 * part for part in strata.exact_parts]
+    if trials == 0 or sum(shares) == 0:
         return "complement"
-    expected = [count * trials // seen for count in selection]
+    # Half a vote for each class: one that a few draws have not met may still get some of the many to come.
+    scale = trials / (sum(shares) + 0.5 * len(shares))
+    expected = [int((share + 0.5) * scale) for share in shares]
     kinds: tuple[Rivals, ...] = ("complement", "separate")
     bounds = [rival_bounds(strata, label, expected, max(1, sum(expected)), alpha, kind) for kind in kinds]
     together, apart = (lower - upper for lower, upper in bounds)
