@@ -261,6 +261,7 @@ def test_answers_inside_the_guard_band_count_against_the_certificate(statistics:
 def test_options_are_checked() -> None:
     for bad in (
         {"statistics": "peeking"},
+        {"rivals": "both"},
         {"awaited": ()},
         {"awaited": ("delete",)},
         {"guard": -1.0},
@@ -278,3 +279,40 @@ def test_options_are_checked() -> None:
         with pytest.raises(FuzzsmoothError):
             SmoothingOptions(**bad)
     assert references().labels
+
+
+SPREAD = Rule(lambda text: 0 if "g" in text else 1 + text.count("h") % 3, classes=4)
+
+
+@pytest.mark.parametrize("statistics", ["fixed", "lean", "sequential", "auto"])
+def test_rivals_bounded_separately_certify_more_where_votes_are_spread(statistics: str) -> None:
+    text = f"{words(7, 'g')} {words(12, 'h')}"
+    options = {"draws": 1000, "alpha": 1e-3, "rate": 0.9}
+    together, apart, auto = (
+        certify(SPREAD, [text], statistics, rivals=rivals, **options)[0].certificates[0]
+        for rivals in ("complement", "separate", "auto")
+    )
+    assert together.p_upper == pytest.approx(1 - together.p_lower)
+    assert apart.p_lower is not None
+    assert apart.p_upper is not None
+    assert apart.p_upper < 1 - apart.p_lower - 0.05
+    assert apart.radius >= max(0, together.radius)
+    assert (auto.p_lower, auto.p_upper) == (apart.p_lower, apart.p_upper)
+
+
+@pytest.mark.parametrize("statistics", ["fixed", "sequential", "lean"])
+def test_bounds_on_rivals_fail_with_probability_alpha_at_most(statistics: str) -> None:
+    """Three classes with probabilities .49, .3 and .21, exactly, of texts of two units."""
+    rule = Rule(lambda text: 0 if text == "" else 1 + (not text.startswith("a")), classes=3)
+    texts = [f"a{index} b" for index in range(300)]
+    rate = represented(0.7)
+    truth = [rate**2, 1 - rate, rate - rate**2]
+    wrong = 0
+    for answer in certify(rule, texts, statistics, rate=0.7, draws=150, rivals="auto"):
+        found = answer.certificates[0]
+        label = found.label if found.label is not None else int(np.argmax(answer.counts))
+        others = max(value for index, value in enumerate(truth) if index != label)
+        assert found.p_lower is not None
+        assert found.p_upper is not None
+        wrong += found.p_lower > truth[label] or found.p_upper < others
+    assert wrong <= most(300)

@@ -44,8 +44,10 @@ from fuzzsmooth.common.options import require
 # Binomial tails are accurate to about 1e-13 relative; this margin is far outside it.
 _UP = 1.0 + 1e-9
 
-# Each round is sound and at least as good as the one before; the second already differs by nothing visible.
-_ROUNDS = 3
+# Each round is sound and at least as good as the one before; more than a few are needed only where alpha is
+# large or the draws few.
+_ROUNDS = 50
+_SETTLED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,17 @@ class Majority:
         Raises:
             FuzzsmoothError: If an argument is out of range.
         """
+        check_alpha(alpha)
         bound = clopper_pearson_lower(successes, trials, alpha / 2)
         if successes < fewest_successes(self.own, trials, alpha / 2):
             return 0.0
         others = fewest_successes(self.rival, trials, alpha / 2)
         for _ in range(_ROUNDS):
             claimed = _tail(others, trials, 1.0 - bound) * _UP
-            bound = max(bound, clopper_pearson_lower(successes, trials, alpha - min(claimed, alpha / 2)))
+            better = clopper_pearson_lower(successes, trials, alpha - min(claimed, alpha / 2))
+            if better <= bound + _SETTLED:
+                break
+            bound = better
         return bound
 
 
