@@ -70,9 +70,8 @@ def test_a_label_at_the_boundary_is_certified_with_probability_alpha_at_most() -
 def test_three_classes_select_with_a_tenth_and_bound_with_the_rest() -> None:
     rule = Rule(lambda text: min(len(text.split()), 2), classes=3)
     recording = Recording(rule)
-    smooth = smoothed(
-        recording, mode="certified", statistics="fixed", fuzzing=False, draws=100, rate=0.2, alpha=0.01
-    )
+    settings = {"mode": "certified", "statistics": "fixed", "fuzzing": False, "draws": 100, "alpha": 0.01}
+    smooth = smoothed(recording, rate=0.2, rivals="complement", **settings)
     answer = smooth.certify(["a b c"])[0]
     labels = [min(len(text.split()), 2) for text in recording.texts]
     assert len(labels) == 100
