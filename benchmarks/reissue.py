@@ -20,6 +20,7 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,16 @@ def majority(record: CertifiedRecord) -> Bound:
 def bounding_votes(record: CertifiedRecord) -> int:
     """Votes for the label among the draws that bounded it, from the bound that was recorded."""
     trials = record.draws - selection_draws(record.draws, len(record.counts))
-    bounds = [clopper_pearson_lower(votes, trials, ALPHA) for votes in range(trials + 1)]
-    votes = int(np.argmin(np.abs(np.array(bounds) - record.p_lower)))
+    bounds = all_bounds(trials)
+    votes = int(np.argmin(np.abs(bounds - record.p_lower)))
     assert abs(bounds[votes] - record.p_lower) < 1e-9, record.key  # type: ignore[operator]
     return votes
+
+
+@cache
+def all_bounds(trials: int) -> np.ndarray:
+    """The lower bound of every number of votes."""
+    return np.array([clopper_pearson_lower(votes, trials, ALPHA) for votes in range(trials + 1)])
 
 
 def separately(record: CertifiedRecord, rivals: str, generator: np.random.Generator) -> list[Bound]:
