@@ -20,7 +20,10 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
 
 
-@pytest.mark.parametrize(("data", "name"), [("sst2", "r90"), ("agnews", "r70")])
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [("sst2", "r90"), ("offenseval", "r70"), pytest.param("agnews", "r70", marks=pytest.mark.slow)],
+)
 def test_the_table_is_that_of_the_records(data: str, name: str) -> None:
     from reissue import COLUMNS, reissue
 
