@@ -1,19 +1,16 @@
-"""Confidence bounds: exact coverage by rational arithmetic, class selection, and arguments out of range."""
+"""Confidence bounds: exact coverage by rational arithmetic, and arguments out of range."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from math import comb
 
-import numpy as np
 import pytest
 
 from fuzzsmooth.certify import (
-    bound_top_class,
     clopper_pearson_interval,
     clopper_pearson_lower,
     clopper_pearson_upper,
-    selection_draws,
 )
 from fuzzsmooth.common.errors import FuzzsmoothError
 
@@ -63,57 +60,3 @@ def test_interval_known_value() -> None:
 def test_bad_arguments(successes: int, trials: int, alpha: float) -> None:
     with pytest.raises(FuzzsmoothError):
         clopper_pearson_lower(successes, trials, alpha)
-
-
-def test_two_classes_pay_for_selecting_on_the_same_draws() -> None:
-    bound = bound_top_class([200, 800], alpha=1e-3)
-    assert (bound.label, bound.successes, bound.trials) == (1, 800, 1000)
-    assert bound.p_lower == clopper_pearson_lower(800, 1000, 5e-4)
-    assert bound.p_lower == pytest.approx(0.7557, abs=1e-4)
-    assert bound.p_lower + bound.p_upper >= 1.0
-
-
-def test_split_bounds_at_full_alpha_and_does_not_reselect() -> None:
-    bound = bound_top_class([10, 80, 10], [600, 250, 50], alpha=1e-3)
-    assert bound.label == 1, "the label comes from the selection draws alone"
-    assert bound.p_lower == clopper_pearson_lower(250, 900, 1e-3)
-
-
-def test_same_draws_without_split_use_bonferroni_over_all_classes() -> None:
-    assert bound_top_class([10, 80, 10], alpha=0.03).p_lower == clopper_pearson_lower(80, 100, 0.01)
-
-
-def test_separate_rivals_help_when_votes_are_spread() -> None:
-    votes = [540, 120, 120, 120]
-    together = bound_top_class(votes, votes, alpha=1e-3)
-    apart = bound_top_class(votes, votes, alpha=1e-3, rivals="separate")
-    assert apart.p_lower - apart.p_upper > together.p_lower - together.p_upper + 0.1
-    assert apart.p_upper == clopper_pearson_upper(120, 900, 1e-3 / 6)
-
-
-def test_undecided_draws_count_against_the_certificate() -> None:
-    bound = bound_top_class([90, 5], alpha=0.01, undecided=5)
-    assert (bound.successes, bound.trials) == (90, 100)
-    apart = bound_top_class([90, 3, 2], [90, 3, 2], alpha=0.01, undecided=5, rivals="separate")
-    assert apart.p_upper == pytest.approx(clopper_pearson_upper(8, 100, 0.0025))
-
-
-def test_selection_draws() -> None:
-    assert [selection_draws(1000, classes) for classes in (2, 3, 4)] == [0, 100, 100]
-    assert selection_draws(5, 3) == 1
-    with pytest.raises(FuzzsmoothError):
-        selection_draws(1, 3)
-
-
-@pytest.mark.parametrize(
-    ("selection", "estimation"),
-    [([5], None), ([1, 2, 3], [1, 2]), ([-1, 5], None), ([0, 0], None), ([1, 1], [0, 0])],
-)
-def test_bad_votes(selection: list[int], estimation: list[int] | None) -> None:
-    with pytest.raises(FuzzsmoothError):
-        bound_top_class(selection, estimation, alpha=0.01)
-
-
-def test_numpy_counts_are_accepted() -> None:
-    counts = np.array([3, 97])
-    assert bound_top_class(counts.tolist(), alpha=0.01) == bound_top_class(list(counts), alpha=0.01)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import sys
 from fractions import Fraction
 
@@ -16,6 +18,7 @@ from fuzzsmooth.certify import (
     certified,
     exact_rate,
     forward_radius,
+    frontier,
     lower_bound,
     margin_bound,
     radius,
@@ -141,3 +144,68 @@ def test_bad_arguments() -> None:
         lower_bound(0.9, 0.9, unmatched_source=-1, unmatched_target=0)
     with pytest.raises(FuzzsmoothError):
         certified(0.9, 0.9, unmatched_source=0, unmatched_target=0, p_upper=float("nan"))
+
+
+def test_the_rate_is_used_as_given() -> None:
+    """At .6 and rate .8 deletions sit exactly on the threshold 2 - 2p = .8; the coins' rate lies above it."""
+    assert exact_rate(0.8) > 0.8
+    assert radius(0.6, 0.8, "delete") == 0
+    assert radius(0.6, exact_rate(0.8), "delete") == 1
+    assert backward_radius(0.6, 0.8) == forward_radius(0.6, 0.8, "delete") == 0
+    assert not certified(0.6, 0.8, unmatched_source=1, unmatched_target=0)
+    assert certified(0.6, exact_rate(0.8), unmatched_source=1, unmatched_target=0)
+    assert lower_bound(1.0, 0.3, unmatched_source=0, unmatched_target=1) == pytest.approx(0.3, abs=2e-12)
+    assert lower_bound(1.0, 0.3, unmatched_source=0, unmatched_target=1) <= 0.3
+
+
+@pytest.mark.parametrize("rate", [1e-300, 0.5, 1 - 2.0**-40, math.nextafter(1.0, 0.0)])
+def test_rates_near_to_zero_and_one_are_answered_at_once(rate: float) -> None:
+    for threat in ("edit", "insert", "delete"):
+        found = radius(0.8, rate, threat)  # type: ignore[arg-type]
+        exponent = Fraction(rate) ** found if found < 1000 else math.exp(found * math.log(rate))
+        assert exponent > {"edit": 0.7, "insert": 0.625, "delete": 0.4}[threat]
+
+
+PROBABILITIES = [0.0, 1e-12, 0.3, 0.5, 0.5 + 1e-9, 0.7, 0.9, 0.999, 1.0]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.7, 0.9, 0.95])
+def test_frontier_holds_exactly_the_certified_mixtures(rate: float) -> None:
+    """Against the mixtures tried one by one; nothing more is certified, and no pair is within another."""
+    for p_lower in PROBABILITIES:
+        for p_upper in (None, 0.0, 0.2, 0.6):
+            pairs = frontier(p_lower, rate, p_upper=p_upper, length=25)
+            for inserted in range(20):
+                for deleted in range(26):
+                    covered = any(inserted <= b and deleted <= a for b, a in pairs)
+                    alone = certified(
+                        p_lower, rate, unmatched_source=deleted, unmatched_target=inserted, p_upper=p_upper
+                    )
+                    assert covered == alone, (p_lower, p_upper, inserted, deleted)
+            for one, other in itertools.permutations(pairs, 2):
+                assert one[0] > other[0] or one[1] > other[1]
+
+
+def test_frontier_ends_at_the_radii_of_the_single_threats() -> None:
+    pairs = frontier(0.9, 0.9)
+    assert pairs == ((0, 15), (1, 14), (2, 12), (3, 10), (4, 8), (5, 4))
+    assert pairs[0][1] == radius(0.9, 0.9, "delete")
+    assert pairs[-1][0] == radius(0.9, 0.9, "insert")
+    assert max(min(pair) for pair in pairs) == radius(0.9, 0.9, "edit")
+    assert frontier(0.5, 0.9) == ()
+    assert frontier(1.0, 0.9) == ((6, UNBOUNDED),)
+    assert frontier(1.0, 0.9, length=3) == ((6, 3),)
+    assert frontier(0.9, 0.9, most=2) == ((0, 15), (1, 14), (2, 12))
+    assert len(frontier(0.9, 1 - 1e-7)) <= 1001
+    for bad in ({"length": -1}, {"most": -1}, {"p_upper": 2.0}):
+        with pytest.raises(FuzzsmoothError):
+            frontier(0.9, 0.9, **bad)  # type: ignore[arg-type]
+
+
+def test_without_deletion_nothing_is_known_of_fewer_units() -> None:
+    """At rate 0 the text itself is read: even a certain answer says nothing about a text one unit shorter."""
+    assert lower_bound(1.0, 0.0, unmatched_source=1, unmatched_target=0) == 0.0
+    assert margin_bound(1.0, 0.0, unmatched_source=1, unmatched_target=0) == -1.0
+    assert not certified(1.0, 0.0, unmatched_source=1, unmatched_target=0)
+    assert certified(1.0, 0.0, unmatched_source=0, unmatched_target=0)
+    assert certified(1.0, 0.9, unmatched_source=500, unmatched_target=0)

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from fuzzsmooth.certify import RateTable, insertion_budget, radius, removal_budget
+from fuzzsmooth.certify.edit import conditionally_certified
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 P_LOWER = 0.95  # M = .9
@@ -108,3 +109,48 @@ def test_backward_with_one_rate_is_theorem_one(rate: float) -> None:
         assert RateTable(rate, {}).worst_removal_radius(p_lower, text) == radius(
             p_lower, rate, "delete", length=40
         )
+
+
+def test_every_pair_of_probabilities_is_answered() -> None:
+    """Budgets are 0 and radii -1 where nothing is certified, whatever the pair; nothing else is claimed."""
+    table, text = RateTable(0.8, {"cf": 0.95}), ("a", "cf", "b")
+    grid = [0.0, 5e-324, 1e-12, 0.25, 0.5, 0.5 + 1e-9, 0.75, 1 - 1e-12, math.nextafter(1.0, 0.0), 1.0]
+    for p_lower in grid:
+        for p_upper in (None, *grid):
+            top = p_lower - min(1.0 if p_upper is None else p_upper, 1.0 - p_lower)
+            insert = insertion_budget(p_lower, p_upper=p_upper)
+            remove = removal_budget(p_lower, p_upper=p_upper)
+            radii = (
+                table.worst_insertion_radius(p_lower, p_upper=p_upper),
+                table.worst_edit_radius(p_lower, text, p_upper=p_upper),
+                table.worst_removal_radius(p_lower, text, p_upper=p_upper),
+            )
+            if top <= 0:
+                assert (insert, remove, radii) == (0.0, 0.0, (-1, -1, -1))
+            else:
+                assert 0.0 <= insert <= math.log1p(top)
+                assert insert >= math.log1p(top) - 1e-11
+                assert 0.0 <= remove <= (math.inf if top >= 1 else -math.log1p(-top))
+                assert min(radii) >= 0 or top < 1e-11
+            # the budget agrees with the condition it stands for
+            for rate in (0.3, 0.8, 0.95, 1 - 1e-6):
+                single = RateTable(rate, {})
+                if single.cost(["x"]) < insert:
+                    assert single.certified(p_lower, added=["x"], p_upper=p_upper)
+                if single.cost(["x"]) < remove:
+                    assert single.certified(p_lower, removed=["x"], p_upper=p_upper)
+
+
+def test_worst_radii_are_those_of_one_more_at_a_time() -> None:
+    """Bisection finds what counting up would; rates very near to one do not take longer."""
+    for default in (0.3, 0.8, 0.97):
+        table, text = RateTable(default, {"a": 0.5, "b": 0.99}), ("a", "b", "b", "c")
+        for p_lower in (0.4, 0.55, 0.8, 0.99, 1.0):
+            removable = sorted(table.rate(unit) for unit in text)
+            size = -1
+            while conditionally_certified(
+                2 - 2 * p_lower, math.prod(removable[: size + 1]), table.lowest ** (size + 1)
+            ):
+                size += 1
+            assert table.worst_edit_radius(p_lower, text) == size
+    assert RateTable(1 - 1e-12, {}).worst_edit_radius(0.9, ("a",)) > 10**10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fuzzsmooth.certify import backward_radius, clopper_pearson_lower, forward_radius
+from fuzzsmooth.certify import Majority, backward_radius, clopper_pearson_lower, forward_radius
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.defenses import RsDel, VoteOptions
 from fuzzsmooth.models import AdditiveClassifier, CallableClassifier
@@ -20,7 +20,7 @@ def test_two_classes_share_alpha_on_all_draws() -> None:
     for answer, text in zip(answers, texts, strict=True):
         assert sum(answer.counts) == answer.draws == 500
         assert answer.label == int(np.argmax(answer.counts))
-        lower = clopper_pearson_lower(max(answer.counts), 500, 0.01 / 2)
+        lower = Majority().lower(max(answer.counts), 500, 0.01)
         assert answer.p_lower == pytest.approx(lower)
         length = len(text.split())
         if lower > 0.5:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from guarantee_universe import Universe, uniform_law, universe
 
-from fuzzsmooth.certify import Threat, exact_probabilities, exact_radius, exact_rate, radius
+from fuzzsmooth.certify import (
+    Threat,
+    exact_frontier,
+    exact_probabilities,
+    exact_radius,
+    exact_rate,
+    frontier,
+    radius,
+)
 from fuzzsmooth.certify.exact import ExactProbabilities
 
 SPACES = [(2, 4), pytest.param((2, 6), marks=pytest.mark.slow)]
@@ -65,3 +73,35 @@ def test_exact_radii_keep_the_class_at_every_neighbor(space: tuple[int, int], ra
     assert checked > 1_000
     assert gained > 0, "it is never larger than Theorem 1 here: nothing was tested"
     assert overclaimed > 0, "control: two more would be too many"
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.8])
+def test_frontiers_keep_the_class_at_every_mixture(rate: float) -> None:
+    """All pairs of texts: within a pair of either frontier nothing changes; just outside, something does."""
+    everything, generator, rate = universe(2, 4), np.random.default_rng(3), exact_rate(rate)
+    law, checked, gained, overclaimed = uniform_law(everything, rate), 0, 0, 0
+    for _ in range(10):
+        table = np.eye(3)[generator.choice(3, size=len(everything.texts), p=(0.7, 0.2, 0.1))]
+        labels = (law @ table).argmax(axis=1)
+        for row in range(len(everything.texts)):
+            exact = exact_of(everything, row, table, rate)
+            sharp = exact_frontier(exact)
+            plain = frontier(exact.p_lower, rate, p_upper=exact.p_upper, length=exact.length)
+            assert all(any(b <= more and a <= fewer for more, fewer in sharp) for b, a in plain)
+            gained += sharp != plain
+            for pairs in (sharp, plain):
+                for b, a in pairs:
+                    inside = (everything.target[row] <= b) & (everything.source[row] <= a)
+                    assert (labels[inside] == exact.label).all()
+                    checked += int(inside.sum())
+                    wider = (everything.target[row] <= b + 1) & (everything.source[row] <= a + 1)
+                    overclaimed += int((labels[wider] != exact.label).sum())
+            if sharp:
+                assert sharp[0][1] == exact_radius(exact, "delete")
+                assert sharp[-1][0] == exact_radius(exact, "insert")
+                assert max(min(pair) for pair in sharp) == min(exact_radius(exact, "edit"), exact.length)
+            else:
+                assert exact_radius(exact) == -1
+    assert checked > 1_000
+    assert gained > 0
+    assert overclaimed > 0, "control: one more of both would be too many"

@@ -206,7 +206,7 @@ def test_control_the_worst_classifier_leaves_no_room(rate: float, p: float) -> N
     """For one pair of texts at the distance after the radius, some classifier has the other label."""
     space = universe(5, 3)
     laws = uniform_law(space, exact_rate(rate))
-    claimed = radius(p, rate, "edit")
+    claimed = radius(p, exact_rate(rate), "edit")
     start = space.index[0, 1, 2]
     near = [index for index in range(len(space.texts)) if 0 < space.distance[start, index] <= claimed]
     beyond = [index for index in range(len(space.texts)) if space.distance[start, index] == claimed + 1]

@@ -13,6 +13,7 @@ from fuzzsmooth.certify import (
     CONDITION,
     NOT_CERTIFIED,
     Certificate,
+    Majority,
     backward_radius,
     clopper_pearson_lower,
     conditional_radius,
@@ -69,9 +70,8 @@ def test_a_label_at_the_boundary_is_certified_with_probability_alpha_at_most() -
 def test_three_classes_select_with_a_tenth_and_bound_with_the_rest() -> None:
     rule = Rule(lambda text: min(len(text.split()), 2), classes=3)
     recording = Recording(rule)
-    smooth = smoothed(
-        recording, mode="certified", statistics="fixed", fuzzing=False, draws=100, rate=0.2, alpha=0.01
-    )
+    settings = {"mode": "certified", "statistics": "fixed", "fuzzing": False, "draws": 100, "alpha": 0.01}
+    smooth = smoothed(recording, rate=0.2, rivals="complement", **settings)
     answer = smooth.certify(["a b c"])[0]
     labels = [min(len(text.split()), 2) for text in recording.texts]
     assert len(labels) == 100
@@ -82,9 +82,9 @@ def test_three_classes_select_with_a_tenth_and_bound_with_the_rest() -> None:
     assert certificate.p_lower == pytest.approx(clopper_pearson_lower(labels[10:].count(2), 90, 0.01))
 
 
-def test_three_classes_need_two_draws() -> None:
-    with pytest.raises(FuzzsmoothError, match="with 3 classes at least 2 draws are needed"):
-        smoothed(Rule(lambda _: 0, classes=3), fuzzing=False, copies=1).certify(["a"])
+def test_one_draw_of_three_classes_selects_and_bounds_nothing() -> None:
+    one = smoothed(Rule(lambda _: 0, classes=3), fuzzing=False, copies=1).certify(["a"])[0]
+    assert (one.counts, one.label, one.status) == ((1, 0, 0), None, "abstain")
     two = smoothed(Rule(lambda _: 0, classes=3), fuzzing=False, copies=2).certify(["a"])[0]
     assert two.counts == (2, 0, 0)
 
@@ -94,7 +94,7 @@ def test_the_radii_are_those_of_the_bound() -> None:
     for text in (SAFE_TEXT, SAFE_TEXT[:-3]):
         answer = smooth.certify([text])[0]
         edit, insert, back, deletion, mixed = answer.certificates
-        p_lower = clopper_pearson_lower(max(answer.counts), 300, 0.005)
+        p_lower = Majority().lower(max(answer.counts), 300, 0.01)
         assert edit.p_lower == pytest.approx(p_lower)
         rate, length = represented(0.7), len(text.split())
         assert edit.radius == forward_radius(p_lower, rate, "edit")
@@ -126,7 +126,7 @@ def test_a_unanimous_frs_vote_is_conditional_and_small() -> None:
     (certificate,) = answer.certificates
     assert certificate.guarantee == "conditional"
     assert certificate.conditional_on == CONDITION
-    p_lower = clopper_pearson_lower(20, 20, 0.0005)
+    p_lower = Majority().lower(20, 20, 0.001)
     assert certificate.radius == conditional_radius(p_lower, represented(0.9))
     assert dict(certificate.rates) == {"high": represented(0.9), "low": represented(0.1)}
     assert (certificate.threat, certificate.direction) == ("trigger", "forward")

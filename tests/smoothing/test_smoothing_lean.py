@@ -79,7 +79,9 @@ def test_a_bound_fails_with_probability_alpha_at_most(length: int, classes: int)
     truth = [represented(0.6), 1 - represented(0.6)]
     wrong = [one.certificates[0].p_lower > truth[one.counts.index(max(one.counts))] for one in answers]
     assert sum(wrong) <= 400 * ALPHA + 4 * (400 * ALPHA * (1 - ALPHA)) ** 0.5
-    assert np.mean([one.certificates[0].p_lower for one in answers]) > 0.4
+    shown = [one.certificates[0].p_lower for one in answers if one.label is not None]
+    assert len(shown) > 200
+    assert np.mean(shown) > 0.5
 
 
 def test_fewer_passes_and_radii_no_smaller() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +16,8 @@ from fuzzsmooth.certify import (
     exact_probabilities,
     exact_radius,
     forward_radius,
+    selection_draws,
 )
-from fuzzsmooth.certify.bounds import selection_draws
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models import AdditiveClassifier
 from fuzzsmooth.noise.text import represented
@@ -98,7 +99,8 @@ def test_low_strata_are_enumerated_where_that_pays() -> None:
     """At n = 20 and rate .9 the bound is far tighter at equal passes; the exact part is really exact."""
     text = words(20, "g")
     answers = {
-        name: certify(ANY_G, [text], name, draws=1000, rate=0.9, alpha=1e-3)[0] for name in ("auto", "fixed")
+        name: certify(ANY_G, [text], name, draws=1000, rate=0.9, alpha=1e-3, awaited=("edit", "backward"))[0]
+        for name in ("auto", "fixed")
     }
     true = 1 - represented(0.9) ** 20
     bounds = {name: answer.certificates[0].p_lower for name, answer in answers.items()}
@@ -188,9 +190,33 @@ def test_three_classes_select_on_draws_of_their_own() -> None:
     assert answer.label is None or answer.label == int(np.bincount(first, minlength=3).argmax())
 
 
-def test_few_draws_are_one_sentence() -> None:
-    with pytest.raises(FuzzsmoothError, match="with 3 classes at least 2 draws are needed"):
-        certify(Rule(lambda _: 0, classes=3), [words(9)], "sequential", draws=1)
+@pytest.mark.parametrize("statistics", ["fixed", "sequential", "lean", "auto"])
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_any_number_of_draws_is_enough_to_answer(statistics: str, classes: int) -> None:
+    """Also where enumeration leaves a single draw, which once could neither select nor bound."""
+    rule = Rule(lambda text: min(len(text) // 9, 1), classes=classes)
+    texts = [words(length) for length in range(14)]
+    left = {binomial(length, kept) + 1 for length in (5, 8, 9, 10) for kept in (1, 2, 3)}
+    for rate in (0.3, 0.7, 0.9):
+        for draws in {*range(1, 8), *left}:
+            answers = certify(rule, texts, statistics, draws=draws, rate=rate, alpha=1e-3)
+            assert all(answer.passes <= max(draws, 1) for answer in answers)
+            assert {answer.statistics for answer in answers}
+
+
+def binomial(length: int, kept: int) -> int:
+    """Masks of so many units that keep at most ``kept``."""
+    return sum(math.comb(length, size) for size in range(kept + 1))
+
+
+@pytest.mark.parametrize(("length", "rate", "draws"), [(9, 0.7, 503), (10, 0.7, 1014), (8, 0.8, 220)])
+@pytest.mark.parametrize("statistics", ["auto", "lean"])
+def test_the_last_draw_of_three_classes_bounds(statistics: str, length: int, rate: float, draws: int) -> None:
+    """What was enumerated selects; a class of probability 1 is certified."""
+    sure = Rule(lambda _: 0, classes=3)
+    (answer,) = certify(sure, [words(length)], statistics, draws=draws, rate=rate, alpha=1e-3)
+    assert answer.label == 0
+    assert answer.passes <= draws
 
 
 def test_ladders_grow_and_hold_every_threat() -> None:
@@ -198,8 +224,9 @@ def test_ladders_grow_and_hold_every_threat() -> None:
     steps = ladder(options, 12)
     assert list(steps.levels) == sorted(set(steps.levels))
     assert set(steps.awaited) < set(steps.levels)
-    assert forward_radius(steps.awaited[-1], 0.8, "insert") == forward_radius(1 - 1e-9, 0.8, "insert")
-    assert any(backward_radius(level, 0.8, "insert", length=12) == 12 for level in steps.levels)
+    rate = represented(0.8)
+    assert forward_radius(steps.awaited[-1], rate, "insert") == forward_radius(1 - 1e-9, rate, "insert")
+    assert any(backward_radius(level, rate, "insert", length=12) == 12 for level in steps.levels)
     assert len(ladder(options, 12, weighted=True).awaited) > len(steps.awaited)
 
 
@@ -236,6 +263,7 @@ def test_answers_inside_the_guard_band_count_against_the_certificate(statistics:
 def test_options_are_checked() -> None:
     for bad in (
         {"statistics": "peeking"},
+        {"rivals": "both"},
         {"awaited": ()},
         {"awaited": ("delete",)},
         {"guard": -1.0},
@@ -253,3 +281,40 @@ def test_options_are_checked() -> None:
         with pytest.raises(FuzzsmoothError):
             SmoothingOptions(**bad)
     assert references().labels
+
+
+SPREAD = Rule(lambda text: 0 if "g" in text else 1 + text.count("h") % 3, classes=4)
+
+
+@pytest.mark.parametrize("statistics", ["fixed", "lean", "sequential", "auto"])
+def test_rivals_bounded_separately_certify_more_where_votes_are_spread(statistics: str) -> None:
+    text = f"{words(7, 'g')} {words(12, 'h')}"
+    options = {"draws": 1000, "alpha": 1e-3, "rate": 0.9}
+    together, apart, auto = (
+        certify(SPREAD, [text], statistics, rivals=rivals, **options)[0].certificates[0]
+        for rivals in ("complement", "separate", "auto")
+    )
+    assert together.p_upper == pytest.approx(1 - together.p_lower)
+    assert apart.p_lower is not None
+    assert apart.p_upper is not None
+    assert apart.p_upper < 1 - apart.p_lower - 0.05
+    assert apart.radius >= max(0, together.radius)
+    assert (auto.p_lower, auto.p_upper) == (apart.p_lower, apart.p_upper)
+
+
+@pytest.mark.parametrize("statistics", ["fixed", "sequential", "lean"])
+def test_bounds_on_rivals_fail_with_probability_alpha_at_most(statistics: str) -> None:
+    """Three classes with probabilities .49, .3 and .21, exactly, of texts of two units."""
+    rule = Rule(lambda text: 0 if text == "" else 1 + (not text.startswith("a")), classes=3)
+    texts = [f"a{index} b" for index in range(300)]
+    rate = represented(0.7)
+    truth = [rate**2, 1 - rate, rate - rate**2]
+    wrong = 0
+    for answer in certify(rule, texts, statistics, rate=0.7, draws=150, rivals="auto"):
+        found = answer.certificates[0]
+        label = found.label if found.label is not None else int(np.argmax(answer.counts))
+        others = max(value for index, value in enumerate(truth) if index != label)
+        assert found.p_lower is not None
+        assert found.p_upper is not None
+        wrong += found.p_lower > truth[label] or found.p_upper < others
+    assert wrong <= most(300)

@@ -10,12 +10,9 @@ the top class, or -1 where not even the label is certain.
 """
 
 from fuzzsmooth.certify.bounds import (
-    TopClassBound,
-    bound_top_class,
     clopper_pearson_interval,
     clopper_pearson_lower,
     clopper_pearson_upper,
-    selection_draws,
 )
 from fuzzsmooth.certify.dataset import DatasetStatement, DatasetTally, dataset_statement, per_text_alpha
 from fuzzsmooth.certify.deletion_sets import Family, contiguous, contiguous_up_to, scattered
@@ -38,7 +35,6 @@ from fuzzsmooth.certify.exact import (
     exact_radius,
 )
 from fuzzsmooth.certify.hybrid import (
-    bound_hybrid_top_class,
     conditional_level,
     hybrid_lower_bound,
     hybrid_probability,
@@ -48,6 +44,7 @@ from fuzzsmooth.certify.hybrid import (
     sample_high_masks,
     stratum_mass,
 )
+from fuzzsmooth.certify.majority import Majority
 from fuzzsmooth.certify.oracle import UNDECIDED, BudgetExceededError, MaskOracle, Procedure, Steps
 from fuzzsmooth.certify.outward import ceiled, floored
 from fuzzsmooth.certify.paper import (
@@ -60,6 +57,13 @@ from fuzzsmooth.certify.paper import (
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.result import Certificate, Direction, ThreatName
 from fuzzsmooth.certify.rounding import Rounding
+from fuzzsmooth.certify.selection import (
+    Rivals,
+    TopClassBound,
+    bound_hybrid_top_class,
+    bound_top_class,
+    selection_draws,
+)
 from fuzzsmooth.certify.sequential import (
     EARLY_SHARE,
     SequentialTest,
@@ -109,9 +113,11 @@ __all__ = [
     "Direction",
     "ExactProbabilities",
     "Family",
+    "Majority",
     "MaskOracle",
     "Procedure",
     "RateTable",
+    "Rivals",
     "Rounding",
     "SequentialTest",
     "Steps",

@@ -74,10 +74,10 @@ def lower_bound(p_lower: float, rate: float, *, unmatched_source: int, unmatched
 
 def conditional_lower_bound(p_lower: float, source_mass: float, target_mass: float) -> float:
     """(E1) from the probabilities that all unmatched units of the source and of the target are deleted."""
+    if source_mass <= 1.0 - p_lower:  # at rate 0 even where p_lower is 1: nothing is known of fewer units
+        return 0.0
     if p_lower >= 1.0:
         return max(0.0, target_mass - ROUNDING)
-    if source_mass <= 1.0 - p_lower:
-        return 0.0
     return max(0.0, target_mass * (1.0 - (1.0 - p_lower) / source_mass) - ROUNDING)
 
 
@@ -106,10 +106,10 @@ def margin_bound(
 
 def conditional_margin_bound(deficit: float, source_mass: float, target_mass: float) -> float:
     """(E3) from 1 - M at the source and the two probabilities of deleting all unmatched units."""
-    if deficit <= 0.0:
-        return 2.0 * target_mass - 1.0 - ROUNDING
     if 2.0 * source_mass <= deficit:
         return -1.0
+    if deficit <= 0.0:
+        return 2.0 * target_mass - 1.0 - ROUNDING
     return max(-1.0, target_mass * (2.0 - deficit / source_mass) - 1.0 - ROUNDING)
 
 
@@ -129,7 +129,7 @@ def certified(
 def conditionally_certified(deficit: float, source_mass: float, target_mass: float) -> bool:
     """Whether (E3) is positive, strictly and with the rounding margin on the side of the defender's doubt."""
     if deficit <= 0.0:
-        return 2.0 * target_mass > 1.0 + ROUNDING
+        return source_mass > 0.0 and 2.0 * target_mass > 1.0 + ROUNDING
     return target_mass * (2.0 * source_mass - deficit - ROUNDING) > source_mass * (1.0 + ROUNDING)
 
 
@@ -297,7 +297,10 @@ def _masses(rate: float, unmatched_source: int, unmatched_target: int) -> tuple[
         f"unmatched units must be at least 0, got {unmatched_source} and {unmatched_target}",
     )
     rate = checked_rate(rate)
-    return rate**unmatched_source, rate**unmatched_target
+    source = rate**unmatched_source
+    if rate > 0.0:  # however small, it is not nothing
+        source = max(source, sys.float_info.min)
+    return source, rate**unmatched_target
 
 
 def _deficit(p_lower: float, p_upper: float | None) -> float:

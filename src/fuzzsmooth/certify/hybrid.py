@@ -11,13 +11,13 @@ so a Clopper-Pearson bound on the one unknown gives a bound on p_c without any c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 from scipy.special import bdtr
 
-from fuzzsmooth.certify.bounds import TopClassBound, clopper_pearson_lower, complement_upper, top_class
+from fuzzsmooth.certify.bounds import clopper_pearson_lower
 from fuzzsmooth.certify.rates import RATE_BITS, checked_rate, exact_rate, rate_numerator
 from fuzzsmooth.common.options import require
 
@@ -118,7 +118,23 @@ def hybrid_lower_bound(exact_part: float, mass: float, successes: int, trials: i
 
 def hybrid_probability(exact_part: float, mass: float, rest: float) -> float:
     """Lower bound on p_c from one on its probability among the masks that were not enumerated."""
+    if mass == 0.0:
+        return rest
     return max(0.0, exact_part + max(0.0, 1.0 - mass) * rest - _ROUNDING)
+
+
+def hybrid_upper(exact_part: float, undecided: float, mass: float, rest: float) -> float:
+    """Upper bound on p_c from one on its probability among the masks that were not enumerated.
+
+    Args:
+        exact_part: Enumerated probability of the class.
+        undecided: Enumerated probability of answers that may be any class's.
+        mass: P[at most J kept].
+        rest: The upper bound, in [0, 1].
+    """
+    if mass == 0.0:
+        return rest
+    return min(1.0, exact_part + max(0.0, undecided) + max(0.0, 1.0 - mass) * rest + _ROUNDING)
 
 
 def conditional_level(level: float, exact_part: float, mass: float) -> float:
@@ -127,39 +143,6 @@ def conditional_level(level: float, exact_part: float, mass: float) -> float:
     Returns:
         A number, at most 0 if the exact part suffices and at least 1 if nothing can.
     """
+    if mass == 0.0:
+        return level
     return (level + 2 * _ROUNDING - exact_part) / max(1.0 - mass, _ROUNDING)
-
-
-def bound_hybrid_top_class(
-    exact_parts: Sequence[float],
-    mass: float,
-    selection_counts: Sequence[int],
-    estimation_counts: Sequence[int] | None = None,
-    *,
-    alpha: float,
-    undecided: int = 0,
-) -> TopClassBound:
-    """Select the top class and bound it, from enumerated masks and conditional draws.
-
-    Args:
-        exact_parts: e_c of each class, shape (classes,); masks with an undecided answer count for none.
-        mass: P[at most J kept].
-        selection_counts: As in :func:`fuzzsmooth.certify.bounds.bound_top_class`, of conditional draws.
-        estimation_counts: The same.
-        alpha: The same.
-        undecided: The same; they count as failures.
-
-    Returns:
-        Bounds on p_A and, as 1 - p_A, on its rivals; ``successes`` and ``trials`` are of the draws.
-    """
-    total = max(1, sum(selection_counts))
-    shares = [
-        part + (1.0 - mass) * count / total for part, count in zip(exact_parts, selection_counts, strict=True)
-    ]
-    label = top_class(shares)
-    votes, level = selection_counts, alpha / len(exact_parts)
-    if estimation_counts is not None:
-        votes, level = estimation_counts, alpha
-    trials = sum(votes) + undecided
-    p_lower = hybrid_lower_bound(exact_parts[label], mass, votes[label], trials, alpha=level)
-    return TopClassBound(label, p_lower, complement_upper(p_lower), votes[label], trials)

@@ -12,7 +12,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from fuzzsmooth.certify.bounds import check_alpha, clopper_pearson_lower
+from fuzzsmooth.certify.bounds import check_alpha
+from fuzzsmooth.certify.majority import Majority, bound_or_majority
 from fuzzsmooth.common.options import require
 
 LOOKS = ((0.125, 0.05), (0.25, 0.1), (0.5, 0.15))
@@ -35,6 +36,8 @@ class LookedTest:
         awaited: Increasing levels worth drawing for, each in (0, 1).
         alpha: Probability with which any of the bounds may fail, in (0, 1).
         cap: Most draws, >= 1.
+        majority: Of two classes that are tested on the same draws, what this one must exceed; the bounds of
+            both tests then fail with probability ``alpha`` together.
 
     Attributes:
         successes: Draws of the class so far.
@@ -42,18 +45,13 @@ class LookedTest:
         p_lower: The largest bound of the looks taken; 0 before the first.
     """
 
-    def __init__(self, awaited: Sequence[float], *, alpha: float, cap: int) -> None:
-        check_alpha(alpha)
-        require(cap >= 1, f"the cap must be at least one draw, got {cap}")
-        require(
-            all(0.0 < level < 1.0 for level in awaited) and list(awaited) == sorted(set(awaited)),
-            "levels must increase strictly between 0 and 1",
-        )
-        self._awaited = tuple(awaited)
-        early = {max(1, round(at * cap)): share * alpha for at, share in LOOKS}
-        # Looks of a small cap may fall together; the cap then still has its own share.
-        self._alphas = {at: share for at, share in early.items() if at < cap} | {cap: LAST_SHARE * alpha}
+    def __init__(
+        self, awaited: Sequence[float], *, alpha: float, cap: int, majority: Majority | None = None
+    ) -> None:
+        self._awaited = checked_levels(awaited)
+        self._alphas = planned_looks(cap, alpha)
         self._cap = cap
+        self._bound = bound_or_majority(majority)
         self.successes = 0
         self.failures = 0
         self.p_lower = 0.0
@@ -75,7 +73,8 @@ class LookedTest:
             return True
         if self.draws not in self._alphas:
             return False
-        final = clopper_pearson_lower(self._hoped(), self._cap, self._alphas[self._cap])
+        hoped = hoped_successes(self.successes, self.draws, self._cap)
+        final = self._bound(hoped, self._cap, self._alphas[self._cap])
         return self._claimed(max(final, self.p_lower)) == self._claimed(self.p_lower)
 
     def update(self, successes: int, failures: int) -> None:
@@ -92,16 +91,42 @@ class LookedTest:
         self.successes += successes
         self.failures += failures
         if (alpha := self._alphas.get(self.draws)) is not None and self.draws:
-            bound = clopper_pearson_lower(self.successes, self.draws, alpha)
-            self.p_lower = max(self.p_lower, bound)
+            self.p_lower = max(self.p_lower, self._bound(self.successes, self.draws, alpha))
 
     def _claimed(self, bound: float) -> int:
         """How many awaited levels a bound exceeds."""
         return bisect_left(self._awaited, bound)
 
-    def _hoped(self) -> int:
-        """A final number of successes that is rarely exceeded: beta-binomial, from what was seen."""
-        left, a, b = self._cap - self.draws, self.successes + 0.5, self.failures + 0.5
-        mean = a / (a + b)
-        variance = left * mean * (1 - mean) * (a + b + left) / (a + b + 1)
-        return self.successes + min(left, math.ceil(left * mean + _HOPE * math.sqrt(variance)))
+
+def planned_looks(cap: int, alpha: float) -> dict[int, float]:
+    """The draws after which to look, increasing, with the share of alpha of each look.
+
+    Raises:
+        FuzzsmoothError: If the cap is below 1 or alpha is out of range.
+    """
+    check_alpha(alpha)
+    require(cap >= 1, f"the cap must be at least one draw, got {cap}")
+    early = {max(1, round(at * cap)): share * alpha for at, share in LOOKS}
+    # Looks of a small cap may fall together; the cap then still has its own share.
+    return {at: share for at, share in early.items() if at < cap} | {cap: LAST_SHARE * alpha}
+
+
+def checked_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    """Levels worth drawing for.
+
+    Raises:
+        FuzzsmoothError: If they do not increase strictly between 0 and 1.
+    """
+    require(
+        all(0.0 < level < 1.0 for level in levels) and list(levels) == sorted(set(levels)),
+        "levels must increase strictly between 0 and 1",
+    )
+    return tuple(levels)
+
+
+def hoped_successes(successes: int, draws: int, cap: int) -> int:
+    """A number of successes at the cap that is rarely exceeded: beta-binomial, from what was seen."""
+    left, a, b = cap - draws, successes + 0.5, draws - successes + 0.5
+    mean = a / (a + b)
+    variance = left * mean * (1 - mean) * (a + b + left) / (a + b + 1)
+    return successes + min(left, math.ceil(left * mean + _HOPE * math.sqrt(variance)))

@@ -15,22 +15,24 @@ probability r: alpha / 2 at r = 1/2, all of alpha (to many digits) a few standar
 
 *Both bounds hold together except with probability alpha.* Let r > 1/2, so that everything claimed of B is
 false. A false claim about A needs a count k with L(k) > r; let k be the smallest. The left side of (*) as a
-function g of the probability first falls and then rises (the ratio of the derivatives of its terms is a power
-of r / (1 - r)), it is at most alpha at 1/2 by the choice of s and t, and at L(k) by definition, hence at r.
-And g(r) is the probability that at least k successes are seen of A or t of B: of any false claim. At r = 1/2
-all claims are false and the probability is at most alpha / 2 + alpha / 2. B is the mirror image.
+function g of r first falls and then rises: the rise of its first term is to the fall of its second as a
+constant times (r / (1 - r))^(k + t - K - 1), and k + t > K because s and t lie above the medians. It is at
+most alpha at 1/2 by the choice of s and t, and at L(k) by definition, hence at r. And g(r) is the probability
+that k successes or more are seen of A or t of B, so of any false claim. At r = 1/2 all claims are false and
+the probability is at most alpha / 2 + alpha / 2. B is the mirror image.
 
 Draws that count for neither class lower both counts, and L grows with the count: they can prevent claims
 only. Clopper-Pearson at alpha for both classes is NOT sound: at r = 1/2 it fails with nearly 2 alpha.
 
-Where deletions are enumerated and only the rest is drawn, A is claimed if r exceeds t_A, that makes its whole
-probability exceed 1/2, and B if 1 - r exceeds t_B. Then t_A + t_B >= 1, again at most one class can be
+Where deletions are enumerated and only the rest is drawn, A is claimed if r exceeds t_A, which makes its
+whole probability exceed 1/2, and B if 1 - r exceeds t_B. Then t_A + t_B >= 1, one class at most can again be
 claimed rightly, and the proof goes through with t_A in the place of 1/2 for A and t_B for B.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -42,8 +44,10 @@ from fuzzsmooth.common.options import require
 # Binomial tails are accurate to about 1e-13 relative; this margin is far outside it.
 _UP = 1.0 + 1e-9
 
-# Each round is sound and at least as good as the one before; the second already differs by nothing visible.
-_ROUNDS = 3
+# Each round is sound and at least as good as the one before; more than a few are needed only where alpha is
+# large or the draws few.
+_ROUNDS = 50
+_SETTLED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,23 @@ class Majority:
         Raises:
             FuzzsmoothError: If an argument is out of range.
         """
+        check_alpha(alpha)
         bound = clopper_pearson_lower(successes, trials, alpha / 2)
         if successes < fewest_successes(self.own, trials, alpha / 2):
             return 0.0
         others = fewest_successes(self.rival, trials, alpha / 2)
         for _ in range(_ROUNDS):
             claimed = _tail(others, trials, 1.0 - bound) * _UP
-            bound = max(bound, clopper_pearson_lower(successes, trials, alpha - min(claimed, alpha / 2)))
+            better = clopper_pearson_lower(successes, trials, alpha - min(claimed, alpha / 2))
+            if better <= bound + _SETTLED:
+                break
+            bound = better
         return bound
+
+
+def bound_or_majority(majority: Majority | None) -> Callable[[int, int, float], float]:
+    """The bound from (successes, trials, alpha): Clopper-Pearson, or that of one class of two."""
+    return clopper_pearson_lower if majority is None else majority.lower
 
 
 @lru_cache(maxsize=4096)

@@ -1,9 +1,9 @@
 """Deletion rates: as they are given, and as 32-bit coins apply them.
 
-Every bound is computed at the rate it is given. A sampler of integer coins deletes a unit if ``uniform 32-bit
-word < numerator``, that is with probability exactly numerator / 2**32, a float64 without rounding error.
-Votes drawn with such coins are bounded at :func:`exact_rate`, not at the decimal that was typed: near a
-threshold the two can differ by one in a radius.
+Every bound is computed at the rate it is given. A sampler of integer coins deletes a unit if ``uniform
+32-bit word < numerator``, with probability exactly numerator / 2**32, a float64 without rounding error. Votes
+drawn with such coins are bounded at :func:`exact_rate`, not at the decimal that was typed: near a threshold
+the two can differ by one in a radius.
 """
 
 from __future__ import annotations

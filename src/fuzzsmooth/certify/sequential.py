@@ -38,6 +38,7 @@ from scipy.special import betainc, betaln, gammaln
 
 from fuzzsmooth.certify.bounds import check_alpha, clopper_pearson_lower
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, Threat
+from fuzzsmooth.certify.majority import Majority, bound_or_majority
 from fuzzsmooth.certify.rates import checked_rate
 from fuzzsmooth.common.options import require
 
@@ -103,13 +104,14 @@ def chance_of_reaching(needed: int, successes: int, failures: int, left: int) ->
 
 
 @lru_cache(maxsize=4096)
-def _needed(null: float, cap: int, threshold: float, final_alpha: float) -> int:
+def _needed(null: float, cap: int, threshold: float, final_alpha: float, majority: Majority | None) -> int:
     """Fewest successes of ``cap`` draws with which a level is claimed at the cap; ``cap`` + 1 if none do."""
+    bound = bound_or_majority(majority)
 
     def claims(successes: int) -> bool:
         if float(log_e_value(successes, cap - successes, null)) >= threshold:
             return True
-        return final_alpha > 0.0 and clopper_pearson_lower(successes, cap, final_alpha) > null
+        return final_alpha > 0.0 and bound(successes, cap, final_alpha) > null
 
     return bisect_left(range(cap + 1), True, key=claims)
 
@@ -165,8 +167,8 @@ def merged_levels(rate: float, threats: Iterable[Threat], *, most: int) -> tuple
 class SequentialTest:
     """Tests increasing levels of one class probability on a stream of draws, looking as often as one likes.
 
-    The label must have been selected on other draws (or be fixed); with two classes one may instead run one
-    test per class on the same draws at alpha / 2 each.
+    The label must have been selected on other draws (or be fixed). With two classes one may instead run one
+    test per class on the same draws, each with ``majority`` and all of alpha.
 
     Args:
         levels: Increasing null probabilities, at least one, each strictly between 0 and 1.
@@ -176,6 +178,9 @@ class SequentialTest:
         awaited: The levels worth drawing for, a subset; the others are claimed in passing. ``None``: all.
         early_share: Share of alpha for the e-process, in (0, 1]; the rest is for a Clopper-Pearson bound at
             the cap, see :data:`EARLY_SHARE`.
+        majority: Of two classes that are tested on the same draws, what this one must exceed. Both tests
+            together then fail with probability ``alpha``: each e-process has half of the early share, and the
+            last look is :meth:`fuzzsmooth.certify.majority.Majority.lower` on the rest.
 
     Raises:
         FuzzsmoothError: If levels are not increasing or an argument is out of range.
@@ -190,6 +195,7 @@ class SequentialTest:
         stop_when_futile: bool = True,
         awaited: Iterable[float] | None = None,
         early_share: float = 1.0,
+        majority: Majority | None = None,
     ) -> None:
         check_alpha(alpha)
         require(cap >= 1, f"the cap must be at least one draw, got {cap}")
@@ -202,7 +208,9 @@ class SequentialTest:
         self._levels = tuple(levels)
         self._awaited = self._levels if awaited is None else tuple(sorted(set(awaited)))
         require(set(self._awaited) <= set(self._levels), "awaited levels must be among the levels")
-        self._threshold = math.log(1.0 / (alpha * early_share)) + _LOG_ROUNDING
+        early = alpha * early_share / (1 if majority is None else 2)
+        self._threshold = math.log(1.0 / early) + _LOG_ROUNDING
+        self._majority = majority
         self._final_alpha = alpha * (1.0 - early_share)
         self._final = 0.0
         self._cap = cap
@@ -234,7 +242,9 @@ class SequentialTest:
             return True
         if not self._stop_when_futile or self.draws == 0:
             return False
-        needed = _needed(self._awaited[position], self._cap, self._threshold, self._final_alpha)
+        needed = _needed(
+            self._awaited[position], self._cap, self._threshold, self._final_alpha, self._majority
+        )
         left = self._cap - self.draws
         return chance_of_reaching(needed, self.successes, self.failures, left) < _FUTILITY
 
@@ -254,7 +264,8 @@ class SequentialTest:
         while self._rejected < len(self._levels) and self._rejects(self._levels[self._rejected]):
             self._rejected += 1
         if self._final_alpha > 0.0 and self.draws == self._cap:
-            self._final = clopper_pearson_lower(self.successes, self._cap, self._final_alpha)
+            bound = bound_or_majority(self._majority)
+            self._final = bound(self.successes, self._cap, self._final_alpha)
             self._rejected = max(self._rejected, bisect_left(self._levels, self._final))
 
     def _rejects(self, null: float) -> bool:

@@ -16,8 +16,8 @@ from fuzzsmooth.certify import (
     sample_high_masks,
     stratum_mass,
 )
-from fuzzsmooth.certify.bounds import selection_draws
 from fuzzsmooth.certify.hybrid import MOST_MASS
+from fuzzsmooth.certify.selection import selection_draws, top_class
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.smoothing.evaluation import Answers
 from fuzzsmooth.smoothing.evidence import PURPOSE, Case, Evidence, count_labels
@@ -112,10 +112,11 @@ def hybrid_cases(
         parts = np.minimum(parts, mass)
         exact_parts = tuple(parts.tolist())
         left = 0 if mass >= MOST_MASS else draws - len(enumerated)
-        tested = None
+        tested = contenders(exact_parts, mass, sure=lean is None)
         if lean is not None and left:
-            tested = contenders(exact_parts, mass)
             left = min(left, _lean_draws(exact_parts, mass, draws, lean, tested))
+        if left == 1 and classes > 2:  # the draw is better spent on bounding
+            tested = (top_class(exact_parts),)
         source = generator(sampler.seed, f"{PURPOSE}-high", plans[text].key)
         masks[text] = sample_high_masks(length, rate, most_kept[text], left, source) if left else []
         cases.append(Case(text, length, left, exact_parts, mass, len(enumerated), tested))
@@ -128,11 +129,8 @@ def _lean_draws(
     """Conditional draws as good as ``draws`` plain ones for each class that may be certified."""
     classes = len(exact_parts)
     selecting = selection_draws(draws, classes)
-    # As the plain bound: two classes share alpha, of more one is selected by draws of its own.
-    plain = alpha if selecting else alpha / classes
-    own = alpha if selecting or len(tested) == 1 else alpha / len(tested)
     needed = [
-        equal_draws(exact_parts[label], mass, draws - selecting, alpha=own, plain_alpha=plain)
+        equal_draws(exact_parts[label], mass, draws - selecting, alpha=alpha, plain_alpha=alpha)
         for label in tested
     ]
     most = max(needed)

@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify import ExactProbabilities, TopClassBound
+from fuzzsmooth.certify import ExactProbabilities, TopClassBound, selection_draws
+from fuzzsmooth.certify.selection import Strata
 from fuzzsmooth.smoothing.sampler import Plan, Sampler, Votes
 
 PURPOSE = "certify"
@@ -69,6 +70,23 @@ class Case:
     mass: float = 0.0
     enumerated: int = 0
     contenders: tuple[int, ...] | None = None
+
+    @property
+    def strata(self) -> Strata:
+        """What enumeration has said."""
+        return Strata(self.exact_parts, self.mass)
+
+    @property
+    def sole(self) -> int | None:
+        """The one class that may be certified, where no draw is needed to select it."""
+        return self.contenders[0] if self.contenders is not None and len(self.contenders) == 1 else None
+
+    @property
+    def selecting(self) -> int:
+        """How many of the draws only select the label."""
+        if self.draws == 0 or self.sole is not None:
+            return 0
+        return selection_draws(self.draws, len(self.exact_parts))
 
     @property
     def hybrid(self) -> bool:

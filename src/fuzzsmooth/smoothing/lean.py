@@ -75,15 +75,21 @@ def equal_draws(exact_part: float, mass: float, draws: int, *, alpha: float, pla
     return high
 
 
-def contenders(exact_parts: tuple[float, ...], mass: float) -> tuple[int, ...]:
+def contenders(exact_parts: tuple[float, ...], mass: float, *, sure: bool = False) -> tuple[int, ...]:
     """The classes worth testing: the enumerated leader alone, if it can hardly be overtaken.
 
     Any rule is sound, because what it looks at is not random; a class left out is only not certified.
+
+    Args:
+        exact_parts: Enumerated probability of each class.
+        mass: Probability of all enumerated masks.
+        sure: Whether the leader must not be overtaken even by a class that has all that is left; otherwise
+            one would need three quarters of it.
     """
     order = sorted(range(len(exact_parts)), key=lambda label: -exact_parts[label])
     lead = exact_parts[order[0]] - exact_parts[order[1]]
-    # To overtake, the second would need three quarters of all that is left.
-    return (order[0],) if lead >= (1 - mass) / 2 else tuple(range(len(exact_parts)))
+    needed = (1 - mass) * (1.0 if sure else 0.5)
+    return (order[0],) if lead >= needed else tuple(range(len(exact_parts)))
 
 
 def _lower(shares: np.ndarray, draws: int, alpha: float) -> np.ndarray:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fuzzsmooth.certify import Rivals
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.noise.text import represented
@@ -58,6 +59,10 @@ class SmoothingOptions(Options):
             enumeration as well, but no more passes than make a bound as sharp as that of "fixed", looked at
             a few planned times: the fewest passes for the radii of "fixed". Enumeration needs sigma 0 and a
             deterministic fuzzer, and is left out where it cannot be had.
+        rivals: How the classes beside the label are bounded where there are three or more. "complement": by
+            what the label lacks to 1. "separate": each by its own votes, which costs the label some of alpha
+            and certifies more where the other votes are spread over several classes. "auto": as the draws
+            that select the label suggest; those that bound it are others.
         awaited: The threats whose radii a sequential test waits for, of "edit", "insert" and "backward"; what
             it has seen by then also bounds the others. Backward radii grow with every further draw, so that
             waiting for them too mostly takes all draws there are.
@@ -109,6 +114,7 @@ class SmoothingOptions(Options):
     draws: int = 1000
     alpha: float = 0.001
     statistics: Statistics = "auto"
+    rivals: Rivals = "auto"
     awaited: tuple[str, ...] = ("edit", "insert")
     guard: float | None = None
     recheck: bool = True

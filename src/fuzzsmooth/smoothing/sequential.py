@@ -14,15 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify import (
-    EARLY_SHARE,
-    SequentialTest,
-    TopClassBound,
-    conditional_level,
-    hybrid_probability,
-)
-from fuzzsmooth.certify.bounds import complement_upper, selection_draws, top_class
+from fuzzsmooth.certify import EARLY_SHARE, Rivals, SequentialTest, TopClassBound
+from fuzzsmooth.certify.bounds import complement_upper
 from fuzzsmooth.certify.looks import LookedTest
+from fuzzsmooth.certify.rivals import RivalsTest
+from fuzzsmooth.certify.selection import choose_rivals
 from fuzzsmooth.smoothing.evidence import Case, Evidence, Source
 
 _TOGETHER = 64  # texts under way at once
@@ -51,11 +47,12 @@ def sequential_evidence(
     *,
     alpha: float,
     looks: bool = False,
+    rivals: Rivals = "complement",
     advance: Callable[[int], None] | None = None,
 ) -> list[Evidence]:
     """Bound the top class of each text with as few draws as its levels need.
 
-    Two classes: one test per class on the same draws, each at alpha / 2. More: a selection sample, whose size
+    Two classes: one test per class on the same draws, together at alpha. More: a selection sample, whose size
     may depend on its own votes only, then one test at alpha on further draws.
 
     Args:
@@ -64,6 +61,7 @@ def sequential_evidence(
         ladders: The levels of each.
         alpha: Failure probability per text.
         looks: Whether to test at a few planned looks instead of after every round.
+        rivals: How the rivals of three or more classes are bounded; separately at planned looks only.
         advance: Told how many texts have just been settled.
     """
     done: dict[int, Evidence] = {}
@@ -71,7 +69,7 @@ def sequential_evidence(
     active: list[_Trial] = []
     while len(done) < len(cases):
         for case, ladder in waiting:
-            active.append(_Trial(case, ladder, alpha, looks))
+            active.append(_Trial(case, ladder, alpha, looks, rivals))
             if len(active) >= _TOGETHER:
                 break
         drawing = [(trial, part) for trial in active if (part := trial.next_round())]
@@ -86,23 +84,27 @@ def sequential_evidence(
     return [done[case.text] for case in cases]
 
 
+_Test = SequentialTest | LookedTest | RivalsTest
+
+
 class _Trial:
     """A text under way."""
 
-    def __init__(self, case: Case, ladder: Ladder, alpha: float, looks: bool) -> None:
+    def __init__(self, case: Case, ladder: Ladder, alpha: float, looks: bool, rivals: Rivals) -> None:
         self.case = case
         self._ladder = ladder
         self._alpha = alpha
         self._looks = looks
+        self._rivals = rivals
+        self._strata = case.strata
         self._classes = len(case.exact_parts)
         self._drawn = 0
-        sole = case.contenders is not None and len(case.contenders) == 1
-        self._selecting = selection_draws(case.draws, self._classes) if case.draws and not sole else 0
         self._counts = np.zeros(self._classes, dtype=np.int64)
-        self._tests: dict[int, SequentialTest | LookedTest | None] = {}
-        if not self._selecting:
-            tested = case.contenders or range(self._classes)
-            self._start(tested if case.draws else [top_class(case.exact_parts)])
+        self._tests: dict[int, _Test | None] = {}
+        if case.sole is not None or not case.draws:
+            self._start([self._leader() if case.sole is None else case.sole])
+        elif not case.selecting:
+            self._start(range(self._classes))
 
     @property
     def settled(self) -> bool:
@@ -119,7 +121,7 @@ class _Trial:
         if self._tests:
             stop = min(self.case.draws, self._drawn + self._round())
         else:
-            stop = min(self._selecting, self._drawn + _SELECTING)
+            stop = min(self.case.selecting, self._drawn + _SELECTING)
         return range(self._drawn, stop)
 
     def take(self, votes: npt.NDArray[np.int64], draws: int) -> None:
@@ -128,11 +130,13 @@ class _Trial:
         self._counts += votes
         if self._tests:
             for label, test in self._tests.items():
-                if test is not None:
+                if isinstance(test, RivalsTest):
+                    test.update(votes.tolist(), draws)
+                elif test is not None:
                     test.update(int(votes[label]), draws - int(votes[label]))
             return
         first, second = np.sort(self._counts)[::-1][:2]
-        if self._drawn >= self._selecting or first - second >= _LEAD:
+        if self._drawn >= self.case.selecting or first - second >= _LEAD:
             self._start([self._leader()])
 
     def evidence(self) -> Evidence:
@@ -141,8 +145,9 @@ class _Trial:
         label = max(self._tests, key=lambda one: (self._shown(one), self._counts[one], -one))
         test, p_lower = self._tests[label], self._shown(label)
         successes, trials = (test.successes, test.draws) if test is not None else (0, 0)
+        p_upper = test.p_upper if isinstance(test, RivalsTest) else complement_upper(p_lower)
         return Evidence(
-            TopClassBound(label, p_lower, complement_upper(p_lower), successes, trials),
+            TopClassBound(label, p_lower, p_upper, successes, trials),
             tuple(int(count) for count in self._counts),
             self._drawn,
             "monte_carlo",
@@ -151,46 +156,54 @@ class _Trial:
         )
 
     def _start(self, labels: Sequence[int]) -> None:
-        """Test these classes on all further draws; with several, alpha is shared."""
-        self._tests = {label: self._test(label, self._alpha / len(labels)) for label in labels}
+        """Test these classes on all further draws: one that was selected, or both of two."""
+        self._tests = {label: self._test(label, alone=len(labels) == 1) for label in labels}
 
     def _round(self) -> int:
         """Draws until the next look, or of the next round."""
-        ahead = {test.next_look - test.draws for test in self._tests.values() if isinstance(test, LookedTest)}
+        looked = [test for test in self._tests.values() if isinstance(test, LookedTest | RivalsTest)]
+        ahead = {test.next_look - test.draws for test in looked}
         return min(ahead, default=max(_ROUND, self._drawn // 4))
 
-    def _test(self, label: int, alpha: float) -> SequentialTest | LookedTest | None:
+    def _test(self, label: int, *, alone: bool) -> _Test | None:
         """A test of one class; None if no draw can change what is known of it."""
-
-        def conditional(levels: Sequence[float]) -> list[float]:
-            if not self.case.hybrid:
-                return list(levels)
-            part, mass = self.case.exact_parts[label], self.case.mass
-            raised = (conditional_level(level, part, mass) for level in levels)
-            return [level for level in raised if 0.0 < level < 1.0]
-
-        awaited, cap = conditional(self._ladder.awaited), self.case.draws - self._drawn
-        if not awaited or cap < 1:
+        cap = self.case.draws - self._drawn
+        if cap < 1:
             return None
+        if alone and self._classes > 2 and self._chosen_rivals(cap) == "separate":
+            return RivalsTest(label, self._strata, self._ladder.awaited, alpha=self._alpha, cap=cap)
+        awaited = self._conditional(self._ladder.awaited, label)
+        if not awaited:
+            return None
+        majority = None if alone else self._strata.majority(label)
         if self._looks:
-            return LookedTest(awaited, alpha=alpha, cap=cap)
+            return LookedTest(awaited, alpha=self._alpha, cap=cap, majority=majority)
         return SequentialTest(
-            conditional(self._ladder.levels), alpha=alpha, cap=cap, awaited=awaited, early_share=EARLY_SHARE
+            self._conditional(self._ladder.levels, label),
+            alpha=self._alpha,
+            cap=cap,
+            awaited=awaited,
+            early_share=EARLY_SHARE,
+            majority=majority,
         )
+
+    def _chosen_rivals(self, cap: int) -> Rivals:
+        """How to bound the rivals, from the draws that selected the label alone."""
+        if self._rivals != "auto":
+            return self._rivals
+        return choose_rivals(self._strata, self._counts.tolist(), cap, self._alpha)
+
+    def _conditional(self, levels: Sequence[float], label: int) -> list[float]:
+        """What must be shown of the draws for the class probability to exceed levels, where they can tell."""
+        raised = (self._strata.level(label, level) for level in levels)
+        return [level for level in raised if 0.0 < level < 1.0]
 
     def _shown(self, label: int) -> float:
         """Lower bound on the probability of a class."""
         test = self._tests[label]
-        rest = 0.0 if test is None else test.p_lower
-        if not self.case.hybrid:
-            return rest
-        return hybrid_probability(self.case.exact_parts[label], self.case.mass, rest)
+        if isinstance(test, RivalsTest):
+            return test.p_lower
+        return self._strata.lower(label, 0.0 if test is None else test.p_lower)
 
     def _leader(self) -> int:
-        total = max(1, self._drawn)
-        return top_class(
-            [
-                part + (1.0 - self.case.mass) * count / total
-                for part, count in zip(self.case.exact_parts, self._counts.tolist(), strict=True)
-            ]
-        )
+        return self._strata.leader(self._counts.tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -57,7 +58,7 @@ def gather_evidence(
         for text, plan in enumerate(plans):
             length = len(plan.units)
             most_kept, passes = _planned(length, rate, options.draws, lean=lean)
-            if length <= MOST_UNITS and 1 << length <= passes:
+            if length <= MOST_UNITS and 1 << length <= math.ceil(passes):
                 short.append(text)
             elif not weighted and most_kept is not None:
                 low[text] = most_kept
@@ -95,10 +96,18 @@ def _draw(
     source: Source, cases: Sequence[Case], options: SmoothingOptions, weighted: bool, advance: Advance | None
 ) -> list[Evidence]:
     if options.statistics == "fixed":
-        return fixed_evidence(source, cases, alpha=options.alpha, advance=advance)
+        return fixed_evidence(source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance)
     ladders = [ladder(options, case.length, weighted=weighted) for case in cases]
     looks = options.statistics == "lean"
-    return sequential_evidence(source, cases, ladders, alpha=options.alpha, looks=looks, advance=advance)
+    return sequential_evidence(
+        source,
+        cases,
+        ladders,
+        alpha=options.alpha,
+        looks=looks,
+        rivals=options.rivals,
+        advance=advance,
+    )
 
 
 def _planned(length: int, rate: float, draws: int, *, lean: bool) -> tuple[int | None, float]:

@@ -47,6 +47,14 @@ def certify(
             rich_help_panel=_CERTIFICATES,
         ),
     ] = None,
+    rivals: Annotated[
+        Literal["auto", "complement", "separate"] | None,
+        typer.Option(
+            help="How the other classes are bounded where there are three or more: by what the label leaves, "
+            "each by its own votes, or (auto) as the draws that select the label suggest.",
+            rich_help_panel=_CERTIFICATES,
+        ),
+    ] = None,
     awaited: Annotated[
         str | None,
         typer.Option(
@@ -156,6 +164,7 @@ def certify(
         "mode": mode,
         "alpha": alpha,
         "statistics": statistics,
+        "rivals": rivals,
         "awaited": split_list(awaited),
         "guard": guard,
         "recheck": recheck,
