@@ -55,14 +55,28 @@ def violations(longest: int, rates: tuple[float, ...], *, claimed_more: int = 0)
             for rate in rates:
                 p = probabilities(kind, fuzz, longest, rate)
                 answers = pipeline(kind, fuzz, mode="certified", rate=rate).certify(written(space))
-                for threat, reach in enumerate((edits, insertions, undone)):
+                # Edits, insertions forward and backward, deletions forward: what undoes insertions deletes.
+                for threat, reach in enumerate((edits, insertions, undone, undone)):
                     radii = np.array([answer.certificates[threat].radius for answer in answers])
                     labels = np.array([-1 if answer.label is None else answer.label for answer in answers])
                     covered = reach(space, np.where(labels < 0, -1, radii + claimed_more))
                     kept = p[:, labels].T  # [text, other]: the other's probability of the text's label
                     checked += int(covered.sum())
                     wrong += int((covered & (kept <= 0.5)).sum())
+                mixed = within_frontier(space, [answer.certificates[4] for answer in answers], claimed_more)
+                checked += int(mixed.sum())
+                wrong += int((mixed & (kept <= 0.5)).sum())
     return checked, wrong
+
+
+def within_frontier(space: Universe, certificates: list[Certificate], more: int) -> npt.NDArray[np.bool_]:
+    """Which texts are reached by a combination of insertions and deletions that is covered."""
+    covered = np.zeros_like(space.source, dtype=bool)
+    for row, certificate in enumerate(certificates):
+        assert certificate.threat == "insert_and_delete"
+        for inserted, deleted in certificate.frontier:
+            covered[row] |= (space.target[row] <= inserted + more) & (space.source[row] <= deleted)
+    return covered
 
 
 def test_no_text_within_a_reported_radius_has_another_label() -> None:
@@ -101,13 +115,14 @@ def test_no_weighted_edit_within_a_reported_budget_changes_the_label(kind: str, 
         if claim.label is None:
             continue
         removed, added = alignment(space.texts[i], space.texts[j])
-        edit, insert, forward, backward, back = claim.certificates
+        edit, insert, forward, backward, back, edits_by_cost, deletion = claim.certificates
         covered = (
             max(len(removed), len(added)) <= edit.radius
             or (not removed and len(added) <= insert.radius)
             or (not removed and costs.cost(added) <= forward.radius)
             or (not added and costs.cost(removed) <= backward.radius)
-            or (not added and len(removed) <= back.radius)
+            or (not added and len(removed) <= min(back.radius, deletion.radius))
+            or costs.cost(removed) + costs.cost(added) <= edits_by_cost.radius
         )
         if covered:
             checked += 1

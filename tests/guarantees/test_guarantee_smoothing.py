@@ -230,6 +230,7 @@ def test_the_votes_follow_the_exact_probabilities(fuzz: str, text: str) -> None:
             exact = true if certificate.label == 0 else 1 - true
             assert certificate.p_lower is not None
             assert certificate.p_lower <= exact
-            threat = "insert" if certificate.direction == "forward" else "edit"
             if certificate.direction != "backward":
-                assert certificate.radius <= forward_radius(exact, 0.5, threat)
+                threat = "edit" if certificate.frontier else certificate.threat
+                length = len(text.split())
+                assert certificate.radius <= forward_radius(exact, 0.5, threat, length=length)

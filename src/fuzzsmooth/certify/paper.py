@@ -27,7 +27,7 @@ from __future__ import annotations
 import math
 
 from fuzzsmooth.certify.edit import radius
-from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.certify.rates import checked_rate
 from fuzzsmooth.common.options import require
 
 CONDITION = (
@@ -76,7 +76,7 @@ def corollary_factor(rate_uniform: float, rate_high: float) -> float:
     Raises:
         FuzzsmoothError: If a rate is not strictly between 0 and 1.
     """
-    uniform, high = exact_rate(rate_uniform), exact_rate(rate_high)
+    uniform, high = checked_rate(rate_uniform), checked_rate(rate_high)
     require(uniform > 0.0 and high > 0.0, "the rates of Corollary 1 must lie strictly between 0 and 1")
     return math.log(uniform) / math.log(high)
 

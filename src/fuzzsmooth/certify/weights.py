@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from scipy.special import ndtr, ndtri
 
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, Threat, radius
-from fuzzsmooth.certify.rates import exact_rate
+from fuzzsmooth.certify.rates import checked_rate
 from fuzzsmooth.certify.weighted import insertion_margin
 from fuzzsmooth.common.options import require
 
@@ -75,14 +75,10 @@ def joint_lower_bound(
     """
     _check(p_lower, delta)
     require(unmatched_source >= 0 and unmatched_target >= 0, "unmatched units must be at least 0")
-    exact = exact_rate(rate)
-    source, target = exact**unmatched_source, exact**unmatched_target
-    if p_lower >= 1.0:
-        shared = 1.0
-    elif source <= 1.0 - p_lower:
+    source, target = checked_rate(rate) ** unmatched_source, checked_rate(rate) ** unmatched_target
+    if source <= 1.0 - p_lower:
         return 0.0
-    else:
-        shared = 1.0 - (1.0 - p_lower) / source
+    shared = 1.0 - (1.0 - p_lower) / source
     return max(0.0, target * weight_lower_bound(shared, delta) - _ROUNDING)
 
 

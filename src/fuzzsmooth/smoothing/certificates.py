@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fuzzsmooth.certify import (
@@ -16,6 +16,7 @@ from fuzzsmooth.certify import (
     Threat,
     ThreatName,
     conditional_radius,
+    exact_frontier,
     exact_radius,
     floored,
     frontier,
@@ -131,28 +132,19 @@ def certified_certificates(evidence: Evidence, issuer: Issuer, length: int) -> t
             frontier=mixes,
         )
 
-    edits, insertions, deletions = reach("edit"), reach("insert"), reach("delete")
-    mixes = frontier(bound.p_lower, rate, p_upper=bound.p_upper, length=length)
-    if edits != NOT_CERTIFIED:
-        mixes = _maximal([*mixes, (edits, edits), (insertions, 0), (0, deletions)])
+    edits, deletions = reach("edit"), reach("delete")
+    mixes = (
+        frontier(bound.p_lower, rate, p_upper=bound.p_upper, length=length)
+        if evidence.exact is None
+        else exact_frontier(evidence.exact)
+    )
     return (
         issue("edit", "symmetric", edits),
-        issue("insert", "forward", insertions),
+        issue("insert", "forward", reach("insert")),
         # Undoing insertions is deleting.
         issue("insert", "backward", deletions),
         issue("delete", "forward", deletions),
         issue("insert_and_delete", "forward", edits, mixes),
-    )
-
-
-def _maximal(pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """The pairs that are within no other one, by increasing first part."""
-    return tuple(
-        sorted(
-            one
-            for one in set(pairs)
-            if not any(other != one and one[0] <= other[0] and one[1] <= other[1] for other in pairs)
-        )
     )
 
 

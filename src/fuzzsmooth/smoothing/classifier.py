@@ -218,7 +218,9 @@ class SmoothedClassifier:
             lengths = [len(plan.units) for plan in plans]
             cases = undivided(lengths, draws=options.copies, classes=len(self.labels))
             source = SampledSource(plans, sampler)
-            evidence = fixed_evidence(source, cases, alpha=options.alpha, advance=advance)
+            evidence = fixed_evidence(
+                source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance
+            )
         truncated, issuer = self._truncated(texts), Issuer(options, self.classifier, rounding)
         results = []
         for index, (plan, found) in enumerate(zip(plans, evidence, strict=True)):

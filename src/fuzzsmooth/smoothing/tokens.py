@@ -24,7 +24,7 @@ from fuzzsmooth.models.encoding import EncodedTexts
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import Kept
 from fuzzsmooth.smoothing.unit_reading import unit_reading
-from fuzzsmooth.text.units import Segmenter, joined_without_space
+from fuzzsmooth.text.units import Segmenter, is_spaceless
 
 Tokens = npt.NDArray[np.int64]
 """Token ids of one sequence, shape (length,)."""
@@ -186,7 +186,7 @@ class UnitTokenizer:
     def _read_alone(self, candidates: Sequence[str]) -> bool:
         """Whether each of these units keeps its ids in every selection."""
         assert self._reading is not None
-        touching = [unit for unit in candidates if joined_without_space(unit, unit)]
+        touching = [unit for unit in candidates if is_spaceless(unit)]
         return all(map(self._reading.alone, candidates)) and (
             len(touching) < 2 or all(map(self._reading.apart, touching))
         )

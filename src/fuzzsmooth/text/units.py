@@ -47,6 +47,7 @@ _WORD_UNIT = regex.compile(
     rf"{_WORD}|{_CLITIC}|{_EMOJI}|[{_SPACELESS}]{_EXTEND}|{_TAG}|{_MARKS}|\S{_EXTEND}", regex.VERSION1
 )
 _SPACELESS_HEAD = regex.compile(f"[{_SPACELESS}]", regex.VERSION1)
+_CONTINUING = regex.compile(r"[\p{GCB=Extend}\p{GCB=SpacingMark}\u200d]", regex.VERSION1)
 _CLUSTER = regex.compile(r"\X", regex.VERSION1)
 _SURROGATE = regex.compile(r"\p{Cs}")
 
@@ -221,9 +222,14 @@ class TokenSegmenter:
         return str(self._tokenizer.convert_tokens_to_string([head, *units[1:]]))
 
 
+def is_spaceless(unit: str) -> bool:
+    """Whether a word unit is of a script that puts no space between words."""
+    return _SPACELESS_HEAD.match(unit) is not None
+
+
 def joined_without_space(before: str, unit: str) -> bool:
-    """Whether two word units are written without a space: both of scripts that put none between words."""
-    return bool(_SPACELESS_HEAD.match(before) and _SPACELESS_HEAD.match(unit))
+    """Whether two word units are written without a space: both of such scripts, and two when touching."""
+    return is_spaceless(before) and is_spaceless(unit) and _CONTINUING.match(unit) is None
 
 
 def _matches(pattern: regex.Pattern[str], text: str, kind: UnitKind) -> Segmentation:
