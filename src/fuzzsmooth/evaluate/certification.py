@@ -51,7 +51,7 @@ class CertificationOptions(Options):
         train_size: Training texts at most, drawn at random; None for all.
         test_size: Test texts at most, drawn at random; None for all.
         model: The pre-trained model that all base models come from.
-        rows: Rows of the table, in order; see :data:`fuzzsmooth.evaluate.certification_rows.KINDS`.
+        rows: Rows of the table, in order; see :data:`fuzzsmooth.evaluate.catalog.KINDS`.
         finetune: How the plain model is fine-tuned.
         deletion: How the models for deletion are fine-tuned, from the plain one, RS-Del's and ours alike; the
             rows set the rate.

@@ -18,6 +18,7 @@ from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
+from fuzzsmooth.evaluate.catalog import BUDGETS
 from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
 from fuzzsmooth.evaluate.provenance import shown, versions
@@ -69,7 +70,7 @@ class ExperimentOptions(Options):
     finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
     smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
     rows: tuple[str, ...] = (UNDEFENDED, "frs-kl", "frs-transplant", "certified")
-    budgets: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
+    budgets: tuple[int, ...] = BUDGETS
     seeds: tuple[int, ...] = (0,)
     certified_texts: int = 100
     victims: str | None = None

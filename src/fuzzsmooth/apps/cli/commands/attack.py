@@ -72,11 +72,14 @@ def attack(
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.attacks import known_recipe
     from fuzzsmooth.attacks import recipe as find_recipe
     from fuzzsmooth.data import load_splits
+    from fuzzsmooth.models import resolve_model
     from fuzzsmooth.training import check_output
 
     check_output(out)
+    resolve_model(model)
     splits = load_splits(
         data,
         text_column=text_column,
@@ -94,8 +97,8 @@ def attack(
         "rate": rate,
         "epochs": epochs,
     }
-    chosen = find_recipe(recipe)
-    options = options_from(type(chosen).options_type, config, _flags(recipe, given))
+    options = options_from(known_recipe(recipe).options_type, config, _flags(recipe, given))
+    chosen = find_recipe(recipe)  # imports torch: mistakes are told before
     with resumable(), Display(quiet).counts(f"attack ({recipe})") as progress:
         result = chosen.run(model, splits, out, options, seed or 0, progress, resume=not fresh)
     _tell(result, recipe, data, splits.train.labels[result.target], json=json)
