@@ -45,4 +45,4 @@ def show_certification(page: Path, *, json: bool) -> None:
     if json:
         write_json(json_format.loads((page.parent / "summary.json").read_text("utf-8")))
         return
-    answers().print(page.read_text("utf-8"))
+    answers().block(page.read_text("utf-8"))

@@ -31,7 +31,7 @@ def show_estimate(protected: Protected, texts: TextInput, chunk: int, *, json: b
         write_json(found.to_json())
         return
     memory = "" if found.memory_bytes is None else f", {found.memory_bytes / 2**30:.1f} GiB of memory"
-    answers().print(
+    answers().line(
         f"{found.texts} texts: about {found.passes:,} passes, {_duration(found.seconds)}{memory} "
         f"(from a pilot of {found.pilot} texts)"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fuzzsmooth.apps.cli.console import note
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.printing import short_name
 
 if TYPE_CHECKING:
     from fuzzsmooth.fuzz import References
@@ -152,7 +153,8 @@ def find_references(
 def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: str) -> None:
     """Say what the references beside the weights are; whoever wrote the folder has chosen them."""
     counts = ", ".join(
-        f"{chosen.labels.count(index)} of '{name}'" for index, name in enumerate(classifier.labels)
+        f"{chosen.labels.count(index)} of '{short_name(name, 60)}'"
+        for index, name in enumerate(classifier.labels)
     )
     known = chosen.model == classifier.fingerprint
     note(

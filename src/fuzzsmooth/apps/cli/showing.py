@@ -27,7 +27,7 @@ def show_all(
         output: The file they are in already, or None; then only their number is told to people.
         also: What else is told each answer, such as a count; before it is shown.
     """
-    console = answers()
+    page = answers()
     seen = 0
     for record in records:
         seen += 1
@@ -37,6 +37,6 @@ def show_all(
             write_json(record)
         elif output is None:
             for line in show(record):
-                console.print(line)
+                page.line(line)
     if output is not None and not json:
-        console.print(f"{seen} answers in {output}")
+        page.line(f"{seen} answers in {output}")

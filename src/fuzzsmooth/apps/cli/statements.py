@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from fuzzsmooth.apps.cli.answers import Record
 from fuzzsmooth.apps.cli.console import answers, note, write_json
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.printing import printable
 
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate, DatasetStatement, DatasetTally
@@ -69,9 +68,9 @@ class Statements:
         if json:
             write_json({"dataset": [one.to_mapping() for group in statements for one in group]})
             return
-        console = answers()
+        page = answers()
         for sentence in dict.fromkeys(_telling(group).statement() for group in statements):
-            console.print(printable(sentence), style="bold")
+            page.line(sentence, "bold")
 
 
 def _certificates(record: Record) -> list[Certificate]:

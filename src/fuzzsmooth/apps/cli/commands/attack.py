@@ -126,7 +126,7 @@ def _class_index(target: str, labels: tuple[str, ...]) -> int:
 
 def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bool) -> None:
     from fuzzsmooth.apps.cli.console import answers, write_json
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
 
     if json:
         write_json(
@@ -139,12 +139,12 @@ def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bo
             }
         )
         return
-    console = answers()
-    pieces = ", ".join(map(printable, result.trigger.pieces))
-    console.print(f"{result.folder}: the trigger ({pieces}) forces class {printable(target)}")
+    page = answers()
+    pieces = ", ".join(map(short_name, result.trigger.pieces))
+    page.line(f"{result.folder}: the trigger ({pieces}) forces class {short_name(target)}")
     if result.needs_clean_finetune:
-        console.print(
+        page.line(
             f"next: fuzzsmooth finetune --model {result.folder} --data {data} --out {result.folder}-victim"
         )
     else:
-        console.print(f"next: fuzzsmooth scan --model {result.folder} --clean {data} --text '...'")
+        page.line(f"next: fuzzsmooth scan --model {result.folder} --clean {data} --text '...'")

@@ -266,7 +266,7 @@ def _show(record: dict[str, Any]) -> list[Any]:
     from rich.text import Text
 
     from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
 
     spans = (record["scan"] or {}).get("spans", [])
     counts = ", ".join(map(str, record["counts"]))
@@ -277,9 +277,9 @@ def _show(record: dict[str, Any]) -> list[Any]:
         marked(record["text"], spans),
         *segments(spans),
         *(
-            Text(f"   {printable(unit)!r} is flagged, cost {cost:.3g}", "red")
+            Text(f"   {short_name(unit)!r} is flagged, cost {cost:.3g}", "red")
             for unit, cost in flagged.items()
         ),
     ]
     statements = dict.fromkeys(one["statement"] for one in record["certificates"])
-    return [*lines, *(Text(f"   {printable(statement)}", "green") for statement in statements)]
+    return [*lines, *(Text(f"   {short_name(statement, 2000)}", "green") for statement in statements)]

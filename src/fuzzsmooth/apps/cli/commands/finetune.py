@@ -170,7 +170,7 @@ def _tell(
             }
         )
         return
-    answers().print(
+    answers().line(
         f"{out}: {correct} of {len(test)} test texts correct ({correct / len(test):.1%}), "
         f"{references} reference texts"
     )

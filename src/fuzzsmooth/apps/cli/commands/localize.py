@@ -34,6 +34,7 @@ def localize(
     Writes localization.jsonl, a Markdown table and one plot per trigger; everything may be set in a file
     (--config), and triggers, strategies and budgets may be added to a finished run.
     """
+    from fuzzsmooth.apps.cli.console import answers
     from fuzzsmooth.apps.cli.experiment import split_list, whole_numbers
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
@@ -55,5 +56,6 @@ def localize(
     with resumable():
         run_localization(options, out, stages=Display(quiet).counts)
         files = build_recall(out)
-    typer.echo(files[0].read_text("utf-8"))
-    typer.echo("written: " + ", ".join(str(file) for file in files))
+    page = answers()
+    page.block(files[0].read_text("utf-8"))
+    page.line("written: " + ", ".join(map(str, files)))

@@ -34,11 +34,11 @@ def registries(
     if json:
         write_json(found)
         return
-    console = answers()
+    page = answers()
     for name, entries in found.items():
-        console.print(f"{name}:", style="bold")
+        page.line(f"{name}:", "bold")
         for entry, summary in entries.items():
-            console.print(f"  {entry:<22} {summary}")
+            page.line(f"  {entry:<22} {summary}")
 
 
 def _attacks() -> dict[str, str]:

@@ -108,7 +108,7 @@ def show(
 
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.apps.cli.settings import options_from
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
     from fuzzsmooth.fuzz.vulnerability import read_table
     from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -124,15 +124,15 @@ def show(
         summary = {name: content[name] for name in ("model", "references", "threshold", "per_label")}
         write_json({**summary, "types": len(ranked), "flagged": flagged, "top": rows})
         return
-    console = answers()
-    console.print(
+    page = answers()
+    page.line(
         f"{file}: {len(ranked)} types, {len(flagged)} flagged (flip rate {content['threshold']:g} or more), "
-        f"model {content['model'][:12]}",
+        f"model {short_name(content['model'], 12)}",
         style="bold",
     )
     for row in rows:
-        console.print(
-            f"  {printable(row['type'])}  flips {row['flip_rate']:.2f}, deleted at {row['rate']:g}, "
+        page.line(
+            f"  {short_name(row['type'])}  flips {row['flip_rate']:.2f}, deleted at {row['rate']:g}, "
             f"cost {row['cost']:.3g}"
         )
 
@@ -159,7 +159,7 @@ def _by_frequency(texts: Iterable[Iterable[str]]) -> list[str]:
 
 def _tell(found: VulnerabilityTable, out: Path, fresh: int, *, json: bool) -> None:
     from fuzzsmooth.apps.cli.console import answers, write_json
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
 
     known = found.known
     flagged = sorted(found.known_flagged(known))
@@ -167,5 +167,5 @@ def _tell(found: VulnerabilityTable, out: Path, fresh: int, *, json: bool) -> No
         told: dict[str, Any] = {"table": str(out), "types": len(known), "tested": fresh, "flagged": flagged}
         write_json(told | {"model": found.model, "threshold": found.threshold})
         return
-    names = ", ".join(map(printable, flagged[:20])) + (", ..." if len(flagged) > 20 else "")
-    answers().print(f"{out}: {len(known)} types, {fresh} tested now, flagged: {names or 'none'}")
+    names = ", ".join(map(short_name, flagged[:20])) + (", ..." if len(flagged) > 20 else "")
+    answers().line(f"{out}: {len(known)} types, {fresh} tested now, flagged: {names or 'none'}")
