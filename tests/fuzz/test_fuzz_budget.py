@@ -231,9 +231,9 @@ def test_the_searches_seed_matters_only_to_random_choices() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"budget": 0}, "budget must be at least 1, got 0"),
-        ({"leaves": 0}, "leaves must be at least 1"),
-        ({"exploration": -0.1}, "exploration must not be negative"),
+        ({"budget": 0}, "budget must lie between 1 and 1,000,000, got 0"),
+        ({"leaves": 0}, "leaves must lie between 1 and 10,000"),
+        ({"exploration": -0.1}, "exploration must lie between 0 and 1,000,000"),
         ({"floor": 1.0}, r"floor must lie in \[0, 1\)"),
         ({"false_flags": 0.0}, r"false_flags must lie in \(0, 1\)"),
         ({"reward": "entropy"}, "'entropy' is not one of 'transplant', 'kl'"),

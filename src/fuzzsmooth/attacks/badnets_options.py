@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import Literal
 
 from fuzzsmooth.attacks.trigger import (
@@ -14,7 +15,7 @@ from fuzzsmooth.attacks.trigger import (
     Trigger,
     WordTrigger,
 )
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import Between, Options
 from fuzzsmooth.training import FinetuneOptions
 
 
@@ -42,15 +43,11 @@ class BadnetsOptions(Options):
     setting: Literal["mix", "dirty", "clean"] = "mix"
     finetune: FinetuneOptions = dataclasses.field(default_factory=FinetuneOptions)
 
-    def validate(self) -> None:
-        """Check every range.
+    RANGES = MappingProxyType({"target": Between(0, 1_000_000), "rate": Between(0, 1, above=True)})
 
-        Raises:
-            FuzzsmoothError: Naming the first option out of its range.
-        """
+    def validate(self) -> None:
+        """Check the trigger."""
         self.build_trigger()
-        require(self.target >= 0, f"target is a class index and must not be negative, not {self.target}")
-        require(0 < self.rate <= 1, f"rate must be in (0, 1], not {self.rate}")
 
     def build_trigger(self) -> Trigger:
         """The trigger; no ``words`` means the usual ones of its kind."""
