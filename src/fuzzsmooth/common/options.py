@@ -103,6 +103,22 @@ class Options:
             values[name] = value
         return cls(**values)
 
+    @classmethod
+    def of(cls: type[OptionsT], given: OptionsT | Mapping[str, Any]) -> OptionsT:
+        """Options as they are, or built from a mapping of their names to values.
+
+        Raises:
+            FuzzsmoothError: If it is neither, or as :meth:`from_mapping` does.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, Mapping):
+            name = cls.__name__
+            raise FuzzsmoothError(
+                f"options must be {name}(...) or a mapping of their names to values, got {_shown(given)}"
+            )
+        return cls.from_mapping(given)
+
     def to_mapping(self) -> dict[str, Any]:
         """The options as plain JSON-serializable values, the inverse of :meth:`from_mapping`."""
         return dataclasses.asdict(self)

@@ -6,11 +6,22 @@ from pathlib import Path
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.fuzz.references import References
+from fuzzsmooth.fuzz.scan import require_references
 from fuzzsmooth.models.sources import resolve_model
 from fuzzsmooth.smoothing.options import SmoothingOptions
 
 REFERENCES_FILE = "fuzzsmooth-references.json"
 """The references beside a model's weights."""
+
+
+def check_references(options: SmoothingOptions, references: References | None) -> None:
+    """Check, before a model is loaded, that there are references where its texts will be searched.
+
+    Raises:
+        FuzzsmoothError: If there are none.
+    """
+    if options.fuzzing:
+        require_references(options.search, references)
 
 
 def references_beside(model: str, options: SmoothingOptions) -> References | None:
