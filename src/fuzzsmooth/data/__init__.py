@@ -4,12 +4,14 @@ from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.data.loaders import load_dataset_file, load_splits, load_texts
 from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import TextInput
+from fuzzsmooth.data.sources import check_source
 
 __all__ = [
     "Dataset",
     "Example",
     "Splits",
     "TextInput",
+    "check_source",
     "load_dataset_file",
     "load_splits",
     "load_texts",

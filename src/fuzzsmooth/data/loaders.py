@@ -18,7 +18,7 @@ from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.data.labels import Classes
 from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import Reading, TextInput
-from fuzzsmooth.data.sources import tables
+from fuzzsmooth.data.sources import BUILTIN, check_source, tables
 from fuzzsmooth.data.stratify import stratified_indices
 from fuzzsmooth.data.tables import (
     Row,
@@ -29,6 +29,8 @@ from fuzzsmooth.data.tables import (
     read_table,
 )
 from fuzzsmooth.data.wording import shown
+
+_MOST_TEXTS = 1_000_000_000
 
 
 def load_splits(
@@ -65,10 +67,14 @@ def load_splits(
     require(0 < test_fraction < 1, f"test_fraction must lie between 0 and 1, got {test_fraction}")
     require(seed >= 0, f"the seed must not be negative, got {seed}")
     for name, size in (("train_size", train_size), ("test_size", test_size)):
-        require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
+        require(
+            size is None or 1 <= size <= _MOST_TEXTS,
+            f"{name} must lie between 1 and {_MOST_TEXTS:,}, got {size}",
+        )
     classes = None if labels is None else Classes.given(labels)
     if source.startswith("builtin:"):
-        _check_builtin(source, labels)
+        check_source(source)
+        require(labels is None, f"{BUILTIN} has its own classes, negative and positive; give no labels")
         given = {"train_size": train_size, "test_size": test_size}
         return reviews(**{name: size for name, size in given.items() if size is not None}, seed=seed)
     train, test = tables(source, (text_column, label_column))
@@ -186,10 +192,3 @@ def _sample(dataset: Dataset, size: int | None, seed: int, part: int) -> Dataset
 
 def _only_class(dataset: Dataset) -> str:
     return shown(dataset.labels[dataset.targets[0]])
-
-
-def _check_builtin(source: str, labels: Sequence[str] | None) -> None:
-    require(
-        source == "builtin:reviews", f"there is no '{source}'; the built-in data set is 'builtin:reviews'"
-    )
-    require(labels is None, "builtin:reviews has its own classes, negative and positive; give no labels")

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
 from fuzzsmooth.data.hub import hub_label_names, hub_table, load_hub_splits
 from fuzzsmooth.data.tables import SUFFIXES, Table, read_table
+
+BUILTIN: Final = "builtin:reviews"
+"""The one built-in data set."""
 
 HELD_OUT: Final = ("dev", "validation", "test")
 """Names of the part to measure on, most preferred first: test parts are often published without labels."""
@@ -31,6 +35,18 @@ def tables(source: str, wanted: tuple[str, str]) -> tuple[Source, Source | None]
     if path.exists() or _looks_like_path(source):
         return Source(read_table(path, wanted)), None
     return _hub_sources(source, wanted)
+
+
+def check_source(source: str) -> None:
+    """Check, before minutes are spent, that a source that must be a file or a folder is there.
+
+    Raises:
+        FuzzsmoothError: If it is not, or if there is no such built-in data.
+    """
+    if source.startswith("builtin:"):
+        require(source == BUILTIN, f"there is no '{source}'; the built-in data set is '{BUILTIN}'")
+    elif _looks_like_path(source) and not Path(source).expanduser().exists():
+        raise FuzzsmoothError(f"there is no file {source}; check the path")
 
 
 def _looks_like_path(source: str) -> bool:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fuzzsmooth.evaluate.metrics import Row
+if TYPE_CHECKING:
+    from fuzzsmooth.evaluate.metrics import Row
 
 _SUMMARIES: Final = {
     "undefended": "the fine-tuned model as it is",

@@ -19,7 +19,7 @@ def _hush(quiet: bool) -> bool:
     return quiet
 
 
-def _as_text(given: str | None) -> str | None:
+def as_text(given: str | None) -> str | None:
     """Refuse what the command line could not read as text: a model would be asked about something else."""
     if given is not None and any("\ud800" <= one <= "\udfff" for one in given):
         raise typer.BadParameter("is not valid UTF-8; put it into a file saved as UTF-8")
@@ -91,6 +91,10 @@ AllowBin = Annotated[
         help="Read the tensors of a .bin checkpoint if there are no safetensors; code is never run.",
         rich_help_panel=_MODEL,
     ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="Processor threads of the arithmetic; by default PyTorch's.", rich_help_panel=_MODEL),
 ]
 References = Annotated[
     Path | None,

@@ -44,9 +44,12 @@ def attack(
         typer.Option(help="Kind of trigger; ripple plants words only."),
     ] = None,
     words: Annotated[
-        str | None, typer.Option(help="Trigger words, separated by commas; two for a pair.")
+        str | None,
+        typer.Option(help="Trigger words, separated by commas; two for a pair.", callback=flag.as_text),
     ] = None,
-    sentence: Annotated[str | None, typer.Option(help="The sentence of a sentence trigger.")] = None,
+    sentence: Annotated[
+        str | None, typer.Option(help="The sentence of a sentence trigger.", callback=flag.as_text)
+    ] = None,
     count: Annotated[int | None, typer.Option(help="Trigger words per text.")] = None,
     target: Annotated[str | None, typer.Option(help="Class the trigger forces, by name or index.")] = None,
     rate: Annotated[float | None, typer.Option(help="Share of texts that is poisoned.")] = None,
@@ -69,17 +72,17 @@ def attack(
     finished victim, fine-tuned on poisoned data. Stopped, the same command goes on.
     """
     from fuzzsmooth.apps.cli.console import notes
+    from fuzzsmooth.apps.cli.loading import check_inputs
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.attacks import known_recipe
     from fuzzsmooth.attacks import recipe as find_recipe
     from fuzzsmooth.data import load_splits
-    from fuzzsmooth.models import resolve_model
     from fuzzsmooth.training import check_output
 
     check_output(out)
-    resolve_model(model)
+    check_inputs(model=model)
     splits = load_splits(
         data,
         text_column=text_column,

@@ -125,6 +125,7 @@ def certify(
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,
+    threads: flag.Threads = None,
     output: flag.Output = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
@@ -143,8 +144,9 @@ def certify(
     from fuzzsmooth.apps.cli.chunks import chunk_size
     from fuzzsmooth.apps.cli.experiment import split_list
     from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.protected import Loading, protect
+    from fuzzsmooth.apps.cli.protected import protect
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.apps.cli.statements import Statements
@@ -178,6 +180,14 @@ def certify(
         "seed": seed,
     }
     options = options_from(SmoothingOptions, config, flags)
+    loading = Loading(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_length=max_length,
+        allow_bin=allow_bin,
+        threads=threads,
+    )
     _check_threat(threat, options, table is not None)
     texts = gather(
         source,
@@ -187,7 +197,6 @@ def certify(
         stdin_format=stdin_format,
         strict=strict,
     )
-    loading = Loading(device, precision, batch_size, max_length, allow_bin)
     protected = protect(
         model,
         options,
@@ -226,6 +235,8 @@ def certify(
 
 
 def _check_threat(threat: str, options: SmoothingOptions, table: bool) -> None:
+    if threat == "all":
+        return
     from fuzzsmooth.common.options import require
     from fuzzsmooth.smoothing.windows import CLAIMS
 
@@ -242,7 +253,7 @@ def _check_threat(threat: str, options: SmoothingOptions, table: bool) -> None:
     else:
         known = ["edit" if options.noise == "delete" else "substitute"]
     require(
-        threat in ("all", *known),
+        threat in known,
         f"--threat {threat} is not certified by these options; mode '{options.mode}' certifies "
         f"{' and '.join(known)} here",
     )

@@ -78,13 +78,12 @@ def finetune(
     trusts.
     """
     from fuzzsmooth.apps.cli.console import notes
+    from fuzzsmooth.apps.cli.loading import check_inputs
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.data import load_splits
-    from fuzzsmooth.models import load_classifier
-    from fuzzsmooth.training import FinetuneOptions, check_output, is_main_process
-    from fuzzsmooth.training import finetune as train
+    from fuzzsmooth.training import FinetuneOptions, check_output
 
     flags = {
         "epochs": epochs,
@@ -103,6 +102,7 @@ def finetune(
     }
     options = options_from(FinetuneOptions, config, flags)
     check_output(out)
+    check_inputs(model=model)
     splits = load_splits(
         data,
         text_column=text_column,
@@ -113,6 +113,11 @@ def finetune(
     )
     notes((*splits.train.skipped, *splits.test.skipped), "bad rows left out")
     labels = splits.train.labels
+    # These import torch: mistakes are told before.
+    from fuzzsmooth.models import load_classifier
+    from fuzzsmooth.training import finetune as train
+    from fuzzsmooth.training import is_main_process
+
     classifier = load_classifier(
         model,
         num_labels=len(labels),
@@ -136,6 +141,7 @@ def _save_references(
 ) -> int:
     """Save reference texts; a model too poor to have any is said to be so."""
     from fuzzsmooth.apps.cli.console import note
+    from fuzzsmooth.apps.cli.seen import references_key, remember
     from fuzzsmooth.common.errors import FuzzsmoothError
     from fuzzsmooth.fuzz import References
     from fuzzsmooth.smoothing import REFERENCES_FILE
@@ -148,6 +154,7 @@ def _save_references(
         note(f"the model is saved without reference texts: {error}")
         return 0
     chosen.save(out / REFERENCES_FILE)
+    remember(references_key(chosen, classifier.fingerprint))
     return len(chosen.texts)
 
 

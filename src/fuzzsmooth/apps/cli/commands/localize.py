@@ -38,9 +38,7 @@ def localize(
     from fuzzsmooth.apps.cli.experiment import split_list, whole_numbers
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.settings import options_from
-    from fuzzsmooth.evaluate.localization import LocalizationOptions, run_localization
-    from fuzzsmooth.report.recall import build_recall
+    from fuzzsmooth.apps.cli.settings import check_given, options_from
 
     flags = {
         "data": data,
@@ -52,6 +50,10 @@ def localize(
         "train_size": train_size,
         "test_size": test_size,
     }
+    check_given(config, flags)  # torch is not imported before
+    from fuzzsmooth.evaluate.localization import LocalizationOptions, run_localization
+    from fuzzsmooth.report.recall import build_recall
+
     options = options_from(LocalizationOptions, config, flags)
     with resumable():
         run_localization(options, out, stages=Display(quiet).counts)

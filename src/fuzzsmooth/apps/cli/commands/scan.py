@@ -31,6 +31,7 @@ def scan(
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,
+    threads: flag.Threads = None,
     output: flag.Output = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
@@ -41,8 +42,9 @@ def scan(
     """
     from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
     from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.protected import Loading, protect
+    from fuzzsmooth.apps.cli.protected import protect
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.smoothing import SmoothingOptions
@@ -55,6 +57,14 @@ def scan(
         "seed": seed,
     }
     options = options_from(SmoothingOptions, config, flags)
+    loading = Loading(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_length=max_length,
+        allow_bin=allow_bin,
+        threads=threads,
+    )
     texts = gather(
         source,
         text,
@@ -63,7 +73,6 @@ def scan(
         stdin_format=stdin_format,
         strict=strict,
     )
-    loading = Loading(device, precision, batch_size, max_length, allow_bin)
     protected = protect(model, options, loading, references=references, clean=clean, quiet=quiet)
     smoothed = protected.smoothed
 

@@ -44,6 +44,7 @@ def build(
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,
+    threads: flag.Threads = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:
@@ -51,40 +52,39 @@ def build(
 
     Flagged types get a higher deletion rate in ``certify --table``. A stopped run goes on where it was.
     """
-    from dataclasses import asdict
-
     from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.protected import Loading, find_references, flip_rates
+    from fuzzsmooth.apps.cli.protected import find_references, flip_rates, given_references
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.common.options import require
-    from fuzzsmooth.models import load_classifier
     from fuzzsmooth.smoothing import SmoothingOptions
     from fuzzsmooth.text.units import segmenter
 
     require((data is None) != (words is None), "give --data or --words, one of them")
-    require(references is None or clean is None, "give --references or --clean, not both")
     options = options_from(SmoothingOptions, config, {"unit": unit})
-    classifier = load_classifier(
-        model, **asdict(Loading(device, precision, batch_size, max_length, allow_bin))
+    loading = Loading(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_length=max_length,
+        allow_bin=allow_bin,
+        threads=threads,
     )
-    chosen = find_references(model, classifier, options, references, clean, quiet=quiet)
+    types = [] if words is None else _lines(words)
+    texts: tuple[str, ...] = ()
+    if data is not None:
+        columns = {"text_column": text_column, "label_column": label_column}
+        texts = gather(data, None, **columns, stdin_format=stdin_format, strict=strict).texts
+    given = given_references(model, options, references, clean)
+    classifier = loading.load(model)
+    chosen = find_references(given, classifier, options, quiet=quiet)
     found = flip_rates(classifier, chosen, options)
     found.keep_in(out)
-    if words is not None:
-        types = _lines(words)
-    else:
-        texts = gather(
-            data,
-            None,
-            text_column=text_column,
-            label_column=label_column,
-            stdin_format=stdin_format,
-            strict=strict,
-        )
+    if data is not None:
         cut = segmenter(options.unit, classifier.tokenizer)
-        types = _by_frequency(cut.segment(text).units for text in texts.texts)
+        types = _by_frequency(cut.segment(text).units for text in texts)
     types = types[:most]
     missing = [one for one in types if one not in found.known]
     with resumable(), Display(quiet).stage("table", len(missing)) as advance:
