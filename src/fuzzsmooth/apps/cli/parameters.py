@@ -192,7 +192,8 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="Append one JSON line per text to this file; the same command goes on where it stopped.",
+        help="Append one JSON line per text to this file; the same command goes on where it stopped. "
+        "A name in .csv gives a table as well, the JSON lines beside it.",
         rich_help_panel=_OUTPUT,
     ),
 ]

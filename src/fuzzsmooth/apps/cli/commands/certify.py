@@ -148,6 +148,7 @@ def certify(
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import protect
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.apps.cli.statements import Statements
     from fuzzsmooth.smoothing import SmoothingOptions
@@ -221,7 +222,7 @@ def certify(
         return results
 
     settings = {"command": "certify", "threat": threat, **protected.settings}
-    file = AnswerFile(output, settings) if output else None
+    file = AnswerFile(kept_in(output), settings) if output else None
     records = answer_all(
         texts, answer, title="certify", chunk=chunk_size(options), file=file, display=Display(quiet)
     )

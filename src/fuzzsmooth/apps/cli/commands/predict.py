@@ -53,6 +53,7 @@ def predict(
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import protect
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -107,7 +108,7 @@ def predict(
             *segments(spans),
         ]
 
-    file = AnswerFile(output, {"command": "predict", **protected.settings}) if output else None
+    file = AnswerFile(kept_in(output), {"command": "predict", **protected.settings}) if output else None
     records = answer_all(
         texts, answer, title="predict", chunk=chunk_size(options), file=file, display=Display(quiet)
     )

@@ -46,6 +46,7 @@ def scan(
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import protect
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -84,7 +85,7 @@ def scan(
             for one, long in zip(found, cut, strict=True)
         ]
 
-    file = AnswerFile(output, {"command": "scan", **protected.settings}) if output else None
+    file = AnswerFile(kept_in(output), {"command": "scan", **protected.settings}) if output else None
     records = answer_all(texts, answer, title="scan", chunk=_CHUNK, file=file, display=Display(quiet))
     truncated = Truncated()
     show_all(records, _show, json=json, output=output, also=[truncated.add])
