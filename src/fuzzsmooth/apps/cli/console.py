@@ -85,7 +85,7 @@ class Page:
 
         shown = Table(
             title=Text(short_name(title)) if title else None,
-            caption=Text(caption) if caption else None,
+            caption=Text(printable(caption)) if caption else None,
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
             pad_edge=False,
