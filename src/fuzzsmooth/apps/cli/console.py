@@ -97,8 +97,9 @@ class Page:
                 shown.add_column(printable(name), justify="right", no_wrap=True)
         for cells, style in rows:
             shown.add_row(*(Text(short_name(cell)) for cell in cells), style=style)
-        width = self._console.width if self._console.is_terminal else max(self._console.width, _WIDE)
-        self._console.print(shown, soft_wrap=False, width=width)
+        if not self._console.is_terminal:
+            self._console.width = max(self._console.width, _WIDE)
+        self._console.print(shown, soft_wrap=False)
 
 
 def answers() -> Page:

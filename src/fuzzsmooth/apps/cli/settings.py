@@ -81,7 +81,9 @@ def _toml(content: str, path: Path) -> dict[str, Any]:
         reason = str(error)
     else:
         return value
-    raise FuzzsmoothError(f"{path} is not TOML that options can be read from ({reason}); mend it, or name it .json")
+    raise FuzzsmoothError(
+        f"{path} is not TOML that options can be read from ({reason}); mend it, or name it .json"
+    )
 
 
 def _where(config: Path | None) -> str:

@@ -83,8 +83,8 @@ def _show_shares(page: Page, groups: Sequence[Sequence[DatasetStatement]]) -> No
     counted = "correct and certified" if groups[0][0].labels_known else "certified"
     columns = [("threat", True), ("guarantee", True), *((f"{size:g}", False) for size in sizes)]
     rows = dict.fromkeys(tuple(_shares(group, sizes)) for group in groups)
-    title = f"{counted}, in % of {groups[0][0].texts} texts, by size of the threat"
-    page.table(columns, [(row, "") for row in rows], title=title)
+    page.line(f"{counted}, in % of {groups[0][0].texts} texts, by size of the threat:")
+    page.table(columns, [(row, "") for row in rows])
 
 
 def _shares(group: Sequence[DatasetStatement], sizes: Sequence[float]) -> list[str]:
