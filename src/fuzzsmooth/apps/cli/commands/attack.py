@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -142,12 +143,11 @@ def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bo
             }
         )
         return
-    page = answers()
+    page, model = answers(), str(result.folder)
     pieces = ", ".join(map(short_name, result.trigger.pieces))
     page.line(f"{result.folder}: the trigger ({pieces}) forces class {short_name(target)}")
     if result.needs_clean_finetune:
-        page.line(
-            f"next: fuzzsmooth finetune --model {result.folder} --data {data} --out {result.folder}-victim"
-        )
+        words = ["finetune", "--model", model, "--data", data, "--out", f"{model}-victim"]
     else:
-        page.line(f"next: fuzzsmooth scan --model {result.folder} --clean {data} --text '...'")
+        words = ["scan", "--model", model, "--clean", data, "--text", "..."]
+    page.line(f"next: {shlex.join(['fuzzsmooth', *words])}")
