@@ -45,9 +45,9 @@ def references_beside(model: str, options: SmoothingOptions) -> References | Non
     source = resolve_model(model)
     if source.kind == "hub" and options.fuzzing and options.search.reward == "transplant":
         raise FuzzsmoothError(
-            f"model '{model}' comes from the hub, and reference texts of its maker's choice could hide a "
-            "backdoor; give clean data (--clean) or references (--references) of your own, choose reward "
-            "'kl', or turn fuzzing off"
+            f"model '{model}' comes from the hub (there is no folder of that name), and reference texts of "
+            "its maker's choice could hide a backdoor; check the name, or give clean data (--clean) or "
+            "references (--references) of your own, choose reward 'kl', or turn fuzzing off"
         )
     file = Path(source.location) / REFERENCES_FILE
     return References.load(file) if source.kind == "folder" and file.is_file() else None
