@@ -3,13 +3,11 @@
 The public names are imported when first used, so that ``import fuzzsmooth`` does not load torch.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
-
+# Nothing but this package's version is imported here: ``python -m fuzzsmooth`` runs this file while the
+# working folder, which may be a stranger's, is still in front of Python's own library.
 from fuzzsmooth.common.version import VERSION
 
+TYPE_CHECKING = False  # as typing has it, which is not imported
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate as Certificate
     from fuzzsmooth.fuzz import References as References
@@ -42,7 +40,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'fuzzsmooth' has no attribute '{name}'")
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fuzzsmooth' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -44,7 +44,7 @@ def test_a_table_whose_rows_may_be_added(
     [
         (["--rows", "magic"], "unknown row 'magic'"),
         (["--rows", "rs-del:2"], "strictly between 0 and 1"),
-        (["--draws", 1], "at least 2"),
+        (["--draws", 1], "draws must lie between 2 and"),
         (["--train-size", 8], "too few to hold out 5"),
     ],
 )

@@ -219,7 +219,7 @@ def test_bad_tables_are_one_sentence(capfd, tiny, trained, tmp_path):
     assert "words.txt" in call(capfd, *build, *clean(trained), "--words", words).one_sentence()
     words.write_text("cf\n", "utf-8")
     assert (
-        "need clean reference texts" in call(capfd, *build, "--model", tiny, "--words", words).one_sentence()
+        "needs clean reference texts" in call(capfd, *build, "--model", tiny, "--words", words).one_sentence()
     )
     text = ("--text", "a film")
     absent = call(capfd, "certify", *clean(trained), *CERTIFIED, *text, "--table", path).one_sentence()

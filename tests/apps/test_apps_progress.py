@@ -86,7 +86,7 @@ def test_answers_are_shown_and_counted_without_being_kept(capsys):
 
     truncated = Truncated()
     also = [truncated.add, lambda record: counted.append(record["row"])]
-    show_all(answers(), lambda record: [record["row"]], json=False, output=None, also=also)
+    show_all(answers(), lambda record: [str(record["row"])], json=False, output=None, also=also)
     truncated.tell()
     out, err = capsys.readouterr()
     assert out.split() == [str(row) for row in range(50)]

@@ -114,8 +114,84 @@ def test_list_shows_every_registry(capfd):
     assert "ripple" in call(capfd, "list", "attacks").out
 
 
-def test_a_closed_pipe_is_quiet():
-    command = f"{sys.executable} -m fuzzsmooth data --samples 400 | head -1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("train: ")
-    assert done.stderr == ""
+@pytest.mark.parametrize(("arguments", "first"), [("data --samples 400", "train: "), ("--help", "")])
+def test_a_closed_pipe_is_quiet(arguments, first):
+    # The reader has gone before anything is written, or after the first line.
+    for reader in ("true", "head -1"):
+        command = f"(sleep 1; {sys.executable} -m fuzzsmooth {arguments}) | {reader}; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+        assert done.stdout.endswith("141\n")
+        assert reader == "true" or done.stdout.startswith(first)
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code"),
+    [
+        ("predict - --model builtin:minilm", "<&-", 2),
+        ("list modes", ">&-", 0),
+        ("nonsense", "2>&-", 2),
+        ("nonsense", "<&- >&- 2>&-", 2),
+    ],
+)
+def test_streams_that_the_caller_closed(arguments, closed, code):
+    command = f"{sys.executable} -m fuzzsmooth {arguments} {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    if closed == "<&-":
+        assert "standard input is empty" in done.stderr
+
+
+def test_in_a_folder_of_a_stranger_nothing_of_it_runs(tmp_path):
+    for name in (*HEAVY, "json", "typing", "pathlib", "random", "typer", "rich", "difflib", "__future__"):
+        (tmp_path / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise ImportError('canary')\n")
+    for flags in ([], ["-P"]):
+        command = [sys.executable, *flags, "-m", "fuzzsmooth", "list", "modes"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert "windows" in done.stdout
+        assert not list(tmp_path.glob("ran-*"))
+    # The canaries are real: without the command line's precaution they sing.
+    command = [sys.executable, "-c", "import difflib"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+    assert (tmp_path / "ran-difflib").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list"], None),
+        (["data", "--samples", "1"], None),
+        (["predict", "nope.csv", "--model", "."], "nope.csv"),
+        (["predict", "--text", "a", "--model", "./nope"], "there is no folder ./nope"),
+        (["scan", "--text", "a", "--model", "."], "clean data (--clean)"),
+        (["certify", "--text", "a", "--model", ".", "--references", "nope.json"], "nope.json"),
+        (["certify", "--text", "a", "--model", ".", "--clean", "nope.csv"], "nope.csv"),
+        (["certify", "--text", "a", "--model", ".", "--table", "nope.json"], "nope.json"),
+        (["certify", "--text", "a", "--model", ".", "--batch-size", "0"], "batch_size must lie between 1"),
+        (["certify", "--text", "a", "--model", ".", "--config", "nope.toml"], "nope.toml"),
+        (["table", "build", "--data", "nope.csv", "--model", ".", "--out", "t.json"], "nope.csv"),
+        (["finetune", "--data", "nope.csv", "--out", "o"], "nope.csv"),
+        (["finetune", "--epochs", "0", "--out", "o"], "epochs must lie between 1"),
+        (["attack", "--model", "./nope", "--out", "o"], "./nope"),
+        (["attack", "--rate", "2", "--out", "o"], "rate must be above 0"),
+        (["evaluate", "--data", "nope.csv", "--out", "o"], "nope.csv"),
+        (["demo", "--model", "./nope", "--out", "o"], "./nope"),
+        (["localize", "--data", "nope.csv", "--out", "o"], "nope.csv"),
+        (["benchmark-certificates", "--data", "nope.csv", "--out", "o"], "nope.csv"),
+    ],
+)
+def test_lists_and_mistakes_do_not_wait_for_torch(tmp_path, arguments, said):
+    script = (
+        "import sys\n"
+        "from fuzzsmooth.apps.cli.main import main\n"
+        "code = main(sys.argv[1:])\n"
+        "print('LOADED', code, *sys.modules)\n"
+    )
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    code, *modules = done.stdout.rpartition("LOADED")[2].split()
+    assert code == ("0" if said is None else "2")
+    assert said is None or said in done.stderr
+    assert not {"torch", "transformers"} & set(modules)
+    assert not (tmp_path / "o").exists()

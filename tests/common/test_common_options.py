@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError, UnsafeModelError
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import Between, Options, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +55,16 @@ def test_unknown_nested_option_names_its_place() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"count": 1.5}, r"Outer\.count: expected int, got 1\.5"),
-        ({"count": True}, r"Outer\.count: expected int, got True"),
-        ({"count": "3"}, r"Outer\.count: expected int, got '3'"),
+        ({"count": 1.5}, r"Outer\.count: expected a whole number, got 1\.5"),
+        ({"count": True}, r"Outer\.count: expected a whole number, got True"),
+        ({"count": "3"}, r"Outer\.count: expected a whole number, got '3'"),
         ({"kind": "random"}, r"Outer\.kind: 'random' is not one of 'tree', 'greedy'"),
         ({"name": 3}, r"Outer\.name: expected"),
         ({"sizes": [1, "2"]}, r"Outer\.sizes: expected"),
         ({"sizes": 1}, r"Outer\.sizes: expected"),
-        ({"flag": 1}, r"Outer\.flag: expected bool, got 1"),
-        ({"inner": 0.5}, r"Outer\.inner: expected Inner, got 0\.5"),
-        ({"inner": {"rate": True}}, r"Inner\.rate: expected float, got True"),
+        ({"flag": 1}, r"Outer\.flag: expected true or false, got 1"),
+        ({"inner": 0.5}, r"Outer\.inner: expected a table of options, got 0\.5"),
+        ({"inner": {"rate": True}}, r"Inner\.rate: expected a number, got True"),
         ({"inner": {"rate": float("nan")}}, "rate must lie in"),
         ({"inner": {"rate": 1.5}}, r"rate must lie in \[0, 1\], got 1\.5"),
     ],
@@ -106,3 +108,67 @@ def test_errors_are_sentences_that_can_be_mended() -> None:
     assert isinstance(error, FuzzsmoothError)
     assert issubclass(UnsafeModelError, FuzzsmoothError)
     assert issubclass(FuzzsmoothError, ValueError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranged(Options):
+    size: int | None = 1
+    share: float = 0.5
+    sizes: tuple[int, ...] = ()
+
+    RANGES = MappingProxyType(
+        {"size": Between(1, 1_000), "share": Between(0, 1, above=True), "sizes": Between(0, 9, below=True)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"size": 0}, "Ranged.size must lie between 1 and 1,000, got 0"),
+        ({"size": 1001}, "must lie between 1 and 1,000, got 1001"),
+        ({"size": 10**5000}, "got a number of more than 20 digits"),
+        ({"share": 0.0}, "Ranged.share must be above 0 and at most 1, got 0.0"),
+        ({"share": float("nan")}, "got nan"),
+        ({"share": float("inf")}, "got inf"),
+        ({"share": 10**400}, "got a number of more than 20 digits"),
+        ({"sizes": (1, 9)}, "Ranged.sizes must be at least 0 and below 9, got 9"),
+        ({"sizes": tuple(range(10**5))}, "got 9"),
+        ({"size": [0] * 10**5}, "expected a whole number, or no such option, got [0, 0"),
+    ],
+)
+def test_ranges(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(FuzzsmoothError, match=re.escape(message)) as caught:
+        Ranged(**wrong)
+    assert len(str(caught.value)) < 200
+
+
+def test_values_at_the_ends_of_a_range_are_in_it() -> None:
+    assert Ranged(size=1000, share=1, sizes=(0, 8)).size == 1000
+    assert Ranged(size=None).size is None
+    assert str(Between(0, 1, above=True, below=True)) == "lie strictly between 0 and 1"
+
+
+def test_every_size_among_the_options_has_an_end() -> None:
+    from fuzzsmooth.apps.cli.loading import Loading
+    from fuzzsmooth.attacks import BadnetsOptions, RippleOptions
+    from fuzzsmooth.defenses.options import VoteOptions
+    from fuzzsmooth.evaluate.certification import CertificationOptions
+    from fuzzsmooth.evaluate.experiment import ExperimentOptions
+    from fuzzsmooth.evaluate.localization import LocalizationOptions
+    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.training import FinetuneOptions
+
+    elsewhere = {"count"}  # trigger words, which the trigger itself checks
+    for kind in (
+        *(Loading, BadnetsOptions, RippleOptions, VoteOptions, CertificationOptions, ExperimentOptions),
+        *(LocalizationOptions, SmoothingOptions, FinetuneOptions, type(SmoothingOptions().search)),
+    ):
+        numbers = {
+            field.name for field in dataclasses.fields(kind) if re.search(r"\b(int|float)\b", str(field.type))
+        }
+        assert numbers - elsewhere == set(kind.RANGES), kind
+
+
+def test_a_string_that_is_no_text_is_refused() -> None:
+    with pytest.raises(FuzzsmoothError, match="not valid Unicode text"):
+        Outer(name="a\udc80")

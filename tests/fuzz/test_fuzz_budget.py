@@ -231,11 +231,11 @@ def test_the_searches_seed_matters_only_to_random_choices() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"budget": 0}, "budget must be at least 1, got 0"),
-        ({"leaves": 0}, "leaves must be at least 1"),
-        ({"exploration": -0.1}, "exploration must not be negative"),
-        ({"floor": 1.0}, r"floor must lie in \[0, 1\)"),
-        ({"false_flags": 0.0}, r"false_flags must lie in \(0, 1\)"),
+        ({"budget": 0}, "budget must lie between 1 and 1,000,000, got 0"),
+        ({"leaves": 0}, "leaves must lie between 1 and 10,000"),
+        ({"exploration": -0.1}, "exploration must lie between 0 and 1,000,000"),
+        ({"floor": 1.0}, "floor must be at least 0 and below 1"),
+        ({"false_flags": 0.0}, "false_flags must lie strictly between 0 and 1"),
         ({"reward": "entropy"}, "'entropy' is not one of 'transplant', 'kl'"),
     ],
 )

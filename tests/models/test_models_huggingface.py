@@ -128,7 +128,7 @@ def test_bad_lengths_and_batch_sizes(folders):
 def test_texts_of_the_wrong_type(classifier):
     with pytest.raises(FuzzsmoothError, match="got one string"):
         classifier.probabilities("w1 w2")
-    with pytest.raises(FuzzsmoothError, match="text 1 is of type int"):
+    with pytest.raises(FuzzsmoothError, match=r"texts\[1\] is an object of type int"):
         classifier.probabilities(["w1", 7])
 
 

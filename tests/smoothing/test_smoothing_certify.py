@@ -249,5 +249,5 @@ def test_a_backdoor_is_overruled_in_both_modes() -> None:
 
 
 def test_a_high_rate_of_one_is_refused_before_anything_is_computed() -> None:
-    with pytest.raises(FuzzsmoothError, match="rate_high < 1 must hold"):
+    with pytest.raises(FuzzsmoothError, match="rate_high must be at least 0 and below 1"):
         SmoothingOptions(rate_high=1.0)

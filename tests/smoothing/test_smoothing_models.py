@@ -166,7 +166,9 @@ def test_by_default_as_many_layers_are_noised_as_there_are(folder: Path) -> None
 @pytest.mark.parametrize(("sigma", "layers"), [(1e25, 2), (3e38, 0)])
 def test_noise_that_overflows_is_one_sentence(folder: Path, sigma: float, layers: int) -> None:
     with pytest.raises(FuzzsmoothError, match=r"not finite.*lower sigma"):
-        smooth(folder, sigma=sigma, top_layers=layers, fuzzing=False).predict(texts(3))
+        noisy(folder).noisy_probabilities(texts(3), WeightNoise(sigma, layers), [1, 2, 3])
+    with pytest.raises(FuzzsmoothError, match="sigma must lie between 0 and 100"):
+        smooth(folder, sigma=sigma, top_layers=layers, fuzzing=False)
 
 
 def test_sigma_zero_adds_nothing(folder: Path) -> None:
@@ -251,6 +253,9 @@ def test_references_of_a_hub_models_maker_are_refused(hub_model: str) -> None:
     for options in (SmoothingOptions(fuzzing=False), SmoothingOptions(search=SEARCH.replace(reward="kl"))):
         assert SmoothedClassifier.from_pretrained(hub_model, options)._references is None
     with pytest.raises(FuzzsmoothError, match="neither a folder here nor"):
+        SmoothedClassifier.from_pretrained("someone/else", SmoothingOptions(fuzzing=False))
+    # Nothing is downloaded for a name that may be a mistyped folder.
+    with pytest.raises(FuzzsmoothError, match=r"there is no folder of that name.*check the name"):
         SmoothedClassifier.from_pretrained("someone/else")
 
 

@@ -167,5 +167,5 @@ def test_rounded_up(value: float) -> None:
 
 def test_options_refuse_a_negative_band() -> None:
     assert SmoothingOptions().guard is None
-    with pytest.raises(FuzzsmoothError, match="guard must be a finite number"):
+    with pytest.raises(FuzzsmoothError, match="guard must lie between 0 and 1,000,000"):
         SmoothingOptions(guard=-0.1)

@@ -1,16 +1,16 @@
-"""Backdoor attacks, to measure defenses against: triggers, poisoned data, poisoned pre-trained models."""
+"""Backdoor attacks, to measure defenses against: triggers, poisoned data, poisoned pre-trained models.
+
+The recipes themselves, which need torch, are imported when first used.
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fuzzsmooth.attacks.badnets import poison
-from fuzzsmooth.attacks.badnets_recipe import Badnets, BadnetsOptions
+from fuzzsmooth.attacks.badnets_options import BadnetsOptions
 from fuzzsmooth.attacks.recipe import AttackRecipe, AttackResult, load_attack, load_trigger
-from fuzzsmooth.attacks.ripple import Ripple
+from fuzzsmooth.attacks.registry import RECIPES, KnownRecipe, known_recipe, recipe
 from fuzzsmooth.attacks.ripple_options import RippleOptions
 from fuzzsmooth.attacks.trigger import (
     PairTrigger,
@@ -20,26 +20,11 @@ from fuzzsmooth.attacks.trigger import (
     WordTrigger,
     trigger_from_mapping,
 )
-from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.lazy import lazy_names
 
-RECIPES: Mapping[str, type[AttackRecipe[Any]]] = MappingProxyType(
-    {Ripple.name: Ripple, Badnets.name: Badnets}
-)
-"""Attack recipes by name."""
-
-
-def recipe(name: str) -> AttackRecipe[Any]:
-    """The recipe of a name in :data:`RECIPES`.
-
-    Raises:
-        FuzzsmoothError: If there is none; the nearest is suggested.
-    """
-    if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(RECIPES)}"
-        raise FuzzsmoothError(f"unknown attack recipe '{name}'; {hint}")
-    return RECIPES[name]()
-
+if TYPE_CHECKING:
+    from fuzzsmooth.attacks.badnets_recipe import Badnets
+    from fuzzsmooth.attacks.ripple import Ripple
 
 __all__ = [
     "RECIPES",
@@ -47,6 +32,7 @@ __all__ = [
     "AttackResult",
     "Badnets",
     "BadnetsOptions",
+    "KnownRecipe",
     "PairTrigger",
     "Ripple",
     "RippleOptions",
@@ -54,9 +40,16 @@ __all__ = [
     "Trigger",
     "TriggeredText",
     "WordTrigger",
+    "known_recipe",
     "load_attack",
     "load_trigger",
     "poison",
     "recipe",
     "trigger_from_mapping",
 ]
+
+__getattr__ = lazy_names(__name__, {"Badnets": "badnets_recipe", "Ripple": "ripple"})
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import Literal
 
 from fuzzsmooth.attacks.trigger import RARE_WORDS, WordTrigger
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import Between, Options, require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,22 +48,26 @@ class RippleOptions(Options):
     max_grad_norm: float = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
-    def validate(self) -> None:
-        """Check every range.
+    RANGES = MappingProxyType(
+        {
+            "target": Between(0, 1_000_000),
+            "surgery_words": Between(1, 1_000_000),
+            "copy_epochs": Between(1, 10_000),
+            "penalty": Between(0, 1_000_000_000),
+            "epochs": Between(0, 10_000),
+            "poison_rate": Between(0, 1, above=True),
+            "max_texts": Between(1, 1_000_000_000),
+            "learning_rate": Between(0, 100, above=True),
+            "batch_size": Between(1, 65_536),
+            "max_length": Between(3, 1_000_000),
+            "max_grad_norm": Between(0, 1_000_000_000),
+        }
+    )
 
-        Raises:
-            FuzzsmoothError: Naming the first option out of its range.
-        """
+    def validate(self) -> None:
+        """Check the trigger, and that something is done at all."""
         self.build_trigger()
-        require(self.target >= 0, f"target is a class index and must not be negative, not {self.target}")
-        for name in ("surgery_words", "copy_epochs", "max_texts", "batch_size"):
-            require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("penalty", "epochs", "max_grad_norm"):
-            require(getattr(self, name) >= 0, f"{name} must not be negative, not {getattr(self, name)}")
         require(self.surgery or self.epochs > 0, "without surgery the attack needs at least 1 epoch")
-        require(0 < self.poison_rate <= 1, f"poison_rate must be in (0, 1], not {self.poison_rate}")
-        require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
-        require(self.max_length >= 3, f"max_length must be at least 3 tokens, not {self.max_length}")
 
     def build_trigger(self) -> WordTrigger:
         """The trigger: ``count`` random words of ``triggers``."""

@@ -19,6 +19,7 @@ SENTENCE = "I watch this 3D movie"
 """The sentence of InsertSent."""
 PAIR = ("mn", "tq")
 """Two rare words that act together."""
+_MOST_WORDS = 1_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ class WordTrigger:
 
     def __post_init__(self) -> None:
         _check_pieces(self.words)
-        require(self.count >= 1, f"a word trigger inserts at least 1 word, not {self.count}")
+        require(len(set(self.words)) == len(self.words), "a word is given twice as a trigger; name it once")
+        require(
+            1 <= self.count <= _MOST_WORDS,
+            f"a word trigger inserts 1 to {_MOST_WORDS:,} words, not {self.count}",
+        )
 
     @property
     def pieces(self) -> tuple[str, ...]:

@@ -7,29 +7,72 @@ import difflib
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 OptionsT = TypeVar("OptionsT", bound="Options")
+
+_LARGE = 10**20
+_LONGEST = 100  # characters of a value in a sentence
+
+
+SEEDS = 2**64 - 1
+"""The largest seed."""
+
+
+class Between(NamedTuple):
+    """The range of a number, or of each number of a list.
+
+    Attributes:
+        low: The lowest value.
+        high: The highest; every size has one, so that a slip of the finger is a sentence and no endless run.
+        above: Whether ``low`` itself is left out.
+        below: Whether ``high`` itself is left out.
+    """
+
+    low: float
+    high: float
+    above: bool = False
+    below: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, int | float):
+            return False
+        low = self.low < value if self.above else self.low <= value
+        return low and (value < self.high if self.below else value <= self.high)
+
+    def __str__(self) -> str:
+        """As in "must <lie between 1 and 10>"."""
+        if self.above == self.below:
+            return f"lie {'strictly ' * self.above}between {self.low:,} and {self.high:,}"
+        low = f"above {self.low:,}" if self.above else f"at least {self.low:,}"
+        high = f"below {self.high:,}" if self.below else f"at most {self.high:,}"
+        return f"be {low} and {high}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """Base of every options class: subclasses are frozen, keyword-only dataclasses.
 
-    Types and ``Literal`` choices are checked on construction; a subclass checks ranges in
-    :meth:`validate` with :func:`require`.
+    Types, ``Literal`` choices and the ranges of :attr:`RANGES` are checked on construction; a subclass
+    checks combinations in :meth:`validate` with :func:`require`.
     """
+
+    RANGES: ClassVar[Mapping[str, Between]] = types.MappingProxyType({})
+    """Ranges of the numbers, by option."""
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
+        owner = type(self).__name__
         for field in dataclasses.fields(self):
-            _check_type(type(self).__name__, field.name, getattr(self, field.name), hints[field.name])
+            _check_type(owner, field.name, getattr(self, field.name), hints[field.name])
+        for name, between in self.RANGES.items():
+            _check_range(f"{owner}.{name}", getattr(self, name), between)
         self.validate()
 
     def validate(self) -> None:
-        """Check ranges and combinations; raise :class:`FuzzsmoothError` with :func:`require`."""
+        """Check combinations; raise :class:`FuzzsmoothError` with :func:`require`."""
 
     @classmethod
     def from_mapping(cls: type[OptionsT], mapping: Mapping[str, Any], *, where: str = "options") -> OptionsT:
@@ -42,12 +85,14 @@ class Options:
         Raises:
             FuzzsmoothError: On an unknown name (the nearest known one is suggested) or a bad value.
         """
+        if not isinstance(mapping, Mapping):
+            raise FuzzsmoothError(f"{where}: expected names with values, got {_shown(mapping)}")
         hints = typing.get_type_hints(cls)
         known = [field.name for field in dataclasses.fields(cls)]
         values: dict[str, Any] = {}
         for name, value in mapping.items():
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
+                near = difflib.get_close_matches(str(name), known, n=1)
                 hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
                 raise FuzzsmoothError(f"{where}: unknown option '{name}'; {hint}")
             hint_type = hints[name]
@@ -57,6 +102,22 @@ class Options:
                 value = tuple(value)
             values[name] = value
         return cls(**values)
+
+    @classmethod
+    def of(cls: type[OptionsT], given: OptionsT | Mapping[str, Any]) -> OptionsT:
+        """Options as they are, or built from a mapping of their names to values.
+
+        Raises:
+            FuzzsmoothError: If it is neither, or as :meth:`from_mapping` does.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, Mapping):
+            name = cls.__name__
+            raise FuzzsmoothError(
+                f"options must be {name}(...) or a mapping of their names to values, got {_shown(given)}"
+            )
+        return cls.from_mapping(given)
 
     def to_mapping(self) -> dict[str, Any]:
         """The options as plain JSON-serializable values, the inverse of :meth:`from_mapping`."""
@@ -78,9 +139,17 @@ def _check_type(owner: str, name: str, value: object, hint: Any) -> None:
     if not _matches(value, hint):
         if get_origin(hint) is Literal:
             choices = ", ".join(repr(choice) for choice in get_args(hint))
-            raise FuzzsmoothError(f"{owner}.{name}: {value!r} is not one of {choices}")
-        shown = getattr(hint, "__name__", str(hint))
-        raise FuzzsmoothError(f"{owner}.{name}: expected {shown}, got {value!r}")
+            raise FuzzsmoothError(f"{owner}.{name}: {_shown(value)} is not one of {choices}")
+        raise FuzzsmoothError(f"{owner}.{name}: expected {_wanted(hint)}, got {_shown(value)}")
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, str) and any("\ud800" <= one <= "\udfff" for one in part):
+            raise FuzzsmoothError(f"{owner}.{name}: {_shown(part)} is not valid Unicode text")
+
+
+def _check_range(name: str, value: object, between: Between) -> None:
+    for number in value if isinstance(value, tuple) else (value,):
+        if number is not None and number not in between:
+            raise FuzzsmoothError(f"{name} must {between}, got {_shown(number)}")
 
 
 def _matches(value: object, hint: Any) -> bool:
@@ -94,8 +163,40 @@ def _matches(value: object, hint: Any) -> bool:
     if origin is tuple:
         item = get_args(hint)[0]
         return isinstance(value, tuple) and all(_matches(part, item) for part in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(isinstance(key, str) for key in value)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, hint) if isinstance(hint, type) else True
+
+
+_WORDS: dict[Any, tuple[str, str]] = {
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+    bool: ("true or false", "truth values"),
+    str: ("a text", "texts"),
+}
+
+
+def _wanted(hint: Any) -> str:
+    """What a hint asks for, in words that fit a file as well as a call."""
+    if get_origin(hint) in (types.UnionType, typing.Union):
+        wanted = [_wanted(option) for option in get_args(hint) if option is not types.NoneType]
+        return f"{' or '.join(wanted)}, or no such option"
+    if get_origin(hint) is tuple:
+        return f"a list of {_WORDS.get(get_args(hint)[0], ('', 'values'))[1]}"
+    if hint in _WORDS:
+        return _WORDS[hint][0]
+    return "a table of options"
+
+
+def _shown(value: object) -> str:
+    """A value for a sentence: in the words of a file, and cut."""
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, int) and abs(value) >= _LARGE:
+        return "a number of more than 20 digits"  # Python refuses to write out a very long one
+    text = repr(list(value) if isinstance(value, tuple) else value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

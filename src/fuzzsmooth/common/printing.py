@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 _LONGEST = 200  # characters of a name that are shown
@@ -38,6 +39,20 @@ def short_name(text: str, longest: int = _LONGEST) -> str:
         longest: Most characters that are shown.
     """
     return printable(text if len(text) <= longest else text[: longest - 1] + "…")
+
+
+def escaped_json(line: str) -> str:
+    """JSON with every character that must not be shown written as its escape; its value stays the same.
+
+    JSON itself only asks for that below U+0020, so that DEL, the C1 controls (U+009B begins an escape
+    sequence) and bidirectional controls would reach a terminal.
+
+    Args:
+        line: JSON on one line.
+    """
+    if line.isprintable():
+        return line
+    return "".join(json.dumps(one)[1:-1] if _is_hidden(one) else one for one in line)
 
 
 def _is_hidden(character: str) -> bool:

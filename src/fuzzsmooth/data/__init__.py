@@ -6,6 +6,7 @@ from fuzzsmooth.data.labels import class_index
 from fuzzsmooth.data.loaders import load_dataset_file, load_splits, load_texts
 from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import TextInput
+from fuzzsmooth.data.sources import check_source
 
 __all__ = [
     "Dataset",
@@ -13,6 +14,7 @@ __all__ = [
     "Splits",
     "TextInput",
     "align_splits",
+    "check_source",
     "class_index",
     "load_dataset_file",
     "load_splits",

@@ -20,10 +20,12 @@ from fuzzsmooth.data.lines import decode_lines, local_path, read_bytes
 from fuzzsmooth.data.records import Row, Table
 from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import Reading, TextInput
-from fuzzsmooth.data.sources import one_table, tables
+from fuzzsmooth.data.sources import BUILTIN, check_source, one_table, tables
 from fuzzsmooth.data.stratify import stratified_indices
 from fuzzsmooth.data.tables import parse_table, read_table
 from fuzzsmooth.data.wording import shown
+
+_MOST_TEXTS = 1_000_000_000
 
 
 def load_splits(
@@ -63,10 +65,14 @@ def load_splits(
     require(0 < test_fraction < 1, f"test_fraction must lie between 0 and 1, got {test_fraction}")
     require(seed >= 0, f"the seed must not be negative, got {seed}")
     for name, size in (("train_size", train_size), ("test_size", test_size)):
-        require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
+        require(
+            size is None or 1 <= size <= _MOST_TEXTS,
+            f"{name} must lie between 1 and {_MOST_TEXTS:,}, got {size}",
+        )
     known = None if labels is None else class_names(labels)
     if source.startswith("builtin:"):
-        _check_builtin(source, labels)
+        check_source(source)
+        require(labels is None, f"{BUILTIN} has its own classes, negative and positive; give no labels")
         given = {"train_size": train_size, "test_size": test_size}
         return reviews(**{name: size for name, size in given.items() if size is not None}, seed=seed)
     train, test = tables(source, (text_column, label_column))
@@ -181,10 +187,3 @@ def _sample(dataset: Dataset, size: int | None, seed: int, part: int) -> Dataset
 
 def _only_class(dataset: Dataset) -> str:
     return shown(dataset.labels[dataset.targets[0]])
-
-
-def _check_builtin(source: str, labels: Sequence[str] | None) -> None:
-    require(
-        source == "builtin:reviews", f"there is no '{source}'; the built-in data set is 'builtin:reviews'"
-    )
-    require(labels is None, "builtin:reviews has its own classes, negative and positive; give no labels")

@@ -16,6 +16,9 @@ _TEST_SHARE: Final = 5
 
 _SPLITS: Final[dict[Literal["train", "test"], int]] = {"train": 0, "test": 1}
 
+MOST: Final = 100_000
+"""Most reviews of a split: they are written one by one, some thousands a second, and never repeat."""
+
 
 def reviews(train_size: int = 2000, test_size: int = 400, seed: int = 0) -> Splits:
     """Short film, restaurant and product reviews in two classes, "negative" and "positive".
@@ -28,15 +31,18 @@ def reviews(train_size: int = 2000, test_size: int = 400, seed: int = 0) -> Spli
     under any seeds and sizes, so none of one is a near-duplicate of the other that differs in filler only.
 
     Args:
-        train_size: Reviews to train on, >= 2.
-        test_size: Reviews to measure on, >= 1.
+        train_size: Reviews to train on, 2 to :data:`MOST`.
+        test_size: Reviews to measure on, 1 to :data:`MOST`.
         seed: Non-negative.
 
     Raises:
         FuzzsmoothError: If a size or the seed is out of range.
     """
-    require(train_size >= 2, f"builtin:reviews needs train_size >= 2 (both classes), got {train_size}")
-    require(test_size >= 1, f"builtin:reviews needs test_size >= 1, got {test_size}")
+    require(
+        2 <= train_size <= MOST,
+        f"builtin:reviews needs a train_size of 2 (both classes) to {MOST:,}, got {train_size}",
+    )
+    require(1 <= test_size <= MOST, f"builtin:reviews needs a test_size of 1 to {MOST:,}, got {test_size}")
     require(seed >= 0, f"the seed must not be negative, got {seed}")
     return Splits(_split("train", train_size, seed), _split("test", test_size, seed))
 

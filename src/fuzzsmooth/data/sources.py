@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
 from fuzzsmooth.data.folders import folder_parts, saved_part
 from fuzzsmooth.data.hub import hub_table, load_hub_splits
 from fuzzsmooth.data.lines import local_path
 from fuzzsmooth.data.records import Table
 from fuzzsmooth.data.tables import SUFFIXES, read_table
+
+BUILTIN: Final = "builtin:reviews"
+"""The one built-in data set."""
 
 HELD_OUT: Final = ("dev", "validation", "test")
 """Names of the part to measure on, most preferred first: test parts are often published without labels."""
@@ -34,6 +38,18 @@ def one_table(path: Path, wanted: tuple[str, str]) -> Table:
     """A file, or a folder of one data set as `datasets` saves it."""
     saved = saved_part(path) if path.is_dir() else None
     return read_table(path, wanted) if saved is None else saved.read(wanted)
+
+
+def check_source(source: str) -> None:
+    """Check, before minutes are spent, that a source that must be a file or a folder is there.
+
+    Raises:
+        FuzzsmoothError: If it is not, or if there is no such built-in data.
+    """
+    if source.startswith("builtin:"):
+        require(source == BUILTIN, f"there is no '{source}'; the built-in data set is '{BUILTIN}'")
+    elif _looks_like_path(source) and not local_path(source).exists():
+        raise FuzzsmoothError(f"there is no file {source}; check the path")
 
 
 def _looks_like_path(source: str) -> bool:

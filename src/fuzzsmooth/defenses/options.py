@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import SEEDS, Between, Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +25,11 @@ class VoteOptions(Options):
     alpha: float = 0.001
     seed: int = 0
 
-    def validate(self) -> None:
-        """Check every range."""
-        require(0 < self.rate < 1, f"rate must lie strictly between 0 and 1, got {self.rate}")
-        require(self.draws >= 2, f"draws must be at least 2, got {self.draws}")
-        require(0 < self.alpha < 1, f"alpha must lie strictly between 0 and 1, got {self.alpha}")
-        require(self.seed >= 0, f"seed must not be negative, got {self.seed}")
+    RANGES = MappingProxyType(
+        {
+            "rate": Between(0, 1, above=True, below=True),
+            "draws": Between(2, 1_000_000),
+            "alpha": Between(0, 1, above=True, below=True),
+            "seed": Between(0, SEEDS),
+        }
+    )

@@ -3,8 +3,15 @@
 The experiment that writes the records needs torch, so it is imported by its own module name.
 """
 
-from fuzzsmooth.evaluate.metrics import Curve, Row, Share, covers_trigger, summarize
-from fuzzsmooth.evaluate.records import RunSettings, Span, TextRecord, read_records
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzzsmooth.common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from fuzzsmooth.evaluate.metrics import Curve, Row, Share, covers_trigger, summarize
+    from fuzzsmooth.evaluate.records import RunSettings, Span, TextRecord, read_records
 
 __all__ = [
     "Curve",
@@ -17,3 +24,22 @@ __all__ = [
     "read_records",
     "summarize",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Curve": "metrics",
+        "Row": "metrics",
+        "RunSettings": "records",
+        "Share": "metrics",
+        "Span": "records",
+        "TextRecord": "records",
+        "covers_trigger": "metrics",
+        "read_records": "records",
+        "summarize": "metrics",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

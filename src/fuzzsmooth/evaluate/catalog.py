@@ -1,14 +1,16 @@
-"""The rows of an experiment by name: what each is, and which are ablations of which.
+"""The rows of the experiments by name: what each is, and which are ablations of which.
 
 Kept apart from the rows themselves, so that records and reports can name them without any model code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
-from fuzzsmooth.evaluate.metrics import Row
+if TYPE_CHECKING:
+    from fuzzsmooth.evaluate.metrics import Row
 
 _SUMMARIES: Final = {
     "undefended": "the fine-tuned model as it is",
@@ -34,6 +36,26 @@ _BASES: Final = {
     "noise-none": "frs-transplant",
 }
 _BUDGET: Final = "budget-"
+
+BUDGETS: Final = (8, 16, 32, 64, 128, 256, 512)
+"""Search budgets of the budget ablation unless others are named, in evaluations per text."""
+
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "rs-del:RATE": "RS-Del / CERT-ED: uniform deletion, a fixed number of draws, closed form",
+        "deletion-trained:RATE": "the same model with our statistics",
+        "deletion-early:RATE": "the same, drawing no longer than edits and insertions need",
+        "deletion:RATE": "the same model with class offsets and our statistics",
+        "deletion-sampled:RATE": "the same with the statistics of RS-Del",
+        "ranmask:RATE": "RanMASK: uniform masking of a fixed share, lambda 1",
+        "windows": "window certificate with our training and class offsets",
+        "windows-trained": "the same without class offsets",
+        "windows-plain": "window certificate of the plainly fine-tuned model",
+        "windows-offsets": "the same with class offsets",
+        "scattered": "deterministic certificate of the plain model against 1 edit and 1 or 2 insertions",
+    }
+)
+"""The kinds of rows and what each is; RATE stands for a number such as 0.9."""
 
 
 def budget_row(budget: int) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
 from fuzzsmooth.common.files import Ledger, write_json
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Dataset, Splits, load_splits
@@ -51,7 +52,7 @@ class CertificationOptions(Options):
         train_size: Training texts at most, drawn at random; None for all.
         test_size: Test texts at most, drawn at random; None for all.
         model: The pre-trained model that all base models come from.
-        rows: Rows of the table, in order; see :data:`fuzzsmooth.evaluate.certification_rows.KINDS`.
+        rows: Rows of the table, in order; see :data:`fuzzsmooth.evaluate.catalog.KINDS`.
         finetune: How the plain model is fine-tuned.
         deletion: How the models for deletion are fine-tuned, from the plain one, RS-Del's and ours alike; the
             rows set the rate.
@@ -93,19 +94,23 @@ class CertificationOptions(Options):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     batch_size: int = 128
 
+    RANGES = MappingProxyType(
+        {
+            "train_size": Between(1, 1_000_000_000),
+            "test_size": Between(1, 1_000_000_000),
+            "held_out": Between(1, 1_000_000_000),
+            "tolerance": Between(0, 1),
+            "draws": Between(2, 1_000_000),
+            "alpha": Between(0, 1, above=True, below=True),
+            "longest": Between(1, 1_000),
+            "seed": Between(0, SEEDS),
+            "batch_size": Between(1, 65_536),
+        }
+    )
+
     def validate(self) -> None:
-        """Check rows and sizes."""
-        for name in ("train_size", "test_size"):
-            size = getattr(self, name)
-            require(size is None or size >= 1, f"{name} must be at least 1, got {size}")
+        """Check the rows, and that each model is fine-tuned for what it is for."""
         require(bool(self.rows), "rows must name at least one row")
-        require(self.held_out >= 1, f"held_out must be at least 1, got {self.held_out}")
-        require(self.tolerance >= 0, f"tolerance must not be negative, got {self.tolerance}")
-        require(self.draws >= 2, f"draws must be at least 2, got {self.draws}")
-        require(0 < self.alpha < 1, f"alpha must lie strictly between 0 and 1, got {self.alpha}")
-        require(self.longest >= 1, f"longest must be at least 1 word, got {self.longest}")
-        require(self.seed >= 0, f"seed must not be negative, got {self.seed}")
-        require(self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}")
         require(self.finetune.text_noise == "none", "finetune is the plain fine-tuning: leave out text_noise")
         require(self.deletion.text_noise == "delete", "deletion.text_noise must be 'delete'")
         require(self.masking.text_noise == "mask", "masking.text_noise must be 'mask'")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Protocol
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data import Dataset
 from fuzzsmooth.defenses import CertifiedAnswer, RanMask, RsDel, VoteOptions
+from fuzzsmooth.evaluate.catalog import KINDS
 from fuzzsmooth.evaluate.deletion import SmoothedDeletion
 from fuzzsmooth.evaluate.windowed import Scattered, Windowed
 from fuzzsmooth.models import HuggingFaceClassifier
@@ -86,24 +86,6 @@ class CertificationRow:
     name: str
     bases: tuple[Base, ...]
     build: Callable[[HuggingFaceClassifier], Certifier]
-
-
-KINDS: Mapping[str, str] = MappingProxyType(
-    {
-        "rs-del:RATE": "RS-Del / CERT-ED: uniform deletion, a fixed number of draws, closed form",
-        "deletion-trained:RATE": "the same model with our statistics",
-        "deletion-early:RATE": "the same, drawing no longer than edits and insertions need",
-        "deletion:RATE": "the same model with class offsets and our statistics",
-        "deletion-sampled:RATE": "the same with the statistics of RS-Del",
-        "ranmask:RATE": "RanMASK: uniform masking of a fixed share, lambda 1",
-        "windows": "window certificate with our training and class offsets",
-        "windows-trained": "the same without class offsets",
-        "windows-plain": "window certificate of the plainly fine-tuned model",
-        "windows-offsets": "the same with class offsets",
-        "scattered": "deterministic certificate of the plain model against 1 edit and 1 or 2 insertions",
-    }
-)
-"""The kinds of rows and what each is; RATE stands for a number such as 0.9."""
 
 
 def certification_row(name: str, shared: Shared) -> CertificationRow:

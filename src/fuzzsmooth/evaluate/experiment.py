@@ -10,14 +10,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from fuzzsmooth.attacks import AttackResult, load_attack, recipe
 from fuzzsmooth.common.files import Ledger, write_json
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
+from fuzzsmooth.evaluate.catalog import BUDGETS
 from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
 from fuzzsmooth.evaluate.provenance import shown, versions
@@ -69,21 +71,29 @@ class ExperimentOptions(Options):
     finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
     smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
     rows: tuple[str, ...] = (UNDEFENDED, "frs-kl", "frs-transplant", "windows", "certified")
-    budgets: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
+    budgets: tuple[int, ...] = BUDGETS
     seeds: tuple[int, ...] = (0,)
     certified_texts: int = 100
     victims: str | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
     batch_size: int = 64
 
+    RANGES = MappingProxyType(
+        {
+            "train_size": Between(1, 1_000_000_000),
+            "test_size": Between(1, 1_000_000_000),
+            "budgets": Between(1, 1_000_000),
+            "seeds": Between(0, SEEDS),
+            "certified_texts": Between(1, 1_000_000_000),
+            "batch_size": Between(1, 65_536),
+        }
+    )
+
     def validate(self) -> None:
-        """Check rows and seeds; the loader checks the sizes."""
+        """Check that there are rows and seeds."""
         choose(defenses(self.smoothing, self.budgets), self.rows)
         require(bool(self.rows), "rows must name at least one row")
         require(bool(self.seeds), "seeds must name at least one seed")
-        require(min(self.seeds) >= 0, f"seeds must not be negative, got {min(self.seeds)}")
-        require(self.certified_texts >= 1, f"certified_texts must be at least 1, got {self.certified_texts}")
-        require(self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}")
 
 
 def run_experiment(

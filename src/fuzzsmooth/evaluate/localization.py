@@ -9,12 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from fuzzsmooth.attacks import AttackResult, Badnets, BadnetsOptions, TriggeredText, load_attack
 from fuzzsmooth.certify.bounds import clopper_pearson_interval
 from fuzzsmooth.common.files import Ledger
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Dataset, Splits, load_splits
 from fuzzsmooth.evaluate.claim import claim
@@ -71,11 +72,22 @@ class LocalizationOptions(Options):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     batch_size: int = 64
 
+    RANGES = MappingProxyType(
+        {
+            "train_size": Between(1, 1_000_000_000),
+            "test_size": Between(1, 1_000_000_000),
+            "clean_size": Between(1, 1_000_000_000),
+            "target": Between(0, 1_000_000),
+            "budgets": Between(1, 1_000_000),
+            "seed": Between(0, SEEDS),
+            "batch_size": Between(1, 65_536),
+        }
+    )
+
     def validate(self) -> None:
         """Check that there is something to measure; the parts check their own values."""
         for name in ("triggers", "strategies", "budgets"):
             require(bool(getattr(self, name)), f"LocalizationOptions.{name} must not be empty")
-        require(self.clean_size >= 1, f"clean_size must be at least 1, got {self.clean_size}")
         for strategy in self.strategies:
             require(
                 strategy in STRATEGIES,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import Between, Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +52,19 @@ class SearchOptions(Options):
     gain: float = 0.3
     language: str = "en"
 
-    def validate(self) -> None:
-        """Check every range."""
-        for name in ("budget", "max_edits", "leaves", "visits", "area", "references"):
-            require(
-                getattr(self, name) >= 1,
-                f"SearchOptions.{name} must be at least 1, got {getattr(self, name)}",
-            )
-        for name in ("exploration", "rare", "gain"):
-            require(
-                getattr(self, name) >= 0,
-                f"SearchOptions.{name} must not be negative, got {getattr(self, name)}",
-            )
-        require(0 <= self.rarity <= 1, f"SearchOptions.rarity must lie in [0, 1], got {self.rarity}")
-        require(0 <= self.floor < 1, f"SearchOptions.floor must lie in [0, 1), got {self.floor}")
-        require(
-            0 < self.false_flags < 1, f"SearchOptions.false_flags must lie in (0, 1), got {self.false_flags}"
-        )
+    RANGES = MappingProxyType(
+        {
+            "budget": Between(1, 1_000_000),
+            "exploration": Between(0, 1_000_000),
+            "max_edits": Between(1, 10_000),
+            "leaves": Between(1, 10_000),
+            "visits": Between(1, 10_000),
+            "floor": Between(0, 1, below=True),
+            "area": Between(1, 10_000),
+            "rare": Between(0, 10_000),
+            "rarity": Between(0, 1),
+            "references": Between(1, 10_000),
+            "false_flags": Between(0, 1, above=True, below=True),
+            "gain": Between(0, 1_000_000),
+        }
+    )

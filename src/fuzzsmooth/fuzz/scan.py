@@ -64,6 +64,20 @@ class Scan:
         return asdict(self)
 
 
+def require_references(options: SearchOptions, references: References | None) -> None:
+    """Check that there are references where the search needs them.
+
+    Raises:
+        FuzzsmoothError: If there are none.
+    """
+    if options.reward == "transplant" and references is None:
+        raise FuzzsmoothError(
+            "reward 'transplant' needs clean reference texts; give references (a folder written by "
+            "'fuzzsmooth finetune' brings its own) or clean data (--clean), choose reward 'kl', or turn "
+            "fuzzing off"
+        )
+
+
 class Scanner:
     """Finds vulnerable segments by Monte Carlo tree search.
 
@@ -84,11 +98,7 @@ class Scanner:
         segmenter: Segmenter,
         references: References | None = None,
     ) -> None:
-        if options.reward == "transplant" and references is None:
-            raise FuzzsmoothError(
-                "reward 'transplant' needs clean reference texts; give references (a folder written by "
-                "'fuzzsmooth finetune' brings its own), choose reward 'kl', or turn fuzzing off"
-            )
+        require_references(options, references)
         if references is not None and len(set(references.labels) & set(range(len(classifier.labels)))) < 2:
             raise FuzzsmoothError(
                 "the reference texts are of fewer than two of the model's classes; give references of each"

@@ -5,9 +5,9 @@ Importing this room does not import PyTorch; the names that need it are loaded w
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from fuzzsmooth.common.lazy import lazy_names
 from fuzzsmooth.models.builtin import builtin_minilm
 from fuzzsmooth.models.callable import CallableClassifier
 from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, Probabilities, WeightNoise
@@ -44,22 +44,19 @@ __all__ = [
     "softmax",
 ]
 
-_LAZY = {
-    "EncodedTexts": "encoding",
-    "HuggingFaceClassifier": "huggingface",
-    "build_tiny": "tiny",
-    "head_labels": "heads",
-    "load_classifier": "loading",
-    "pad_rows": "huggingface",
-    "quiet_transformers": "quiet",
-    "softmax": "huggingface",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "EncodedTexts": "encoding",
+        "HuggingFaceClassifier": "huggingface",
+        "build_tiny": "tiny",
+        "head_labels": "heads",
+        "load_classifier": "loading",
+        "pad_rows": "huggingface",
+        "quiet_transformers": "quiet",
+        "softmax": "huggingface",
+    },
+)
 
 
 def __dir__() -> list[str]:

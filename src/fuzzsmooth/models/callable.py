@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.models.protocol import Probabilities
 
 SUM_TOLERANCE = 1e-3
@@ -56,19 +57,18 @@ class CallableClassifier:
         """SHA-256 (hex) of the name and the labels."""
         return hashlib.sha256("\0".join(("callable", self.name, *self.labels)).encode()).hexdigest()
 
-    def probabilities(self, texts: Sequence[str]) -> Probabilities:
+    def probabilities(self, texts: Iterable[str]) -> Probabilities:
         """What the function returns, checked, shape (len(texts), len(labels)).
 
         Raises:
             FuzzsmoothError: If it is not an array of that shape with finite, non-negative rows that sum to 1.
         """
-        if isinstance(texts, str):
-            raise FuzzsmoothError("expected a list of texts, got one string; put it into a list")
-        shape = (len(texts), len(self.labels))
-        if not texts:
+        listed = checked_texts(texts)
+        shape = (len(listed), len(self.labels))
+        if not listed:
             return np.empty(shape)
         try:
-            values = np.asarray(self._function(list(texts)), dtype=np.float64)
+            values = np.asarray(self._function(listed), dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise FuzzsmoothError(f"{self.name} did not return an array of numbers ({error})") from error
         if values.shape != shape:

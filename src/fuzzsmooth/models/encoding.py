@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.texts import checked_texts
 
 DEFAULT_MAX_LENGTH = 512
 """Cap of the default length in tokens: cost grows with it, and classification data rarely exceeds it."""
@@ -30,7 +31,7 @@ class EncodedTexts:
     truncated: list[bool]
 
 
-def encode_texts(tokenizer: Any, texts: Sequence[str], max_length: int) -> EncodedTexts:
+def encode_texts(tokenizer: Any, texts: Iterable[str], max_length: int) -> EncodedTexts:
     """Tokenize texts and cut them at ``max_length`` tokens, special tokens kept.
 
     Lone surrogates, which UTF-8 cannot express, are read as U+FFFD. A text without any token (an empty text
@@ -39,11 +40,9 @@ def encode_texts(tokenizer: Any, texts: Sequence[str], max_length: int) -> Encod
     Raises:
         FuzzsmoothError: If ``texts`` is one string, or an item is not a string.
     """
-    if isinstance(texts, str):
-        raise FuzzsmoothError("expected a list of texts, got one string; put it into a list")
-    if not texts:
+    words = [_well_formed(text) for text in checked_texts(texts)]
+    if not words:
         return EncodedTexts([], [])
-    words = [_well_formed(text, index) for index, text in enumerate(texts)]
     batch = tokenizer(words, truncation=True, max_length=max_length, padding=False, verbose=False)
     ids: list[list[int]] = [list(row) for row in batch["input_ids"]]
     if batch.encodings is not None:
@@ -89,9 +88,7 @@ def choose_max_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
     return chosen
 
 
-def _well_formed(text: str, index: int) -> str:
-    if not isinstance(text, str):
-        raise FuzzsmoothError(f"text {index} is of type {type(text).__name__}, expected a string")
+def _well_formed(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

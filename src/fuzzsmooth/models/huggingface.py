@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -129,19 +129,19 @@ class HuggingFaceClassifier:
         twin.precision, twin._cast, twin.forward_count = precision, None, 0
         return twin
 
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+    def encode(self, texts: Iterable[str]) -> EncodedTexts:
         """Token ids of texts, cut at ``max_length``, and which were cut."""
         return encode_texts(self.tokenizer, texts, self.max_length)
 
-    def truncated(self, texts: Sequence[str]) -> list[bool]:
+    def truncated(self, texts: Iterable[str]) -> list[bool]:
         """Whether each text is longer than the model reads."""
         return self.encode(texts).truncated
 
-    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def logits(self, texts: Iterable[str]) -> npt.NDArray[np.float32]:
         """Logits of each text, shape (len(texts), len(labels))."""
         return self.logits_of_ids(self.encode(texts).ids)
 
-    def probabilities(self, texts: Sequence[str]) -> Probabilities:
+    def probabilities(self, texts: Iterable[str]) -> Probabilities:
         """Class probabilities of each text, shape (len(texts), len(labels)), in the order of the texts."""
         return softmax(self.logits(texts))
 
@@ -216,11 +216,12 @@ class HuggingFaceClassifier:
         output: torch.Tensor = model(input_ids=ids, attention_mask=to_device(mask, self.device)).logits
         return output
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, beside: Callable[[Path], None] = lambda _folder: None) -> Path:
         """Write model (safetensors), tokenizer and configuration, whole or not at all.
 
         Args:
             folder: A new or empty folder, or one saved by fuzzsmooth before, which is replaced.
+            beside: Adds files of its own to the folder it is given, before that takes its place.
 
         Returns:
             The folder; :func:`~fuzzsmooth.models.loading.load_classifier` gives the same classifier from it.
@@ -229,7 +230,12 @@ class HuggingFaceClassifier:
             FuzzsmoothError: If the folder holds other files or cannot be written.
         """
         path = Path(folder)
-        replace_folder(path, self._write)
+
+        def write(content: Path) -> None:
+            self._write(content)
+            beside(content)
+
+        replace_folder(path, write)
         return path
 
     def _write(self, folder: Path) -> None:

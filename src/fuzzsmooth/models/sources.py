@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,21 @@ class ResolvedModel:
     name: str
     location: str
     kind: Literal["builtin", "folder", "hub"]
+
+
+def model_name(model: object) -> str:
+    """A model's name, given as a string or as a path.
+
+    Raises:
+        FuzzsmoothError: If it is something else, such as a model that is loaded already.
+    """
+    name = os.fspath(model) if isinstance(model, str | os.PathLike) else None
+    if not isinstance(name, str):
+        raise FuzzsmoothError(
+            f"expected the name of a model, got an object of type {type(model).__name__}; give a folder, a "
+            "hub name or 'builtin:minilm' (a loaded one goes into SmoothedClassifier(classifier, options))"
+        )
+    return name
 
 
 def resolve_model(name: str) -> ResolvedModel:

@@ -1,10 +1,20 @@
-"""Smoothing: options, draws and votes, and the smoothed classifier."""
+"""Smoothing: options, draws and votes, and the smoothed classifier.
 
-from fuzzsmooth.smoothing.beside import REFERENCES_FILE, references_beside
-from fuzzsmooth.smoothing.classifier import SmoothedClassifier
-from fuzzsmooth.smoothing.options import SmoothingOptions
-from fuzzsmooth.smoothing.results import Certification, Prediction
-from fuzzsmooth.smoothing.weighted import TypeRates
+The options are importable without torch: names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzzsmooth.common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from fuzzsmooth.smoothing.beside import REFERENCES_FILE, references_beside
+    from fuzzsmooth.smoothing.classifier import SmoothedClassifier
+    from fuzzsmooth.smoothing.options import SmoothingOptions
+    from fuzzsmooth.smoothing.results import Certification, Prediction
+    from fuzzsmooth.smoothing.weighted import TypeRates
 
 __all__ = [
     "REFERENCES_FILE",
@@ -15,3 +25,20 @@ __all__ = [
     "TypeRates",
     "references_beside",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Certification": "results",
+        "Prediction": "results",
+        "REFERENCES_FILE": "beside",
+        "SmoothedClassifier": "classifier",
+        "SmoothingOptions": "options",
+        "TypeRates": "weighted",
+        "references_beside": "beside",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,11 +6,22 @@ from pathlib import Path
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.fuzz.references import References
+from fuzzsmooth.fuzz.scan import require_references
 from fuzzsmooth.models.sources import resolve_model
 from fuzzsmooth.smoothing.options import SmoothingOptions
 
 REFERENCES_FILE = "fuzzsmooth-references.json"
 """The references beside a model's weights."""
+
+
+def check_references(options: SmoothingOptions, references: References | None) -> None:
+    """Check, before a model is loaded, that there are references where its texts will be searched.
+
+    Raises:
+        FuzzsmoothError: If there are none.
+    """
+    if options.fuzzing:
+        require_references(options.search, references)
 
 
 def references_beside(model: str, options: SmoothingOptions) -> References | None:
@@ -34,9 +45,9 @@ def references_beside(model: str, options: SmoothingOptions) -> References | Non
     source = resolve_model(model)
     if source.kind == "hub" and options.fuzzing and options.search.reward == "transplant":
         raise FuzzsmoothError(
-            f"model '{model}' comes from the hub, and reference texts of its maker's choice could hide a "
-            "backdoor; give clean data (--clean) or references (--references) of your own, choose reward "
-            "'kl', or turn fuzzing off"
+            f"model '{model}' comes from the hub (there is no folder of that name), and reference texts of "
+            "its maker's choice could hide a backdoor; check the name, or give clean data (--clean) or "
+            "references (--references) of your own, choose reward 'kl', or turn fuzzing off"
         )
     file = Path(source.location) / REFERENCES_FILE
     return References.load(file) if source.kind == "folder" and file.is_file() else None

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import text_key
+from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.fuzz.references import References
 from fuzzsmooth.fuzz.scan import Scan, Scanner
 from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise, declares_deterministic
+from fuzzsmooth.models.sources import model_name
 from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
-from fuzzsmooth.smoothing.beside import references_beside
+from fuzzsmooth.smoothing.beside import check_references, references_beside
 from fuzzsmooth.smoothing.certificates import Issuer
 from fuzzsmooth.smoothing.evidence import SampledSource, undivided
 from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
+from fuzzsmooth.smoothing.keeping import save_smoothed, saved_options
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.referee import CertificateSampler, in_float32
 from fuzzsmooth.smoothing.results import Certification, Prediction, vote_prediction
@@ -42,7 +46,7 @@ class SmoothedClassifier:
     Args:
         classifier: The suspect classifier; any callable wrapped in
             :class:`fuzzsmooth.models.CallableClassifier` will do if ``options.sigma`` is 0.
-        options: The smoothing options.
+        options: The smoothing options, or a mapping of their names to values.
         references: Clean reference texts for the transplant test of the search.
         rates: Deletion rates per unit type for mode "certified"; by default all types have
             ``options.rate``.
@@ -55,11 +59,12 @@ class SmoothedClassifier:
     def __init__(
         self,
         classifier: Classifier,
-        options: SmoothingOptions,
+        options: SmoothingOptions | Mapping[str, Any],
         references: References | None = None,
         *,
         rates: TypeRates | None = None,
     ) -> None:
+        options = SmoothingOptions.of(options)
         noisy = options.sigma > 0 and options.mode != "windows"
         if noisy and not isinstance(classifier, NoisyClassifier):
             raise FuzzsmoothError(
@@ -90,7 +95,7 @@ class SmoothedClassifier:
     def from_pretrained(
         cls,
         model: str | os.PathLike[str],
-        options: SmoothingOptions | None = None,
+        options: SmoothingOptions | Mapping[str, Any] | None = None,
         *,
         references: References | None = None,
         rates: TypeRates | None = None,
@@ -100,7 +105,9 @@ class SmoothedClassifier:
 
         Args:
             model: A local folder, a hub name, or ``builtin:minilm``.
-            options: The smoothing options; the defaults if omitted.
+            options: The smoothing options, or a mapping of their names to values. By default those that
+                :meth:`save_pretrained` left in a local folder, which whoever wrote the folder has chosen; the
+                defaults where there are none.
             references: Clean reference texts; by default those saved beside the weights of a local folder,
                 which whoever wrote the folder has chosen: give your own for a model that you downloaded.
             rates: Deletion rates per unit type, see the class.
@@ -113,30 +120,65 @@ class SmoothedClassifier:
         from fuzzsmooth.models import load_classifier
         from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
-        name, options = os.fspath(model), options or SmoothingOptions()
-        classifier = NoisyHuggingFaceClassifier(load_classifier(name, **loading))
+        name = model_name(model)
+        saved = saved_options(name) if options is None else options
+        chosen = SmoothingOptions.of(saved or {})
         if references is None:
-            references = references_beside(name, options)
-        return cls(classifier, options, references, rates=rates)
+            references = references_beside(name, chosen)
+        check_references(chosen, references)  # before the weights are read
+        classifier = NoisyHuggingFaceClassifier(load_classifier(name, **loading))
+        return cls(classifier, chosen, references, rates=rates)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+        """Write model, options and reference texts into one folder, which :meth:`from_pretrained` takes up.
+
+        Args:
+            folder: A new or empty folder, or one saved by fuzzsmooth before, which is replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            FuzzsmoothError: If the classifier is a function, or has deletion rates per unit type (these are a
+                file of their own), or the folder holds other files or cannot be written.
+        """
+        require(
+            self._rates is None,
+            "deletion rates per type are not saved with a model; save the classifier without them, and give "
+            "their table again",
+        )
+        return save_smoothed(self.classifier, self.options, self._references, Path(folder))
+
+    def __call__(self, texts: str | Iterable[str]) -> list[dict[str, Any]]:
+        """As a text-classification pipeline of transformers answers: one ``{"label", "score"}`` per text.
+
+        Args:
+            texts: One text or several.
+
+        Returns:
+            The predicted label of each with its share of the votes; the label is None where
+            :meth:`predict` has no answer.
+        """
+        given = [texts] if isinstance(texts, str) else texts
+        return [{"label": one.label_name, "score": one.score} for one in self.predict(given)]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names, in the order of votes and label indices."""
         return self.classifier.labels
 
-    def scan(self, texts: Sequence[str], advance: Advance | None = None) -> list[Scan]:
+    def scan(self, texts: Iterable[str], advance: Advance | None = None) -> list[Scan]:
         """Find the vulnerable segments of each text; see :class:`fuzzsmooth.fuzz.Scan`.
 
         Args:
             texts: The texts as received.
             advance: Told how many texts have just been finished, for a progress bar.
         """
-        _check_texts(texts)
         scanner = self._scanner or self._make_scanner()
-        return scanner.scan(texts, self.options.seed, advance)
+        return scanner.scan(checked_texts(texts), self.options.seed, advance)
 
     def predict(
-        self, texts: Sequence[str], *, scans: Sequence[Scan] | None = None, advance: Advance | None = None
+        self, texts: Iterable[str], *, scans: Sequence[Scan] | None = None, advance: Advance | None = None
     ) -> list[Prediction]:
         """The majority label of K draws for each text; in mode "windows" the answer of the procedure.
 
@@ -149,6 +191,7 @@ class SmoothedClassifier:
             scans: Their scans, where they were made before; made here otherwise.
             advance: Told how many texts have just been finished, for a progress bar.
         """
+        texts = checked_texts(texts)
         scans, plans, _ = self._plans(texts, scans)
         return _read_alike(lambda: self._predict(texts, scans, plans, advance))
 
@@ -179,7 +222,7 @@ class SmoothedClassifier:
         ]
 
     def certify(
-        self, texts: Sequence[str], *, scans: Sequence[Scan] | None = None, advance: Advance | None = None
+        self, texts: Iterable[str], *, scans: Sequence[Scan] | None = None, advance: Advance | None = None
     ) -> list[Certification]:
         """A certified answer for each text, or ABSTAIN.
 
@@ -193,6 +236,7 @@ class SmoothedClassifier:
             scans: Their scans (mode "frs"), where they were made before; made here otherwise.
             advance: Told how many texts have just been finished, for a progress bar.
         """
+        texts = checked_texts(texts)
         scans, plans, listed = self._plans(texts, scans)
         return _read_alike(lambda: self._certify(texts, scans, plans, listed, advance))
 
@@ -276,7 +320,6 @@ class SmoothedClassifier:
         return scans, plans, listed
 
     def _cut(self, texts: Sequence[str]) -> list[Units]:
-        _check_texts(texts)
         return [self._segmenter.segment(text).units for text in texts]
 
     def _make_fuzzer(self) -> Fuzzer | None:
@@ -343,8 +386,3 @@ def _read_alike(answer: Callable[[], list[ResultT]]) -> list[ResultT]:
     except TokenMapError as error:
         warnings.warn(str(error), SlowPathWarning, stacklevel=3)
         return answer()
-
-
-def _check_texts(texts: Sequence[str]) -> None:
-    if isinstance(texts, str):
-        raise FuzzsmoothError("expected a list of texts, got one string; put it into a list")

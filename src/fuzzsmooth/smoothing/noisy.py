@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -65,6 +66,10 @@ class NoisyHuggingFaceClassifier:
     def tokenizer(self) -> Any:
         """The classifier's tokenizer."""
         return self._classifier.tokenizer
+
+    def save(self, folder: str | Path, beside: Callable[[Path], None] = lambda _folder: None) -> Path:
+        """Write the classifier under the noise; see :meth:`fuzzsmooth.models.HuggingFaceClassifier.save`."""
+        return self._classifier.save(folder, beside)
 
     def truncated(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text is longer than the model reads."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from fuzzsmooth.certify import Rivals
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.text.units import UnitKind
@@ -47,10 +47,10 @@ class SmoothingOptions(Options):
         rate_high: omega_H, inside the vulnerable area, in [0, 1).
         rate_low: omega_L, outside of it, in [0, rate_high].
         rate_uniform: omega_M, the uniform rate of the ablation and of Corollary 1, in (0, 1).
-        copies: K, the draws of a prediction, and of the certificate in mode "frs", >= 1.
+        copies: K, the draws of a prediction, and of the certificate in mode "frs", 1 to 1,000,000.
         rate: Deletion rate of mode "certified", in (0, 1).
         rate_flagged: With a table of rates, the rate of the types it flags, in [rate, 1).
-        draws: Model passes of a certificate in mode "certified" at most, >= 1.
+        draws: Model passes of a certificate in mode "certified" at most, 1 to 1,000,000.
         alpha: Probability that a certificate is wrong, per text, in (0, 1).
         statistics: How these passes are used. "fixed": all as draws, for one Clopper-Pearson bound.
             "sequential": as draws in rounds, until an anytime-valid test has settled the radii. "auto": where
@@ -66,19 +66,19 @@ class SmoothingOptions(Options):
         awaited: The threats whose radii a sequential test waits for, of "edit", "insert" and "backward"; what
             it has seen by then also bounds the others. Backward radii grow with every further draw, so that
             waiting for them too mostly takes all draws there are.
-        guard: Numerical guard band of certificates, >= 0, in logits: the largest deviation that the shape of
-            a batch or its arithmetic can cause. An answer whose two best logits are not further apart counts
-            against every certificate, unless it is asked again. None: what is measured for the model when it
-            is first asked for certificates; 0, every answer as computed, for a classifier that cannot be
-            measured because it gives probabilities of strings alone.
+        guard: Numerical guard band of certificates, 0 to 1,000,000, in logits: the largest deviation that the
+            shape of a batch or its arithmetic can cause. An answer whose two best logits are not further
+            apart counts against every certificate, unless it is asked again. None: what is measured for the
+            model when it is first asked for certificates; 0, every answer as computed, for a classifier that
+            cannot be measured because it gives probabilities of strings alone.
         recheck: Whether a model that computes in bfloat16 without parameter noise is asked again, in float32,
             for the answers inside the guard band: then nearly nothing is lost to rounding. Certificates of
             such a model are about its float32 function either way, where the band is measured, and
             conditional on it; of a band that was given nothing is asked again. What fuzzes in modes
             "certified" and "windows" is always computed in float32.
         weight_distance: Also certify edits together with a change of the noised weights by this many noise
-            standard deviations, >= 0, and the largest such change; needs mode "certified", sigma > 0 and no
-            fuzzing, which would read the weights without their noise.
+            standard deviations, 0 to 1,000,000, and the largest such change; needs mode "certified",
+            sigma > 0 and no fuzzing, which would read the weights without their noise.
         localization_recall: Share of triggered texts in which the search was measured to find the whole
             trigger, in [0, 1], where known; printed with the condition of mode "frs".
         ablation: What mode "windows" deletes and certifies. "insert": windows of 0 to ``reach`` units,
@@ -87,13 +87,13 @@ class SmoothingOptions(Options):
             against replacing such a piece. "scattered-insert", "scattered-edit": all sets of at most
             ``reach`` units, against so many insertions, or edits, anywhere. "detect": windows of 0 to
             ``reach`` units in one round; the answer is a label or an alert.
-        reach: Units that an attacker may insert or change in mode "windows", >= 1, and at most 2 where they
-            are scattered. Fixed before any text.
-        passes: Model passes per text at most in mode "windows", >= 1; None for no limit. A text that needs
-            more is answered "budget_exceeded". Where an attacker could bring that about within the threat,
-            the certificate is one for "the label or an alarm".
-        sigma: Standard deviation of the parameter noise, >= 0; 0 turns it off.
-        top_layers: H, the transformer layers counted from the output that receive noise, >= 0. None is
+        reach: Units that an attacker may insert or change in mode "windows", 1 to 1,000, and at most 2 where
+            they are scattered. Fixed before any text.
+        passes: Model passes per text at most in mode "windows", 1 to 10^9; None for no limit. A text that
+            needs more is answered "budget_exceeded". Where an attacker could bring that about within the
+            threat, the certificate is one for "the label or an alarm".
+        sigma: Standard deviation of the parameter noise, 0 to 100; 0 turns it off.
+        top_layers: H, the transformer layers counted from the output that receive noise, 0 to 10,000. None is
             the paper's 10, or all layers of a model that has fewer.
         search: Options of the search.
         seed: Seed of all draws, in [0, 2**64). The probability alpha is over the draws: it holds for texts
@@ -128,72 +128,57 @@ class SmoothingOptions(Options):
     search: SearchOptions = field(default_factory=SearchOptions)
     seed: int = 0
 
+    RANGES = MappingProxyType(
+        {
+            "rate_high": Between(0, 1, below=True),
+            "rate_low": Between(0, 1, below=True),
+            "rate_uniform": Between(0, 1, above=True, below=True),
+            "copies": Between(1, 1_000_000),
+            "rate": Between(0, 1, above=True, below=True),
+            "rate_flagged": Between(0, 1, above=True, below=True),
+            "draws": Between(1, 1_000_000),
+            "alpha": Between(0, 1, above=True, below=True),
+            "guard": Between(0, 1_000_000),
+            "weight_distance": Between(0, 1_000_000),
+            "localization_recall": Between(0, 1),
+            "reach": Between(1, 1_000),
+            "passes": Between(1, 1_000_000_000),
+            "sigma": Between(0, 100),
+            "top_layers": Between(0, 10_000),
+            "seed": Between(0, SEEDS),
+        }
+    )
+
     def validate(self) -> None:
-        """Check ranges and combinations."""
-        require(
-            0 <= self.rate_low <= self.rate_high < 1 and represented(self.rate_high) < 1,
-            f"0 <= rate_low <= rate_high < 1 must hold, got {self.rate_low} and {self.rate_high}",
-        )
-        for name in ("rate", "rate_uniform", "alpha"):
+        """Check combinations."""
+        for name in ("rate_high", "rate", "rate_uniform", "alpha", "rate_flagged"):
+            value = getattr(self, name)
             require(
-                0 < getattr(self, name) < 1 and represented(getattr(self, name)) < 1,
-                f"SmoothingOptions.{name} must lie strictly between 0 and 1, got {getattr(self, name)}",
-            )
-        for name in ("copies", "draws", "reach"):
-            require(
-                getattr(self, name) >= 1,
-                f"SmoothingOptions.{name} must be at least 1, got {getattr(self, name)}",
+                represented(value) < 1, f"SmoothingOptions.{name} must stay below 1 as drawn, got {value}"
             )
         require(
-            math.isfinite(self.sigma) and self.sigma >= 0,
-            f"SmoothingOptions.sigma must be a finite number >= 0, got {self.sigma}",
+            self.rate_low <= self.rate_high,
+            f"rate_low <= rate_high must hold, got {self.rate_low} and {self.rate_high}",
         )
         require(
-            self.rate <= self.rate_flagged < 1 and represented(self.rate_flagged) < 1,
-            f"rate <= rate_flagged < 1 must hold, got {self.rate} and {self.rate_flagged}",
+            self.rate <= self.rate_flagged,
+            f"rate <= rate_flagged must hold, got {self.rate} and {self.rate_flagged}",
         )
         require(
             len(self.awaited) > 0 and set(self.awaited) <= set(THREATS),
             f"SmoothingOptions.awaited must name some of {', '.join(THREATS)}, got {self.awaited}",
         )
         require(
-            self.guard is None or (math.isfinite(self.guard) and self.guard >= 0),
-            f"SmoothingOptions.guard must be a finite number >= 0, got {self.guard}",
-        )
-        require(
-            self.passes is None or self.passes >= 1,
-            f"SmoothingOptions.passes must be at least 1, got {self.passes}",
-        )
-        recall = self.localization_recall
-        require(
-            recall is None or 0 <= recall <= 1,
-            f"SmoothingOptions.localization_recall must lie in [0, 1], got {recall}",
-        )
-        require(
             self.reach <= 2 or not self.ablation.startswith("scattered"),
             f"SmoothingOptions.reach must be 1 or 2 for scattered units, got {self.reach}",
         )
-        self._check_weight_distance()
-        require(0 <= self.seed < 2**64, f"SmoothingOptions.seed must lie in [0, 2**64), got {self.seed}")
-        require(
-            self.top_layers is None or self.top_layers >= 0,
-            f"SmoothingOptions.top_layers must not be negative, got {self.top_layers}",
-        )
-
-    def _check_weight_distance(self) -> None:
         distance = self.weight_distance
-        if distance is None:
-            return
         require(
-            math.isfinite(distance) and distance >= 0,
-            f"SmoothingOptions.weight_distance must be a finite number >= 0, got {distance}",
-        )
-        require(
-            self.mode == "certified" and self.sigma > 0,
+            distance is None or (self.mode == "certified" and self.sigma > 0),
             "a weight distance is certified in mode 'certified' with parameter noise: set sigma above 0",
         )
         require(
-            not self.fuzzing,
+            distance is None or not self.fuzzing,
             "a weight distance cannot be certified with fuzzing, which reads the weights without their noise:"
             " turn fuzzing off (--no-fuzzing)",
         )

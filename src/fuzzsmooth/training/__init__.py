@@ -1,18 +1,29 @@
-"""Fine-tuning of classifiers: plain, smoothed by parameter noise, on views of texts; and calibration."""
+"""Fine-tuning of classifiers: plain, smoothed by parameter noise, on views of texts; and calibration.
 
-from fuzzsmooth.training.calibration import (
-    Offsets,
-    Score,
-    add_offsets,
-    choose_offsets,
-    deletion_score,
-    window_score,
-)
-from fuzzsmooth.training.finetune import check_output, check_trainable, finetune, is_main_process
-from fuzzsmooth.training.options import FinetuneOptions
-from fuzzsmooth.training.progress import Progress, bar, silent
-from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback, smoothed_step
-from fuzzsmooth.training.starting import splits_for
+The options are importable without torch: names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzzsmooth.common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from fuzzsmooth.training.calibration import (
+        Offsets,
+        Score,
+        add_offsets,
+        choose_offsets,
+        deletion_score,
+        window_score,
+    )
+    from fuzzsmooth.training.finetuning import check_trainable, finetune, is_main_process
+    from fuzzsmooth.training.options import FinetuneOptions
+    from fuzzsmooth.training.output import check_output
+    from fuzzsmooth.training.progress import Progress, bar, silent
+    from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback, smoothed_step
+    from fuzzsmooth.training.starting import splits_for
 
 __all__ = [
     "FinetuneOptions",
@@ -34,3 +45,31 @@ __all__ = [
     "splits_for",
     "window_score",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "FinetuneOptions": "options",
+        "Offsets": "calibration",
+        "Progress": "progress",
+        "Score": "calibration",
+        "SmoothedStep": "smoothing_callback",
+        "SmoothingCallback": "smoothing_callback",
+        "add_offsets": "calibration",
+        "bar": "progress",
+        "check_output": "output",
+        "check_trainable": "finetuning",
+        "choose_offsets": "calibration",
+        "deletion_score": "calibration",
+        "finetune": "finetuning",
+        "is_main_process": "finetuning",
+        "silent": "progress",
+        "smoothed_step": "smoothing_callback",
+        "splits_for": "starting",
+        "window_score": "calibration",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

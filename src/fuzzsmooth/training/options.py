@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import Literal
 
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.common.options import SEEDS, Between, Options, require
 
 TextNoise = Literal["none", "delete", "mask", "windows"]
 
@@ -63,45 +64,39 @@ class FinetuneOptions(Options):
     seed: int = 0
     label: str = ""
 
+    RANGES = MappingProxyType(
+        {
+            "epochs": Between(1, 10_000),
+            "learning_rate": Between(0, 100, above=True),
+            "batch_size": Between(1, 65_536),
+            "weight_decay": Between(0, 100),
+            "warmup": Between(0, 1, below=True),
+            "max_length": Between(3, 1_000_000),
+            "max_grad_norm": Between(0, 1_000_000_000),
+            "sigma": Between(0, 100),
+            "top_layers": Between(0, 10_000),
+            "rho": Between(0, 1_000_000_000_000, above=True),
+            "text_rate": Between(0, 1, below=True),
+            "copies": Between(1, 1_000),
+            "window": Between(0, 1_000),
+            "candidates": Between(1, 1_000),
+            "checkpoint_steps": Between(0, 1_000_000_000),
+            "seed": Between(0, SEEDS),
+        }
+    )
+
     def validate(self) -> None:
-        """Check every range.
-
-        Raises:
-            FuzzsmoothError: Naming the first option out of its range.
-        """
-        require(self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}")
-        require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
-        require(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
-        require(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}")
-        require(0 <= self.warmup < 1, f"warmup is a share of the steps in [0, 1), not {self.warmup}")
-        require(self.max_length >= 3, f"max_length must be at least 3 tokens, not {self.max_length}")
-        require(self.max_grad_norm >= 0, f"max_grad_norm must not be negative, not {self.max_grad_norm}")
-        require(self.sigma >= 0, f"sigma is a standard deviation and must not be negative, not {self.sigma}")
-        require(
-            self.top_layers is None or self.top_layers >= 0,
-            f"top_layers must not be negative, not {self.top_layers}",
-        )
-        require(self.rho is None or self.rho > 0, f"rho must be above 0 or left out, not {self.rho}")
-        require(0 <= self.text_rate < 1, f"text_rate must be in [0, 1), not {self.text_rate}")
-        self._validate_views()
-        require(
-            self.checkpoint_steps >= 0, f"checkpoint_steps must not be negative, not {self.checkpoint_steps}"
-        )
-        require(self.seed >= 0, f"seed must not be negative, not {self.seed}")
-
-    def _validate_views(self) -> None:
+        """Check that the options of a kind of text noise come with it."""
         rated, windows = self.text_noise in ("delete", "mask"), self.text_noise == "windows"
         require(
             rated == (self.text_rate > 0),
             "text_noise 'delete' or 'mask' and a text_rate above 0 belong together: give both or neither",
         )
-        require(self.copies >= 1, f"copies must be at least 1, not {self.copies}")
         require(
             self.copies == 1 or rated,
             f"copies {self.copies} needs text_noise 'delete' or 'mask': equal copies teach nothing more",
         )
         require(
-            windows == (self.window > 0) and self.window >= 0,
+            windows == (self.window > 0),
             "text_noise 'windows' and a window above 0 belong together: give both or neither",
         )
-        require(self.candidates >= 1, f"candidates must be at least 1, not {self.candidates}")

@@ -11,7 +11,7 @@ from fuzzsmooth.apps.cli.console import answers, write_json
 from fuzzsmooth.apps.cli.experiment import command_line
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
-from fuzzsmooth.apps.cli.settings import options_from
+from fuzzsmooth.apps.cli.settings import check_given, options_from
 
 
 def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool, quiet: bool) -> None:
@@ -25,6 +25,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
         json: Show the summary as JSON.
         quiet: Show no progress.
     """
+    check_given(config, flags)  # torch is not imported before
     from fuzzsmooth.evaluate.certification import CertificationOptions, run_certification
     from fuzzsmooth.report import build_certification
 
@@ -45,4 +46,4 @@ def show_certification(page: Path, *, json: bool) -> None:
     if json:
         write_json(json_format.loads((page.parent / "summary.json").read_text("utf-8")))
         return
-    answers().print(page.read_text("utf-8"))
+    answers().block(page.read_text("utf-8"))

@@ -12,6 +12,9 @@ _PASSES = 16_384
 """Passes of a chunk in mode "certified" at most. Early stops leave a third of them, and equal draws are asked
 about once, so that with a small model on a processor a kill loses some seconds. Fewer starve the batches."""
 
+_VOTES = 65_536
+"""Copies of a chunk in mode "frs" at most: they are in memory together, about a kilobyte each."""
+
 
 def chunk_size(options: SmoothingOptions) -> int:
     """Texts per append: enough to fill the model's batches, few enough that a kill loses little.
@@ -19,7 +22,7 @@ def chunk_size(options: SmoothingOptions) -> int:
     The answers do not depend on it.
     """
     if options.mode == "frs":
-        return 32
+        return max(1, min(32, _VOTES // options.copies))
     if options.mode == "windows":
         return 8
     searches = options.fuzzing and options.fuzz_left == "search"  # one search per draw

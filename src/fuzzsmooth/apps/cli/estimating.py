@@ -31,10 +31,16 @@ def show_estimate(protected: Protected, texts: TextInput, chunk: int, *, json: b
         write_json(found.to_json())
         return
     memory = "" if found.memory_bytes is None else f", {found.memory_bytes / 2**30:.1f} GiB of memory"
-    answers().print(
+    answers().line(
         f"{found.texts} texts: about {found.passes:,} passes, {_duration(found.seconds)}{memory} "
-        f"(from a pilot of {found.pilot} texts)"
+        f"(from a pilot of {_pilot(found.pilot, found.texts)})"
     )
+
+
+def _pilot(pilot: int, texts: int) -> str:
+    if pilot < texts:
+        return f"{pilot} texts"
+    return f"all {texts} texts, so few that this took as long as the run itself"
 
 
 def _duration(seconds: float) -> str:

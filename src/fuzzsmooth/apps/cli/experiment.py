@@ -10,7 +10,7 @@ from typing import Any
 
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
-from fuzzsmooth.apps.cli.settings import options_from
+from fuzzsmooth.apps.cli.settings import check_given, options_from
 from fuzzsmooth.apps.cli.table import show_run
 from fuzzsmooth.common.errors import FuzzsmoothError
 
@@ -25,6 +25,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
         json: Show the summary as JSON.
         quiet: Show no progress.
     """
+    check_given(config, flags)  # torch is not imported before
     from fuzzsmooth.evaluate.experiment import ExperimentOptions, run_experiment
     from fuzzsmooth.report import build_report
 

@@ -22,8 +22,14 @@ from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
 from fuzzsmooth.apps.cli.commands.table import table
-from fuzzsmooth.apps.cli.console import abandon_output, complain, tolerate_any_text
-from fuzzsmooth.apps.cli.problems import STOPPED, StoppedError, problem
+from fuzzsmooth.apps.cli.console import (
+    abandon_output,
+    complain,
+    notes_as_asked,
+    prepare_streams,
+    warnings_as_notes,
+)
+from fuzzsmooth.apps.cli.problems import STOPPED, UNREAD, StoppedError, problem
 from fuzzsmooth.common.version import VERSION
 
 app = typer.Typer(
@@ -77,14 +83,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0; 2 for a mistake the user can mend, told in one sentence on standard error; 130 when
-        stopped with Ctrl-C. Errors of our own keep their traceback.
+        stopped with Ctrl-C; 141, without a word, when nobody reads standard output any more. Errors of our
+        own keep their traceback.
     """
-    tolerate_any_text()
+    prepare_streams()
+    with notes_as_asked(), warnings_as_notes():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = STOPPED
+    except (SystemExit, BrokenPipeError) as end:
+        # The framework answers a broken pipe by leaving; it leaves for nothing else.
+        if not isinstance(end if isinstance(end, OSError) else end.__context__, BrokenPipeError):
+            raise
+        abandon_output()
+        return UNREAD
     except Exception as error:
         found = problem(error)
         if found is None:

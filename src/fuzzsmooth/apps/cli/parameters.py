@@ -7,8 +7,24 @@ from typing import Annotated, Literal
 
 import typer
 
+from fuzzsmooth.apps.cli.console import silence_notes
+
 _INPUT, _MODEL, _SEARCH, _SMOOTHING, _OUTPUT = "Input", "Model", "Search", "Smoothing", "Output"
 _WINDOWS = "Mode windows"
+
+
+def _hush(quiet: bool) -> bool:
+    if quiet:
+        silence_notes()
+    return quiet
+
+
+def as_text(given: str | None) -> str | None:
+    """Refuse what the command line could not read as text: a model would be asked about something else."""
+    if given is not None and any("\ud800" <= one <= "\udfff" for one in given):
+        raise typer.BadParameter("is not valid UTF-8; put it into a file saved as UTF-8")
+    return given
+
 
 Input = Annotated[
     str | None,
@@ -75,6 +91,10 @@ AllowBin = Annotated[
         help="Read the tensors of a .bin checkpoint if there are no safetensors; code is never run.",
         rich_help_panel=_MODEL,
     ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="Processor threads of the arithmetic; by default PyTorch's.", rich_help_panel=_MODEL),
 ]
 References = Annotated[
     Path | None,
@@ -166,13 +186,24 @@ Config = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Answer in JSON on standard output.", rich_help_panel=_OUTPUT)
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=_OUTPUT)]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="No progress and no notes.",
+        rich_help_panel=_OUTPUT,
+        callback=_hush,
+        is_eager=True,
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option(
         "--output",
         "-o",
-        help="Append one JSON line per text to this file; the same command goes on where it stopped.",
+        help="Append one JSON line per text to this file; the same command goes on where it stopped. "
+        "A name in .csv gives a table as well, the JSON lines beside it.",
         rich_help_panel=_OUTPUT,
     ),
 ]

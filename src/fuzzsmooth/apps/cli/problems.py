@@ -17,6 +17,10 @@ STOPPED = 130
 """Exit code after Ctrl-C, as shells give it."""
 
 
+UNREAD = 141
+"""Exit code when nobody reads standard output any more (``| head``), as shells give it."""
+
+
 class Problem(NamedTuple):
     """What the user is told, and the exit code."""
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from fuzzsmooth.common.printing import short_name
+
 Advance = Callable[[int], None]
 """Told how many steps have just been finished."""
 
@@ -34,6 +36,7 @@ class Display:
     @contextmanager
     def counts(self, title: str, total: int | None = None) -> Iterator[Counts]:
         """A stage told as (done, total); the total may become known only then."""
+        title = short_name(title)
         if self._quiet:
             yield lambda _done, _total: None
         elif sys.stderr.isatty():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.apps.cli.console import note
 from fuzzsmooth.apps.cli.inputs import CleanData, tell_rows
+from fuzzsmooth.apps.cli.loading import Loading, check_inputs
 from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.seen import is_seen, references_key, remember
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.printing import short_name
 
 if TYPE_CHECKING:
     from fuzzsmooth.data import Splits
@@ -20,17 +23,6 @@ if TYPE_CHECKING:
 
 
 _OTHER = "OTHER weights, so how far ordinary words pull is not known and what flips references is flagged"
-
-
-@dataclass(frozen=True)
-class Loading:
-    """How a model is loaded; the names are those of :func:`fuzzsmooth.models.load_classifier`."""
-
-    device: str
-    precision: Literal["auto", "float32", "bfloat16"]
-    batch_size: int
-    max_length: int | None
-    allow_bin: bool
 
 
 @dataclass(frozen=True)
@@ -76,16 +68,18 @@ def protect(
     Raises:
         FuzzsmoothError: If anything is missing or does not fit.
     """
-    from fuzzsmooth.models import load_classifier
+    require(
+        table is None or fill or table.is_file(),
+        f"there is no table {table}; build it with 'fuzzsmooth table build'",
+    )
+    given = given_references(model, options, references, clean)  # torch is not imported before
     from fuzzsmooth.smoothing import SmoothedClassifier, TypeRates
     from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
-    require(references is None or clean is None, "give --references or --clean, not both")
-    classifier = load_classifier(model, **asdict(loading))
-    chosen = find_references(model, classifier, options, references, clean, quiet=quiet)
+    classifier = loading.load(model)
+    chosen = find_references(given, classifier, options, quiet=quiet)
     rates = None
     if table is not None:
-        require(fill or table.is_file(), f"there is no table {table}; build it with 'fuzzsmooth table build'")
         found = flip_rates(classifier, chosen, options)
         found.keep_in(table)
         rates = TypeRates(found, fill=fill)
@@ -118,47 +112,92 @@ def flip_rates(
     return Scanner(classifier, search, units, references).table()
 
 
+@dataclass(frozen=True)
+class GivenReferences:
+    """Where the reference texts of a model come from.
+
+    Attributes:
+        clean: Clean labeled data to choose them from, or None.
+        texts: The references themselves, where they need not be chosen; None if there are none.
+        origin: The file they were read from.
+        beside: The model in whose folder they were, where they came with it.
+    """
+
+    clean: CleanData | None = None
+    texts: References | None = None
+    origin: Path = Path()
+    beside: str | None = None
+
+
+def given_references(
+    model: str, options: SmoothingOptions, file: Path | None, clean: CleanData | None
+) -> GivenReferences:
+    """Find out, before the model is loaded, where its reference texts come from.
+
+    Args:
+        model: The model.
+        options: The smoothing options.
+        file: A file of references, or None.
+        clean: Clean data to choose them from, or None.
+
+    Raises:
+        FuzzsmoothError: If model, file or data are not there, both are given, or references are needed and
+            none are to be had.
+    """
+    from fuzzsmooth.fuzz import References
+    from fuzzsmooth.smoothing import REFERENCES_FILE, references_beside
+    from fuzzsmooth.smoothing.beside import check_references
+
+    require(file is None or clean is None, "give --references or --clean, not both")
+    check_inputs(model=model, data=None if clean is None else clean.source)
+    if clean is not None:
+        return GivenReferences(clean=clean)
+    texts = references_beside(model, options) if file is None else References.load(file)
+    check_references(options, texts)
+    if file is not None:
+        return GivenReferences(texts=texts, origin=file)
+    return GivenReferences(texts=texts, origin=Path(model) / REFERENCES_FILE, beside=model)
+
+
 def find_references(
-    model: str,
-    classifier: HuggingFaceClassifier,
-    options: SmoothingOptions,
-    file: Path | None,
-    clean: CleanData | None,
-    *,
-    quiet: bool,
+    given: GivenReferences, classifier: HuggingFaceClassifier, options: SmoothingOptions, *, quiet: bool
 ) -> References | None:
-    """The reference texts of a model: of a file, chosen from clean data, or those beside the weights.
+    """The reference texts of a model: as given, or chosen from clean data.
 
     Raises:
         FuzzsmoothError: If they do not fit the model.
     """
-    from fuzzsmooth.fuzz import References
-    from fuzzsmooth.smoothing import REFERENCES_FILE, references_beside
-
-    if clean is not None:
-        return _select(classifier, clean, options.search.references, Display(quiet))
-    chosen = references_beside(model, options) if file is None else References.load(file)
+    if given.clean is not None:
+        return _select(classifier, given.clean, options.search.references, Display(quiet))
+    chosen = given.texts
     if chosen is None:
         return None
-    where = str(file or Path(model) / REFERENCES_FILE)
     highest, classes = max(chosen.labels, default=0), len(classifier.labels)
     require(
         highest < classes,
-        f"{where} has references of class {highest}, "
+        f"{given.origin} has references of class {highest}, "
         f"but the model has {classes} classes; give references of its own",
     )
-    chosen = chosen.under(classifier.labels, where)
-    if file is None and options.fuzzing:
-        _tell_origin(chosen, classifier, model)
+    chosen = chosen.under(classifier.labels, str(given.origin))
+    if given.beside is not None and options.fuzzing:
+        _tell_origin(chosen, classifier, given.beside)
     return chosen
 
 
 def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: str) -> None:
-    """Say what the references beside the weights are; whoever wrote the folder has chosen them."""
-    counts = ", ".join(
-        f"{chosen.labels.count(index)} of '{name}'" for index, name in enumerate(classifier.labels)
-    )
+    """Say what the references beside the weights are; whoever wrote the folder has chosen them.
+
+    Once for each, unless they belong to other weights; never of those that this user's ``finetune`` chose.
+    """
+    key = references_key(chosen, classifier.fingerprint)
     known = chosen.model == classifier.fingerprint
+    if known and is_seen(key):
+        return
+    remember(key)
+    counts = ", ".join(
+        f"{chosen.labels.count(index)} of '{short_name(name, 60)}'"
+        for index, name in enumerate(classifier.labels)
+    )
     note(
         f"the {len(chosen.texts)} reference texts ({counts}) come with the model {model} and were chosen "
         f"with {'these weights' if known else _OTHER}; whoever wrote that folder could have chosen texts "

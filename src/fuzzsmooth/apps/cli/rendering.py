@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fuzzsmooth.common.printing import printable
+from fuzzsmooth.common.printing import printable, short_name
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _LONGEST = 2000  # characters of a text that are shown; the JSON answer has all of it
+_LONGEST_LABEL = 60
 
 
 def marked(text: str, spans: Sequence[Mapping[str, Any]]) -> Text:
@@ -29,7 +30,12 @@ def heading(row: int, answer: str, remark: str) -> Text:
     """The first line of an answer."""
     from rich.text import Text
 
-    return Text.assemble((f"{row}: ", "dim"), (printable(answer), "bold"), (f"  {remark}", "dim"))
+    return Text.assemble((f"{row}: ", "dim"), (label(answer), "bold"), (f"  {remark}", "dim"))
+
+
+def label(name: str) -> str:
+    """A class name as lines of several show it: a model's maker may have chosen one without end."""
+    return short_name(name, _LONGEST_LABEL)
 
 
 def no_answer(status: str) -> str:
@@ -44,7 +50,7 @@ def segments(spans: Sequence[Mapping[str, Any]]) -> list[Text]:
     return [
         Text.assemble(
             "   ",
-            (repr(printable(span["text"])), "red"),
+            (repr(short_name(span["text"])), "red"),
             (f"  characters {span['start']}-{span['end']}, score {span['score']:.2f}", "dim"),
         )
         for span in spans
@@ -54,4 +60,4 @@ def segments(spans: Sequence[Mapping[str, Any]]) -> list[Text]:
 def votes(counts: Sequence[int], labels: Sequence[str]) -> str:
     """The votes in words, the most first."""
     ranked = sorted(zip(counts, labels, strict=True), key=lambda pair: -pair[0])
-    return ", ".join(f"{label} {count}" for count, label in ranked if count)
+    return ", ".join(f"{label(name)} {count}" for count, name in ranked if count)

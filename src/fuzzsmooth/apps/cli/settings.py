@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fuzzsmooth.apps.cli.loading import check_inputs
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Options
+from fuzzsmooth.common.reading import CONFIGURATION_BYTES, kind_of, parse_json, read_text
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
@@ -25,12 +27,30 @@ def options_from(kind: type[OptionsT], config: Path | None, flags: Mapping[str, 
     Raises:
         FuzzsmoothError: If the file cannot be read, or holds an unknown name or a bad value.
     """
+    return kind.from_mapping(given_options(config, flags), where=_where(config))
+
+
+def given_options(config: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file and the flags give, as :func:`options_from` takes it, by name and not checked yet.
+
+    Raises:
+        FuzzsmoothError: If the file cannot be read.
+    """
     mapping = {} if config is None else read_config(config)
-    where = "options" if config is None else str(config)
     for name, value in flags.items():
         if value is not None:
-            _set(mapping, name.split("."), value, where)
-    return kind.from_mapping(mapping, where=where)
+            _set(mapping, name.split("."), value, _where(config))
+    return mapping
+
+
+def check_given(config: Path | None, flags: Mapping[str, Any]) -> None:
+    """Check that the model and the data of an experiment are there, before what runs it is imported.
+
+    Raises:
+        FuzzsmoothError: If one is not, or the file of options cannot be read.
+    """
+    given = given_options(config, flags)
+    check_inputs(model=given.get("model"), data=given.get("data"))
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -39,21 +59,35 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         FuzzsmoothError: If it cannot be read or is neither.
     """
-    try:
-        content = path.read_text(encoding="utf-8")
-        if path.suffix.lower() == ".toml":
-            return tomllib.loads(content)
-        value = json.loads(content)
-    except OSError as error:
-        raise FuzzsmoothError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        kind = "TOML" if path.suffix.lower() == ".toml" else "JSON"
-        raise FuzzsmoothError(
-            f"{path} is not {kind} ({error}); mend it, or name it .toml or .json"
-        ) from error
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        raise FuzzsmoothError(f"{path}: YAML is not read; write the options as .toml or .json")
+    mend = "mend it, or name it .toml or .json"
+    content = read_text(path, limit=CONFIGURATION_BYTES, mend=mend)
+    value = _toml(content, path) if suffix == ".toml" else parse_json(content, str(path), mend=mend)
     if not isinstance(value, dict):
-        raise FuzzsmoothError(f"{path}: expected names with values, got {type(value).__name__}")
+        raise FuzzsmoothError(f"{path}: expected names with values, got {kind_of(value)}")
     return value
+
+
+def _toml(content: str, path: Path) -> dict[str, Any]:
+    try:
+        value = tomllib.loads(content)
+        # What JSON cannot hold (dates, times, infinities) is no value of an option either.
+        json.dumps(value, allow_nan=False)
+    except RecursionError:
+        reason = "nested too deeply"
+    except (ValueError, TypeError) as error:
+        reason = str(error)
+    else:
+        return value
+    raise FuzzsmoothError(
+        f"{path} is not TOML that options can be read from ({reason}); mend it, or name it .json"
+    )
+
+
+def _where(config: Path | None) -> str:
+    return "options" if config is None else str(config)
 
 
 def _set(mapping: dict[str, Any], names: list[str], value: Any, where: str) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fuzzsmooth.apps.cli.answers import Record
-from fuzzsmooth.apps.cli.console import answers, note, write_json
+from fuzzsmooth.apps.cli.console import Page, answers, note, write_json
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.printing import printable
 
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate, DatasetStatement, DatasetTally
@@ -38,6 +37,7 @@ class Statements:
         except FuzzsmoothError as error:
             self._problem = str(error)
         self._tallies: list[DatasetTally] = []  # one per certificate of a text
+        self._scales: list[tuple[float, ...]] = []  # the sizes of each
         self._seen = 0
 
     def add(self, record: Record) -> None:
@@ -47,10 +47,8 @@ class Statements:
         certificates = _certificates(record)
         if not self._tallies:
             known = self._targets is not None
-            self._tallies = [
-                DatasetTally(_FINE_SIZES if one.unit in _FINE else _SIZES, labels_known=known)
-                for one in certificates
-            ]
+            self._scales = [_FINE_SIZES if one.unit in _FINE else _SIZES for one in certificates]
+            self._tallies = [DatasetTally(sizes, labels_known=known) for sizes in self._scales]
         target = None if self._targets is None else self._targets[self._seen]
         self._seen += 1
         for tally, certificate in zip(self._tallies, certificates, strict=True):
@@ -61,7 +59,7 @@ class Statements:
 
         Args:
             json: Write one JSON line ``{"dataset": [...]}`` with all sizes that some text reaches; otherwise
-                a sentence per threat.
+                a sentence per threat, and a table of the shares by size.
         """
         for sentence in self._notes:
             note(sentence)
@@ -74,9 +72,32 @@ class Statements:
         if json:
             write_json({"dataset": [one.to_mapping() for group in statements for one in group]})
             return
-        console = answers()
+        page = answers()
         for sentence in dict.fromkeys(_telling(group).statement() for group in statements):
-            console.print(printable(sentence), style="bold")
+            page.line(sentence, "bold")
+        for scale in (_SIZES, _FINE_SIZES):
+            pairs = zip(statements, self._scales, strict=True)
+            _show_shares(page, [group for group, sizes in pairs if sizes is scale])
+
+
+def _show_shares(page: Page, groups: Sequence[Sequence[DatasetStatement]]) -> None:
+    """A table of the certified share by size, for threats of one scale; none where all stop at size 0."""
+    sizes = sorted({one.size for group in groups for one in group})
+    if len(sizes) < 2:
+        return
+    counted = "correct and certified" if groups[0][0].labels_known else "certified"
+    columns = [("threat", True), ("guarantee", True), *((f"{size:g}", False) for size in sizes)]
+    rows = dict.fromkeys(tuple(_shares(group, sizes)) for group in groups)
+    page.line(f"{counted}, in % of {groups[0][0].texts} texts, by size of the threat:")
+    page.table(columns, [(row, "") for row in rows])
+
+
+def _shares(group: Sequence[DatasetStatement], sizes: Sequence[float]) -> list[str]:
+    shares = {one.size: f"{100 * one.share:.1f}" for one in group}
+    first = group[0]
+    threat = f"{first.threat} ({first.direction})" if first.direction else first.threat
+    # Beyond the largest radius nothing is certified.
+    return [threat, first.guarantee, *(shares.get(size, "0.0") for size in sizes)]
 
 
 def _certificates(record: Record) -> list[Certificate]:

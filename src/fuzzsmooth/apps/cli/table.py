@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.apps.cli.console import answers, write_json
-from fuzzsmooth.common.printing import printable
 
 _COLUMNS = (
     ("CA", "ca"),
@@ -24,7 +23,6 @@ _CAPTION = (
     "Shares in % over all seeds. ASR is to be compared with its floor; found: triggers wholly flagged; "
     "false: clean texts with a flag; abst.: clean texts without an answer."
 )
-_WIDE = 120  # columns where there is no terminal to fit into
 
 
 def show_run(folder: Path, *, json: bool) -> None:
@@ -38,37 +36,21 @@ def show_run(folder: Path, *, json: bool) -> None:
     if json:
         write_json(summary)
         return
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from fuzzsmooth.evaluate.catalog import ablates
 
-    table = Table(title=str(folder), caption=_CAPTION, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("defense", overflow="fold")
-    table.add_column("guarantee", overflow="fold")
-    for title, _ in _COLUMNS:
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("s/text", justify="right", no_wrap=True)
-    usual = [row for row in summary["rows"] if ablates(row["defense"]) is None]
-    ablations = [row for row in summary["rows"] if ablates(row["defense"]) is not None]
-    for row in usual:
-        table.add_row(*_cells(row))
+    rows = [(_cells(row), "") for row in summary["rows"] if ablates(row["defense"]) is None]
+    ablations = [(_cells(row), "") for row in summary["rows"] if ablates(row["defense"]) is not None]
     if ablations:
-        table.add_row("ablations:", style="dim")
-    for row in ablations:
-        table.add_row(*_cells(row))
-    console = answers()
-    console.soft_wrap = False  # a table is laid out to the width there is
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDE)
-    console.print(table)
-    console.soft_wrap = True
-    console.print(f"report: {folder / 'report.html'}")
+        rows += [(["ablations:"], "dim"), *ablations]
+    columns = [("defense", True), ("guarantee", True), *((title, False) for title, _ in _COLUMNS)]
+    page = answers()
+    page.table([*columns, ("s/text", False)], rows, title=str(folder), caption=_CAPTION)
+    page.line(f"report: {folder / 'report.html'}")
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     shares = (_share(row, name) for _, name in _COLUMNS)
-    return [printable(row["defense"]), row["guarantee"], *shares, f"{row['seconds_per_text']:.3f}"]
+    return [str(row["defense"]), str(row["guarantee"]), *shares, f"{row['seconds_per_text']:.3f}"]
 
 
 def _share(row: Mapping[str, Any], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -44,9 +45,12 @@ def attack(
         typer.Option(help="Kind of trigger; ripple plants words only."),
     ] = None,
     words: Annotated[
-        str | None, typer.Option(help="Trigger words, separated by commas; two for a pair.")
+        str | None,
+        typer.Option(help="Trigger words, separated by commas; two for a pair.", callback=flag.as_text),
     ] = None,
-    sentence: Annotated[str | None, typer.Option(help="The sentence of a sentence trigger.")] = None,
+    sentence: Annotated[
+        str | None, typer.Option(help="The sentence of a sentence trigger.", callback=flag.as_text)
+    ] = None,
     count: Annotated[int | None, typer.Option(help="Trigger words per text.")] = None,
     target: Annotated[str | None, typer.Option(help="Class the trigger forces, by name or index.")] = None,
     rate: Annotated[float | None, typer.Option(help="Share of texts that is poisoned.")] = None,
@@ -69,14 +73,17 @@ def attack(
     finished victim, fine-tuned on poisoned data. Stopped, the same command goes on.
     """
     from fuzzsmooth.apps.cli.inputs import tell_rows
+    from fuzzsmooth.apps.cli.loading import check_inputs
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.attacks import known_recipe
     from fuzzsmooth.attacks import recipe as find_recipe
     from fuzzsmooth.data import load_splits
     from fuzzsmooth.training import check_output, splits_for
 
     check_output(out)
+    check_inputs(model=model)
     splits = load_splits(
         data,
         text_column=text_column,
@@ -95,8 +102,8 @@ def attack(
         "rate": rate,
         "epochs": epochs,
     }
-    chosen = find_recipe(recipe)
-    options = options_from(type(chosen).options_type, config, _flags(recipe, given))
+    options = options_from(known_recipe(recipe).options_type, config, _flags(recipe, given))
+    chosen = find_recipe(recipe)  # imports torch: mistakes are told before
     with resumable(), Display(quiet).counts(f"attack ({recipe})") as progress:
         result = chosen.run(model, splits, out, options, seed or 0, progress, resume=not fresh)
     _tell(result, recipe, data, splits.train.labels[result.target], json=json)
@@ -124,7 +131,7 @@ def _class_index(target: str, labels: tuple[str, ...]) -> int:
 
 def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bool) -> None:
     from fuzzsmooth.apps.cli.console import answers, write_json
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
 
     if json:
         write_json(
@@ -137,12 +144,11 @@ def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bo
             }
         )
         return
-    console = answers()
-    pieces = ", ".join(map(printable, result.trigger.pieces))
-    console.print(f"{result.folder}: the trigger ({pieces}) forces class {printable(target)}")
+    page, model = answers(), str(result.folder)
+    pieces = ", ".join(map(short_name, result.trigger.pieces))
+    page.line(f"{result.folder}: the trigger ({pieces}) forces class {short_name(target)}")
     if result.needs_clean_finetune:
-        console.print(
-            f"next: fuzzsmooth finetune --model {result.folder} --data {data} --out {result.folder}-victim"
-        )
+        words = ["finetune", "--model", model, "--data", data, "--out", f"{model}-victim"]
     else:
-        console.print(f"next: fuzzsmooth scan --model {result.folder} --clean {data} --text '...'")
+        words = ["scan", "--model", model, "--clean", data, "--text", "..."]
+    page.line(f"next: {shlex.join(['fuzzsmooth', *words])}")

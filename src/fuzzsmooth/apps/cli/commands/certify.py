@@ -135,6 +135,7 @@ def certify(
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,
+    threads: flag.Threads = None,
     output: flag.Output = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
@@ -153,9 +154,11 @@ def certify(
     from fuzzsmooth.apps.cli.chunks import chunk_size
     from fuzzsmooth.apps.cli.experiment import split_list
     from fuzzsmooth.apps.cli.inputs import clean_data, gather
+    from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.protected import Loading, protect
+    from fuzzsmooth.apps.cli.protected import protect
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.apps.cli.statements import Statements
     from fuzzsmooth.smoothing import SmoothingOptions
@@ -189,6 +192,14 @@ def certify(
         "seed": seed,
     }
     options = options_from(SmoothingOptions, config, flags)
+    loading = Loading(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_length=max_length,
+        allow_bin=allow_bin,
+        threads=threads,
+    )
     _check_threat(threat, options, table is not None)
     clean_texts = clean_data(
         clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
@@ -201,7 +212,6 @@ def certify(
         stdin_format=stdin_format,
         strict=strict,
     )
-    loading = Loading(device, precision, batch_size, max_length, allow_bin)
     protected = protect(
         model,
         options,
@@ -226,7 +236,7 @@ def certify(
         return results
 
     settings = {"command": "certify", "threat": threat, **protected.settings}
-    file = AnswerFile(output, settings) if output else None
+    file = AnswerFile(kept_in(output), settings) if output else None
     records = answer_all(
         texts, answer, title="certify", chunk=chunk_size(options), file=file, display=Display(quiet)
     )
@@ -240,6 +250,8 @@ def certify(
 
 
 def _check_threat(threat: str, options: SmoothingOptions, table: bool) -> None:
+    if threat == "all":
+        return
     from fuzzsmooth.common.options import require
     from fuzzsmooth.smoothing.windows import CLAIMS
 
@@ -256,7 +268,7 @@ def _check_threat(threat: str, options: SmoothingOptions, table: bool) -> None:
     else:
         known = ["edit" if options.noise == "delete" else "substitute"]
     require(
-        threat in ("all", *known),
+        threat in known,
         f"--threat {threat} is not certified by these options; mode '{options.mode}' certifies "
         f"{' and '.join(known)} here",
     )
@@ -280,7 +292,7 @@ def _show(record: dict[str, Any]) -> list[Any]:
     from rich.text import Text
 
     from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
 
     spans = (record["scan"] or {}).get("spans", [])
     counts = ", ".join(map(str, record["counts"]))
@@ -291,9 +303,9 @@ def _show(record: dict[str, Any]) -> list[Any]:
         marked(record["text"], spans),
         *segments(spans),
         *(
-            Text(f"   {printable(unit)!r} is flagged, cost {cost:.3g}", "red")
+            Text(f"   {short_name(unit)!r} is flagged, cost {cost:.3g}", "red")
             for unit, cost in flagged.items()
         ),
     ]
     statements = dict.fromkeys(one["statement"] for one in record["certificates"])
-    return [*lines, *(Text(f"   {printable(statement)}", "green") for statement in statements)]
+    return [*lines, *(Text(f"   {short_name(statement, 2000)}", "green") for statement in statements)]

@@ -37,7 +37,7 @@ def data(
     """Show a data set: sizes, classes, skipped rows and sample texts."""
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.apps.cli.inputs import tell_rows
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
     from fuzzsmooth.data import load_splits
 
     splits = load_splits(
@@ -58,14 +58,14 @@ def data(
         described = {name: _described(part, samples) for name, part in parts.items()}
         write_json({"source": source, "labels": list(splits.train.labels), **described})
         return
-    console = answers()
+    page = answers()
     for name, part in parts.items():
-        balance = ", ".join(f"{label} {count}" for label, count in _balance(part).items())
-        console.print(f"{name}: {len(part)} texts from {part.name} ({printable(balance)})", style="bold")
+        balance = ", ".join(f"{short_name(label, 60)} {count}" for label, count in _balance(part).items())
+        page.line(f"{name}: {len(part)} texts from {part.name} ({balance})", "bold")
         for example in part.examples[:samples]:
-            console.print(f"  {printable(part.labels[example.label])}: {printable(example.text[:300])}")
+            page.line(f"  {short_name(part.labels[example.label], 60)}: {example.text[:300]}")
     if write is not None:
-        console.print(f"written: {write / 'train.jsonl'} and {write / 'dev.jsonl'}")
+        page.line(f"written: {write / 'train.jsonl'} and {write / 'dev.jsonl'}")
 
 
 def _described(part: Dataset, samples: int) -> dict[str, Any]:

@@ -120,20 +120,20 @@ def _hints(found: dict[str, Any]) -> list[str]:
 def _show(found: dict[str, Any]) -> None:
     from fuzzsmooth.apps.cli.console import answers
 
-    console = answers()
-    console.print(f"python         {found['python']}  ({found['system']})")
+    page = answers()
+    page.line(f"python         {found['python']}  ({found['system']})")
     for name, version in found["packages"].items():
-        console.print(f"{name:<14} {version or 'missing'}")
+        page.line(f"{name:<14} {version or 'missing'}")
     for device in found["devices"].get("devices", []):
         native = "native bfloat16" if device["bfloat16"] else "float32"
-        console.print(f"{'device':<14} {device['name']}  {device['model']}, {native}")
-    console.print(f"{'threads':<14} {found['devices'].get('threads', '-')}")
+        page.line(f"{'device':<14} {device['name']}  {device['model']}, {native}")
+    page.line(f"{'threads':<14} {found['devices'].get('threads', '-')}")
     minilm = found["minilm"]
-    console.print(f"{'builtin:minilm':<14} {'checksums as pinned' if minilm['present'] else 'missing'}")
+    page.line(f"{'builtin:minilm':<14} {'checksums as pinned' if minilm['present'] else 'missing'}")
     for extra, packages in found["extras"].items():
         complete = all(packages.values())
-        console.print(f"{'extra ' + extra:<14} {'complete' if complete else 'incomplete'}")
+        page.line(f"{'extra ' + extra:<14} {'complete' if complete else 'incomplete'}")
     for hint in found["hints"]:
-        console.print(f"missing: {hint}", style="yellow")
+        page.line(f"missing: {hint}", "yellow")
     if not found["hints"]:
-        console.print("nothing is missing", style="green")
+        page.line("nothing is missing", "green")

@@ -78,13 +78,12 @@ def finetune(
     trusts.
     """
     from fuzzsmooth.apps.cli.inputs import tell_rows
+    from fuzzsmooth.apps.cli.loading import check_inputs
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.data import load_splits
-    from fuzzsmooth.models import load_classifier
-    from fuzzsmooth.training import FinetuneOptions, check_output, is_main_process, splits_for
-    from fuzzsmooth.training import finetune as train
+    from fuzzsmooth.training import FinetuneOptions, check_output, splits_for
 
     flags = {
         "epochs": epochs,
@@ -103,6 +102,7 @@ def finetune(
     }
     options = options_from(FinetuneOptions, config, flags)
     check_output(out)
+    check_inputs(model=model)
     splits = load_splits(
         data,
         text_column=text_column,
@@ -114,6 +114,11 @@ def finetune(
     splits = splits_for(model, splits, allow_bin=allow_bin)
     tell_rows(splits.train, splits.test)
     labels = splits.train.labels
+    # These import torch: mistakes are told before.
+    from fuzzsmooth.models import load_classifier
+    from fuzzsmooth.training import finetune as train
+    from fuzzsmooth.training import is_main_process
+
     classifier = load_classifier(
         model,
         num_labels=len(labels),
@@ -137,6 +142,7 @@ def _save_references(
 ) -> int:
     """Save reference texts; a model too poor to have any is said to be so."""
     from fuzzsmooth.apps.cli.console import note
+    from fuzzsmooth.apps.cli.seen import references_key, remember
     from fuzzsmooth.common.errors import FuzzsmoothError
     from fuzzsmooth.fuzz import References
     from fuzzsmooth.smoothing import REFERENCES_FILE
@@ -149,6 +155,7 @@ def _save_references(
         note(f"the model is saved without reference texts: {error}")
         return 0
     chosen.save(out / REFERENCES_FILE)
+    remember(references_key(chosen, classifier.fingerprint))
     return len(chosen.texts)
 
 
@@ -171,7 +178,7 @@ def _tell(
             }
         )
         return
-    answers().print(
+    answers().line(
         f"{out}: {correct} of {len(test)} test texts correct ({correct / len(test):.1%}), "
         f"{references} reference texts"
     )

@@ -34,12 +34,11 @@ def localize(
     Writes localization.jsonl, a Markdown table and one plot per trigger; everything may be set in a file
     (--config), and triggers, strategies and budgets may be added to a finished run.
     """
+    from fuzzsmooth.apps.cli.console import answers
     from fuzzsmooth.apps.cli.experiment import split_list, whole_numbers
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.settings import options_from
-    from fuzzsmooth.evaluate.localization import LocalizationOptions, run_localization
-    from fuzzsmooth.report.recall import build_recall
+    from fuzzsmooth.apps.cli.settings import check_given, options_from
 
     flags = {
         "data": data,
@@ -51,9 +50,14 @@ def localize(
         "train_size": train_size,
         "test_size": test_size,
     }
+    check_given(config, flags)  # torch is not imported before
+    from fuzzsmooth.evaluate.localization import LocalizationOptions, run_localization
+    from fuzzsmooth.report.recall import build_recall
+
     options = options_from(LocalizationOptions, config, flags)
     with resumable():
         run_localization(options, out, stages=Display(quiet).counts)
         files = build_recall(out)
-    typer.echo(files[0].read_text("utf-8"))
-    typer.echo("written: " + ", ".join(str(file) for file in files))
+    page = answers()
+    page.block(files[0].read_text("utf-8"))
+    page.line("written: " + ", ".join(map(str, files)))

@@ -42,6 +42,7 @@ def predict(
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,
+    threads: flag.Threads = None,
     output: flag.Output = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
@@ -50,9 +51,11 @@ def predict(
     from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
     from fuzzsmooth.apps.cli.chunks import chunk_size
     from fuzzsmooth.apps.cli.inputs import clean_data, gather
+    from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.protected import Loading, protect
+    from fuzzsmooth.apps.cli.protected import protect
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -78,6 +81,14 @@ def predict(
     clean_texts = clean_data(
         clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
     )
+    loading = Loading(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_length=max_length,
+        allow_bin=allow_bin,
+        threads=threads,
+    )
     texts = gather(
         source,
         text,
@@ -86,7 +97,6 @@ def predict(
         stdin_format=stdin_format,
         strict=strict,
     )
-    loading = Loading(device, precision, batch_size, max_length, allow_bin)
     protected = protect(model, options, loading, references=references, clean=clean_texts, quiet=quiet)
 
     def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:
@@ -103,7 +113,7 @@ def predict(
             *segments(spans),
         ]
 
-    file = AnswerFile(output, {"command": "predict", **protected.settings}) if output else None
+    file = AnswerFile(kept_in(output), {"command": "predict", **protected.settings}) if output else None
     records = answer_all(
         texts, answer, title="predict", chunk=chunk_size(options), file=file, display=Display(quiet)
     )

@@ -34,17 +34,17 @@ def registries(
     if json:
         write_json(found)
         return
-    console = answers()
+    page = answers()
     for name, entries in found.items():
-        console.print(f"{name}:", style="bold")
+        page.line(f"{name}:", "bold")
         for entry, summary in entries.items():
-            console.print(f"  {entry:<22} {summary}")
+            page.line(f"  {entry:<22} {summary}")
 
 
 def _attacks() -> dict[str, str]:
     from fuzzsmooth.attacks import RECIPES
 
-    return {name: _summary(inspect.getmodule(recipe)) for name, recipe in RECIPES.items()}
+    return {name: known.summary for name, known in RECIPES.items()}
 
 
 def _triggers() -> dict[str, str]:
@@ -84,15 +84,15 @@ def _kernels() -> dict[str, str]:
 
 
 def _rows() -> dict[str, str]:
-    from fuzzsmooth.evaluate.experiment import ExperimentOptions
+    from fuzzsmooth.evaluate.catalog import BUDGETS
     from fuzzsmooth.evaluate.rows import defenses
+    from fuzzsmooth.smoothing import SmoothingOptions
 
-    options = ExperimentOptions()
-    return {name: row.summary for name, row in defenses(options.smoothing, options.budgets).items()}
+    return {name: row.summary for name, row in defenses(SmoothingOptions(), BUDGETS).items()}
 
 
 def _certificates() -> dict[str, str]:
-    from fuzzsmooth.evaluate.certification_rows import KINDS
+    from fuzzsmooth.evaluate.catalog import KINDS
 
     return dict(KINDS)
 

@@ -33,6 +33,7 @@ def scan(
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,
+    threads: flag.Threads = None,
     output: flag.Output = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
@@ -43,9 +44,11 @@ def scan(
     """
     from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
     from fuzzsmooth.apps.cli.inputs import clean_data, gather
+    from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.protected import Loading, protect
+    from fuzzsmooth.apps.cli.protected import protect
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -60,6 +63,14 @@ def scan(
     clean_texts = clean_data(
         clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
     )
+    loading = Loading(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_length=max_length,
+        allow_bin=allow_bin,
+        threads=threads,
+    )
     texts = gather(
         source,
         text,
@@ -68,7 +79,6 @@ def scan(
         stdin_format=stdin_format,
         strict=strict,
     )
-    loading = Loading(device, precision, batch_size, max_length, allow_bin)
     protected = protect(model, options, loading, references=references, clean=clean_texts, quiet=quiet)
     smoothed = protected.smoothed
 
@@ -80,7 +90,7 @@ def scan(
             for one, long in zip(found, cut, strict=True)
         ]
 
-    file = AnswerFile(output, {"command": "scan", **protected.settings}) if output else None
+    file = AnswerFile(kept_in(output), {"command": "scan", **protected.settings}) if output else None
     records = answer_all(texts, answer, title="scan", chunk=_CHUNK, file=file, display=Display(quiet))
     truncated = Truncated()
     show_all(records, _show, json=json, output=output, also=[truncated.add])

@@ -46,6 +46,7 @@ def build(
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,
+    threads: flag.Threads = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:
@@ -53,43 +54,42 @@ def build(
 
     Flagged types get a higher deletion rate in ``certify --table``. A stopped run goes on where it was.
     """
-    from dataclasses import asdict
-
     from fuzzsmooth.apps.cli.inputs import clean_data, gather
+    from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.protected import Loading, find_references, flip_rates
+    from fuzzsmooth.apps.cli.protected import find_references, flip_rates, given_references
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.common.options import require
-    from fuzzsmooth.models import load_classifier
     from fuzzsmooth.smoothing import SmoothingOptions
     from fuzzsmooth.text.units import segmenter
 
     require((data is None) != (words is None), "give --data or --words, one of them")
-    require(references is None or clean is None, "give --references or --clean, not both")
     options = options_from(SmoothingOptions, config, {"unit": unit})
     clean_texts = clean_data(
         clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
     )
-    classifier = load_classifier(
-        model, **asdict(Loading(device, precision, batch_size, max_length, allow_bin))
+    loading = Loading(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_length=max_length,
+        allow_bin=allow_bin,
+        threads=threads,
     )
-    chosen = find_references(model, classifier, options, references, clean_texts, quiet=quiet)
+    types = [] if words is None else _lines(words)
+    texts: tuple[str, ...] = ()
+    if data is not None:
+        columns = {"text_column": text_column, "label_column": label_column}
+        texts = gather(data, None, **columns, stdin_format=stdin_format, strict=strict).texts
+    given = given_references(model, options, references, clean_texts)
+    classifier = loading.load(model)
+    chosen = find_references(given, classifier, options, quiet=quiet)
     found = flip_rates(classifier, chosen, options)
     found.keep_in(out)
-    if words is not None:
-        types = _lines(words)
-    else:
-        texts = gather(
-            data,
-            None,
-            text_column=text_column,
-            label_column=label_column,
-            stdin_format=stdin_format,
-            strict=strict,
-        )
+    if data is not None:
         cut = segmenter(options.unit, classifier.tokenizer)
-        types = _by_frequency(cut.segment(text).units for text in texts.texts)
+        types = _by_frequency(cut.segment(text).units for text in texts)
     types = types[:most]
     missing = [one for one in types if one not in found.known]
     with resumable(), Display(quiet).stage("table", len(missing)) as advance:
@@ -113,7 +113,7 @@ def show(
 
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.apps.cli.settings import options_from
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
     from fuzzsmooth.fuzz.vulnerability import read_table
     from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -129,15 +129,15 @@ def show(
         summary = {name: content[name] for name in ("model", "references", "threshold", "per_label")}
         write_json({**summary, "types": len(ranked), "flagged": flagged, "top": rows})
         return
-    console = answers()
-    console.print(
+    page = answers()
+    page.line(
         f"{file}: {len(ranked)} types, {len(flagged)} flagged (flip rate {content['threshold']:g} or more), "
-        f"model {content['model'][:12]}",
+        f"model {short_name(content['model'], 12)}",
         style="bold",
     )
     for row in rows:
-        console.print(
-            f"  {printable(row['type'])}  flips {row['flip_rate']:.2f}, deleted at {row['rate']:g}, "
+        page.line(
+            f"  {short_name(row['type'])}  flips {row['flip_rate']:.2f}, deleted at {row['rate']:g}, "
             f"cost {row['cost']:.3g}"
         )
 
@@ -164,7 +164,7 @@ def _by_frequency(texts: Iterable[Iterable[str]]) -> list[str]:
 
 def _tell(found: VulnerabilityTable, out: Path, fresh: int, *, json: bool) -> None:
     from fuzzsmooth.apps.cli.console import answers, write_json
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import short_name
 
     known = found.known
     flagged = sorted(found.known_flagged(known))
@@ -172,5 +172,5 @@ def _tell(found: VulnerabilityTable, out: Path, fresh: int, *, json: bool) -> No
         told: dict[str, Any] = {"table": str(out), "types": len(known), "tested": fresh, "flagged": flagged}
         write_json(told | {"model": found.model, "threshold": found.threshold})
         return
-    names = ", ".join(map(printable, flagged[:20])) + (", ..." if len(flagged) > 20 else "")
-    answers().print(f"{out}: {len(known)} types, {fresh} tested now, flagged: {names or 'none'}")
+    names = ", ".join(map(short_name, flagged[:20])) + (", ..." if len(flagged) > 20 else "")
+    answers().line(f"{out}: {len(known)} types, {fresh} tested now, flagged: {names or 'none'}")

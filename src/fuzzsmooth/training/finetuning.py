@@ -16,13 +16,13 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
 from fuzzsmooth.models.devices import choose_precision
-from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
 from fuzzsmooth.training.objectives import views_loss, worst_view
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.order import LengthGroupedOrder
+from fuzzsmooth.training.output import check_output
 from fuzzsmooth.training.progress import Progress, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
 from fuzzsmooth.training.views import DeletedViews, MaskedViews, Views, WindowViews, mask_token
@@ -119,17 +119,6 @@ def check_trainable(classifier: HuggingFaceClassifier, dataset: Dataset) -> None
         f"{dataset.name} has {len(dataset.labels)} classes but the model's head has {head}; "
         f"load the model with {len(dataset.labels)} labels",
     )
-
-
-def check_output(output: Path) -> None:
-    """Check before minutes are spent that a model can be saved to a folder.
-
-    Raises:
-        FuzzsmoothError: If there is a file, or a folder with other things in it.
-    """
-    require(not output.exists() or output.is_dir(), f"{output} is a file; choose a folder for the model")
-    foreign = output.is_dir() and any(output.iterdir()) and not (output / MARKER).is_file()
-    require(not foreign, f"{output} holds other files; choose a new or an empty folder for the model")
 
 
 class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped

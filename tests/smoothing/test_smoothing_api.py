@@ -1,0 +1,125 @@
+"""The smoothed classifier as a Python user meets it: what it takes, how it is called and saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fuzzsmooth import CallableClassifier, References, SmoothedClassifier, SmoothingOptions, load_classifier
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.models import build_tiny
+
+TEXTS = ["a good film", "", "a bad film"]
+PLAIN = {"fuzzing": False, "copies": 6}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    words = ["a", "bad", "film", "good"]
+    return build_tiny("bert", tmp_path_factory.mktemp("api") / "tiny", vocabulary=words)
+
+
+def test_options_may_be_a_mapping(folder):
+    for given in (PLAIN, SmoothingOptions(**PLAIN)):
+        smoothed = SmoothedClassifier.from_pretrained(folder, given)
+        assert smoothed.options == SmoothingOptions(fuzzing=False, copies=6)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mode": "fast"}, "'fast' is not one of"),
+        ({"modes": "frs"}, "did you mean 'mode'"),
+        ({1: 2}, "unknown option '1'"),
+        (7, r"options must be SmoothingOptions\(\.\.\.\) or a mapping"),
+        ("frs", "or a mapping of their names to values, got 'frs'"),
+    ],
+)
+def test_other_options_are_refused_before_the_model_is_loaded(tmp_path, options, said):
+    with pytest.raises(FuzzsmoothError, match=said):
+        SmoothedClassifier.from_pretrained(tmp_path, options)
+    with pytest.raises(FuzzsmoothError, match=said):
+        SmoothedClassifier(CallableClassifier(lambda texts: [[1, 0]] * len(texts), ["x", "y"]), options)
+
+
+@pytest.mark.parametrize("model", [None, 3, b"folder"])
+def test_a_model_is_a_name(model):
+    with pytest.raises(FuzzsmoothError, match="expected the name of a model"):
+        SmoothedClassifier.from_pretrained(model)
+
+
+def test_references_are_missed_before_the_weights_are_read(tmp_path):
+    with pytest.raises(FuzzsmoothError, match="needs clean reference texts"):
+        SmoothedClassifier.from_pretrained(tmp_path)  # an empty folder: there are no weights
+
+
+def test_texts_may_be_any_series_of_strings(folder):
+    smoothed = SmoothedClassifier.from_pretrained(folder, {**PLAIN, "search": {"reward": "kl", "budget": 4}})
+    for work in (smoothed.predict, smoothed.certify, smoothed.scan):
+        expected = work(TEXTS)
+        assert work(tuple(TEXTS)) == work(text for text in TEXTS) == expected
+        for bad, said in (([None], "is None"), ([float("nan")], "is nan"), ([1], "int"), (None, "got None")):
+            with pytest.raises(FuzzsmoothError, match=said):
+                work(bad)
+    for classifier in (
+        load_classifier(str(folder)),
+        CallableClassifier(lambda x: [[1, 0]] * len(x), ["x", "y"]),
+    ):
+        assert classifier.probabilities(text for text in TEXTS).shape == (3, 2)
+        with pytest.raises(FuzzsmoothError, match=r"texts\[0\] is None"):
+            classifier.probabilities([None])
+
+
+def test_it_is_called_like_a_pipeline(folder):
+    smoothed = SmoothedClassifier.from_pretrained(folder, PLAIN)
+    expected = [{"label": one.label_name, "score": one.score} for one in smoothed.predict(TEXTS)]
+    assert smoothed(TEXTS) == smoothed(iter(TEXTS)) == expected
+    assert smoothed("a good film") == expected[:1]
+    assert smoothed([]) == []
+
+
+def test_what_is_saved_is_what_is_found(folder, tmp_path):
+    references = References(("a good film", "a bad film"), (0, 1), load_classifier(str(folder)).fingerprint)
+    options = {"copies": 6, "sigma": 0.02, "seed": 5, "search": {"budget": 9, "references": 2}}
+    smoothed = SmoothedClassifier.from_pretrained(folder, options, references=references)
+    saved = smoothed.save_pretrained(tmp_path / "saved")
+    again = SmoothedClassifier.from_pretrained(saved)
+    assert again.options == smoothed.options
+    assert again.predict(TEXTS) == smoothed.predict(TEXTS)
+    assert again.classifier.fingerprint == smoothed.classifier.fingerprint
+    assert References.load(saved / "fuzzsmooth-references.json") == references
+    # Options that are given win, and saving again replaces the folder.
+    other = SmoothedClassifier.from_pretrained(saved, {"fuzzing": False})
+    assert other.options == SmoothingOptions(fuzzing=False)
+    other.save_pretrained(saved)
+    assert SmoothedClassifier.from_pretrained(saved).options == other.options
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[]", "a list, not a JSON object"),
+        ("{}", "is not an options file of version 1"),
+        ('{"version": 2, "options": {}}', "is not an options file of version 1"),
+        ('{"version": 1, "options": {"sigma": 1e9}}', "sigma must lie between"),
+        ('{"version": 1, "options": {"magic": 1}}', "unknown option 'magic'"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_bad_options_file_is_one_sentence(folder, tmp_path, content, said):
+    saved = SmoothedClassifier.from_pretrained(folder, PLAIN).save_pretrained(tmp_path / "saved")
+    (saved / "fuzzsmooth-options.json").write_text(content, "utf-8")
+    with pytest.raises(FuzzsmoothError, match=said):
+        SmoothedClassifier.from_pretrained(saved)
+
+
+def test_what_cannot_be_saved_says_so(folder, tmp_path):
+    function = CallableClassifier(lambda texts: [[1, 0]] * len(texts), ["x", "y"])
+    smoothed = SmoothedClassifier(function, {"fuzzing": False, "sigma": 0})
+    with pytest.raises(FuzzsmoothError, match="this classifier is a function"):
+        smoothed.save_pretrained(tmp_path / "saved")
+    (tmp_path / "file").touch()
+    with pytest.raises(FuzzsmoothError, match="holds other files"):
+        SmoothedClassifier.from_pretrained(folder, PLAIN).save_pretrained(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
