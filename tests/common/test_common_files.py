@@ -212,11 +212,13 @@ def test_bad_lines_are_named(tmp_path: Path) -> None:
 
 def test_json_lines_skip_blanks_and_stop_at_the_first_mistake(tmp_path: Path) -> None:
     path = tmp_path / "here.jsonl"
-    path.write_bytes(b'{"a": 1}\n  \n{"a": "\xe2\x80\xa8"}\nnonsense')
+    path.write_bytes(b'{"a": 1}\n  \n{"a": "\xe2\x80\xa8"}\nnonsense\n')
     rows = read_json_lines(path, mend="measure again")
     assert [next(rows), next(rows)] == [{"a": 1}, {"a": "\u2028"}]
     with pytest.raises(FuzzsmoothError, match=r"here\.jsonl, line 4 is not JSON"):
         next(rows)
+    path.write_bytes(b'{"a": 1}\n{"a": 2')
+    assert list(read_json_lines(path, mend="x")) == [{"a": 1}], "a line torn by a kill"
     with pytest.raises(FuzzsmoothError, match=r"cannot read .*none.*; measure again"):
         next(read_json_lines(tmp_path / "none", mend="measure again"))
 

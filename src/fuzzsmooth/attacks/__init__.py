@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from fuzzsmooth.attacks.badnets import poison
+from fuzzsmooth.attacks.badnets import check_target, poison
 from fuzzsmooth.attacks.badnets_recipe import Badnets, BadnetsOptions
-from fuzzsmooth.attacks.recipe import AttackRecipe, AttackResult, load_attack, load_trigger
+from fuzzsmooth.attacks.recipe import AttackRecipe, AttackResult, load_attack, load_trigger, read_record
 from fuzzsmooth.attacks.ripple import Ripple
 from fuzzsmooth.attacks.ripple_options import RippleOptions
 from fuzzsmooth.attacks.trigger import (
@@ -54,9 +54,11 @@ __all__ = [
     "Trigger",
     "TriggeredText",
     "WordTrigger",
+    "check_target",
     "load_attack",
     "load_trigger",
     "poison",
+    "read_record",
     "recipe",
     "trigger_from_mapping",
 ]

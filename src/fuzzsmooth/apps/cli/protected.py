@@ -138,12 +138,7 @@ def find_references(
     chosen = references_beside(model, options) if file is None else References.load(file)
     if chosen is None:
         return None
-    highest, classes = max(chosen.labels, default=0), len(classifier.labels)
-    require(
-        highest < classes,
-        f"{file or Path(model) / REFERENCES_FILE} has references of class {highest}, "
-        f"but the model has {classes} classes; give references of its own",
-    )
+    chosen.check_classes(len(classifier.labels), str(file or Path(model) / REFERENCES_FILE))
     if file is None and options.fuzzing:
         _tell_origin(chosen, classifier, model)
     return chosen

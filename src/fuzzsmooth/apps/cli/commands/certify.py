@@ -148,6 +148,7 @@ def certify(
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.apps.cli.statements import Statements
+    from fuzzsmooth.common.files import check_output_file
     from fuzzsmooth.smoothing import SmoothingOptions
 
     flags = {
@@ -179,6 +180,8 @@ def certify(
     }
     options = options_from(SmoothingOptions, config, flags)
     _check_threat(threat, options, table is not None)
+    if output is not None:
+        check_output_file(output, source=None if source is None else Path(source))
     texts = gather(
         source,
         text,

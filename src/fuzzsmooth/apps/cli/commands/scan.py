@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.apps.cli import parameters as flag
@@ -45,6 +46,7 @@ def scan(
     from fuzzsmooth.apps.cli.protected import Loading, protect
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.apps.cli.showing import show_all
+    from fuzzsmooth.common.files import check_output_file
     from fuzzsmooth.smoothing import SmoothingOptions
 
     flags = {
@@ -55,6 +57,8 @@ def scan(
         "seed": seed,
     }
     options = options_from(SmoothingOptions, config, flags)
+    if output is not None:
+        check_output_file(output, source=None if source is None else Path(source))
     texts = gather(
         source,
         text,

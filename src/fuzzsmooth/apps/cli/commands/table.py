@@ -58,6 +58,8 @@ def build(
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import Loading, find_references, flip_rates
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.common.files import check_output_file
+    from fuzzsmooth.common.locking import exclusive
     from fuzzsmooth.common.options import require
     from fuzzsmooth.models import load_classifier
     from fuzzsmooth.smoothing import SmoothingOptions
@@ -65,13 +67,13 @@ def build(
 
     require((data is None) != (words is None), "give --data or --words, one of them")
     require(references is None or clean is None, "give --references or --clean, not both")
+    check_output_file(out, source=words if data is None else Path(data))
     options = options_from(SmoothingOptions, config, {"unit": unit})
     classifier = load_classifier(
         model, **asdict(Loading(device, precision, batch_size, max_length, allow_bin))
     )
     chosen = find_references(model, classifier, options, references, clean, quiet=quiet)
     found = flip_rates(classifier, chosen, options)
-    found.keep_in(out)
     if words is not None:
         types = _lines(words)
     else:
@@ -86,12 +88,14 @@ def build(
         cut = segmenter(options.unit, classifier.tokenizer)
         types = _by_frequency(cut.segment(text).units for text in texts.texts)
     types = types[:most]
-    missing = [one for one in types if one not in found.known]
-    with resumable(), Display(quiet).stage("table", len(missing)) as advance:
-        for start in range(0, len(missing), _SAVED_AFTER):
-            found.rates(missing[start : start + _SAVED_AFTER], advance)
-            found.flush()
-    found.save(out)
+    with exclusive(out):
+        found.keep_in(out)
+        missing = [one for one in types if one not in found.known]
+        with resumable(), Display(quiet).stage("table", len(missing)) as advance:
+            for start in range(0, len(missing), _SAVED_AFTER):
+                found.rates(missing[start : start + _SAVED_AFTER], advance)
+                found.flush()
+        found.save(out)
     _tell(found, out, len(missing), json=json)
 
 
@@ -108,7 +112,7 @@ def show(
 
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.apps.cli.settings import options_from
-    from fuzzsmooth.common.printing import printable
+    from fuzzsmooth.common.printing import printable, short_name
     from fuzzsmooth.fuzz.vulnerability import read_table
     from fuzzsmooth.smoothing import SmoothingOptions
 
@@ -127,7 +131,7 @@ def show(
     console = answers()
     console.print(
         f"{file}: {len(ranked)} types, {len(flagged)} flagged (flip rate {content['threshold']:g} or more), "
-        f"model {content['model'][:12]}",
+        f"model {short_name(content['model'], 12)}",
         style="bold",
     )
     for row in rows:
@@ -138,14 +142,9 @@ def show(
 
 
 def _lines(path: Path) -> list[str]:
-    from fuzzsmooth.common.errors import FuzzsmoothError
+    from fuzzsmooth.common.reading import TABLE_BYTES, read_text
 
-    try:
-        content = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise FuzzsmoothError(f"{path} is not UTF-8 text (byte {error.start})") from error
-    except OSError as error:
-        raise FuzzsmoothError(f"cannot read {path}: {error.strerror}") from error
+    content = read_text(path, limit=TABLE_BYTES, mend="give a text file with one unit a line")
     # Only "\n" ends a line: a unit may be U+2028, where str.splitlines would cut it off.
     return [line for line in dict.fromkeys(part.strip() for part in content.split("\n")) if line]
 
