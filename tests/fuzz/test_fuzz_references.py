@@ -103,7 +103,8 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
                 '[{"single": [], "several": [true]}]',
             )
         ),
-        '{"references": [{"text": "a", "label": 1}], "model": "x", "ordinary": [{"single": [], "several": []}]}',
+        '{"references": [{"text": "a", "label": 1}], "model": "x", '
+        '"ordinary": [{"single": [], "several": []}]}',
         json.dumps({"references": [{"text": "a", "label": 0}] * 50_001, "model": "x"}),
     ],
     ids=itertools.count(),

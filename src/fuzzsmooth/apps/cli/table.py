@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.apps.cli.console import answers, write_json
 from fuzzsmooth.common.printing import printable
+from fuzzsmooth.common.reading import read_json_object
 
 _COLUMNS = (
     ("CA", "ca"),
@@ -34,7 +34,7 @@ def show_run(folder: Path, *, json: bool) -> None:
         folder: A folder with ``summary.json``.
         json: Write the summary as one JSON line instead.
     """
-    summary = json_format.loads((folder / "summary.json").read_text("utf-8"))
+    summary = read_json_object(folder / "summary.json")
     if json:
         write_json(summary)
         return
