@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -190,6 +191,14 @@ def test_a_table_does_not_write_to_the_terminal_what_it_likes(capfd, tmp_path):
     for threshold in ("x", None, [1], 2, True):
         path.write_text(json.dumps({**table, "threshold": threshold, "per_label": 1, "types": {}}))
         assert "is not a table of flip rates" in call(capfd, "table", "show", path).one_sentence()
+
+
+def test_a_report_shows_the_command_as_it_was_given(monkeypatch):
+    from fuzzsmooth.apps.cli.experiment import command_line
+
+    given = ["evaluate", "--data", "/home/me/my data.csv", "--model", "../tiny", "--out", "runs/a"]
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/fuzzsmooth", *given])
+    assert shlex.split(command_line()) == ["fuzzsmooth", *given]
 
 
 def test_a_command_that_failed_can_be_corrected(capfd, tiny, tmp_path):

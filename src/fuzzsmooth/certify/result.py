@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, UNBOUNDED
@@ -266,4 +266,4 @@ def _all_numbers(rates: Mapping[str, Any] | Rounding) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and abs(value) <= UNBOUNDED
+    return isinstance(value, int | float) and abs(value) <= UNBOUNDED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -43,6 +44,12 @@ def check_output_file(path: Path, *, source: Path | None = None) -> None:
     )
 
 
+def way_out(error: OSError) -> str:
+    """What to do about a file that cannot be written, as the end of a sentence."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "free space, then run it again" if full else "choose another place"
+
+
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write a whole file: to a temporary one beside it, flushed to disk, then renamed over it.
 
@@ -64,9 +71,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise FuzzsmoothError(
-            f"cannot write {path}: {error.strerror}; free space or choose another place"
-        ) from error
+        raise FuzzsmoothError(f"cannot write {path}: {error.strerror}; {way_out(error)}") from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -173,7 +178,7 @@ class Ledger:
                 os.truncate(self.path, self._end)  # no half line may stay for a later append to go on with
                 self._size = self._end
             raise FuzzsmoothError(
-                f"cannot append to {self.path}: {error.strerror}; free space, then run it again"
+                f"cannot append to {self.path}: {error.strerror}; {way_out(error)}"
             ) from error
 
     def _find_records(self) -> None:

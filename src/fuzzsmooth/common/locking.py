@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import way_out
 
 
 @contextmanager
@@ -43,9 +44,7 @@ def _locked(path: Path) -> tuple[int, Path]:
         try:
             handle, lock = _opened(Path(os.path.realpath(path.expanduser())))
         except OSError as error:
-            raise FuzzsmoothError(
-                f"cannot write {path}: {error.strerror}; free space or choose another place"
-            ) from error
+            raise FuzzsmoothError(f"cannot write {path}: {error.strerror}; {way_out(error)}") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
