@@ -207,4 +207,9 @@ def test_a_command_that_failed_can_be_corrected(capfd, tiny, tmp_path):
     assert "unknown option 'trigger'" in call(capfd, *common, "--trigger", "word").one_sentence()
     assert not (tmp_path / "out").exists()
     config = write_config(tmp_path, {"attack": {"triggers": ["cf"], "epochs": 1}})
-    assert call(capfd, *common, "--config", config, "--quiet").code == 0
+    done = call(capfd, *common, "--config", config, "--quiet")
+    assert done.code == 0
+    assert "unfinished" not in done.out
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text())
+    (tmp_path / "out" / "settings.json").write_text(json.dumps({**settings, "unfinished": True}))
+    assert "unfinished: this run was stopped" in call(capfd, "report", tmp_path / "out").out

@@ -63,6 +63,8 @@ def show_run(folder: Path, *, json: bool) -> None:
         console.width = max(console.width, _WIDE)
     console.print(table)
     console.soft_wrap = True
+    if summary["settings"].get("unfinished") is True:
+        console.print("unfinished: this run was stopped before all rows were measured")
     console.print(f"report: {folder / 'report.html'}")
 
 
