@@ -304,7 +304,7 @@ def victims_of(finished: Path, tmp_path: Path) -> Path:
 
 def test_what_is_answered_together_takes_some_seconds() -> None:
     certified = SmoothingOptions(mode="certified", sigma=0.0, draws=1000)
-    assert chunk_size(certified) == 4
+    assert chunk_size(certified) == 2
     assert chunk_size(certified.replace(draws=10_000)) == 1
     assert chunk_size(certified.replace(draws=10)) == 64
     assert chunk_size(certified.replace(fuzz_left="search")) == 1
