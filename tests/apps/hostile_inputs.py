@@ -109,14 +109,16 @@ def _text(values: tuple[Any, ...]) -> bytes:
 def _odd_values(draw: st.DrawFn, values: tuple[Any, ...]) -> bytes:
     lines = [copy.deepcopy(value) for value in values]
     odd = []
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.sampled_from((1, 1, 2, 4)))):
         paths = list(_paths(lines))
         path = draw(st.sampled_from(paths))
         where = lines
         for step in path[:-1]:
             where = where[step]
-        change = draw(st.sampled_from(("swap", "swap", "swap", "remove", "add", "double")))
-        if change == "swap":
+        change = draw(st.sampled_from(("alike", "alike", "alike", "swap", "swap", "remove", "double")))
+        if change == "alike":  # of the same type, so that it is not refused for that
+            where[path[-1]] = draw(st.sampled_from(_alike(where[path[-1]])))
+        elif change == "swap":
             where[path[-1]] = _MARK
             odd.append(draw(st.sampled_from(ODD)))
         elif change == "remove":
@@ -131,6 +133,18 @@ def _odd_values(draw: st.DrawFn, values: tuple[Any, ...]) -> bytes:
     for replacement in odd:
         text = text.replace(f'"{_MARK}"', replacement, 1)
     return text.encode()
+
+
+def _alike(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, bool) or value is None:
+        return (True, False, None)
+    if isinstance(value, int):
+        return (0, 1, 2, 3, 17, 10**6, 2**63 - 1, -1)
+    if isinstance(value, float):
+        return (0.0, 0.5, 1.0, 5e-324, 1e308, -1e308, 1e-9, 3)
+    if isinstance(value, str):
+        return ("", "x", " ", "\ud800", "\u202e", "\x1b[31m", "a\x00b", "$\\frac{", "<b>", "%s{0}", "é" * 300)
+    return ([], {}) if isinstance(value, list) else ({}, [])
 
 
 def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
