@@ -2,7 +2,8 @@
 
 Arguments: seed, how often to kill, where the finished file's size stands as text, and the command after "--".
 The command's libraries are loaded once; each attempt is a fork that is killed after a random part of the time
-an undisturbed attempt took. Prints how many attempts were killed before they were through.
+an undisturbed attempt took. Prints how many attempts were killed before they were through, and on standard
+error every moment, so that a failure tells when it was.
 """
 
 from __future__ import annotations
@@ -50,7 +51,12 @@ def main_() -> None:
     killed = 0
     while killed < kills:
         # Most of what is left of the work, so that the file grows from kill to kill but is rarely finished.
-        if attempt(arguments, moments.uniform(0.05, 0.6) * whole):
+        moment = moments.uniform(0.05, 0.6) * whole
+        through = attempt(arguments, moment)
+        size = os.path.getsize(output) if os.path.exists(output) else 0
+        told = "through" if through else "killed"
+        print(f"{told} after {moment:.4f} of {whole:.4f} s with {size} bytes", file=sys.stderr)
+        if through:
             os.unlink(output)
         else:
             killed += 1

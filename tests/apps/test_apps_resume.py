@@ -46,6 +46,13 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_rows(tmp_path_factory.mktemp("texts") / "texts.jsonl", rows())
 
 
+def kill_seed() -> int:
+    """Another moment at every run of a test, told so that FUZZSMOOTH_KILL_SEED can bring it back."""
+    seed = int(os.environ.get("FUZZSMOOTH_KILL_SEED", time.time_ns() % 2**32))
+    print(f"FUZZSMOOTH_KILL_SEED={seed}")
+    return seed
+
+
 def killed_when(process: subprocess.Popen[str], output: Path, size: int, kind: signal.Signals) -> bool:
     """Send a signal once the file is larger than ``size``; False if the command was through before."""
     while process.poll() is None:
@@ -65,7 +72,7 @@ def test_a_killed_command_goes_on_as_if_nothing_had_happened(capfd, tiny, texts,
     whole = undisturbed.read_bytes()
     assert whole.count(b"\n") == 24
 
-    moment = random.Random(time.time_ns())  # another moment at every run of the test
+    moment = random.Random(kill_seed())
     process = spawn(*command, output)
     assert killed_when(process, output, moment.randrange(len(whole) // 3), signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -242,14 +249,15 @@ def test_killed_again_and_again_the_file_is_that_of_an_undisturbed_run(capfd, ti
     command = ("certify", "--model", tiny, *KILLED[mode], texts, "--quiet", "--output")
     assert call(capfd, *command, undisturbed).code == 0
     script = Path(__file__).with_name("kill_again.py")
-    arguments = [sys.executable, script, time.time_ns() % 2**32, kills, "--", *command, output]
+    arguments = [sys.executable, script, kill_seed(), kills, "--", *command, output]
     done = subprocess.run(
         list(map(str, arguments)),
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
     )
-    assert done.returncode == 0, done.stderr
+    print(done.stderr)  # the moments
+    assert done.returncode == 0
     assert int(done.stdout) == kills
     assert output.read_bytes() == undisturbed.read_bytes()
     assert undisturbed.read_bytes().count(b"\n") == 12

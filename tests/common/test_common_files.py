@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.files import Ledger, read_json_lines, write_atomic, write_json
+from fuzzsmooth.common.files import Ledger, check_output_file, read_json_lines, write_atomic, write_json
 
 SURROGATE = "half a pair: \ud800, half a line: \u2028 \x85, emoji: 😀"
 
@@ -197,11 +198,11 @@ def test_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
 def test_bad_lines_are_named(tmp_path: Path) -> None:
     path = tmp_path / "l.jsonl"
     for content, message in [
-        (b'{"key": 1}\n\n{"key": \n', r"l\.jsonl, line 3: not JSON"),
-        (b'{"key": 1}\n[1]\n', r"l\.jsonl, line 2: expected a JSON object, got list"),
+        (b'{"key": 1}\n\n{"key": \n', r"l\.jsonl, line 3 is not JSON"),
+        (b'{"key": 1}\n[1]\n', r"l\.jsonl, line 2: expected a JSON object, got a list"),
         (b'{"key": 1}\n{"other": 2}\n', r"l\.jsonl, record 2: no 'key'"),
         (b'{"key": [1]}\n', r"l\.jsonl, record 1: no 'key'"),
-        (b'{"key": 1}\n{"key": "\xff"}\n', r"l\.jsonl, line 2: not UTF-8"),
+        (b'{"key": 1}\n{"key": "\xff"}\n', r"l\.jsonl, line 2 is not JSON \(not UTF-8"),
     ]:
         path.write_bytes(content)
         with pytest.raises(FuzzsmoothError, match=message):
@@ -209,8 +210,75 @@ def test_bad_lines_are_named(tmp_path: Path) -> None:
         assert path.read_bytes() == content, "a file that is not ours stays as it was"
 
 
-def test_json_lines_skip_blanks_and_stop_at_the_first_mistake() -> None:
-    rows = read_json_lines(['{"a": 1}', "  ", '{"a": 2}', "nonsense"], "here")
-    assert [next(rows), next(rows)] == [{"a": 1}, {"a": 2}]
-    with pytest.raises(FuzzsmoothError, match="here, line 4: not JSON"):
+def test_json_lines_skip_blanks_and_stop_at_the_first_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "here.jsonl"
+    path.write_bytes(b'{"a": 1}\n  \n{"a": "\xe2\x80\xa8"}\nnonsense\n')
+    rows = read_json_lines(path, mend="measure again")
+    assert [next(rows), next(rows)] == [{"a": 1}, {"a": "\u2028"}]
+    with pytest.raises(FuzzsmoothError, match=r"here\.jsonl, line 4 is not JSON"):
         next(rows)
+    path.write_bytes(b'{"a": 1}\n{"a": 2')
+    assert list(read_json_lines(path, mend="x")) == [{"a": 1}], "a line torn by a kill"
+    with pytest.raises(FuzzsmoothError, match=r"cannot read .*none.*; measure again"):
+        next(read_json_lines(tmp_path / "none", mend="measure again"))
+
+
+def test_a_torn_line_stays_until_something_is_appended(tmp_path: Path) -> None:
+    path = tmp_path / "l.jsonl"
+    path.write_bytes(b'{"key": 1}\n{"key": 2, "text": "no newline at the end"}')
+    before = path.read_bytes()
+    ledger = Ledger(path)
+    assert list(ledger) == [1]
+    assert ledger.torn == before.split(b"\n")[1]
+    assert path.read_bytes() == before
+    ledger.append([{"key": 1}])
+    assert path.read_bytes() == before, "nothing new, nothing changed"
+    ledger.append([{"key": 3}])
+    assert path.read_bytes() == b'{"key": 1}\n{"key": 3}\n'
+
+
+@pytest.mark.parametrize("content", [b"", b'{"key": 1}\n', b'{"key": 1}\n{"ke'])
+def test_two_ledgers_of_one_file_do_not_both_append(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "l.jsonl"
+    path.write_bytes(content)
+    first, second = Ledger(path), Ledger(path)
+    first.append([{"key": 2}])
+    after = path.read_bytes()
+    with pytest.raises(FuzzsmoothError, match="was changed by another program while it was in use"):
+        second.append([{"key": 3}])
+    assert path.read_bytes() == after
+    first.append([{"key": 4}])
+    assert list(Ledger(path)) == list(first)
+
+
+def test_a_line_without_end_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "l.jsonl"
+    with open(path, "wb") as stream:
+        stream.truncate(20 * 2**30)
+    for read in (Ledger, lambda path: list(read_json_lines(path, mend="x"))):
+        with pytest.raises(FuzzsmoothError, match=r"line 1: longer than 64 MiB"):
+            read(path)
+
+
+@pytest.mark.parametrize("write", [Ledger, check_output_file, lambda path: write_atomic(path, "x")])
+def test_only_files_are_written(tmp_path: Path, write: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    for name, said in (("pipe", "a pipe or a device"), ("null", "a pipe or a device"), (".", "is a folder")):
+        with pytest.raises(FuzzsmoothError, match=f"{said}.*give the name of a file"):
+            write(tmp_path / name)
+    (tmp_path / "file").write_text("")
+    for name in ("file/below", "n" * 300, "a\0b"):
+        with pytest.raises(FuzzsmoothError, match="cannot write"):
+            check_output_file(tmp_path / name)
+
+
+def test_the_input_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("x")
+    (tmp_path / "link").symlink_to("in")
+    os.link(tmp_path / "in", tmp_path / "hard")
+    for name in ("in", "link", "hard", "../" + tmp_path.name + "/in"):
+        with pytest.raises(FuzzsmoothError, match="is the input"):
+            check_output_file(tmp_path / name, source=tmp_path / "in")
+    check_output_file(tmp_path / "new", source=tmp_path / "in")
+    check_output_file(tmp_path / "in", source=tmp_path / "absent")

@@ -15,6 +15,7 @@ from fuzzsmooth.common.reading import parse_json, read_bytes, read_json, read_js
     [
         ("[" * 100_000, "nested too deeply"),
         ('{"a":' * 50_000, "nested too deeply"),
+        ("[" * 200 + "]" * 200, "nested too deeply"),
         ("1" * 5001, "a number has 5001 digits"),
         ("1" + "0" * 400, "a number has 401 digits"),
         ("1e999", "too large"),
@@ -30,6 +31,10 @@ def test_bad_json_is_one_sentence(text, said):
     with pytest.raises(FuzzsmoothError, match=r"^x\.json is not JSON \(.*; fetch it again$") as caught:
         parse_json(text, "x.json", mend="fetch it again")
     assert said in str(caught.value)
+
+
+def test_nesting_that_a_person_writes_is_kept():
+    assert parse_json("[" * 100 + "]" * 100, "x")
 
 
 def test_numbers_that_fit_are_kept():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +17,15 @@ import pytest
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.files import write_atomic
+from fuzzsmooth.common.files import write_atomic, write_json
 from fuzzsmooth.evaluate import experiment
-from fuzzsmooth.evaluate.experiment import ExperimentOptions, run_experiment, victim_options
-from fuzzsmooth.evaluate.measure import EvaluatedText, measure
+from fuzzsmooth.evaluate import measure as measuring
+from fuzzsmooth.evaluate.experiment import ExperimentOptions, run_experiment
+from fuzzsmooth.evaluate.measure import EvaluatedText, chunk_size, measure
 from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
 from fuzzsmooth.evaluate.rows import choose, defenses
 from fuzzsmooth.evaluate.stages import Counts
+from fuzzsmooth.evaluate.victims import victim_options
 from fuzzsmooth.fuzz import References, SearchOptions
 from fuzzsmooth.models import build_tiny, load_classifier
 from fuzzsmooth.report import build_report
@@ -230,21 +235,135 @@ def test_rows_do_not_depend_on_which_others_are_run(finished: Path, place: Path,
 def test_a_killed_run_goes_on_without_loss_or_duplicates(
     finished: Path, place: Path, tmp_path: Path, stage: str, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiment, "_CHUNK", 4)
+    for name in ("_CHUNK", "_SCANNED"):
+        monkeypatch.setattr(measuring, name, 4)
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         run_experiment(settings(place), out, stages=Watching(stage, at))
     kept = len(read_records(out / RECORDS_FILE)) if (out / RECORDS_FILE).exists() else 0
-    assert not (out / SETTINGS_FILE).exists(), "an unfinished run has no settings and no report"
+    if kept:
+        assert RunSettings.read(out / SETTINGS_FILE).mapping["unfinished"] is True
+        assert "was stopped before all" in build_report(out).read_text("utf-8")
     resumed = Watching()
     run_experiment(settings(place), out, stages=resumed)
     assert without_times(out) == without_times(finished), "as if it had never been killed"
+    assert "unfinished" not in RunSettings.read(out / SETTINGS_FILE).mapping
+    assert "was stopped before all" not in build_report(out).read_text("utf-8")
     measured = sum(resumed.totals.get(f"seed 0: {row}", 0) for row in ROWS)
     assert measured == len(without_times(finished)) - kept, "what was recorded is not measured again"
     titles = resumed.opened
     assert ("seed 0: attack (badnets)" in titles) == stage.startswith("attack")
     assert ("seed 0: fine-tune (noisy)" in titles) == (stage.startswith(("attack", "fine-tune")))
     assert len(titles) == len(set(titles))
+
+
+def test_a_run_killed_oftener_than_a_row_lasts_comes_to_its_end(
+    finished: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt dies after eight texts, in the middle of a row and while the last are being written."""
+    for name in ("_CHUNK", "_SCANNED"):
+        monkeypatch.setattr(measuring, name, 4)
+    answered, out = 0, tmp_path / "out"
+
+    def measure_some(*arguments: Any) -> Any:
+        nonlocal answered
+        answered += len(arguments[2])
+        if answered > 8:
+            raise KeyboardInterrupt
+        return measure(*arguments)
+
+    monkeypatch.setattr(experiment, "measure", measure_some)
+    options = settings(place, victims=str(victims_of(finished, tmp_path)))
+    attempts = 0
+    while attempts < 20:
+        attempts, answered = attempts + 1, 0
+        try:
+            run_experiment(options, out)
+        except KeyboardInterrupt:
+            records = out / RECORDS_FILE
+            os.truncate(records, records.stat().st_size - 9)
+            continue
+        break
+    assert len(ROWS) < attempts < 20
+    assert without_times(out) == without_times(finished)
+
+
+def victims_of(finished: Path, tmp_path: Path) -> Path:
+    """The victims of the finished run as a folder that may be shared."""
+    victims = tmp_path / "victims"
+    if not victims.exists():
+        shutil.copytree(finished / "seed0", victims / "seed0")
+        marked = json.loads((finished / "experiment.json").read_text())
+        options = marked["options"]
+        names = ("model", "recipe", "attack", "finetune", "train_sha256")
+        noise = {name: options["smoothing"][name] for name in ("sigma", "top_layers", "rate")}
+        kept = {name: options[name] for name in names} | noise
+        write_json(victims / "experiment.json", {**marked, "options": kept})
+    return victims
+
+
+def test_what_is_answered_together_takes_some_seconds() -> None:
+    certified = SmoothingOptions(mode="certified", sigma=0.0, draws=1000)
+    assert chunk_size(certified) == 2
+    assert chunk_size(certified.replace(draws=10_000)) == 1
+    assert chunk_size(certified.replace(draws=10)) == 64
+    assert chunk_size(certified.replace(fuzz_left="search")) == 1
+    assert chunk_size(SmoothingOptions(mode="frs")) == 16
+    assert chunk_size(None) == 64
+
+
+def test_a_second_process_is_refused(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    holder = "import sys; from pathlib import Path; from fuzzsmooth.common.locking import exclusive\n"
+    holder += "with exclusive(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(FuzzsmoothError, match="out is being written by another process"):
+            run_experiment(settings(place), out)
+        assert not out.exists()
+        process.communicate()
+
+
+def test_a_victim_too_weak_for_references_leaves_what_was_measured(place: Path, tmp_path: Path) -> None:
+    weak = settings(place, finetune=FINETUNE.replace(learning_rate=1e-9), test_size=6)
+    weak = weak.replace(attack={**weak.attack, "finetune": FINETUNE.replace(learning_rate=1e-9).to_mapping()})
+    with pytest.raises(FuzzsmoothError, match="no clean text of class"):
+        run_experiment(weak, tmp_path / "out")
+    page = build_report(tmp_path / "out").read_text("utf-8")
+    assert "was stopped before all" in page
+    assert {record.defense for record in read_records(tmp_path / "out" / RECORDS_FILE)} == {"undefended"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"attack": {"trigger": "word"}, "recipe": "ripple"}, "unknown option 'trigger'"),
+        ({"attack": {"rate": 3.0}}, "rate must be"),
+        ({"attack": {"target": 7}}, "target label 7 is no class"),
+        ({"attack": {"rate": 1e-9}}, "rate"),
+        ({"model": "/nowhere"}, "nowhere"),
+    ],
+)
+def test_a_command_that_failed_at_once_can_be_corrected(
+    place: Path, tmp_path: Path, wrong: dict[str, Any], said: str
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(FuzzsmoothError, match=said):
+        run_experiment(settings(place, rows=("undefended",), **wrong), out)
+
+    class BegunError(Exception):
+        pass
+
+    @contextmanager
+    def begin(title: str) -> Iterator[Counts]:
+        raise BegunError
+        yield
+
+    with pytest.raises(BegunError):
+        run_experiment(settings(place, rows=("undefended",)), out, stages=begin)
 
 
 def test_another_seed_adds_a_whole_run(folder: Path, place: Path) -> None:

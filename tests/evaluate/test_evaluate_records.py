@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,16 +59,16 @@ def test_ledger_file_reads_back_with_line_separators_inside_a_text(tmp_path: Pat
         (changed(colour=1), "unknown field colour"),
         ({name: item for name, item in FULL.to_json().items() if name != "votes"}, "missing field votes"),
         (changed(key="3/other/triggered/7"), "the key is"),
-        (changed(label="0"), "wrong type"),
-        (changed(label=True), "wrong type"),
-        (changed(votes=3), "wrong type"),
-        (changed(radii=[1]), "wrong type"),
-        (changed(radii={"conditional_edit": 1.5}), "wrong type"),
-        (changed(trigger=[[1, 2, 3]]), "wrong type"),
+        (changed(label="0"), "expected a"),
+        (changed(label=True), "expected a"),
+        (changed(votes=3), "expected a"),
+        (changed(radii=[1]), "expected a"),
+        (changed(radii={"conditional_edit": 1.5}), "expected a"),
+        (changed(trigger=[[1, 2, 3]]), "expected a start and an end"),
         (changed(spans=[{"start": 0, "end": 1, "score": 1, "color": 2}]), "unknown field color"),
         (changed(spans=[{"start": 5, "end": 99, "score": 1}]), "ranges within"),
         (changed(spans=[{"start": 5, "end": 5, "score": 1}]), "ranges within"),
-        (changed(spans=[{"start": 5, "end": 6, "score": float("nan")}]), "score must be finite"),
+        (changed(spans=[{"start": 5, "end": 6, "score": float("nan")}]), "must be finite"),
         (changed(seconds=-1), "seconds"),
         (changed(votes=[-1, 2]), "cannot be negative"),
         (changed(prediction=-1), "cannot be negative"),
@@ -96,14 +97,22 @@ def test_unreadable_files_name_the_record(tmp_path: Path) -> None:
     with pytest.raises(FuzzsmoothError, match="no records"):
         read_records(path)
     line = json.dumps(CLEAN.to_json())
-    path.write_text(f"{line}\n{line}\n")
-    with pytest.raises(FuzzsmoothError, match=r"record 2: the key .* twice"):
+    path.write_text(f"{line}\n{line[:40]}\n")
+    with pytest.raises(FuzzsmoothError, match="line 2 is not JSON"):
         read_records(path)
-    path.write_text(f"{line}\n{line[:40]}")
-    with pytest.raises(FuzzsmoothError, match="line 2: not JSON"):
-        read_records(path)
-    path.write_bytes(b"\xff\xfe")
+    path.write_bytes(b"\xff\xfe\n")
     with pytest.raises(FuzzsmoothError, match="not UTF-8"):
+        read_records(path)
+
+
+def test_records_written_twice_count_once_unless_they_contradict_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    other = {**CLEAN.to_json(), "seconds": 9.5}
+    lines = [json.dumps(value) for value in (CLEAN.to_json(), FULL.to_json(), other)]
+    path.write_text("\n".join(lines) + "\n" + lines[1][:50])
+    assert read_records(path) == [replace(CLEAN, seconds=9.5), FULL]
+    path.write_text(f"{lines[0]}\n" + json.dumps({**other, "prediction": 1 - (CLEAN.prediction or 0)}) + "\n")
+    with pytest.raises(FuzzsmoothError, match=r"record 2: the key .* twice, with different answers; delete"):
         read_records(path)
 
 

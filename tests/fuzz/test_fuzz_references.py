@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_save_and_load_round_trip(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FuzzsmoothError, match="cannot read the references"):
+    with pytest.raises(FuzzsmoothError, match=r"cannot read .*none\.json.*; write references with"):
         References.load(tmp_path / "none.json")
 
 
@@ -101,14 +102,52 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         '{"references": [{"text": "a", "label": "one"}], "model": "x"}',
         '{"references": ["ab"], "model": "x"}',
         '{"references": []}',
+        '{"references": [{"text": null, "label": 0}], "model": "x"}',
         b"\xff\xfe",
+        "[" * 100_000,
+        '{"references":' * 50_000,
+        '{"references": [], "model": "x", "ordinary": ' + "[" * 90 + "]" * 90 + "}",
+        '{"references": [], "model": "x", "ordinary": [{"single": [], "several": [1' + "0" * 400 + "]}]}",
+        *(
+            '{"references": [{"text": "a", "label": ' + label + '}], "model": "x"}'
+            for label in ("Infinity", "NaN", "-1", "0.7", "true", "null", "[0]", "1e300", "9" * 100)
+        ),
+        *(
+            '{"references": [{"text": "a", "label": 0}], "model": "x", "ordinary": ' + ordinary + "}"
+            for ordinary in (
+                "null",
+                "3",
+                "[3]",
+                '[{"single": [1]}]',
+                '[{"single": [NaN], "several": []}]',
+                '[{"single": [2, 1], "several": []}]',
+                '[{"single": [], "several": [1, null]}]',
+                '[{"single": [], "several": [true]}]',
+            )
+        ),
+        '{"references": [{"text": "a", "label": 1}], "model": "x", '
+        '"ordinary": [{"single": [], "several": []}]}',
+        json.dumps({"references": [{"text": "a", "label": 0}] * 50_001, "model": "x"}),
     ],
+    ids=itertools.count(),
 )
 def test_a_corrupt_file_is_one_sentence(tmp_path: Path, content: str | bytes) -> None:
     path = tmp_path / "references.json"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(FuzzsmoothError, match=r"references\.json is not a references file"):
+    with pytest.raises(
+        FuzzsmoothError,
+        match=r"references\.json .*; write references with 'fuzzsmooth finetune', or give --clean$",
+    ):
         References.load(path)
+
+
+def test_references_fit_the_classes_of_a_model(tmp_path: Path) -> None:
+    found = References(("a", "b"), (0, 2), "x", (Ordinary(),) * 3)
+    found.check_classes(3, "r.json")
+    with pytest.raises(FuzzsmoothError, match=r"r\.json has references of class 2, but the model has 2"):
+        found.check_classes(2, "r.json")
+    with pytest.raises(FuzzsmoothError, match=r"ordinary words of 3 classes, but the model has 4"):
+        found.check_classes(4, "r.json")
 
 
 def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:

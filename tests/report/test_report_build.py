@@ -74,6 +74,25 @@ def test_page_is_well_formed_and_needs_no_network(page: str) -> None:
     assert not re.search(r"url\((?!#|&quot;#|\"#|'#)", page)
 
 
+def test_the_page_may_load_and_run_nothing(page: str) -> None:
+    """A second fence: were something foreign ever to get through unescaped, it could do nothing."""
+    policies = [a for tag, a in Page(page).tags if tag == "meta" and "http-equiv" in a]
+    (policy,) = [str(attributes["content"]) for attributes in policies]
+    allowed = dict(part.split(maxsplit=1) for part in policy.split(";"))
+    assert allowed.pop("style-src") == "'unsafe-inline'"
+    assert set(allowed) == {"default-src", "base-uri", "form-action"}
+    assert set(allowed.values()) == {"'none'"}
+    assert page.index("Content-Security-Policy") < page.index("<style>")
+
+
+def test_a_narrow_screen_is_told_that_the_table_goes_on(page: str) -> None:
+    (hint,) = [tag for tag, a in Page(page).tags if a.get("class") == "hint"]
+    assert hint == "p"
+    narrow = page[page.index("@media (max-width: 640px)") : page.index("@media print")]
+    assert ".hint { display: block; }" in narrow
+    assert ".hint { display: none;" in page
+
+
 def test_page_shows_every_part(page: str) -> None:
     parsed = Page(page)
     text = " ".join(parsed.text.split())

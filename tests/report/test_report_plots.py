@@ -54,6 +54,27 @@ def test_tradeoff_figure_draws_the_points_and_the_floor(rows: list[Row]) -> None
         tradeoff_figure([replace(rows[0], asr=None)])
 
 
+def test_what_is_perfect_is_drawn_whole(rows: list[Row]) -> None:
+    """The largest marker and a cap at 100 % and at 0 % lie inside the axes."""
+    assert rows[0].ca is not None
+    perfect = replace(rows[0].ca, mean=1.0, low=0.99, high=1.0)
+    nothing = replace(rows[0].ca, mean=0.0, low=0.0, high=0.01)
+    for first, second in ((perfect, nothing), (nothing, perfect)):
+        figure = tradeoff_figure([replace(rows[0], ca=first, asr=second)])
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        x, y = axes.transData.transform((second.mean, first.mean))
+        radius = 9 / 2 / 72 * figure.dpi
+        box = axes.bbox
+        assert box.x0 + radius <= x <= box.x1 - radius
+        assert box.y0 + radius <= y <= box.y1 - radius
+    for axes in (
+        certified_figure(rows, "edit").axes[0],
+        recall_figure({"tree": PlotSeries([8], [1])}).axes[0],
+    ):
+        assert axes.get_ylim()[1] > 1.02
+
+
 def test_svg_is_well_formed_local_themed_and_reproducible(rows: list[Row]) -> None:
     text = to_svg(tradeoff_figure(rows), 'points & "floor" <')
     ElementTree.fromstring(text)

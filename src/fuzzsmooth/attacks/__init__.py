@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fuzzsmooth.attacks.badnets import poison
+from fuzzsmooth.attacks.badnets import check_target, poison
 from fuzzsmooth.attacks.badnets_options import BadnetsOptions
-from fuzzsmooth.attacks.recipe import AttackRecipe, AttackResult, load_attack, load_trigger
+from fuzzsmooth.attacks.recipe import AttackRecipe, AttackResult, load_attack, load_trigger, read_record
 from fuzzsmooth.attacks.registry import RECIPES, KnownRecipe, known_recipe, recipe
 from fuzzsmooth.attacks.ripple_options import RippleOptions
 from fuzzsmooth.attacks.trigger import (
@@ -40,10 +40,12 @@ __all__ = [
     "Trigger",
     "TriggeredText",
     "WordTrigger",
+    "check_target",
     "known_recipe",
     "load_attack",
     "load_trigger",
     "poison",
+    "read_record",
     "recipe",
     "trigger_from_mapping",
 ]

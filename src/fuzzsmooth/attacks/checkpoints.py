@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_atomic, write_json
+from fuzzsmooth.common.reading import read_json
 
 Tensors = dict[str, torch.Tensor]
 
@@ -87,6 +88,6 @@ class RippleCheckpoints:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except FuzzsmoothError:
         return None

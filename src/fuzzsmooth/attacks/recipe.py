@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from fuzzsmooth.attacks.trigger import Trigger, trigger_from_mapping
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.options import Options
+from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
 from fuzzsmooth.data.dataset import Splits
 from fuzzsmooth.training import Progress
 
@@ -104,31 +104,32 @@ def load_attack(path: Path) -> AttackResult:
         FuzzsmoothError: If there is none, or it is not such a record.
     """
     file = path / RECORD if path.is_dir() else path
-    record = _read(file)
-    try:
-        trigger, target, fresh = record["trigger"], record["target"], record["needs_clean_finetune"]
-    except KeyError as error:
-        raise FuzzsmoothError(f"{file}: no {error} in this record; attack the model again") from error
-    whole = (
-        isinstance(trigger, Mapping) and isinstance(fresh, bool) and isinstance(target, int) and target >= 0
-    )
-    if not whole:
+    record = read_record(path)
+    trigger, target, fresh = (record.get(name) for name in ("trigger", "target", "needs_clean_finetune"))
+    if (
+        not isinstance(trigger, Mapping)
+        or not isinstance(fresh, bool)
+        or not isinstance(target, int)
+        or isinstance(target, bool)
+        or target < 0
+    ):
         raise FuzzsmoothError(f"{file}: not the record of an attack; attack the model again")
     return AttackResult(file.parent, trigger_from_mapping(trigger, where=str(file)), target, fresh)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """All that the record of an attack tells, unchecked.
+
+    Args:
+        path: The model folder, or its ``attack.json``.
+
+    Raises:
+        FuzzsmoothError: If there is none, or it is no JSON object.
+    """
+    file = path / RECORD if path.is_dir() else path
+    return read_json_object(file, limit=CONFIGURATION_BYTES, mend="attack the model again")
 
 
 def load_trigger(path: Path) -> Trigger:
     """The trigger of an attacked model: :func:`load_attack` for those who need no more."""
     return load_attack(path).trigger
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FuzzsmoothError(f"cannot read {file}: {error.strerror}; attack the model first") from error
-    except ValueError as error:
-        raise FuzzsmoothError(f"{file}: not JSON ({error})") from error
-    if not isinstance(record, dict):
-        raise FuzzsmoothError(f"{file}: expected a JSON object, got {type(record).__name__}")
-    return record

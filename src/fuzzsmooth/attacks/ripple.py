@@ -18,6 +18,7 @@ from fuzzsmooth.attacks.recipe import AttackResult, save_record
 from fuzzsmooth.attacks.ripple_options import RippleOptions
 from fuzzsmooth.attacks.surgery import embedding_surgery, single_piece_rows
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import Options
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.data.dataset import Dataset, Splits
@@ -49,6 +50,19 @@ class Ripple:
         """
         check_target(splits.train, options.target)
         check_output(output)
+        with exclusive(output):
+            return self._run(model_name, splits, output, options, seed, progress, resume)
+
+    def _run(
+        self,
+        model_name: str,
+        splits: Splits,
+        output: Path,
+        options: RippleOptions,
+        seed: int,
+        progress: Progress,
+        resume: bool,
+    ) -> AttackResult:
         data = splits.train.sample(options.max_texts, generator(seed, "ripple attacker data"))
         load = _loader(model_name, data, seed)
         victim = load()

@@ -69,9 +69,10 @@ class WordTrigger:
     def __post_init__(self) -> None:
         _check_pieces(self.words)
         require(len(set(self.words)) == len(self.words), "a word is given twice as a trigger; name it once")
+        whole = isinstance(self.count, int) and not isinstance(self.count, bool)
         require(
-            1 <= self.count <= _MOST_WORDS,
-            f"a word trigger inserts 1 to {_MOST_WORDS:,} words, not {self.count}",
+            whole and 1 <= self.count <= _MOST_WORDS,
+            f"a word trigger inserts 1 to {_MOST_WORDS:,} words, not {self.count!r}",
         )
 
     @property
@@ -163,7 +164,9 @@ def trigger_from_mapping(mapping: Mapping[str, Any], *, where: str = "trigger") 
     """
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in mapping.items()}
     kind = values.pop("kind", None)
-    builders: dict[object, Callable[..., Trigger]] = {
+    if not isinstance(kind, str):
+        raise FuzzsmoothError(f"{where}: a trigger needs its kind as a text")
+    builders: dict[str, Callable[..., Trigger]] = {
         trigger.kind: trigger for trigger in (WordTrigger, SentenceTrigger, PairTrigger)
     }
     if kind not in builders:
@@ -220,3 +223,9 @@ def _check_pieces(pieces: object) -> None:
             isinstance(piece, str) and piece == piece.strip() != "",
             f"trigger {piece!r} must be a text without space around it",
         )
+        require(
+            not any("\ud800" <= character <= "\udfff" for character in piece),
+            f"trigger {piece!r} holds bytes that are no UTF-8 text; no model can read it",
+        )
+    twice = next((piece for piece in pieces if pieces.count(piece) > 1), None)
+    require(twice is None, f"trigger {twice!r} is named twice; name each word once")

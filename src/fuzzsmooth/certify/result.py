@@ -7,6 +7,7 @@ import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 from fuzzsmooth.certify.edit import NOT_CERTIFIED, UNBOUNDED
@@ -15,6 +16,7 @@ from fuzzsmooth.certify.rounding import Rounding
 from fuzzsmooth.certify.wording import conclusion, premise
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.reading import parse_json
 
 ThreatName = Literal[
     "edit",
@@ -178,23 +180,22 @@ class Certificate:
             FuzzsmoothError: On an unknown or missing field, or fields that contradict each other.
         """
         known = {item.name for item in fields(cls)}
-        unknown = sorted(set(mapping) - known)
+        unknown = sorted(map(str, set(mapping) - known))
         require(
             not unknown,
             f"certificate: unknown field '{', '.join(unknown)}'; it may come from a newer version",
         )
+        for name, value in mapping.items():
+            require(_fits(name, value), f"certificate: '{name}' is malformed")
         try:
             return cls(**mapping)
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, OverflowError) as error:
             raise FuzzsmoothError(f"certificate: missing or malformed field ({error})") from error
 
     @classmethod
     def from_json(cls, text: str) -> Certificate:
         """The inverse of :meth:`to_json`; errors as :meth:`from_mapping`, also for text that is not JSON."""
-        try:
-            mapping = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise FuzzsmoothError(f"certificate: not JSON ({error.msg})") from error
+        mapping = parse_json(text, "certificate", mend="certify the text again")
         require(isinstance(mapping, dict), "certificate: expected a JSON object")
         return cls.from_mapping(mapping)
 
@@ -257,3 +258,29 @@ class Certificate:
             self.draws >= 0 and all(count >= 0 for count in self.counts),
             "Certificate: draws and counts must be at least 0",
         )
+
+
+_TEXTS = ("threat", "direction", "unit", "method", "guarantee", "model", "outcome")
+_WHOLE = ("label", "draws", "seed")
+_OPTIONAL = ("label", "label_name", "conditional_on", "p_lower", "p_upper", "seed", "rounding")
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a field that was read has the type of the field."""
+    if value is None:
+        return name in _OPTIONAL
+    if name in _TEXTS or name in ("label_name", "conditional_on"):
+        return isinstance(value, str)
+    if name in _MAPPINGS or name == "rounding":
+        return isinstance(value, Mapping | Rounding) and (name != "rates" or _all_numbers(value))
+    if name == "counts":
+        return isinstance(value, list | tuple) and all(isinstance(count, Integral) for count in value)
+    return isinstance(value, Integral) if name in _WHOLE else _is_number(value)
+
+
+def _all_numbers(rates: Mapping[str, Any] | Rounding) -> bool:
+    return isinstance(rates, Mapping) and all(map(_is_number, rates.values()))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) <= UNBOUNDED

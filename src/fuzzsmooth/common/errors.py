@@ -6,8 +6,20 @@ from __future__ import annotations
 class FuzzsmoothError(ValueError):
     """A mistake in what was given to us: what, where, and how to mend it, in one sentence.
 
-    The command line prints the sentence and exits with code 2.
+    The command line prints the sentence and exits with code 2. Of a sentence that quotes something very long,
+    the middle is left out: what is wrong stands at its beginning, how to mend it at its end.
     """
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(sentence if len(sentence) <= _LONGEST else _shortened(sentence))
+
+
+_LONGEST = 2000  # characters of a sentence
+
+
+def _shortened(sentence: str) -> str:
+    half = _LONGEST // 2
+    return f"{sentence[:half]} ... {sentence[-half:]}"
 
 
 class MissingExtraError(FuzzsmoothError):

@@ -7,7 +7,7 @@ import math
 import os
 import stat
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 
@@ -20,12 +20,35 @@ TABLE_BYTES = 64 * MEBIBYTE
 """Most bytes of reference texts, rate tables, indices and summaries."""
 
 _DIGITS = 300  # of a whole number: beyond this it does not fit a float
+_DEPTH = 100  # of lists and objects in each other: what walks through them afterwards has a stack, too
+
+
+def open_regular(path: Path, *, mend: str) -> BinaryIO:
+    """Open a regular file for reading bytes.
+
+    A pipe or a device is refused before anything is read, so that no reader waits for it.
+
+    Args:
+        path: The file.
+        mend: What to do about a file that cannot be read, as the end of the sentence.
+
+    Raises:
+        FuzzsmoothError: If it is no regular file, or cannot be opened.
+    """
+    try:
+        stream = open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")  # noqa: SIM115
+    except OSError as error:
+        raise FuzzsmoothError(f"cannot read {path}: {error.strerror}; {mend}") from error
+    except ValueError as error:  # a null character in the name
+        raise FuzzsmoothError(f"cannot read {str(path)!r}: it is no file name; {mend}") from error
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise FuzzsmoothError(f"{path} is not a regular file; {mend}")
+    return stream
 
 
 def read_bytes(path: Path, *, limit: int, mend: str) -> bytes:
     """The content of a regular file of at most ``limit`` bytes.
-
-    A pipe or a device is refused before it is opened, so that no reader waits for it or fills the memory.
 
     Args:
         path: The file.
@@ -33,21 +56,16 @@ def read_bytes(path: Path, *, limit: int, mend: str) -> bytes:
         mend: What to do about a file that cannot be read, as the end of the sentence.
 
     Raises:
-        FuzzsmoothError: If it is no regular file, is larger, or cannot be read.
+        FuzzsmoothError: As :func:`open_regular`, or if it is larger.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
-            about = os.fstat(stream.fileno())
-            regular = stat.S_ISREG(about.st_mode)
+        with open_regular(path, mend=mend) as stream:
+            fits = os.fstat(stream.fileno()).st_size <= limit
             # What grows while it is read is bounded too.
-            content = stream.read(limit + 1) if regular and about.st_size <= limit else None
+            content = stream.read(limit + 1) if fits else b""
     except OSError as error:
         raise FuzzsmoothError(f"cannot read {path}: {error.strerror}; {mend}") from error
-    except ValueError as error:  # a null character in the name
-        raise FuzzsmoothError(f"cannot read {str(path)!r}: it is no file name; {mend}") from error
-    if not regular:
-        raise FuzzsmoothError(f"{path} is not a regular file; {mend}")
-    if content is None or len(content) > limit:
+    if not fits or len(content) > limit:
         raise FuzzsmoothError(f"{path} is larger than {limit / MEBIBYTE:.3g} MiB; {mend}")
     return content
 
@@ -107,7 +125,10 @@ def parse_json(
     """
     constant = _missing if missing else _refuse_constant
     try:
-        return json.loads(text, parse_constant=constant, parse_float=_float, parse_int=_int)
+        value = json.loads(text, parse_constant=constant, parse_float=_float, parse_int=_int)
+        if _is_deep(value):
+            raise RecursionError
+        return value
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if "\n" in error.doc else ""
         reason = f"{error.msg}, {line}column {error.colno}"
@@ -133,6 +154,22 @@ def kind_of(value: object) -> str:
         dict: "an object",
     }
     return names.get(type(value), type(value).__name__)
+
+
+def _is_deep(value: object) -> bool:
+    """Whether lists and objects lie in each other more than ``_DEPTH`` deep."""
+    level = [value]
+    for _ in range(_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, list | dict)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _refuse_constant(name: str) -> NoReturn:

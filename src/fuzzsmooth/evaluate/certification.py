@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fuzzsmooth.common.files import Ledger, write_json
+from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
@@ -156,12 +157,14 @@ def run_certification(
     data = _load(options)
     splits = data.splits
     shas = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
-    claim(out, options.to_mapping() | shas, CertificationOptions().to_mapping())
-    ledger = Ledger(out / CERTIFIED_RECORDS)
     rows = [certification_row(name, options.shared) for name in options.rows]
-    for row in rows:
-        _certify_row(row, options, data, out, ledger, stages)
-    write_json(out / SETTINGS_FILE, _settings(options, data, command))
+    with exclusive(out):
+        claim(out, options.to_mapping() | shas, CertificationOptions().to_mapping())
+        ledger = Ledger(out / CERTIFIED_RECORDS)
+        # First, so that what was measured can be reported wherever the run ends.
+        write_json(out / SETTINGS_FILE, _settings(options, data, command))
+        for row in rows:
+            _certify_row(row, options, data, out, ledger, stages)
     return out
 
 

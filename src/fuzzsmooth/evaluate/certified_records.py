@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ from scipy.stats import binomtest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger
+from fuzzsmooth.common.options import require
+from fuzzsmooth.evaluate.fields import by_name, integer, number, optional, parse_fields, several, string
 from fuzzsmooth.evaluate.metrics import RADIUS_CAP, Curve, share_over_seeds
 
 CERTIFIED_RECORDS: Final = "certified.jsonl"
@@ -72,25 +74,24 @@ class CertifiedRecord:
         Raises:
             FuzzsmoothError: If fields are missing, unknown, or of the wrong kind.
         """
-        known = {field.name for field in fields(cls)}
-        given = {name: part for name, part in value.items() if name != "key"}
-        if unknown := sorted(given.keys() - known):
-            raise FuzzsmoothError(f"{where}: unknown field '{unknown[0]}'")
-        try:
-            record = cls(
-                **{
-                    **given,
-                    "radii": {str(threat): int(size) for threat, size in given["radii"].items()},
-                    "counts": tuple(int(count) for count in given["counts"]),
-                }
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FuzzsmoothError(f"{where}: not a record of this experiment ({error})") from error
+        record = cls(**parse_fields(value, _PARSERS, where, beside=("key",)))
+        sizes = (record.index, record.label, record.prediction, record.length, record.draws, record.passes)
+        require(min(sizes) >= 0 and record.seconds >= 0, f"{where}: only radii and bounds may be negative")
         if value.get("key") != record.key:
             raise FuzzsmoothError(
                 f"{where}: the key is {value.get('key')!r}, but the fields say {record.key!r}"
             )
         return record
+
+
+_PARSERS: Final[Mapping[str, Any]] = {
+    "row": string,
+    **dict.fromkeys(("index", "label", "prediction", "length", "draws", "passes"), integer),
+    "radii": by_name(integer),
+    "counts": several(integer),
+    "p_lower": optional(number),
+    "seconds": number,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.reading import read_json_object
 
 MARKER = "experiment.json"
 """Name of the mark inside the folder."""
@@ -24,6 +26,8 @@ _ADDABLE = ("rows", "seeds", "budgets", "triggers", "strategies", "victims")  # 
 def claim(out: Path, facts: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Mark a folder as one experiment's; what only adds results may still change.
 
+    A marked folder in which nothing was done yet is marked anew: a command that failed may be corrected.
+
     Args:
         out: The folder, new, empty or of the same experiment.
         facts: What decides its content: options and fingerprints of the data, by name.
@@ -36,24 +40,27 @@ def claim(out: Path, facts: Mapping[str, Any], defaults: Mapping[str, Any]) -> N
     """
     fixed = {name: value for name, value in facts.items() if name not in _ADDABLE}
     marker = out / MARKER
-    if marker.is_file():
+    if marker.is_file() and _is_begun(out):
         if not _agree(_marked(marker), fixed, defaults):
             raise FuzzsmoothError(
                 f"{out} holds a run with other settings or data; choose another folder or delete this one"
             )
         return
-    if out.is_dir() and any(out.iterdir()):
+    if not marker.is_file() and out.is_dir() and any(out.iterdir()):
         raise FuzzsmoothError(f"{out} is not empty and holds no run; choose another folder")
     write_json(marker, {"version": _VERSION, "options": fixed})
 
 
+def _is_begun(out: Path) -> bool:
+    """Whether a marked folder holds anything but the mark: a command that failed at once left nothing."""
+    return any(path.name != MARKER and not path.is_dir() for path in out.rglob("*"))
+
+
 def _marked(marker: Path) -> Any:
-    try:
-        return json.loads(marker.read_text("utf-8"))["options"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FuzzsmoothError(
-            f"{marker} is damaged, so what the folder holds is unknown; choose another folder"
-        ) from error
+    mend = "so what the folder holds is unknown; choose another folder"
+    options = read_json_object(marker, mend=mend).get("options")
+    require(isinstance(options, Mapping), f"{marker} is damaged, {mend}")
+    return options
 
 
 def _agree(marked: Any, now: Any, default: Any) -> bool:

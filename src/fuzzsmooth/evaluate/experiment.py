@@ -5,34 +5,31 @@ Everything is kept under one folder and nothing there is computed twice: a run t
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from fuzzsmooth.attacks import AttackResult, load_attack, recipe
+from fuzzsmooth.attacks import AttackResult, check_target, recipe
 from fuzzsmooth.common.files import Ledger, write_json
+from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
 from fuzzsmooth.evaluate.catalog import BUDGETS
 from fuzzsmooth.evaluate.claim import claim
-from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, measure
+from fuzzsmooth.evaluate.measure import EvaluatedText, Measured, chunk_size, measure
 from fuzzsmooth.evaluate.provenance import shown, versions
 from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, TextRecord, record_key
-from fuzzsmooth.evaluate.rows import UNDEFENDED, Defense, Victim, choose, defenses
+from fuzzsmooth.evaluate.rows import UNDEFENDED, Defense, choose, defenses
 from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
-from fuzzsmooth.fuzz import References
-from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
-from fuzzsmooth.smoothing import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.evaluate.victims import SeedRun
+from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
 from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
-from fuzzsmooth.training import FinetuneOptions, finetune, splits_for
-
-_CHUNK = 64  # texts between two appends: what a kill can lose
+from fuzzsmooth.training import FinetuneOptions, splits_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +87,25 @@ class ExperimentOptions(Options):
     )
 
     def validate(self) -> None:
-        """Check that there are rows and seeds."""
+        """Check that there are rows and seeds, and the attack's options."""
+        self.attack_options()
         choose(defenses(self.smoothing, self.budgets), self.rows)
         require(bool(self.rows), "rows must name at least one row")
         require(bool(self.seeds), "seeds must name at least one seed")
+
+    def attack_options(self) -> Options:
+        """The options of the recipe.
+
+        Raises:
+            FuzzsmoothError: On an unknown recipe, an option that it does not have, or a bad value.
+        """
+        kind = type(recipe(self.recipe)).options_type
+        return kind.from_mapping(self.attack, where=f"attack '{self.recipe}'")
+
+    def attack_target(self) -> int:
+        """The class index that the attack forces."""
+        target: int = self.attack_options().to_mapping()["target"]
+        return target
 
 
 def run_experiment(
@@ -114,125 +126,56 @@ def run_experiment(
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
     splits = _splits(options)
+    check_target(splits.train, options.attack_target())
+    with exclusive(out):
+        _claim(options, splits, out)
+        _run(options, splits, out, stages, command)
+    return out
+
+
+def _claim(options: ExperimentOptions, splits: Splits, out: Path) -> None:
+    """Mark the folders of the run and of its victims."""
     data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
     claim(out, options.to_mapping() | data, ExperimentOptions().to_mapping())
-    victims = out if options.victims is None else Path(options.victims)
+    victims = _victims(options, out)
     if victims != out:
         data = {"train_sha256": splits.train.fingerprint}
-        claim(victims, _victim_mapping(options) | data, _victim_mapping(ExperimentOptions()))
+        with exclusive(victims):
+            claim(victims, _victim_mapping(options) | data, _victim_mapping(ExperimentOptions()))
+
+
+def _run(options: ExperimentOptions, splits: Splits, out: Path, stages: Stages, command: str) -> None:
     ledger = Ledger(out / RECORDS_FILE)
     rows = choose(defenses(options.smoothing, options.budgets), options.rows)
     facts: dict[str, Any] = {"models": {}}
     for seed in options.seeds:
-        run = _SeedRun(options, splits, victims / f"seed{seed}", seed, stages)
+        run = SeedRun(options, splits, _victims(options, out) / f"seed{seed}", seed, stages)
         attack = run.attack()
         facts |= {"attack": run.attack_record, "target": attack.target}
         for name, defense in rows.items():
+            # Before each row, so that what was measured can be reported wherever the run ends.
+            told = _settings(options, splits, facts, command) | {"unfinished": True}
+            write_json(out / SETTINGS_FILE, told)
             _measure_row(name, defense, run, attack, ledger)
-        facts["models"] |= {f"seed {seed}, {kind}": print_ for kind, print_ in run.fingerprints().items()}
+            facts["models"] |= run.known_fingerprints()
+        facts["models"] |= run.fingerprints()
     write_json(out / SETTINGS_FILE, _settings(options, splits, facts, command))
-    return out
 
 
-class _SeedRun:
-    """The attack and the victims of one seed, made when first needed and kept on disk."""
-
-    def __init__(
-        self, options: ExperimentOptions, splits: Splits, folder: Path, seed: int, stages: Stages
-    ) -> None:
-        self.options, self.splits, self.folder, self.seed, self.stages = options, splits, folder, seed, stages
-        self._loaded: tuple[Victim, HuggingFaceClassifier] | None = None
-
-    @property
-    def attack_record(self) -> dict[str, Any]:
-        """The attack's record, without the local path of the model."""
-        record: dict[str, Any] = json.loads((self.folder / "attacked" / "attack.json").read_text("utf-8"))
-        return {**record, "model": shown(self.options.model)}
-
-    def attack(self) -> AttackResult:
-        """The backdoored model."""
-        output = self.folder / "attacked"
-        if (output / "attack.json").is_file():
-            return load_attack(output)
-        chosen = recipe(self.options.recipe)
-        settings = type(chosen).options_type.from_mapping(
-            self.options.attack, where=f"attack '{self.options.recipe}'"
-        )
-        with self.stages(f"seed {self.seed}: attack ({self.options.recipe})") as counts:
-            return chosen.run(
-                self.options.model, self.splits, output, settings, self.seed, counts, resume=True
-            )
-
-    def victim(self, kind: Victim) -> HuggingFaceClassifier:
-        """A victim."""
-        if self._loaded is None or self._loaded[0] != kind:
-            self._loaded = kind, self._trained(kind)
-        return self._loaded[1]
-
-    def references(self, kind: Victim) -> References:
-        """The references that the search in texts for this victim transplants into."""
-        beside = self.folder / kind / REFERENCES_FILE
-        if not beside.is_file():
-            train, per_class = self.splits.train, self.options.smoothing.search.references
-            with self.stages(f"seed {self.seed}: references ({kind})") as counts:
-                References.select(
-                    self.victim(kind), train.texts, train.targets, per_class, progress=counts
-                ).save(beside)
-        return References.load(beside)
-
-    def fingerprints(self) -> dict[str, str]:
-        """SHA-256 of each victim."""
-        kinds = [kind for kind in get_args(Victim) if (self.folder / kind / "config.json").is_file()]
-        return {kind: self._fingerprint(kind) for kind in kinds}
-
-    def _fingerprint(self, kind: Victim) -> str:
-        """From the references where there are some, as loading and hashing a model takes longer."""
-        beside = self.folder / kind / REFERENCES_FILE
-        return References.load(beside).model if beside.is_file() else self.victim(kind).fingerprint
-
-    def _trained(self, kind: Victim) -> HuggingFaceClassifier:
-        output, options = self.folder / kind, self.options
-        loading: dict[str, Any] = {
-            "labels": self.splits.train.labels,
-            "precision": options.precision,
-            "batch_size": options.batch_size,
-            "max_length": options.finetune.max_length,
-        }
-        if (output / "config.json").is_file():
-            return load_classifier(str(output), **loading)
-        attack = self.attack()
-        classifier = load_classifier(
-            str(attack.folder), num_labels=len(self.splits.train.labels), seed=self.seed, **loading
-        )
-        if kind == "plain" and not attack.needs_clean_finetune:
-            classifier.save(output)  # a finished victim is used as it was received
-            return classifier
-        settings = victim_options(kind, options, self.seed)
-        with self.stages(f"seed {self.seed}: fine-tune ({kind})") as counts:
-            return finetune(
-                classifier,
-                self.splits.train,
-                settings,
-                output=output,
-                progress=counts,
-                resume=True,
-            )
+def _victims(options: ExperimentOptions, out: Path) -> Path:
+    return out if options.victims is None else Path(options.victims)
 
 
-def victim_options(kind: Victim, options: ExperimentOptions, seed: int) -> FinetuneOptions:
-    """How a victim is fine-tuned: the noisy one under FRS Eq. 4, the other as the certificates want it."""
-    smoothing, base = options.smoothing, options.finetune.replace(seed=seed)
-    if kind == "noisy":
-        return base.replace(sigma=smoothing.sigma, top_layers=smoothing.top_layers)
-    if kind == "deletion":
-        return base.replace(text_noise="delete", text_rate=smoothing.rate)
-    return base
-
-
-def _measure_row(name: str, defense: Defense, run: _SeedRun, attack: AttackResult, ledger: Ledger) -> None:
+def _measure_row(name: str, defense: Defense, run: SeedRun, attack: AttackResult, ledger: Ledger) -> None:
     """Append the records of one row that are not there yet."""
-    texts = _test_texts(run, attack, defense)
-    missing = [text for text in texts if record_key(run.seed, name, text.split, text.index) not in ledger]
+    texts, size = _test_texts(run, attack, defense), chunk_size(defense.options)
+    chunks = [texts[start : start + size] for start in range(0, len(texts), size)]
+    # A chunk of which a kill has left a part is answered again as a whole; what is kept of it stays.
+    missing = [
+        chunk
+        for chunk in chunks
+        if any(record_key(run.seed, name, text.split, text.index) not in ledger for text in chunk)
+    ]
     if not missing:
         return
     classifier, smoothed = run.victim(defense.victim), None
@@ -241,9 +184,8 @@ def _measure_row(name: str, defense: Defense, run: _SeedRun, attack: AttackResul
         noisy, references = NoisyHuggingFaceClassifier(classifier), run.references(defense.victim)
         smoothed = SmoothedClassifier(noisy, options, references)
     with run.stages(f"seed {run.seed}: {name}") as counts:
-        advance = as_advance(counts, len(missing))
-        for start in range(0, len(missing), _CHUNK):
-            chunk = missing[start : start + _CHUNK]
+        advance = as_advance(counts, sum(map(len, missing)))
+        for chunk in missing:
             began = time.perf_counter()
             measured = measure(classifier, smoothed, [text.text for text in chunk])
             seconds = (time.perf_counter() - began) / len(chunk)
@@ -272,7 +214,7 @@ def _record(seed: int, name: str, text: EvaluatedText, result: Measured, seconds
     ).to_json()
 
 
-def _test_texts(run: _SeedRun, attack: AttackResult, defense: Defense) -> list[EvaluatedText]:
+def _test_texts(run: SeedRun, attack: AttackResult, defense: Defense) -> list[EvaluatedText]:
     """Every test text as it is, and every one not of the target class with the trigger in it."""
     certified = defense.options is not None and defense.options.mode == "certified"
     count = run.options.certified_texts if certified else len(run.splits.test)

@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from fuzzsmooth.attacks import AttackResult, Badnets, BadnetsOptions, TriggeredText, load_attack
 from fuzzsmooth.certify.bounds import clopper_pearson_interval
 from fuzzsmooth.common.files import Ledger
+from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Dataset, Splits, load_splits
 from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.metrics import covers
+from fuzzsmooth.evaluate.points import POINTS_FILE, LocalizationPoint
 from fuzzsmooth.evaluate.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.fuzz import References, Scan, Scanner, SearchOptions
 from fuzzsmooth.models import load_classifier
@@ -27,8 +29,6 @@ from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.text import segmenter
 from fuzzsmooth.training import FinetuneOptions, splits_for
 
-POINTS_FILE = "localization.jsonl"
-"""Name of the measured points inside the folder of a run."""
 STRATEGIES = ("tree", "greedy", "random")
 
 
@@ -95,46 +95,6 @@ class LocalizationOptions(Options):
             )
 
 
-@dataclass(frozen=True)
-class LocalizationPoint:
-    """One strategy at one budget.
-
-    Attributes:
-        trigger: Name of the trigger.
-        strategy: The search strategy.
-        budget: Most evaluations per text.
-        recall: Share of the triggered texts in which the reported spans cover every piece of the trigger.
-        low: Lower end of its 95 % Clopper-Pearson interval.
-        high: Upper end.
-        triggered: Triggered texts.
-        false_flags: Share of the clean texts with any reported span.
-        clean: Clean texts.
-        extra_characters: Mean number of characters reported outside the trigger, per triggered text.
-        evaluations: Mean evaluations spent per triggered text.
-        evaluations_clean: Mean evaluations spent per clean text.
-        seconds: Mean seconds per text.
-    """
-
-    trigger: str
-    strategy: str
-    budget: int
-    recall: float
-    low: float
-    high: float
-    triggered: int
-    false_flags: float
-    clean: int
-    extra_characters: float
-    evaluations: float
-    evaluations_clean: float
-    seconds: float
-
-    @property
-    def key(self) -> str:
-        """Identifies the point in a ledger."""
-        return f"{self.trigger}/{self.strategy}/{self.budget}"
-
-
 def run_localization(
     options: LocalizationOptions, out: Path, *, stages: Stages = silent_stages
 ) -> list[LocalizationPoint]:
@@ -152,13 +112,25 @@ def run_localization(
     splits = splits_for(options.model, splits)
     data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
     defaults = LocalizationOptions().to_mapping()
-    claim(out, options.to_mapping() | data, defaults)
+    with exclusive(out):
+        claim(out, options.to_mapping() | data, defaults)
+        return _points(options, splits, out, stages)
+
+
+def _points(
+    options: LocalizationOptions, splits: Splits, out: Path, stages: Stages
+) -> list[LocalizationPoint]:
     victims = out if options.victims is None else Path(options.victims)
     if victims != out:
         mapping = options.to_mapping()
         names = ("model", "target", "finetune", "seed")
         data = {"train_sha256": splits.train.fingerprint}
-        claim(victims, {name: mapping[name] for name in names} | data, defaults)
+        with exclusive(victims):
+            claim(
+                victims,
+                {name: mapping[name] for name in names} | data,
+                LocalizationOptions().to_mapping(),
+            )
     test = splits.test
     ledger = Ledger(out / POINTS_FILE)
     points = []
@@ -179,7 +151,8 @@ def run_localization(
                     search = options.search.replace(strategy=strategy, budget=budget)
                     point = _measure(classifier, references, attack, kind, test, search, options, stages)
                     ledger.append([{"key": point.key, **asdict(point)}])
-        points += [_from_record(ledger[f"{kind}/{strategy}/{budget}"]) for strategy, budget in wanted]
+        keys = [f"{kind}/{strategy}/{budget}" for strategy, budget in wanted]
+        points += [LocalizationPoint.from_json(ledger[key], f"{ledger.path}, '{key}'") for key in keys]
     return points
 
 
@@ -257,7 +230,3 @@ def _point(
 def _outside(scan: Scan, trigger: Sequence[tuple[int, int]]) -> int:
     planted = {at for start, end in trigger for at in range(start, end)}
     return sum(at not in planted for span in scan.spans for at in range(span.start, span.end))
-
-
-def _from_record(record: dict[str, Any]) -> LocalizationPoint:
-    return LocalizationPoint(**{name: value for name, value in record.items() if name != "key"})

@@ -6,16 +6,24 @@ report can be rebuilt, and a metric redefined, without running a model again.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import read_json_lines
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.reading import read_json_object
+from fuzzsmooth.evaluate.fields import (
+    by_name,
+    integer,
+    number,
+    optional,
+    parse_fields,
+    several,
+    string,
+)
 
 RECORDS_FILE: Final = "records.jsonl"
 SETTINGS_FILE: Final = "settings.json"
@@ -138,14 +146,7 @@ class TextRecord:
             FuzzsmoothError: On an unknown or missing field, a wrong type, a value out of range, or a key
                 that does not belong to the other fields.
         """
-        names = [entry.name for entry in fields(cls)]
-        _check_names(value, ["key", *names], where)
-        try:
-            record = cls(**{name: _PARSERS[name](value[name]) for name in names})
-        except (TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, FuzzsmoothError):
-                raise
-            raise FuzzsmoothError(f"{where}: a field has the wrong type ({error})") from error
+        record = cls(**parse_fields(value, _PARSERS, where, beside=("key",)))
         require(
             value["key"] == record.key,
             f"{where}: the key is {value['key']!r}, but the fields say '{record.key}'",
@@ -171,15 +172,21 @@ def is_backward(threat: str) -> bool:
 def read_records(path: Path) -> list[TextRecord]:
     """Read ``records.jsonl``.
 
+    Records that two processes have both written count once, the last; only their times may differ.
+
     Raises:
-        FuzzsmoothError: If it is missing, empty, or has a bad or repeated line (its number is named).
+        FuzzsmoothError: If it is missing, empty, or has a bad line, or two that contradict each other (the
+            number of the record is named).
     """
     records: dict[str, TextRecord] = {}
-    # Only "\n" ends a line: a text may hold U+2028 or U+0085, where str.splitlines would cut it in two.
-    lines = _read(path).split("\n")
-    for number, value in enumerate(read_json_lines(lines, str(path)), 1):
-        record = TextRecord.from_json(value, f"{path}, record {number}")
-        require(record.key not in records, f"{path}, record {number}: the key '{record.key}' occurs twice")
+    for number_, value in enumerate(read_json_lines(path, mend=_RUN_FIRST), 1):
+        record = TextRecord.from_json(value, f"{path}, record {number_}")
+        before = records.get(record.key)
+        require(
+            before is None or replace(before, seconds=record.seconds) == record,
+            f"{path}, record {number_}: the key '{record.key}' occurs twice, with different answers; "
+            "delete one of the two lines",
+        )
         records[record.key] = record
     require(bool(records), f"{path} holds no records; run the evaluation first")
     return list(records.values())
@@ -193,7 +200,8 @@ class RunSettings:
         mapping: JSON values. Required: ``version`` (of fuzzsmooth), ``target`` (class index that the attacker
             wants) and ``labels`` (class names). Shown where present: ``dataset``, ``attack``, ``model``,
             ``options``, ``versions`` (mappings), ``seeds`` (list), ``command`` (text) and ``quoted``
-            (published figures: a list of mappings with ``source``, ``what``, ``value``).
+            (published figures: a list of mappings with ``source``, ``what``, ``value``) and ``unfinished``
+            (True until all was measured).
 
     Raises:
         FuzzsmoothError: On a missing name or a wrong type.
@@ -215,7 +223,9 @@ class RunSettings:
         for name in ("dataset", "attack", "model", "options", "versions"):
             require(isinstance(self.mapping.get(name, {}), Mapping), f"settings: '{name}' must be a mapping")
         require(isinstance(self.mapping.get("seeds", []), list | tuple), "settings: 'seeds' must be a list")
-        for entry in self.mapping.get("quoted") or ():
+        quoted = self.mapping.get("quoted") or []
+        require(isinstance(quoted, list | tuple), "settings: 'quoted' must be a list")
+        for entry in quoted:
             require(
                 isinstance(entry, Mapping) and {"source", "what", "value"} <= entry.keys(),
                 "settings: every entry of 'quoted' needs source, what and value",
@@ -228,12 +238,7 @@ class RunSettings:
         Raises:
             FuzzsmoothError: If it is missing, not a JSON object, or lacks a required name.
         """
-        try:
-            value = json.loads(_read(path))
-        except json.JSONDecodeError as error:
-            raise FuzzsmoothError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from error
-        require(isinstance(value, dict), f"{path}: expected a JSON object, got {type(value).__name__}")
-        return cls(value)
+        return cls(read_json_object(path, mend=_RUN_FIRST))
 
     @property
     def version(self) -> str:
@@ -250,63 +255,35 @@ class RunSettings:
         """Class names, in class order."""
         return tuple(self.mapping["labels"])
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the run was stopped before all that it was to measure."""
+        return self.mapping.get("unfinished") is True
+
     def section(self, name: str) -> Mapping[str, Any]:
         """A mapping of the settings, empty where absent."""
         return dict(self.mapping.get(name, {}))
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise FuzzsmoothError(f"{path} is not UTF-8 text (byte {error.start})") from error
-    except OSError as error:
-        raise FuzzsmoothError(f"cannot read {path}: {error.strerror}; run the evaluation first") from error
+def _span(value: object) -> Span:
+    return Span(**parse_fields(value, _SPAN, "span"))
 
 
-def _check_names(value: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    known = list(known)
-    unknown = [str(name) for name in value if name not in known]
-    missing = [name for name in known if name not in value]
-    require(not unknown, f"{where}: unknown field {', '.join(unknown)}; known: {', '.join(known)}")
-    require(not missing, f"{where}: missing field {', '.join(missing)}")
+def _range(value: object) -> tuple[int, int]:
+    start_and_end = several(integer)(value)
+    require(len(start_and_end) == 2, f"expected a start and an end, got {len(start_and_end)} numbers")
+    return start_and_end[0], start_and_end[1]
 
 
-def _integer(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"expected a whole number, got {value!r}")
-    return value
-
-
-def _number(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"expected a number, got {value!r}")
-    return float(value)
-
-
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got {value!r}")
-    return value
-
-
-def _span(value: Any) -> Span:
-    _check_names(value, ("start", "end", "score"), "span")
-    return Span(_integer(value["start"]), _integer(value["end"]), _number(value["score"]))
-
-
-def _range(value: Any) -> tuple[int, int]:
-    start, end = value
-    return _integer(start), _integer(end)
-
-
-_PARSERS: Final[dict[str, Any]] = {
-    **dict.fromkeys(("defense", "split", "text", "guarantee"), _string),
-    **dict.fromkeys(("seed", "index", "label", "draws", "evaluations"), _integer),
-    "prediction": lambda value: None if value is None else _integer(value),
-    "votes": lambda value: tuple(_integer(item) for item in value),
-    "spans": lambda value: tuple(_span(item) for item in value),
-    "trigger": lambda value: tuple(_range(item) for item in value),
-    "radii": lambda value: {_string(name): _integer(radius) for name, radius in value.items()},
-    "seconds": _number,
+_RUN_FIRST: Final = "give the folder of a run of demo or evaluate"
+_SPAN: Final[Mapping[str, Any]] = {"start": integer, "end": integer, "score": number}
+_PARSERS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("defense", "split", "text", "guarantee"), string),
+    **dict.fromkeys(("seed", "index", "label", "draws", "evaluations"), integer),
+    "prediction": optional(integer),
+    "votes": several(integer),
+    "spans": several(_span),
+    "trigger": several(_range),
+    "radii": by_name(integer),
+    "seconds": number,
 }

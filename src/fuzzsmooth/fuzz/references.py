@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.reading import kind_of, read_json_object
 from fuzzsmooth.data.labels import Classes, are_placeholders
 from fuzzsmooth.data.wording import listed
 from fuzzsmooth.fuzz.hosts import hosts, hosts_against, weighed
@@ -21,6 +23,9 @@ from fuzzsmooth.text.units import segmenter
 
 _VERSION = 3
 _POOL = 400  # candidates scored per class; the most confident of a few hundred are confident enough
+_MOST = 50_000  # texts, or pulls of a class, that a file may hold
+_HIGHEST = 2**31  # label
+_REPLACE = "write references with 'fuzzsmooth finetune', or give --clean"
 _ORDINARY = 100  # clean texts per class whose words set the bar for suspicious segments
 
 
@@ -138,32 +143,86 @@ class References:
         Raises:
             FuzzsmoothError: If the file is missing or not of that form.
         """
+        content = read_json_object(path, mend=_REPLACE)
+        version = content.get("version", _VERSION)
+        require(
+            version == _VERSION,
+            f"{path} has version {version!r:.20} of the references format, expected {_VERSION}; "
+            "write it anew with 'fuzzsmooth finetune', or give --clean",
+        )
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            rows, version = content["references"], content.get("version", _VERSION)
-            require(
-                version == _VERSION,
-                f"{path} has version {version!r} of the references format, expected {_VERSION}; "
-                "write it anew with 'fuzzsmooth finetune', or give --clean",
-            )
-            return cls(
-                tuple(str(row["text"]) for row in rows),
-                tuple(int(row["label"]) for row in rows),
-                str(content["model"]),
-                tuple(
-                    Ordinary(tuple(map(float, pulls["single"])), tuple(map(float, pulls["several"])))
-                    for pulls in content.get("ordinary", ())  # texts that somebody chose have none
-                ),
-                _names(content.get("names", [])),
-            )
-        except OSError as error:
-            raise FuzzsmoothError(f"cannot read the references {path}: {error.strerror}") from error
-        except FuzzsmoothError:
-            raise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FuzzsmoothError(
-                f"{path} is not a references file; write one with 'fuzzsmooth finetune'"
-            ) from error
+            return cls._of(content)
+        except FuzzsmoothError as error:
+            raise FuzzsmoothError(f"{path} is not a references file: {error}; {_REPLACE}") from error
+
+    @classmethod
+    def _of(cls, content: Mapping[str, Any]) -> References:
+        rows, model = content.get("references"), content.get("model")
+        require(
+            isinstance(rows, list) and len(rows) <= _MOST, f"'references' must list up to {_MOST:,} texts"
+        )
+        require(isinstance(model, str), "'model' must be a fingerprint")
+        texts, labels = zip(*map(_reference, rows or ()), strict=True) if rows else ((), ())
+        ordinary = content.get("ordinary", [])  # texts that somebody chose have none
+        require(isinstance(ordinary, list), "'ordinary' must be a list")
+        require(
+            not ordinary or max(labels, default=0) < len(ordinary),
+            f"it measures ordinary words of {len(ordinary)} classes, but has texts of class "
+            f"{max(labels, default=0)}",
+        )
+        names = _names(content.get("names", []))
+        return cls(texts, labels, str(model), tuple(map(_ordinary, ordinary)), names)
+
+    def check_classes(self, classes: int, where: str) -> None:
+        """Check that they fit a model.
+
+        Args:
+            classes: How many classes the model has.
+            where: What the references are, for the sentence.
+
+        Raises:
+            FuzzsmoothError: If they name a class that the model lacks, or were measured with another number.
+        """
+        highest = max(self.labels, default=0)
+        require(
+            highest < classes,
+            f"{where} has references of class {highest}, but the model has {classes} classes; "
+            "give references of its own",
+        )
+        require(
+            len(self.ordinary) in (0, classes),
+            f"{where} measures ordinary words of {len(self.ordinary)} classes, but the model has {classes}; "
+            "give references of its own",
+        )
+
+
+def _reference(row: object) -> tuple[str, int]:
+    """The text and the label of a row."""
+    text, label = (row.get("text"), row.get("label")) if isinstance(row, Mapping) else (None, None)
+    if not isinstance(text, str):
+        raise FuzzsmoothError("every reference needs its text")
+    if not isinstance(label, int) or isinstance(label, bool) or not 0 <= label <= _HIGHEST:
+        raise FuzzsmoothError("every reference needs its label, the index of a class")
+    return text, label
+
+
+def _ordinary(row: object) -> Ordinary:
+    if not isinstance(row, Mapping):
+        raise FuzzsmoothError(f"'ordinary' holds {kind_of(row)}, not the pulls of a class")
+    return Ordinary(_pulls(row.get("single")), _pulls(row.get("several")))
+
+
+def _pulls(values: object) -> tuple[float, ...]:
+    """The pulls of a class, increasing, as the bar is the value at a rank."""
+    if not isinstance(values, list) or len(values) > _MOST:
+        raise FuzzsmoothError(
+            f"a class of 'ordinary' must list up to {_MOST:,} pulls, 'single' and 'several'"
+        )
+    for value in values:
+        sound = isinstance(value, int | float) and not isinstance(value, bool)
+        require(sound and math.isfinite(value), f"'ordinary' holds {kind_of(value)} that is no finite pull")
+    require(values == sorted(values), "the pulls of a class in 'ordinary' must increase")
+    return tuple(map(float, values))
 
 
 def _names(names: object) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_atomic, write_json
+from fuzzsmooth.common.printing import displayable
+from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.evaluate.certified_records import (
     CERTIFIED_RECORDS,
     CertifiedRecord,
@@ -17,6 +18,7 @@ from fuzzsmooth.evaluate.certified_records import (
     read_certified,
     summarize_certified,
 )
+from fuzzsmooth.evaluate.fields import integer, number, parse_fields, several, string
 from fuzzsmooth.evaluate.metrics import Curve
 from fuzzsmooth.evaluate.records import SETTINGS_FILE
 from fuzzsmooth.report.plots import certified_figure, save_png
@@ -54,7 +56,7 @@ def build_certification(folder: Path) -> Path:
     # A row that a later run did not ask for is still a result; it goes last.
     rows.sort(key=lambda row: order.get(row.defense, len(order)))
     write_json(folder / "summary.json", {"settings": settings, "rows": [row.to_json() for row in rows]})
-    write_atomic(folder / "certified.md", _page(rows, records, settings))
+    write_atomic(folder / "certified.md", displayable(_page(rows, records, settings)))
     for threat in threats(rows):
         figure = certified_figure(rows, threat, asked=_asked(rows, threat, settings["options"]["longest"]))
         save_png(figure, folder / f"certified-{threat}.png")
@@ -200,12 +202,25 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FuzzsmoothError(
-            f"{path} cannot be read; give the folder of a run of benchmark-certificates"
-        ) from error
-    if not isinstance(settings, dict) or not {"options", "dataset", "command"} <= settings.keys():
-        raise FuzzsmoothError(f"{path} is not of a run of benchmark-certificates")
+    """The settings of a run, those that the page needs checked."""
+    settings = read_json_object(path, mend=_ANOTHER)
+    for name, parsers in _NEEDED.items():
+        part = settings.get(name) if name else settings
+        try:
+            found = {one: part[one] for one in parsers if one in part} if isinstance(part, Mapping) else part
+            parse_fields(found, parsers, name or "settings")
+        except FuzzsmoothError as error:
+            raise FuzzsmoothError(f"{path} is not of such a run ({error}); {_ANOTHER}") from error
     return settings
+
+
+_ANOTHER: Final = "give the folder of a run of benchmark-certificates"
+_NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "": {"command": string},
+    "options": {
+        "rows": several(string),
+        **dict.fromkeys(("longest", "draws", "seed"), integer),
+        "alpha": number,
+    },
+    "dataset": {"name": string, "train": integer},
+}

@@ -110,7 +110,9 @@ def _facts(rows: Sequence[Row], settings: RunSettings) -> list[str]:
     clean, triggered = (
         max(sizes) for sizes in zip(*((r.texts_clean, r.texts_triggered) for r in rows), strict=True)
     )
+    stopped = ["this run was stopped before all rows were measured"] if settings.unfinished else []
     return [
+        *stopped,
         f"target label “{settings.labels[settings.target]}”",
         f"{clean:,} clean and {triggered:,} triggered answers per defense",
         f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'} ({', '.join(map(str, seeds))})",

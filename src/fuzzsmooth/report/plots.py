@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fuzzsmooth.common.errors import MissingExtraError
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.printing import printable
 from fuzzsmooth.evaluate.metrics import Curve, Row
 from fuzzsmooth.report.verdict import UNDEFENDED
 
@@ -40,6 +41,7 @@ _LINES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (5, 1.5, 
 _SMALL: Final = (4.6, 3.2)
 _WIDE: Final = (7.6, 3.9)
 _LONGEST_NAME: Final = 32
+_ROOF: Final = 1.03  # where a share's axis ends: markers and caps at 100 % are drawn whole
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def certified_figure(
             if len(places) <= 24:
                 axes.plot(places, shares, look.marker, color=look.color, markersize=4.5)
         axes.set_xlim(-0.4, reached + 0.4)
-        axes.set_ylim(0, 1)
+        axes.set_ylim(0, _ROOF)
         _whole_ticks(axes)
         _percent_axis(axes, "y")
         axes.legend(loc="upper right")
@@ -189,9 +191,9 @@ def tradeoff_figure(rows: Sequence[Row]) -> Figure:
             axes.axvline(
                 floor_row.asr_floor.mean, color=_INK, linewidth=1, linestyle=(0, (2, 2)), label="ASR floor"
             )
-        axes.set_xlim(-0.02, 1.02)
+        axes.set_xlim(1 - _ROOF, _ROOF)
         lowest = min(row.ca.low for row in shown if row.ca)
-        axes.set_ylim(max(0.0, lowest - 0.06), 1.005)
+        axes.set_ylim(max(1 - _ROOF, lowest - 0.06), _ROOF)
         _percent_axis(axes, "x")
         _percent_axis(axes, "y")
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -232,7 +234,7 @@ def recall_figure(series: Mapping[str, PlotSeries], *, goal: float | None = None
         axes.set_xscale("log", base=2)
         axes.set_xticks(budgets, [f"{budget:g}" for budget in budgets])
         axes.minorticks_off()
-        axes.set_ylim(0, 1.02)
+        axes.set_ylim(0, _ROOF)
         _percent_axis(axes, "y")
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
@@ -316,6 +318,7 @@ def _axes(x_label: str, y_label: str, size: tuple[float, float]) -> Iterator[tup
 
 def _named(name: str) -> str:
     """A name as it fits into a legend; matplotlib leaves out what starts with an underscore."""
+    name = printable(name)
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME // 2]}…{name[-(_LONGEST_NAME // 2 - 1) :]}"
     return f" {name}" if name.startswith("_") else name

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.files import read_json_lines, write_atomic
+from fuzzsmooth.common.files import Ledger, write_atomic
+from fuzzsmooth.evaluate.points import POINTS_FILE, LocalizationPoint
 from fuzzsmooth.report.plots import PlotSeries, recall_figure, save_png
 
-POINTS_FILE: Final = "localization.jsonl"
-"""Name of the measured points inside the folder of a run."""
 GOAL: Final = 0.9
 
 
@@ -25,12 +25,15 @@ def build_recall(folder: Path) -> list[Path]:
         The files written, the table first.
 
     Raises:
-        FuzzsmoothError: If there are no points.
+        FuzzsmoothError: If there are no points, or one is wrong.
     """
     path = folder / POINTS_FILE
     if not path.is_file():
         raise FuzzsmoothError(f"{path} is missing; measure with 'fuzzsmooth localize --out {folder}' first")
-    points = list(read_json_lines(path.read_text("utf-8").split("\n"), str(path)))
+    records = enumerate(Ledger(path).stream(), 1)
+    points = [
+        asdict(LocalizationPoint.from_json(record, f"{path}, record {number}")) for number, record in records
+    ]
     if not points:
         raise FuzzsmoothError(f"{path} holds no points; measure them again")
     written = [folder / "localization.md"]

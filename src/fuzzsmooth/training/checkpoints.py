@@ -12,6 +12,7 @@ from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.common.reading import read_json
 
 
 class Checkpoints:
@@ -77,6 +78,6 @@ def _newest_complete(folder: Path) -> Path | None:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except FuzzsmoothError:
         return None

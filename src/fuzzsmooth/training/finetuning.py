@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
@@ -61,6 +63,20 @@ def finetune(
     check_trainable(classifier, dataset)
     if output is not None:
         check_output(output)
+    # Processes that train together write one folder; the main one holds it for all.
+    alone = exclusive(output) if output is not None and is_main_process() else nullcontext()
+    with alone:
+        return _finetune(classifier, dataset, options, output, progress, resume)
+
+
+def _finetune(
+    classifier: HuggingFaceClassifier,
+    dataset: Dataset,
+    options: FinetuneOptions,
+    output: Path | None,
+    progress: Progress,
+    resume: bool,
+) -> HuggingFaceClassifier:
     model = classifier.model
     settings = {
         "options": options.to_mapping(),

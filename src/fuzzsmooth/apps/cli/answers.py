@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from fuzzsmooth.apps.cli.console import note
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.files import Ledger
+from fuzzsmooth.common.files import Ledger, check_output_file
+from fuzzsmooth.common.locking import exclusive
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.reading import open_regular
 from fuzzsmooth.data import TextInput
 
 Record = dict[str, Any]
@@ -24,61 +28,68 @@ _NAMED = 5  # rows that are named in a note
 
 
 class AnswerFile:
-    """A file of answers, one JSON line per text, appended to.
+    """A file of answers, one JSON line per text, appended to; nothing in it is changed before.
 
     Args:
         path: The file; created when first needed.
         settings: Everything that decides the answers; a file is only continued under equal settings.
-
-    Raises:
-        FuzzsmoothError: If the file holds something else, or answers under other settings.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path = path
         canonical = json.dumps(settings, sort_keys=True, ensure_ascii=False)
-        self.run = hashlib.sha256(canonical.encode()).hexdigest()[:16]
-        self._check_start()
-        self._ledger = Ledger(path)
-        if any(record.get("run") != self.run for record in self._ledger.stream()):
-            raise FuzzsmoothError(
-                f"{path} holds answers under other options or of another model; give another --output"
-            )
+        self.run = _digest(canonical)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._ledger
+    @contextmanager
+    def opened(self, keys: Iterable[str]) -> Iterator[Ledger]:
+        """The records of the file, for this process alone.
 
-    def __getitem__(self, key: str) -> Record:
-        return self._ledger[key]
-
-    def append(self, records: Sequence[Record]) -> None:
-        """Append records, each with its ``key``."""
-        self._ledger.append({"key": record["key"], "run": self.run, **record} for record in records)
-
-    def check_belongs(self, keys: set[str]) -> None:
-        """Refuse a file with answers to texts that are not asked about.
+        Args:
+            keys: The keys of the texts that are asked about.
 
         Raises:
-            FuzzsmoothError: Naming the first.
+            FuzzsmoothError: If another process writes the file, or it holds something else: no answers,
+                answers under other settings, or answers to other texts.
         """
-        foreign = next((key for key in self._ledger if key not in keys), None)
-        if foreign is not None:
-            raise FuzzsmoothError(
-                f"{self.path} holds an answer to row {self[foreign].get('row')} of another input; "
-                "give another --output"
-            )
+        check_output_file(self.path)
+        with exclusive(self.path):
+            self._check_start()
+            ledger = Ledger(self.path)
+            self._check_run(ledger)
+            self._check_torn(ledger.torn, keys)
+            self._check_belongs(ledger, keys)
+            yield ledger
 
     def _check_start(self) -> None:
-        """Look before the ledger opens the file, which cuts a torn last line off."""
-        try:
-            with open(self.path, "rb") as stream:
-                start = stream.read(len(_START))
-        except FileNotFoundError:
+        """Look at the first bytes before the whole file is read."""
+        if not self.path.exists():
             return
-        except OSError as error:
-            raise FuzzsmoothError(f"cannot read {self.path}: {error.strerror}") from error
-        if not _START.startswith(start):
-            raise FuzzsmoothError(f"{self.path} is not a file of answers; give another --output")
+        with open_regular(self.path, mend="give another --output") as stream:
+            start = stream.read(len(_START))
+        require(_START.startswith(start), f"{self.path} is not a file of answers; give another --output")
+
+    def _check_run(self, ledger: Ledger) -> None:
+        if any(record.get("run") != self.run for record in ledger.stream()):
+            raise FuzzsmoothError(
+                f"{self.path} holds answers under other options or of another model; give another --output"
+            )
+
+    def _check_torn(self, torn: bytes, keys: Iterable[str]) -> None:
+        """A line without an end is cut off only if one of ours could begin so."""
+        ours = (json.dumps({"key": key, "run": self.run})[:-1].encode() for key in keys)
+        require(
+            not torn or any(torn[: len(start)] == start[: len(torn)] for start in ours),
+            f"{self.path} ends in a line that is no answer of this command; give another --output",
+        )
+
+    def _check_belongs(self, ledger: Ledger, keys: Iterable[str]) -> None:
+        asked = set(keys)
+        foreign = next((key for key in ledger if key not in asked), None)
+        if foreign is not None:
+            raise FuzzsmoothError(
+                f"{self.path} holds an answer to row {ledger[foreign].get('row')} of another input; "
+                "give another --output"
+            )
 
 
 def answer_all(
@@ -104,28 +115,30 @@ def answer_all(
         Records with ``key``, ``row``, ``text`` and what ``answer`` gives; with a file, after it is complete.
     """
     keys = [_key(row, text) for row, text in zip(texts.rows, texts.texts, strict=True)]
-    if file is not None:
-        file.check_belongs(set(keys))
-    missing = [index for index, key in enumerate(keys) if file is None or key not in file]
-    if file is not None and len(missing) < len(keys):
-        note(f"{len(keys) - len(missing)} of {len(keys)} texts are answered already in {file.path}")
     waiting: list[Record] = []
-    with resumable(file is not None), display.stage(title, len(missing)) as advance:
-        for start in range(0, len(missing), chunk):
-            chosen = missing[start : start + chunk]
-            rows = answer([texts.texts[index] for index in chosen])
-            records = [
-                {"key": keys[index], "row": texts.rows[index], "text": texts.texts[index], **row}
-                for index, row in zip(chosen, rows, strict=True)
-            ]
-            advance(len(chosen))
-            if file is not None:
-                file.append(records)
-            elif display.shares_terminal:
-                waiting += records
-            else:
-                yield from records
-    yield from waiting if file is None else (file[key] for key in keys)
+    with nullcontext() if file is None else file.opened(keys) as kept:
+        missing = [index for index, key in enumerate(keys) if kept is None or key not in kept]
+        if kept is not None and len(missing) < len(keys):
+            note(f"{len(keys) - len(missing)} of {len(keys)} texts are answered already in {kept.path}")
+        with resumable(kept is not None), display.stage(title, len(missing)) as advance:
+            for start in range(0, len(missing), chunk):
+                chosen = missing[start : start + chunk]
+                rows = answer([texts.texts[index] for index in chosen])
+                records = [
+                    {"key": keys[index], "row": texts.rows[index], "text": texts.texts[index], **row}
+                    for index, row in zip(chosen, rows, strict=True)
+                ]
+                advance(len(chosen))
+                if file is not None and kept is not None:
+                    kept.append({"key": record["key"], "run": file.run, **record} for record in records)
+                elif display.shares_terminal:
+                    waiting += records
+                else:
+                    yield from records
+        if kept is None:
+            yield from waiting
+        else:
+            yield from (_kept(kept, *about) for about in zip(keys, texts.rows, texts.texts, strict=True))
 
 
 class Truncated:
@@ -153,5 +166,20 @@ class Truncated:
         )
 
 
+def _kept(ledger: Ledger, key: str, row: int, text: str) -> Record:
+    """The kept answer to a text."""
+    record = ledger[key]
+    require(
+        record.get("row") == row and record.get("text") == text,
+        f"{ledger.path}: the line of row {row} was changed since it was written; delete it, or give another "
+        "--output",
+    )
+    return record
+
+
 def _key(row: int, text: str) -> str:
-    return f"{row}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{row}:{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from fuzzsmooth.apps.cli.experiment import command_line
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.settings import check_given, options_from
+from fuzzsmooth.common.reading import read_json_object
 
 
 def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool, quiet: bool) -> None:
@@ -44,6 +44,6 @@ def show_certification(page: Path, *, json: bool) -> None:
         json: Show the summary instead.
     """
     if json:
-        write_json(json_format.loads((page.parent / "summary.json").read_text("utf-8")))
+        write_json(read_json_object(page.parent / "summary.json"))
         return
     answers().block(page.read_text("utf-8"))

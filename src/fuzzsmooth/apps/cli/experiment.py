@@ -37,9 +37,8 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
 
 
 def command_line() -> str:
-    """The command of this process as a report may show it: private local paths by their last part."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["fuzzsmooth", *words])
+    """The command of this process as it was given, so that a report shows what can be run again."""
+    return shlex.join(["fuzzsmooth", *sys.argv[1:]])
 
 
 def split_list(value: str | None) -> tuple[str, ...] | None:

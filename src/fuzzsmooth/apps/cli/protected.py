@@ -172,12 +172,7 @@ def find_references(
     chosen = given.texts
     if chosen is None:
         return None
-    highest, classes = max(chosen.labels, default=0), len(classifier.labels)
-    require(
-        highest < classes,
-        f"{given.origin} has references of class {highest}, "
-        f"but the model has {classes} classes; give references of its own",
-    )
+    chosen.check_classes(len(classifier.labels), str(given.origin))
     chosen = chosen.under(classifier.labels, str(given.origin))
     if given.beside is not None and options.fuzzing:
         _tell_origin(chosen, classifier, given.beside)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fuzzsmooth.apps.cli.answers import Record
 from fuzzsmooth.apps.cli.console import Page, answers, note, write_json
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
 
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate, DatasetStatement, DatasetTally
@@ -51,6 +52,7 @@ class Statements:
             self._tallies = [DatasetTally(sizes, labels_known=known) for sizes in self._scales]
         target = None if self._targets is None else self._targets[self._seen]
         self._seen += 1
+        require(len(certificates) == len(self._tallies), _changed(record))
         for tally, certificate in zip(self._tallies, certificates, strict=True):
             tally.add(certificate, target)
 
@@ -103,10 +105,20 @@ def _shares(group: Sequence[DatasetStatement], sizes: Sequence[float]) -> list[s
 def _certificates(record: Record) -> list[Certificate]:
     from fuzzsmooth.certify import Certificate
 
+    rows = record.get("certificates")
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise FuzzsmoothError(_changed(record))
     return [
         Certificate.from_mapping({name: value for name, value in row.items() if name != "statement"})
-        for row in record["certificates"]
+        for row in rows
     ]
+
+
+def _changed(record: Record) -> str:
+    return (
+        f"the kept answer to row {record['row']} lacks certificates: it was changed since it was written; "
+        "delete its line, or give another --output"
+    )
 
 
 def _telling(group: Sequence[DatasetStatement]) -> DatasetStatement:

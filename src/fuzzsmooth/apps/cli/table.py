@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.apps.cli.console import answers, write_json
+from fuzzsmooth.common.reading import read_json_object
 
 _COLUMNS = (
     ("CA", "ca"),
@@ -32,7 +32,7 @@ def show_run(folder: Path, *, json: bool) -> None:
         folder: A folder with ``summary.json``.
         json: Write the summary as one JSON line instead.
     """
-    summary = json_format.loads((folder / "summary.json").read_text("utf-8"))
+    summary = read_json_object(folder / "summary.json")
     if json:
         write_json(summary)
         return
@@ -45,6 +45,8 @@ def show_run(folder: Path, *, json: bool) -> None:
     columns = [("defense", True), ("guarantee", True), *((title, False) for title, _ in _COLUMNS)]
     page = answers()
     page.table([*columns, ("s/text", False)], rows, title=str(folder), caption=_CAPTION)
+    if summary["settings"].get("unfinished") is True:
+        page.line("unfinished: this run was stopped before all rows were measured")
     page.line(f"report: {folder / 'report.html'}")
 
 

@@ -161,6 +161,7 @@ def certify(
     from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.apps.cli.statements import Statements
+    from fuzzsmooth.common.files import check_output_file
     from fuzzsmooth.smoothing import SmoothingOptions
 
     flags = {
@@ -201,6 +202,8 @@ def certify(
         threads=threads,
     )
     _check_threat(threat, options, table is not None)
+    if output is not None:
+        check_output_file(kept_in(output), source=None if source is None else Path(source))
     clean_texts = clean_data(
         clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
     )

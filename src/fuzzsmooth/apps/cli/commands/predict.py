@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.apps.cli import parameters as flag
@@ -57,6 +58,7 @@ def predict(
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
+    from fuzzsmooth.common.files import check_output_file
     from fuzzsmooth.smoothing import SmoothingOptions
 
     flags = {
@@ -78,6 +80,8 @@ def predict(
         "seed": seed,
     }
     options = options_from(SmoothingOptions, config, flags)
+    if output is not None:
+        check_output_file(kept_in(output), source=None if source is None else Path(source))
     clean_texts = clean_data(
         clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
     )

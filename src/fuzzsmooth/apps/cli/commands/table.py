@@ -60,11 +60,14 @@ def build(
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.protected import find_references, flip_rates, given_references
     from fuzzsmooth.apps.cli.settings import options_from
+    from fuzzsmooth.common.files import check_output_file
+    from fuzzsmooth.common.locking import exclusive
     from fuzzsmooth.common.options import require
     from fuzzsmooth.smoothing import SmoothingOptions
     from fuzzsmooth.text.units import segmenter
 
     require((data is None) != (words is None), "give --data or --words, one of them")
+    check_output_file(out, source=words if data is None else Path(data))
     options = options_from(SmoothingOptions, config, {"unit": unit})
     clean_texts = clean_data(
         clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
@@ -86,17 +89,18 @@ def build(
     classifier = loading.load(model)
     chosen = find_references(given, classifier, options, quiet=quiet)
     found = flip_rates(classifier, chosen, options)
-    found.keep_in(out)
     if data is not None:
         cut = segmenter(options.unit, classifier.tokenizer)
         types = _by_frequency(cut.segment(text).units for text in texts)
     types = types[:most]
-    missing = [one for one in types if one not in found.known]
-    with resumable(), Display(quiet).stage("table", len(missing)) as advance:
-        for start in range(0, len(missing), _SAVED_AFTER):
-            found.rates(missing[start : start + _SAVED_AFTER], advance)
-            found.flush()
-    found.save(out)
+    with exclusive(out):
+        found.keep_in(out)
+        missing = [one for one in types if one not in found.known]
+        with resumable(), Display(quiet).stage("table", len(missing)) as advance:
+            for start in range(0, len(missing), _SAVED_AFTER):
+                found.rates(missing[start : start + _SAVED_AFTER], advance)
+                found.flush()
+        found.save(out)
     _tell(found, out, len(missing), json=json)
 
 
@@ -143,14 +147,9 @@ def show(
 
 
 def _lines(path: Path) -> list[str]:
-    from fuzzsmooth.common.errors import FuzzsmoothError
+    from fuzzsmooth.common.reading import TABLE_BYTES, read_text
 
-    try:
-        content = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise FuzzsmoothError(f"{path} is not UTF-8 text (byte {error.start})") from error
-    except OSError as error:
-        raise FuzzsmoothError(f"cannot read {path}: {error.strerror}") from error
+    content = read_text(path, limit=TABLE_BYTES, mend="give a text file with one unit a line")
     # Only "\n" ends a line: a unit may be U+2028, where str.splitlines would cut it off.
     return [line for line in dict.fromkeys(part.strip() for part in content.split("\n")) if line]
 

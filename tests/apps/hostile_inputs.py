@@ -1,0 +1,176 @@
+"""Valid files, damaged at random, and the one promise about them: an answer or a sentence, soon.
+
+A test of hostile inputs is a generator of them (``damaged(VALID)``, or one of its own) and a reader:
+
+    @hostile(share=0.1)
+    @given(damaged({"kind": "word", "words": ["cf"]}))
+    def test_...(content: bytes) -> None:
+        survives(lambda: read(content))
+
+FUZZSMOOTH_FUZZ_EXAMPLES says how many inputs all such tests try together; by default a few hundred.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+
+TOGETHER = int(os.environ.get("FUZZSMOOTH_FUZZ_EXAMPLES", "300"))
+CPU_SECONDS = 60
+MEMORY_KIB = 4 * 2**20
+
+_MARK = "@@ODD@@"
+# JSON text that takes the place of a value.
+ODD = (
+    "null",
+    "true",
+    "NaN",
+    "-Infinity",
+    "1e999",
+    "1e308",
+    "0.5",
+    "-1",
+    "-0.0",
+    "9223372036854775808",
+    "1" + "0" * 299,
+    "1" + "0" * 400,
+    "7" * 5001,
+    '""',
+    '"x"',
+    '"1"',
+    '"\\ud800"',
+    '"\\u202e\\u001b]0;title\\u0007\\n"',
+    '"../../x"',
+    '"a\\u0000b"',
+    '"' + "long " * 2000 + '"',
+    "[]",
+    "{}",
+    '[[1], "x"]',
+    '{"a": {"b": null}}',
+    "[" * 90 + "]" * 90,
+    "[" * 5000 + "]" * 5000,
+    "[" * 100_000,
+    '{"a":' * 50_000,
+)
+
+
+def hostile(share: float) -> settings:
+    """Settings of a test that takes this share of all inputs."""
+    return settings(
+        max_examples=max(1, round(share * TOGETHER)),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+
+
+def survives(read: Callable[[Path], object]) -> None:
+    """Read in a new folder: any answer will do, and any sentence, but nothing else, and not for long."""
+    began = time.process_time()
+    said = "an answer"
+    with TemporaryDirectory(prefix="fuzzsmooth-hostile-") as folder:
+        try:
+            read(Path(folder))
+        except FuzzsmoothError as error:
+            said = str(error)
+    assert 0 < len(said) < 2100, "a sentence, not the file"
+    assert time.process_time() - began < CPU_SECONDS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MEMORY_KIB
+
+
+def damaged(*values: Any) -> st.SearchStrategy[bytes]:
+    """A JSON document, or JSON lines if several values are given, with something wrong in it."""
+    return st.one_of(_odd_values(values), _odd_values(values), _odd_bytes(_text(values)))
+
+
+def damaged_text(text: str) -> st.SearchStrategy[bytes]:
+    """Text with bytes changed, lost, doubled or cut off."""
+    return _odd_bytes(text.encode())
+
+
+def _text(values: tuple[Any, ...]) -> bytes:
+    lines = [json.dumps(value, ensure_ascii=False) for value in values]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+@st.composite
+def _odd_values(draw: st.DrawFn, values: tuple[Any, ...]) -> bytes:
+    lines = [copy.deepcopy(value) for value in values]
+    odd = []
+    for _ in range(draw(st.sampled_from((1, 1, 2, 4)))):
+        paths = list(_paths(lines))
+        path = draw(st.sampled_from(paths))
+        where = lines
+        for step in path[:-1]:
+            where = where[step]
+        change = draw(st.sampled_from(("alike", "alike", "alike", "swap", "swap", "remove", "double")))
+        if change == "alike":  # of the same type, so that it is not refused for that
+            where[path[-1]] = draw(st.sampled_from(_alike(where[path[-1]])))
+        elif change == "swap":
+            where[path[-1]] = _MARK
+            odd.append(draw(st.sampled_from(ODD)))
+        elif change == "remove":
+            del where[path[-1]]
+        elif isinstance(where, dict):
+            where[draw(st.sampled_from(("unknown", "", "\ud800", "a/b")))] = where[path[-1]]
+        else:
+            where.insert(path[-1], copy.deepcopy(where[path[-1]]))
+        if not lines:
+            break
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    for replacement in odd:
+        text = text.replace(f'"{_MARK}"', replacement, 1)
+    return text.encode()
+
+
+def _alike(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, bool) or value is None:
+        return (True, False, None)
+    if isinstance(value, int):
+        return (0, 1, 2, 3, 17, 10**6, 2**63 - 1, -1)
+    if isinstance(value, float):
+        return (0.0, 0.5, 1.0, 5e-324, 1e308, -1e308, 1e-9, 3)
+    if isinstance(value, str):
+        return ("", "x", " ", "\ud800", "\u202e", "\x1b[31m", "a\x00b", "$\\frac{", "<b>", "%s{0}", "é" * 300)
+    return ([], {}) if isinstance(value, list) else ({}, [])
+
+
+def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """The places of all values inside a list or an object."""
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield (step,)
+        yield from ((step, *path) for path in _paths(inner))
+
+
+@st.composite
+def _odd_bytes(draw: st.DrawFn, content: bytes) -> bytes:
+    damaged = bytearray(content)
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, max(0, len(damaged) - 1)))
+        change = draw(st.sampled_from(("flip", "cut", "lose", "insert", "double")))
+        if change == "flip" and damaged:
+            damaged[place] ^= 1 << draw(st.integers(0, 7))
+        elif change == "cut":
+            del damaged[place:]
+        elif change == "lose":
+            del damaged[place : place + draw(st.integers(1, 50))]
+        elif change == "insert":
+            damaged[place:place] = draw(
+                st.sampled_from((b"\x00", b"\xff", b"\n", b'"', b"{", b"\xef\xbb\xbf"))
+            )
+        else:
+            damaged[place:place] = damaged[place : place + 200]
+    return bytes(damaged)
