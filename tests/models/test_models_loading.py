@@ -1,11 +1,15 @@
 """Loading: what a hostile or broken checkpoint gets is one sentence, and never execution."""
 
+import base64
 import json
+import os
 import pickle
 import shutil
 import struct
 import subprocess
 import sys
+import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from fuzzsmooth.common.errors import FuzzsmoothError, UnsafeModelError
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier, resolve_model
+from fuzzsmooth.models.loading import ModelWarning
 from fuzzsmooth.models.sources import model_folder
 
 WORDS = ["a", "good", "film", "bad", "dull", "bright"]
@@ -183,12 +188,29 @@ def test_a_kernel_from_elsewhere_is_refused(bert, key):
         load_classifier(str(bert))
 
 
-def test_adapters_and_quantized_models_are_refused(bert):
+def test_quantized_weights_are_refused_and_a_left_over_description_is_not(bert):
+    expected = load_classifier(str(bert)).fingerprint
     edit_json(bert / "config.json", quantization_config={"quant_method": "gptq"})
-    assert "quantized" in refused(bert)
-    edit_json(bert / "config.json", quantization_config=None)
+    assert load_classifier(str(bert)).fingerprint == expected
+    name = "bert.encoder.layer.0.output.dense"
+    edit_tensors(bert, lambda t: t | {f"{name}.qweight": torch.zeros(4, 4, dtype=torch.int32)})
+    assert f"quantized weights (such as {name}.qweight)" in refused(bert)
+
+
+def test_adapters_are_refused_and_their_left_over_configuration_is_not(bert):
     (bert / "adapter_config.json").write_text('{"base_model_name_or_path": "someone/model"}')
-    assert "adapter" in refused(bert)
+    assert load_classifier(str(bert)).labels
+    (bert / "adapter_model.safetensors").write_bytes(b"x")
+    assert "holds an adapter beside a model" in refused(bert)
+    (bert / "config.json").unlink()
+    assert "merge it into its base model" in refused(bert)
+
+
+@pytest.mark.parametrize("kind", ["flash_attention_2", "flex_attention"])
+def test_an_attention_of_another_package_gives_way(bert, kind):
+    expected = load_classifier(str(bert)).probabilities(["good film"])
+    edit_json(bert / "config.json", _attn_implementation=kind, attn_implementation=kind)
+    np.testing.assert_array_equal(load_classifier(str(bert)).probabilities(["good film"]), expected)
 
 
 @pytest.mark.parametrize("shard", ["../outside.safetensors", "/etc/passwd", "sub/x.safetensors", "evil.bin"])
@@ -299,13 +321,13 @@ def test_weights_that_are_not_numbers_are_refused(bert):
     ("file", "content", "expected"),
     [
         ("config.json", "{", "config.json is not JSON"),
-        ("config.json", "[1]", "does not hold a JSON object"),
+        ("config.json", "[1]", "holds a list, not a JSON object"),
         ("config.json", '{"model_type": "no-such-model"}', "not describe a model that transformers knows"),
         ("config.json", '{"model_type": "bert", "hidden_size": "many"}', "config.json"),
         ("config.json", '{"model_type": "bert", "hidden_size": 31, "num_attention_heads": 4}', "config.json"),
         ("config.json", '{"model_type": "vit"}', "no classifier of type 'vit'"),
         ("tokenizer.json", "{}", "the tokenizer cannot be loaded"),
-        ("tokenizer.json", "not json", "the tokenizer cannot be loaded"),
+        ("tokenizer.json", "not json", "tokenizer.json is not JSON"),
         ("tokenizer_config.json", "not json", "tokenizer_config.json is not JSON"),
     ],
 )
@@ -379,13 +401,185 @@ def test_labels_with_gaps_are_refused(bert):
     assert "id2label" in refused(bert)
 
 
-def test_a_model_that_reads_its_padding_is_refused(tmp_path):
-    from transformers import XLNetConfig, XLNetForSequenceClassification
+def test_a_wrapper_of_all_names_is_taken_off_and_of_some_is_named(bert):
+    expected = load_classifier(str(bert)).fingerprint
+    original = load_file(bert / "model.safetensors")
+    edit_tensors(bert, lambda t: {f"_orig_mod.module.{name}": tensor for name, tensor in t.items()})
+    assert load_classifier(str(bert)).fingerprint == expected
+    edit_tensors(bert, lambda t: {f"_orig_mod.{n}" if "layer" in n else n: v for n, v in original.items()})
+    assert "some names hold '_orig_mod.', so save the model without its wrapper" in refused(bert)
 
-    folder = build_tiny("bert", tmp_path / "xlnet", vocabulary=WORDS)
-    config = XLNetConfig(vocab_size=11, d_model=32, n_layer=2, n_head=4, d_inner=64, initializer_range=0.2)
-    XLNetForSequenceClassification(config).save_pretrained(folder)
-    assert "depends on the other texts of a batch" in refused(folder)
+
+def test_a_head_made_by_hand_is_not_dropped(bert):
+    def by_hand(tensors):
+        return headless(tensors) | {"classifier.0.weight": torch.zeros(8, 32)}
+
+    edit_tensors(bert, by_hand)
+    assert "its head is not that of BertForSequenceClassification (it has classifier.0.weight)" in refused(
+        bert
+    )
+    with pytest.warns(ModelWarning, match="1 weights of the checkpoint"):
+        load_classifier(str(bert), num_labels=3)
+
+
+def test_weights_of_another_model_are_not_dropped(bert):
+    edit_tensors(bert, lambda t: t | {"bert.encoder.layer.2.output.dense.weight": torch.zeros(32, 64)})
+    assert "the checkpoint has 1 weights that BertForSequenceClassification" in refused(bert)
+
+
+def test_the_head_of_pretraining_is_left_aside_with_a_word(bert):
+    expected = load_classifier(str(bert)).fingerprint
+    edit_tensors(bert, lambda t: t | {"cls.predictions.bias": torch.zeros(11)})
+    with pytest.warns(ModelWarning, match=r"cls\.predictions\.bias, serve another task"):
+        assert load_classifier(str(bert)).fingerprint == expected
+
+
+def test_a_head_of_another_task_with_the_same_tensors_is_refused(bert):
+    edit_json(bert / "config.json", architectures=["BertForTokenClassification"])
+    assert "made for another task (BertForTokenClassification)" in refused(bert)
+
+
+@pytest.mark.parametrize("name", ["bert.embeddings.position_ids", "bert.pooler.extra.weight"])
+def test_what_newer_models_compute_is_left_aside_silently(bert, name, recwarn):
+    edit_tensors(bert, lambda t: t | {name: torch.zeros(1, 128)})
+    load_classifier(str(bert))
+    assert not [one for one in recwarn if one.category is ModelWarning]
+
+
+# --- sizes
+
+
+@pytest.mark.parametrize("layers", [3000, 100_000, 10**7, 10**15])
+def test_layers_are_compared_with_the_checkpoint_before_they_are_built(bert, layers):
+    edit_json(bert / "config.json", num_hidden_layers=layers)
+    started = time.process_time()
+    message = refused(bert)
+    assert "modules, but the checkpoint holds" in message or "more than any model has" in message
+    assert time.process_time() - started < 5
+
+
+def test_numbers_out_of_proportion_are_refused(bert):
+    edit_json(bert / "config.json", num_labels=10**8)
+    assert "num_labels is 1e+08, more than any model has" in refused(bert)
+    edit_json(bert / "config.json", num_labels=3, vocab_size=10**200)
+    assert "vocab_size is 1e+200" in refused(bert)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "fuzzsmooth.json",
+     "model.safetensors.index.json"],
+)  # fmt: skip
+def test_files_without_end_are_not_read(bert, file):
+    if file.endswith("index.json"):
+        (bert / "model.safetensors").unlink()
+    with open(bert / file, "wb") as stream:
+        stream.truncate(20 * 2**30)  # sparse: takes no room
+    assert "is larger than" in refused(bert)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "fuzzsmooth.json"])
+def test_pipes_are_not_waited_for(bert, file):
+    (bert / file).unlink(missing_ok=True)
+    os.mkfifo(bert / file)
+    assert "is not a regular file" in refused(bert)
+
+
+def test_weights_that_may_not_be_read(bert, monkeypatch):
+    def denied(path, *arguments, **keywords):
+        if str(path).endswith(".safetensors"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return builtins_open(path, *arguments, **keywords)
+
+    builtins_open = open
+    monkeypatch.setattr("builtins.open", denied)
+    assert "model.safetensors: Permission denied; make the file readable" in refused(bert)
+
+
+# --- tokenizers
+
+
+def rules(bert, **changes):
+    edit_json(bert / "tokenizer.json", **changes)
+
+
+def replace(pattern, content):
+    return {"type": "Replace", "pattern": {"String": pattern}, "content": content}
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "expected"),
+    [
+        ({"type": "Sequence", "normalizers": [replace("a", "a" * 10)] * 9}, "1e+09 times as long"),
+        ({"type": "Prepend", "prepend": "a" * 100_000}, "writes 100,000 characters in place of one"),
+        (replace("zq", "z" * 100_000), "writes 100,000 characters in place of one"),
+        (
+            {"type": "Sequence", "normalizers": [
+                {"type": "Replace", "pattern": {"Regex": "(?=é)"}, "content": "é"}] * 30},
+            "1e+09 times as long",
+        ),
+        ({"type": "Sequence", "normalizers": [{"type": "ByteLevel"}] * 20}, "1e+12 times as long"),
+        ({"type": "Sequence", "normalizers": [{"type": "Lowercase"}] * 5000}, "rules as its normalizer"),
+        ({"type": "Replace", "pattern": {"Regex": "."}, "content": "a " * 20}, "tokens of a text of"),
+    ],
+)  # fmt: skip
+def test_rules_that_grow_texts_are_refused(bert, normalizer, expected):
+    rules(bert, normalizer=normalizer)
+    started = time.process_time()
+    assert expected in refused(bert)
+    assert time.process_time() - started < 5
+
+
+def test_a_table_of_characters_that_writes_much_for_one_is_refused(bert):
+    trie = (1024).to_bytes(4, "little") + bytes(1024)
+    table = base64.b64encode(trie + b"a" * 20_000 + b"\0").decode()
+    rules(bert, normalizer={"type": "Precompiled", "precompiled_charsmap": table})
+    assert "times as long" in refused(bert)
+
+
+def test_a_rule_that_panics_is_named_with_the_text(bert):
+    pattern = {"Regex": "(a|a|a?)*$b|(a+)+$c"}
+    rules(bert, normalizer={"type": "Replace", "pattern": pattern, "content": "x"})
+    loaded = load_classifier(str(bert))
+    with pytest.raises(FuzzsmoothError, match=r"tokenizer fails on text 1, 'aaaa.*retry-limit-in-match over"):
+        loaded.probabilities(["good", "a" * 40])
+    assert loaded.probabilities(["good"]).shape == (1, 3)
+
+
+def test_a_tokenizer_that_fails_on_every_text(bert):
+    content = json.loads((bert / "tokenizer.json").read_text())
+    content["model"]["unk_token"] = "nope"
+    (bert / "tokenizer.json").write_text(json.dumps(content))
+    assert "tokenizer fails on text 0" in refused(bert)
+
+
+@pytest.mark.parametrize("value", ["x", [1], True])
+def test_a_length_limit_that_is_no_number(bert, value):
+    edit_json(bert / "tokenizer_config.json", model_max_length=value)
+    assert "model_max_length is" in refused(bert)
+
+
+def test_a_sentencepiece_file_alone_names_what_reads_it(bert):
+    if find_spec("sentencepiece") is not None:
+        pytest.skip("sentencepiece is installed")
+    (bert / "tokenizer.json").unlink()
+    (bert / "spm.model").write_bytes(b"x")
+    assert "pip install sentencepiece protobuf" in refused(bert)
+
+
+# --- labels
+
+
+def test_labels_of_strangers_are_made_printable_and_bounded(bert):
+    names = {"0": "\x1b[31mNEG", "1": "pos\r\nforged", "2": "fine"}
+    edit_json(bert / "config.json", id2label=names, label2id={})
+    assert load_classifier(str(bert)).labels == ("␛[31mNEG", "pos␍␊forged", "fine")
+    edit_json(bert / "config.json", id2label=names | {"2": "x" * 100_000})
+    assert "the label of class 2 in config.json has 100,000 characters" in refused(bert)
+
+
+def test_a_device_that_computes_nothing_is_refused(bert):
+    assert "there is no device 'meta' here" in refused(bert, device="meta")
 
 
 # --- names

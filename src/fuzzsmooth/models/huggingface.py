@@ -15,7 +15,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models.batches import length_batches
+from fuzzsmooth.common.printing import short_name
+from fuzzsmooth.models.batches import equal_length_batches, length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
 from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts
@@ -56,6 +57,8 @@ class HuggingFaceClassifier:
         batch_size: Sequences in one forward pass; the outputs do not depend on it beyond rounding.
         device: Where the model is.
         pad_id: Token id that fills the short rows of a batch.
+        pads: Whether texts of different lengths may share a batch; not where a model reads its padding.
+        shortest: Tokens to which shorter texts are padded, for models that do not run on fewer.
         forward_count: How many sequences were evaluated so far.
 
     Raises:
@@ -87,6 +90,8 @@ class HuggingFaceClassifier:
         self.device = choose_device(device)
         self.precision: Precision = choose_precision(precision, self.device)
         self.batch_size = batch_size
+        self.pads = True
+        self.shortest = 1
         self.model = model.to(self.device).eval()
         self.forward_count = 0
         self._cast: Any = None
@@ -170,20 +175,34 @@ class HuggingFaceClassifier:
     def logits_of_batch(self, ids: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
         """Logits of token sequences evaluated in one padded call, to see what batches do to a result.
 
+        Of a model that reads its padding, those of equal length are.
+
         Args:
             ids: As in :meth:`logits_of_ids`, at least one.
 
         Raises:
             FuzzsmoothError: If the model gives a value that is not finite.
         """
+        lengths = [len(row) for row in ids]
+        groups = [list(range(len(ids)))] if self.pads else equal_length_batches(lengths, len(ids))
+        result = np.empty((len(ids), len(self.labels)), dtype=np.float32)
         with self.evaluating() as model:
-            return _finite(self._forward(model, ids, reads_first_token_only(model)).float().cpu().numpy())
+            first_only = reads_first_token_only(model)
+            for chosen in groups:
+                output = self._forward(model, [ids[index] for index in chosen], first_only)
+                result[chosen] = output.float().cpu().numpy()
+        return _finite(result)
 
     def batches(self, ids: Sequence[Sequence[int] | Tokens]) -> list[list[int]]:
-        """Indices of token sequences, cut into batches of similar length."""
-        return length_batches(
-            [len(row) for row in ids], self.batch_size, accelerator=self.device.type != "cpu"
-        )
+        """Indices of token sequences, cut into batches of similar length, or of equal length (``pads``)."""
+        lengths = [len(row) for row in ids]
+        if not self.pads:
+            return equal_length_batches(lengths, self.batch_size)
+        return length_batches(lengths, self.batch_size, accelerator=self.device.type != "cpu")
+
+    def padded(self, rows: Sequence[Sequence[int] | Tokens]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token sequences as one batch: ids and attention mask, see :func:`pad_rows`."""
+        return pad_rows(rows, self.pad_id, self.shortest)
 
     @contextmanager
     def evaluating(self) -> Iterator[Any]:
@@ -206,7 +225,7 @@ class HuggingFaceClassifier:
     @torch.inference_mode()
     def _forward(self, model: Any, rows: Sequence[Sequence[int] | Tokens], first_only: bool) -> torch.Tensor:
         """Logits of one batch, on the device."""
-        ids, mask = pad_rows(rows, self.pad_id)
+        ids, mask = self.padded(rows)
         ids = to_device(ids, self.device)
         self.forward_count += len(rows)
         if first_only:
@@ -238,18 +257,21 @@ class HuggingFaceClassifier:
         (folder / MARKER).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
 
-def pad_rows(rows: Sequence[Sequence[int] | Tokens], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+def pad_rows(
+    rows: Sequence[Sequence[int] | Tokens], pad_id: int, shortest: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad token sequences on the right to the longest.
 
     Args:
         rows: Non-empty token id sequences.
         pad_id: The id that fills.
+        shortest: Fewest tokens of a row after padding.
 
     Returns:
         Token ids and attention mask (1 at tokens, 0 at padding), each int64 of shape (rows, longest).
     """
     lengths = np.array([len(row) for row in rows])
-    attention_mask = np.arange(lengths.max())[None, :] < lengths[:, None]
+    attention_mask = np.arange(max(shortest, lengths.max()))[None, :] < lengths[:, None]
     ids = np.full(attention_mask.shape, pad_id, dtype=np.int64)
     ids[attention_mask] = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows])
     return torch.from_numpy(ids), torch.from_numpy(attention_mask.astype(np.int64))
@@ -310,7 +332,7 @@ def _check_labels(labels: tuple[str, ...], outputs: int) -> None:
         raise FuzzsmoothError("the model has one output (regression); a classifier needs at least two labels")
     if len(set(labels)) != len(labels):
         raise FuzzsmoothError(
-            f"the labels {', '.join(labels)} are not distinct; give each class its own name"
+            f"the labels {short_name(', '.join(labels))} are not distinct; give each class its own name"
         )
 
 
