@@ -124,6 +124,24 @@ def test_special_names_are_read_as_text(classifier, name):
         assert row == expected or not expected
 
 
+@pytest.mark.parametrize("name", ["bert", "roberta", "xlm-roberta", "albert"])
+def test_the_mask_alone_may_be_named(classifier, name):
+    tokenizer = classifier.tokenizer
+    mask, end = tokenizer.mask_token, tokenizer.sep_token
+    row = classifier.encode([f"a {mask} film {end} dull"]).ids[0]
+    assert row.count(tokenizer.mask_token_id) == 1
+    assert row.count(tokenizer.sep_token_id) == 1
+    plain = tokenizer(f"a {mask} film", split_special_tokens=False)["input_ids"]
+    assert classifier.encode([f"a {mask} film"]).ids[0] == plain
+    assert classifier.encode([f"{mask} " * 99]).truncated == [True]
+
+
+@pytest.mark.parametrize("name", ["fnet"])
+def test_a_model_that_knows_no_bfloat16_computes_in_float32(folder, name):
+    with pytest.warns(ModelWarning, match="computes in float32, because it does not run in bfloat16"):
+        assert load_classifier(str(folder), precision="bfloat16").precision == "float32"
+
+
 @pytest.mark.parametrize("name", _LOADED)
 def test_answers_are_those_of_transformers(folder, classifier, name):
     with quiet_transformers():

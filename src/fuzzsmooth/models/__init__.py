@@ -16,9 +16,10 @@ from fuzzsmooth.models.stubs import AdditiveClassifier, TableClassifier, Trigger
 
 if TYPE_CHECKING:
     from fuzzsmooth.models.encoding import EncodedTexts
-    from fuzzsmooth.models.huggingface import HuggingFaceClassifier, pad_rows, softmax
+    from fuzzsmooth.models.huggingface import HuggingFaceClassifier, softmax
     from fuzzsmooth.models.loading import load_classifier
     from fuzzsmooth.models.quiet import quiet_transformers
+    from fuzzsmooth.models.rows import pad_rows
     from fuzzsmooth.models.tiny import build_tiny
 
 __all__ = [
@@ -47,7 +48,7 @@ _LAZY = {
     "HuggingFaceClassifier": "huggingface",
     "build_tiny": "tiny",
     "load_classifier": "loading",
-    "pad_rows": "huggingface",
+    "pad_rows": "rows",
     "quiet_transformers": "quiet",
     "softmax": "huggingface",
 }

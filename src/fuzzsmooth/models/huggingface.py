@@ -23,13 +23,11 @@ from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_t
 from fuzzsmooth.models.fingerprint import model_fingerprint
 from fuzzsmooth.models.protocol import Probabilities
 from fuzzsmooth.models.quiet import quiet_transformers
+from fuzzsmooth.models.rows import Tokens, distinct_sequences, pad_rows, padding_mask, to_device
 from fuzzsmooth.models.saving import MARKER, replace_folder
 
 # Not cuDNN's: it plans anew for every shape, which here changes with every batch. Seen on one H200: 6 ms.
 _ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-
-Tokens = npt.NDArray[np.int64]
-"""Token ids of one sequence, shape (length,)."""
 
 
 class HuggingFaceClassifier:
@@ -86,6 +84,8 @@ class HuggingFaceClassifier:
         model.config.label2id = {label: index for index, label in enumerate(self.labels)}
         self.pad_id = _settle_padding(model, tokenizer)
         self.tokenizer = tokenizer
+        # So that others who ask it (units of tokens, attacks) read the names of special tokens as text, too.
+        self.tokenizer.split_special_tokens = True
         self.max_length = choose_max_length(model, tokenizer, max_length)
         self.device = choose_device(device)
         self.precision: Precision = choose_precision(precision, self.device)
@@ -255,58 +255,6 @@ class HuggingFaceClassifier:
             self.tokenizer.save_pretrained(folder)
         settings = {"max_length": self.max_length}
         (folder / MARKER).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
-
-
-def pad_rows(
-    rows: Sequence[Sequence[int] | Tokens], pad_id: int, shortest: int = 1
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad token sequences on the right to the longest.
-
-    Args:
-        rows: Non-empty token id sequences.
-        pad_id: The id that fills.
-        shortest: Fewest tokens of a row after padding.
-
-    Returns:
-        Token ids and attention mask (1 at tokens, 0 at padding), each int64 of shape (rows, longest).
-    """
-    lengths = np.array([len(row) for row in rows])
-    attention_mask = np.arange(max(shortest, lengths.max()))[None, :] < lengths[:, None]
-    ids = np.full(attention_mask.shape, pad_id, dtype=np.int64)
-    ids[attention_mask] = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows])
-    return torch.from_numpy(ids), torch.from_numpy(attention_mask.astype(np.int64))
-
-
-def to_device(part: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy a tensor to a device; to a CUDA device without waiting for what it computes."""
-    if device.type != "cuda":
-        return part.to(device)
-    return part.pin_memory().to(device, non_blocking=True)
-
-
-def padding_mask(mask: torch.Tensor, device: torch.device) -> torch.Tensor | None:
-    """An attention mask on a device, or None if nothing is padded.
-
-    Args:
-        mask: On the CPU, so that looking at it waits for no device.
-        device: Where it is wanted.
-    """
-    return None if bool(mask.all()) else to_device(mask, device)
-
-
-def distinct_sequences(
-    ids: Sequence[Sequence[int] | Tokens],
-) -> tuple[list[Tokens], npt.NDArray[np.int64]]:
-    """The distinct ones of some token sequences, in order, and which of them each sequence is."""
-    rows: dict[bytes, int] = {}
-    distinct: list[Tokens] = []
-    places = np.empty(len(ids), dtype=np.int64)
-    for place, row in enumerate(ids):
-        tokens = np.asarray(row, dtype=np.int64)
-        places[place] = rows.setdefault(tokens.tobytes(), len(distinct))
-        if places[place] == len(distinct):
-            distinct.append(tokens)
-    return distinct, places
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:

@@ -25,10 +25,11 @@ def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
     Short texts and one as long as the model reads are evaluated alone, one after another, and together.
     Where the answer depends on padding (XLNet, FNet, ConvBERT), only texts of equal length are batched from
     then on; where it depends on the other texts of a batch, or on what was evaluated before, there is no way.
-    Where it does not run on few tokens (Funnel, Nystromformer), texts are padded to as many as it needs.
+    Where it does not run on few tokens (Funnel), texts are padded to as many as it needs; where it does not
+    run in bfloat16 (FNet), it computes in float32.
 
     Args:
-        classifier: The classifier; its ``pads`` and ``shortest`` may be changed.
+        classifier: The classifier; its ``pads``, ``shortest`` and ``precision`` may be changed.
         name: The model's name, for sentences.
 
     Raises:
@@ -42,12 +43,22 @@ def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
     uncertifiable = f"{name}: its answer to a text depends on %s, so it cannot be certified"
     if _differ(judge.logits_of_batch(rows[:1]), alone[:1]):
         raise FuzzsmoothError(uncertifiable % "the texts it has read before")
-    if not _differ(judge.logits_of_batch(rows), alone):
-        return
-    classifier.pads = judge.pads = False
-    for row, expected in zip(rows, alone, strict=True):
-        if _differ(judge.logits_of_batch([row, _other(row, rows[0][2])])[:1], expected[None]):
-            raise FuzzsmoothError(uncertifiable % "the other texts of a batch")
+    if _differ(judge.logits_of_batch(rows), alone):
+        classifier.pads = judge.pads = False
+        for row, expected in zip(rows, alone, strict=True):
+            if _differ(judge.logits_of_batch([row, _other(row, rows[0][2])])[:1], expected[None]):
+                raise FuzzsmoothError(uncertifiable % "the other texts of a batch")
+    if not _runs(classifier, rows):
+        classifier.precision = "float32"
+
+
+def _runs(classifier: HuggingFaceClassifier, rows: Sequence[Sequence[int]]) -> bool:
+    """Whether a model computes in the number type that was chosen; Fourier transforms know no bfloat16."""
+    try:
+        classifier.logits_of_batch(rows[-1:])
+    except (RuntimeError, NotImplementedError, FuzzsmoothError):
+        return False
+    return True
 
 
 def _settle_shortest(judge: HuggingFaceClassifier, rows: Sequence[Sequence[int]], name: str) -> Logits:

@@ -89,9 +89,13 @@ def load_classifier(
         batch_size=batch_size,
         device=device,
     )
+    chosen = classifier.precision
     settle_batches(classifier, name)
     classifier.forward_count = 0
-    _tell(_notes(classifier, unused, sparse_from), name)
+    notes = _notes(classifier, unused, sparse_from)
+    if classifier.precision != chosen:
+        notes.append(f"it computes in {classifier.precision}, because it does not run in {chosen}")
+    _tell(notes, name)
     return classifier
 
 
@@ -167,8 +171,6 @@ def _load_tokenizer(folder: Path, name: str) -> Any:
 
     with explained(f"{name}: the tokenizer cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    # So that others who ask it (units of tokens, attacks) read texts as we do.
-    tokenizer.split_special_tokens = True
     probe = encode_texts(tokenizer, [growth_probe()], _UNCUT)
     check_growth(len(probe.ids[0]), name)
     return tokenizer

@@ -16,15 +16,9 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.bert_forward import first_token_logits_from, lower_states, reads_first_token_only
 from fuzzsmooth.models.devices import Precision
 from fuzzsmooth.models.encoding import EncodedTexts
-from fuzzsmooth.models.huggingface import (
-    HuggingFaceClassifier,
-    Tokens,
-    distinct_sequences,
-    padding_mask,
-    softmax,
-    to_device,
-)
+from fuzzsmooth.models.huggingface import HuggingFaceClassifier, softmax
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
+from fuzzsmooth.models.rows import Tokens, distinct_sequences, padding_mask, to_device
 from fuzzsmooth.noise.weight import (
     ExactNoiseError,
     block_count,
@@ -42,7 +36,7 @@ _Logits: TypeAlias = npt.NDArray[np.float32]
 # Two texts of two lengths and two of one, to try the exact sampler on.
 _PROBES = ("a good film", "a bad film that is long", "a bad film that is dull")
 _PROBE_SIGMA = 0.02
-_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.05}  # of the largest logit; noise of another text is far more
+_TOLERANCE = 1e-3  # of the largest logit; the noise of another text makes far more
 
 
 class NoisyHuggingFaceClassifier:
@@ -197,9 +191,9 @@ class NoisyHuggingFaceClassifier:
     def _suits_batches(self, model: Any, top_layers: int) -> bool:
         """Whether the exact sampler suits a model: decided once, on texts of its own."""
         if top_layers not in self._suits:
-            self._suits[top_layers] = reads_first_token_only(model) or self._samples_exactly(
-                model, top_layers
-            )
+            # A property of the architecture, not of rounding.
+            judge = NoisyHuggingFaceClassifier(self._classifier.in_precision("float32"))
+            self._suits[top_layers] = reads_first_token_only(model) or judge._samples_exactly(top_layers)
             if not self._suits[top_layers]:
                 warnings.warn(
                     f"the exact sampler of parameter noise does not suit {type(model).__name__}: weights "
@@ -209,23 +203,23 @@ class NoisyHuggingFaceClassifier:
                 )
         return self._suits[top_layers]
 
-    def _samples_exactly(self, model: Any, top_layers: int) -> bool:
+    def _samples_exactly(self, top_layers: int) -> bool:
         """Try the exact sampler on some texts: together, and each alone under the same seed.
 
         A layer that reads tokens in another layout could take one sample's noise for another's.
         """
         rows = self.encode(_PROBES).ids
-        seeds = range(len(rows))
         try:
-            together = self._batched(model, rows, top_layers, _PROBE_SIGMA, seeds)
-            alone = [
-                self._batched(model, [row], top_layers, _PROBE_SIGMA, [seed])[0]
-                for row, seed in zip(rows, seeds, strict=True)
-            ]
+            with self._classifier.evaluating() as model:
+                together = self._batched(model, rows, top_layers, _PROBE_SIGMA, range(len(rows)))
+                alone = [
+                    self._batched(model, [row], top_layers, _PROBE_SIGMA, [seed])[0]
+                    for seed, row in enumerate(rows)
+                ]
         except ExactNoiseError:
             return False
-        tolerance = _TOLERANCE[self.precision] * max(1.0, float(abs(together).max()))
-        return bool(abs(together - np.array(alone)).max() <= tolerance)
+        deviation = float(abs(together - np.array(alone)).max())
+        return deviation <= _TOLERANCE * max(1.0, float(abs(together).max()))
 
     def _whole_passes(self, model: Any, ids: Sequence[Sequence[int] | Tokens]) -> Iterator[_Pass]:
         """Batches of sequences, and the model's own pass over each."""
