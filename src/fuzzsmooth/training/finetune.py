@@ -15,7 +15,7 @@ from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.options import require
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
-from fuzzsmooth.models.devices import choose_precision
+from fuzzsmooth.models.devices import Precision
 from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
@@ -23,6 +23,7 @@ from fuzzsmooth.training.isolation import isolated_randomness
 from fuzzsmooth.training.objectives import views_loss, worst_view
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.order import LengthGroupedOrder
+from fuzzsmooth.training.precision import training_precision
 from fuzzsmooth.training.progress import Progress, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
 from fuzzsmooth.training.views import DeletedViews, MaskedViews, Views, WindowViews, mask_token
@@ -70,8 +71,10 @@ def finetune(
     checkpoints = Checkpoints(output, settings)
     start = checkpoints.prepare(resume)
     smoothing = _smoothing(options)
+    # What the model can be trained in; the options, which a resumed run compares, stay what was asked for.
+    precision = training_precision(classifier, options.precision)
     with isolated_randomness(options.seed), quiet_transformers(), checkpoints.folder() as folder:
-        trainer = _trainer(classifier, dataset, options, folder, checkpoints.kept)
+        trainer = _trainer(classifier, dataset, options, folder, precision=precision, kept=checkpoints.kept)
         trainer.add_callback(_ProgressCallback(progress))
         if smoothing is not None:
             trainer.add_callback(smoothing)
@@ -189,13 +192,19 @@ class _ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers 
 
 
 def _trainer(
-    classifier: HuggingFaceClassifier, dataset: Dataset, options: FinetuneOptions, folder: Path, kept: bool
+    classifier: HuggingFaceClassifier,
+    dataset: Dataset,
+    options: FinetuneOptions,
+    folder: Path,
+    *,
+    precision: Precision,
+    kept: bool,
 ) -> _FinetuneTrainer:
     views = _views(classifier, options)
     texts = TrainingTexts(dataset, classifier, max_length=options.max_length, views=views)
     trainer = _FinetuneTrainer(
         model=classifier.model,
-        args=_arguments(options, classifier.device, len(dataset), folder, kept),
+        args=_arguments(options, classifier.device, len(dataset), folder, precision=precision, kept=kept),
         train_dataset=texts,
         data_collator=texts.collate,
     )
@@ -218,7 +227,13 @@ def _views(classifier: HuggingFaceClassifier, options: FinetuneOptions) -> Views
 
 
 def _arguments(
-    options: FinetuneOptions, device: torch.device, texts: int, folder: Path, kept: bool
+    options: FinetuneOptions,
+    device: torch.device,
+    texts: int,
+    folder: Path,
+    *,
+    precision: Precision,
+    kept: bool,
 ) -> TrainingArguments:
     steps = options.epochs * -(-texts // options.batch_size)
     strategy = "no" if not kept else "steps" if options.checkpoint_steps else "epoch"
@@ -232,7 +247,7 @@ def _arguments(
         lr_scheduler_type="linear",
         max_grad_norm=options.max_grad_norm,
         optim="adamw_torch_fused",
-        bf16=choose_precision(options.precision, device) == "bfloat16",
+        bf16=precision == "bfloat16",
         use_cpu=device.type == "cpu",
         seed=options.seed % 2**32,
         save_strategy=strategy,
