@@ -17,7 +17,7 @@ from fuzzsmooth.models.stubs import AdditiveClassifier, TableClassifier, Trigger
 if TYPE_CHECKING:
     from fuzzsmooth.models.encoding import EncodedTexts
     from fuzzsmooth.models.huggingface import HuggingFaceClassifier, softmax
-    from fuzzsmooth.models.loading import load_classifier
+    from fuzzsmooth.models.loading import ModelWarning, load_classifier
     from fuzzsmooth.models.quiet import quiet_transformers
     from fuzzsmooth.models.rows import pad_rows
     from fuzzsmooth.models.tiny import build_tiny
@@ -28,6 +28,7 @@ __all__ = [
     "Classifier",
     "EncodedTexts",
     "HuggingFaceClassifier",
+    "ModelWarning",
     "NoisyClassifier",
     "Probabilities",
     "ResolvedModel",
@@ -46,6 +47,7 @@ __all__ = [
 _LAZY = {
     "EncodedTexts": "encoding",
     "HuggingFaceClassifier": "huggingface",
+    "ModelWarning": "loading",
     "build_tiny": "tiny",
     "load_classifier": "loading",
     "pad_rows": "rows",

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.printing import short_name
+from fuzzsmooth.common.tokenizing import tokenized
 
 DEFAULT_MAX_LENGTH = 512
 """Cap of the default length in tokens: cost grows with it, and classification data rarely exceeds it."""
 
 _NO_LIMIT = 1_000_000  # Tokenizers without a limit report about 1e30.
 _LENGTH_KEYS = ("max_position_embeddings", "n_positions", "max_sequence_length")
-_SHOWN = 40  # characters of a text or of a reason in a sentence
 
 
 @dataclass(frozen=True)
@@ -174,49 +173,8 @@ class _Spelling:
 
 
 def _tokenized(tokenizer: Any, words: Sequence[str], *, names: bool = False, **options: Any) -> Any:
-    """The tokenizer's answer to texts: the one place where it is called, and where its faults are named.
-
-    Args:
-        tokenizer: The tokenizer.
-        words: The texts.
-        names: Whether it reads the names of special tokens as these tokens.
-        **options: Passed on.
-    """
-    options = {"padding": False, "verbose": False, "split_special_tokens": not names, **options}
-    try:
-        return tokenizer(list(words), **options)
-    except BaseException as error:
-        if not _is_fault(error):
-            raise
-        place, reason = _culprit(tokenizer, words, options, error)
-    raise FuzzsmoothError(
-        f"the model's tokenizer fails on text {place} ({reason}); leave the text out, or use another model"
-    )
-
-
-def _culprit(
-    tokenizer: Any, words: Sequence[str], options: dict[str, Any], error: BaseException
-) -> tuple[str, str]:
-    """The first text that fails by itself, and why."""
-    for index, text in enumerate(words):
-        try:
-            tokenizer([text], **options)
-        except BaseException as own:
-            if not _is_fault(own):
-                raise
-            return f"{index}, {short_name(text, _SHOWN)!r}", _reason(own)
-    return f"one of {len(words)}", _reason(error)
-
-
-def _is_fault(error: BaseException) -> bool:
-    """Whether an error is the tokenizer's own; a panic in Rust is no ``Exception``."""
-    if isinstance(error, MemoryError):
-        return False
-    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
-
-
-def _reason(error: BaseException) -> str:
-    return short_name(" ".join(str(error).split()), 3 * _SHOWN).rstrip(".") or type(error).__name__
+    """The tokenizer's answer to texts; ``names`` is whether it reads names of special tokens as such."""
+    return tokenized(tokenizer, words, split_special_tokens=not names, **options)
 
 
 def _well_formed(text: str, index: int) -> str:

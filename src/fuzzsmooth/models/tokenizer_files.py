@@ -17,7 +17,11 @@ TOKENIZER_BYTES = 64 * MEBIBYTE
 
 _MEND = "fetch the model again, or use its own tokenizer"
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer_config.json", "*.model")
-_READ = (*_TOKENIZER_FILES, "merges.txt", "special_tokens_map.json", "added_tokens.json", "chat_template*")
+_READ = (
+    *_TOKENIZER_FILES,
+    *("merges.txt", "dict.txt", "*.codes", "*.spm", "*.tiktoken"),
+    *("special_tokens_map.json", "added_tokens.json", "chat_template*"),
+)
 
 # Rules that write more than they read multiply when they follow one another. Those in use make at most a few
 # characters of one: the largest step of Unicode's own (one Arabic ligature) makes 18.

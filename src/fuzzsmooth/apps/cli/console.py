@@ -6,10 +6,8 @@ import io
 import json
 import os
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.common.printing import printable
 
@@ -58,31 +56,6 @@ def complain(sentence: str) -> None:
 def note(sentence: str) -> None:
     """A remark that does not stop anything."""
     complain(f"note: {sentence}")
-
-
-@contextmanager
-def warnings_as_notes() -> Iterator[None]:
-    """Show our own warnings as remarks, without the line of code that they came from."""
-    before = warnings.showwarning
-
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        if category.__module__.startswith("fuzzsmooth."):
-            note(str(message))
-        else:
-            before(message, category, filename, lineno, file, line)
-
-    warnings.showwarning = show
-    try:
-        yield
-    finally:
-        warnings.showwarning = before
 
 
 def notes(sentences: Sequence[str], rest: str) -> None:

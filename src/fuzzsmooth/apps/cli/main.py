@@ -22,7 +22,7 @@ from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
 from fuzzsmooth.apps.cli.commands.table import table
-from fuzzsmooth.apps.cli.console import abandon_output, complain, tolerate_any_text, warnings_as_notes
+from fuzzsmooth.apps.cli.console import abandon_output, complain, tolerate_any_text
 from fuzzsmooth.apps.cli.problems import STOPPED, StoppedError, problem
 from fuzzsmooth.common.version import VERSION
 
@@ -81,8 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     tolerate_any_text()
     try:
-        with warnings_as_notes():
-            code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = STOPPED
