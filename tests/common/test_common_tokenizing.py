@@ -36,7 +36,7 @@ def test_what_fails_only_together_is_told_so():
             if len(texts) > 1:
                 raise self.error
 
-    with pytest.raises(FuzzsmoothError, match="fails on text one of 2 "):
+    with pytest.raises(FuzzsmoothError, match="fails on 2 texts together "):
         tokenized(Together(ValueError("no")), ["a", "b"])
 
 

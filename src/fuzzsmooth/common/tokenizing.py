@@ -33,7 +33,7 @@ def tokenized(tokenizer: Any, texts: Sequence[str], **options: Any) -> Any:
             raise
         place, reason = _culprit(tokenizer, texts, options, error)
     raise FuzzsmoothError(
-        f"the model's tokenizer fails on text {place} ({reason}); leave the text out, or use another model"
+        f"the model's tokenizer fails on {place} ({reason}); leave the text out, or use another model"
     )
 
 
@@ -47,8 +47,8 @@ def _culprit(
         except BaseException as own:
             if not _is_fault(own):
                 raise
-            return f"{index}, {short_name(text, _SHOWN)!r}", _reason(own)
-    return f"one of {len(texts)}", _reason(error)
+            return f"text {index}, {short_name(text, _SHOWN)!r}", _reason(own)
+    return f"{len(texts)} texts together", _reason(error)
 
 
 def _is_fault(error: BaseException) -> bool:

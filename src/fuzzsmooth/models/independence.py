@@ -45,10 +45,9 @@ def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
         if _differ(judge.logits_of_batch(rows[:1]), alone[:1]):
             raise FuzzsmoothError(uncertifiable % "the texts it has read before")
         classifier.pads = judge.pads = False
+        token = rows[0][len(rows[0]) // 2]
         for row, expected in zip(rows, alone, strict=True):
-            if _differ(
-                judge.logits_of_batch([row, _other(row, rows[0][len(rows[0]) // 2])])[:1], expected[None]
-            ):
+            if _differ(judge.logits_of_batch([row, _other(row, token)])[:1], expected[None]):
                 raise FuzzsmoothError(uncertifiable % "the other texts of a batch")
     if not _runs(classifier, rows):
         classifier.precision = "float32"
