@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import nn
 from transformers import AutoModelForSequenceClassification
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models import HuggingFaceClassifier, WeightNoise, load_classifier, quiet_transformers
 from fuzzsmooth.models.loading import ModelWarning
-from fuzzsmooth.noise.weight import materialized_weight_noise
+from fuzzsmooth.noise.weight import exact, materialized_weight_noise, noised_modules, noised_parameters
+from fuzzsmooth.noise.weight.exact import ForwardNoise
+from fuzzsmooth.noise.weight.factor import Spans
+from fuzzsmooth.noise.weight.layers import is_linear
+from fuzzsmooth.noise.weight.normals import stream
 from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.smoothing.tokens import SlowPathWarning
 
@@ -221,6 +226,50 @@ def test_noise_has_the_law_of_noise_written_into_the_weights(classifier, name):
         (found[:, 0] - found[:, 1], reference[:, 0] - reference[:, 1]),
     ]
     assert min(stats.ks_2samp(ours, theirs).pvalue for ours, theirs in pairs) > 1e-3
+
+
+def _noise_of_layer(
+    classifier: HuggingFaceClassifier, name: str, module: nn.Module, row: list[int], draws: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What one layer adds to its output if it alone is noised, and what it reads; (draws, tokens, width)."""
+    seen: dict[str, torch.Tensor] = {}
+
+    def keep(module: nn.Module, args: tuple, kwargs: dict, output: torch.Tensor) -> None:
+        x = args[0] if args else next(iter(kwargs.values()))
+        seen["added"] = (output - module.forward(x)).reshape(draws, -1, output.size(-1))
+        seen["x"] = x.reshape(draws, -1, x.size(-1))
+
+    streams = [stream(seed, torch.device("cpu")) for seed in range(draws)]
+    noise = ForwardNoise(0.1, streams, Spans(len(row), (0,) * draws, (len(row),) * draws))
+    handles = [noise.attach(name, module), module.register_forward_hook(keep, with_kwargs=True)]
+    ids, mask = classifier.padded([row] * draws)
+    with torch.inference_mode():
+        classifier.model(input_ids=ids, attention_mask=mask)
+    for handle in handles:
+        handle.remove()
+    return seen["added"].double(), seen["x"].double()
+
+
+@pytest.mark.parametrize("name", [name for name in _LOADED if name not in (*WITHOUT_NOISE, *DRAWN)])
+def test_every_layer_gets_the_noise_of_its_weights(classifier, name):
+    """The covariance of tokens is sigma^2 (X X^T + 1 1^T) in a linear layer; a norm scales one vector."""
+    row = classifier.encode(["a long film"]).ids[0]
+    layers = noised_modules(classifier.model, 2)
+    parameters = sum(p.numel() for _, module in layers for p in module.parameters(recurse=False))
+    assert parameters == sum(p.numel() for p in noised_parameters(classifier.model, 2))
+    for layer, module in layers:
+        added, x = _noise_of_layer(classifier, layer, module, row, 300)
+        bias = float(getattr(module, "bias", None) is not None)
+        if is_linear(module):
+            wanted = 0.01 * (x[0] @ x[0].T + bias)
+            found = torch.einsum("dto,dso->ts", added, added) / (len(added) * added.size(2))
+            # Of few outputs the estimate is coarse: five standard errors.
+            margin = 5 * 2**0.5 / (len(added) * added.size(2)) ** 0.5
+        else:
+            wanted = 0.01 * (exact._normalized(module, x[0]).square() + bias).sum()
+            found = added.square().sum(dim=(1, 2)).mean()
+            margin = 0.15
+        assert torch.linalg.norm(found - wanted) <= max(margin, 0.05) * torch.linalg.norm(wanted), layer
 
 
 @pytest.mark.parametrize("name", [name for name in _LOADED if name not in WITHOUT_NOISE])

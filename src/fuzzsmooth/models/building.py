@@ -37,7 +37,7 @@ def explained(sentence: str) -> Iterator[None]:
     """
     try:
         yield
-    except (FuzzsmoothError, MemoryError):
+    except (FuzzsmoothError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         # Its first sentence, shortened to fit into ours.
