@@ -23,7 +23,7 @@ _MODULES, _MODULES_PER_TENSOR = 1000, 20
 # Counters, masks and tables that older checkpoints store and newer models compute.
 _COMPUTED = re.compile(
     r"(position_ids|token_type_ids|inv_freq|masked_bias|attn\.bias|attention\.bias|relative_position_index"
-    r"|position_embeddings(\._?weight)?|embed_positions\.weight|_extra_state|num_batches_tracked)$"
+    r"|position_embeddings(\._?weight)?|embed_positions\.weight|\.version|\._weight|_extra_state)$"
 )
 _OTHER_TASK = re.compile(r"For(TokenClassification|QuestionAnswering|MultipleChoice|NextSentencePrediction)$")
 

@@ -213,6 +213,8 @@ def _weight_files(folder: Path, name: str) -> list[Path]:
 
 def _refuse_weightless(folder: Path) -> None:
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
+    if (folder / "adapter_config.json").exists():
+        raise FuzzsmoothError(f"{folder} holds an adapter; merge it into its base model and save that first")
     if not pickles and not (folder / ".metadata").exists():
         raise FuzzsmoothError(f"{folder} has no {_SAFE_WEIGHTS}; give a folder saved with save_pretrained")
     shown = pickles[0] if pickles else ".metadata"

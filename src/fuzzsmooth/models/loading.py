@@ -104,8 +104,8 @@ def _notes(classifier: HuggingFaceClassifier, unused: list[str], sparse_from: in
     notes = []
     if unused:
         notes.append(
-            f"{len(unused)} weights of the checkpoint, such as {short_name(unused[0])}, serve another task "
-            "and are left aside"
+            f"weights of another task are left aside ({len(unused)} of the checkpoint's, such as "
+            f"{short_name(unused[0])})"
         )
     if sparse_from is not None and classifier.max_length > sparse_from:
         notes.append(
