@@ -1,6 +1,7 @@
 """The Hugging Face adapter: a function of one text, whatever the batch, on four architectures."""
 
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -253,6 +254,17 @@ def test_saving_replaces_its_own_folder_and_no_other(folders, tmp_path):
     )
 
 
+def test_saved_files_have_the_permissions_of_others(folders, tmp_path):
+    loaded = load_classifier(str(folders["bert"]))
+    before = os.umask(0o027)
+    try:
+        loaded.save(tmp_path / "model")
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "model").iterdir()}
+    assert set(modes.values()) == {"0o640"}, modes
+
+
 def test_a_full_disk_leaves_the_old_model_and_no_rest(folders, tmp_path):
     loaded = load_classifier(str(folders["bert"]))
     loaded.save(tmp_path / "model")
@@ -292,7 +304,7 @@ def test_precision_and_device_choice():
     assert not has_native_bfloat16(torch.device("meta"))
     with pytest.raises(FuzzsmoothError, match="precision is 'int8'"):
         choose_precision("int8", cpu)
-    for name in ("toaster", "cuda:99", ""):
+    for name in ("toaster", "cuda:99", "", "meta"):
         with pytest.raises(FuzzsmoothError, match="there is no device"):
             choose_device(name)
 
@@ -310,6 +322,7 @@ def test_pad_rows():
     ids, mask = pad_rows([[5, 6, 7], [8]], pad_id=9)
     assert ids.tolist() == [[5, 6, 7], [8, 9, 9]]
     assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert pad_rows([[8]], pad_id=9, shortest=2)[0].tolist() == [[8, 9]]
 
 
 def test_softmax_of_large_logits():

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from broken_models import WORDS, edit_json, edit_tensors, refused
 from safetensors.torch import load_file, save_file
 
-from fuzzsmooth.common.errors import FuzzsmoothError, UnsafeModelError
+from fuzzsmooth.common.errors import UnsafeModelError
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier, resolve_model
+from fuzzsmooth.models.loading import ModelWarning
 from fuzzsmooth.models.sources import model_folder
 
-WORDS = ["a", "good", "film", "bad", "dull", "bright"]
 ARCHITECTURES = ["bert", "roberta", "distilbert", "llama"]
 
 
@@ -41,26 +42,6 @@ class Payload:
 
     def __reduce__(self):
         return (Path.touch, (self.target,))
-
-
-def refused(folder: Path | str, **options) -> str:
-    """The one sentence with which loading is refused."""
-    with pytest.raises(FuzzsmoothError) as caught:
-        load_classifier(str(folder), **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert ". " not in message.replace("... ", "")
-    assert len(message) < 500
-    return message
-
-
-def edit_json(path: Path, **changes) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def edit_tensors(folder: Path, change) -> None:
-    tensors = load_file(folder / "model.safetensors")
-    save_file(change(dict(tensors)), folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def header_of(content: bytes) -> dict:
@@ -183,12 +164,32 @@ def test_a_kernel_from_elsewhere_is_refused(bert, key):
         load_classifier(str(bert))
 
 
-def test_adapters_and_quantized_models_are_refused(bert):
+def test_quantized_weights_are_refused_and_a_left_over_description_is_not(bert):
+    expected = load_classifier(str(bert)).fingerprint
     edit_json(bert / "config.json", quantization_config={"quant_method": "gptq"})
-    assert "quantized" in refused(bert)
-    edit_json(bert / "config.json", quantization_config=None)
+    assert load_classifier(str(bert)).fingerprint == expected
+    name = "bert.encoder.layer.0.output.dense"
+    edit_tensors(bert, lambda t: t | {f"{name}.qweight": torch.zeros(4, 4, dtype=torch.int32)})
+    assert f"quantized weights (such as {name}.qweight)" in refused(bert)
+
+
+def test_adapters_are_refused_and_their_left_over_configuration_is_not(bert):
     (bert / "adapter_config.json").write_text('{"base_model_name_or_path": "someone/model"}')
-    assert "adapter" in refused(bert)
+    assert load_classifier(str(bert)).labels
+    (bert / "adapter_model.safetensors").write_bytes(b"x")
+    assert "holds an adapter beside a model" in refused(bert)
+    (bert / "model.safetensors").unlink()
+    (bert / "adapter_model.safetensors").unlink()
+    assert "holds an adapter; merge it into its base model" in refused(bert)
+    (bert / "config.json").unlink()
+    assert "holds an adapter; merge it into its base model" in refused(bert)
+
+
+@pytest.mark.parametrize("kind", ["flash_attention_2", "flex_attention"])
+def test_an_attention_of_another_package_gives_way(bert, kind):
+    expected = load_classifier(str(bert)).probabilities(["good film"])
+    edit_json(bert / "config.json", _attn_implementation=kind, attn_implementation=kind)
+    np.testing.assert_array_equal(load_classifier(str(bert)).probabilities(["good film"]), expected)
 
 
 @pytest.mark.parametrize("shard", ["../outside.safetensors", "/etc/passwd", "sub/x.safetensors", "evil.bin"])
@@ -299,13 +300,13 @@ def test_weights_that_are_not_numbers_are_refused(bert):
     ("file", "content", "expected"),
     [
         ("config.json", "{", "config.json is not JSON"),
-        ("config.json", "[1]", "does not hold a JSON object"),
+        ("config.json", "[1]", "holds a list, not a JSON object"),
         ("config.json", '{"model_type": "no-such-model"}', "not describe a model that transformers knows"),
         ("config.json", '{"model_type": "bert", "hidden_size": "many"}', "config.json"),
         ("config.json", '{"model_type": "bert", "hidden_size": 31, "num_attention_heads": 4}', "config.json"),
         ("config.json", '{"model_type": "vit"}', "no classifier of type 'vit'"),
         ("tokenizer.json", "{}", "the tokenizer cannot be loaded"),
-        ("tokenizer.json", "not json", "the tokenizer cannot be loaded"),
+        ("tokenizer.json", "not json", "tokenizer.json is not JSON"),
         ("tokenizer_config.json", "not json", "tokenizer_config.json is not JSON"),
     ],
 )
@@ -379,13 +380,57 @@ def test_labels_with_gaps_are_refused(bert):
     assert "id2label" in refused(bert)
 
 
-def test_a_model_that_reads_its_padding_is_refused(tmp_path):
-    from transformers import XLNetConfig, XLNetForSequenceClassification
+def test_a_wrapper_of_all_names_is_taken_off_and_of_some_is_named(bert):
+    expected = load_classifier(str(bert)).fingerprint
+    original = load_file(bert / "model.safetensors")
+    edit_tensors(bert, lambda t: {f"_orig_mod.module.{name}": tensor for name, tensor in t.items()})
+    assert load_classifier(str(bert)).fingerprint == expected
+    edit_tensors(bert, lambda t: {f"_orig_mod.{n}" if "layer" in n else n: v for n, v in original.items()})
+    assert "some names hold '_orig_mod.', so save the model without its wrapper" in refused(bert)
 
-    folder = build_tiny("bert", tmp_path / "xlnet", vocabulary=WORDS)
-    config = XLNetConfig(vocab_size=11, d_model=32, n_layer=2, n_head=4, d_inner=64, initializer_range=0.2)
-    XLNetForSequenceClassification(config).save_pretrained(folder)
-    assert "depends on the other texts of a batch" in refused(folder)
+
+def test_a_head_made_by_hand_is_not_dropped(bert):
+    def by_hand(tensors):
+        return headless(tensors) | {"classifier.0.weight": torch.zeros(8, 32)}
+
+    edit_tensors(bert, by_hand)
+    assert "its head is not that of BertForSequenceClassification (it has classifier.0.weight)" in refused(
+        bert
+    )
+    with pytest.warns(ModelWarning, match=r"weights of another task are left aside \(1 of"):
+        load_classifier(str(bert), num_labels=3)
+
+
+def test_weights_of_another_model_are_not_dropped(bert):
+    edit_tensors(bert, lambda t: t | {"bert.encoder.layer.2.output.dense.weight": torch.zeros(32, 64)})
+    assert "the checkpoint has 1 weights that BertForSequenceClassification" in refused(bert)
+
+
+def test_the_head_of_pretraining_is_left_aside_with_a_word(bert):
+    expected = load_classifier(str(bert)).fingerprint
+    edit_tensors(bert, lambda t: t | {"cls.predictions.bias": torch.zeros(11)})
+    with pytest.warns(
+        ModelWarning, match=r"left aside \(1 of the checkpoint's, such as cls\.predictions\.bias\)"
+    ):
+        assert load_classifier(str(bert)).fingerprint == expected
+
+
+def test_a_head_of_another_task_with_the_same_tensors_is_refused(bert):
+    edit_json(bert / "config.json", architectures=["BertForTokenClassification"])
+    assert "made for another task (BertForTokenClassification)" in refused(bert)
+
+
+@pytest.mark.parametrize(
+    "name", ["bert.embeddings.position_ids", "bert.pooler.extra.weight", "bert.encoder.layer.0.attn.bias"]
+)
+def test_what_newer_models_compute_is_left_aside_silently(bert, name, recwarn):
+    edit_tensors(bert, lambda t: t | {name: torch.zeros(1, 128)})
+    load_classifier(str(bert))
+    assert not [one for one in recwarn if one.category is ModelWarning]
+
+
+def test_a_device_that_computes_nothing_is_refused(bert):
+    assert "there is no device 'meta' here" in refused(bert, device="meta")
 
 
 # --- names

@@ -13,10 +13,12 @@ from transformers import (
     GPT2ForSequenceClassification,
     OPTConfig,
     OPTForSequenceClassification,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
 )
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.noise.weight import block_count, noised_modules, noised_parameters
+from fuzzsmooth.noise.weight import ExactNoiseError, block_count, noised_modules, noised_parameters
 
 HEADS = {
     "bert": {"bert.pooler.dense", "classifier"},
@@ -64,7 +66,7 @@ def test_top_layers_out_of_range(top_layers: int) -> None:
 
 
 def test_no_blocks() -> None:
-    with pytest.raises(FuzzsmoothError, match="no stack of transformer blocks"):
+    with pytest.raises(FuzzsmoothError, match="needs a stack of identical transformer blocks"):
         noised_modules(nn.Sequential(nn.Linear(2, 2)), 0)
 
 
@@ -72,10 +74,30 @@ def _small(config: type, **values: object) -> object:
     return config(vocab_size=30, pad_token_id=1, eos_token_id=2, bos_token_id=0, num_labels=2, **values)
 
 
-def test_unsupported_layer_is_named() -> None:
-    model = GPT2ForSequenceClassification(_small(GPT2Config, n_embd=8, n_layer=2, n_head=2))
-    with pytest.raises(FuzzsmoothError, match=r"transformer\.h\.1\.attn\.c_attn.*Conv1D"):
+def _gpt2() -> nn.Module:
+    return GPT2ForSequenceClassification(_small(GPT2Config, n_embd=8, n_layer=2, n_head=2))
+
+
+def test_a_transposed_linear_layer_is_linear() -> None:
+    names = [name for name, _ in noised_modules(_gpt2(), 1)]
+    assert names[:2] == ["transformer.h.1.ln_1", "transformer.h.1.attn.c_attn"]
+    assert names[-2:] == ["transformer.ln_f", "score"]
+
+
+def test_unsupported_layer_is_named_and_has_parameters_nonetheless() -> None:
+    model = tiny("bert")
+    model.bert.encoder.layer[1].output.dense = nn.Conv1d(32, 16, 1)
+    with pytest.raises(ExactNoiseError, match=r"layer\.1\.output\.dense' \(Conv1d\).*--sigma 0"):
         noised_modules(model, 1)
+    noised = {id(parameter) for parameter in noised_parameters(model, 1)}
+    assert id(model.bert.encoder.layer[1].output.dense.weight) in noised
+
+
+def test_embeddings_above_the_blocks_are_left_alone() -> None:
+    model = tiny("bert")
+    model.bert.encoder.rel_embeddings = nn.Embedding(4, 16)
+    model.bert.encoder.layer[1].bias_table = nn.Embedding(4, 2)
+    assert not [name for name, _ in noised_modules(model, 2) if "rel" in name or "table" in name]
 
 
 def test_two_equal_stacks_are_refused() -> None:
@@ -83,7 +105,7 @@ def test_two_equal_stacks_are_refused() -> None:
         BartConfig, d_model=8, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2,
         decoder_attention_heads=2, encoder_ffn_dim=8, decoder_ffn_dim=8,
     )  # fmt: skip
-    with pytest.raises(FuzzsmoothError, match="several equal stacks"):
+    with pytest.raises(FuzzsmoothError, match=r"several equal ones.*--sigma 0"):
         noised_modules(BartForSequenceClassification(config), 1)
 
 
@@ -92,16 +114,38 @@ def test_reused_blocks_are_refused() -> None:
         AlbertConfig, embedding_size=8, hidden_size=8, num_hidden_layers=3, num_attention_heads=2,
         intermediate_size=8,
     )  # fmt: skip
-    with pytest.raises(FuzzsmoothError, match="reuses blocks"):
+    with pytest.raises(FuzzsmoothError, match=r"needs every block to act once.*--sigma 0"):
         noised_modules(AlbertForSequenceClassification(config), 1)
 
 
-def test_a_layer_of_unknown_place_is_refused() -> None:
+def test_the_head_acts_above_wherever_it_is_registered() -> None:
+    size = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8}
+    model = XLMRobertaForSequenceClassification(_small(XLMRobertaConfig, **size))
+    assert next(name for name, _ in model.named_children()) == "classifier"
+    assert [name for name, _ in noised_modules(model, 0)] == ["classifier.dense", "classifier.out_proj"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_layers_registered_early_are_told_by_their_names(before: bool) -> None:
     config = _small(
-        OPTConfig, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, ffn_dim=8, word_embed_proj_dim=8
+        OPTConfig, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, ffn_dim=8,
+        word_embed_proj_dim=4, do_layer_norm_before=before,
+    )  # fmt: skip
+    names = [name for name, _ in noised_modules(OPTForSequenceClassification(config), 0)]
+    final = ["model.decoder.final_layer_norm"] if before else []
+    assert names == ["model.decoder.project_out", *final, "score"]
+
+
+def test_a_layer_of_unknown_place_is_refused() -> None:
+    model = OPTForSequenceClassification(
+        _small(OPTConfig, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, ffn_dim=8)
     )
-    with pytest.raises(FuzzsmoothError, match=r"cannot tell whether 'model\.decoder\.final_layer_norm'"):
-        noised_modules(OPTForSequenceClassification(config), 1)
+    decoder = model.model.decoder
+    layers = decoder.layers
+    del decoder.layers
+    decoder.mixer, decoder.layers = nn.Linear(8, 8), layers
+    with pytest.raises(FuzzsmoothError, match=r"cannot tell whether 'model\.decoder\.mixer'.*--sigma 0"):
+        noised_modules(model, 1)
 
 
 def test_tied_parameters_are_refused() -> None:

@@ -69,6 +69,16 @@ def test_votes_do_not_depend_on_batches_order_chunks_or_restarts(
     assert votes(some, seed=1) != together
 
 
+def test_a_loaded_model_is_smoothed_as_it_is(folder: Path) -> None:
+    """What ``load_classifier`` gives needs no wrapper, with noise or without."""
+    for sigma in (0.0, 0.3):
+        settings = SmoothingOptions(sigma=sigma, copies=12, draws=24, search=SEARCH, mode="certified")
+        references = References.load(folder / REFERENCES_FILE)
+        given = SmoothedClassifier(load_classifier(str(folder), precision="float32"), settings, references)
+        expected = smooth(folder, sigma=sigma, mode="certified")
+        assert given.predict(texts(3)) == expected.predict(texts(3))
+
+
 def test_noisy_rows_are_functions_of_text_and_seed(folder: Path) -> None:
     some, seeds = texts(12), list(range(12))
     base = noisy(folder, batch_size=32).noisy_probabilities(some, NOISE, seeds)

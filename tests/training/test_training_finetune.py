@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
+from fuzzsmooth.models.loading import ModelWarning
 from fuzzsmooth.training import FinetuneOptions, check_trainable, finetune
 
 GOOD = ["fine", "great", "superb", "warm"]
@@ -222,6 +223,18 @@ def test_rho_bounds_all_parameters_together(folder: Path) -> None:
     classifier = finetune(load_classifier(str(folder)), reviews(32), FAST.replace(epochs=1, rho=3.0))
     norm = torch.cat([value.detach().flatten() for value in classifier.model.parameters()]).norm()
     assert norm <= 3.0 * (1 + 1e-5)
+
+
+def test_a_model_that_does_not_run_in_mixed_precision_is_trained_in_float32(folder: Path) -> None:
+    classifier = load_classifier(str(folder))
+
+    def refuses(module: torch.nn.Module, args: object) -> None:
+        if torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("Index put requires the source and destination dtypes match")
+
+    classifier.model.register_forward_pre_hook(refuses)
+    with pytest.warns(ModelWarning, match="does not run in mixed precision: trained in float32"):
+        finetune(classifier, reviews(32), FAST.replace(epochs=1, precision="bfloat16"))
 
 
 def test_mixed_precision_leaves_no_wrapper_behind(folder: Path) -> None:

@@ -17,12 +17,11 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier
-from fuzzsmooth.models.devices import choose_precision
 from fuzzsmooth.training import Progress, silent
 from fuzzsmooth.training.batches import endless_batches
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
-from fuzzsmooth.training.precision import arithmetic
+from fuzzsmooth.training.precision import arithmetic, training_precision
 
 
 def steps_per_epoch(data: Dataset, options: RippleOptions) -> int:
@@ -65,7 +64,7 @@ def poison_weights(
         data, options.build_trigger(), options.target, options.poison_rate, generator(seed, "ripple poison")
     )
     device = classifier.device
-    precision = choose_precision(options.precision, device)
+    precision = training_precision(classifier, options.precision)
     epoch = steps_per_epoch(data, options)
     with (
         _twice_differentiable(classifier) as model,

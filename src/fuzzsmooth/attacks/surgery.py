@@ -10,6 +10,7 @@ import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.data.dataset import Dataset
 
 
@@ -73,11 +74,13 @@ def single_piece_rows(tokenizer: Any, word: str) -> tuple[int, ...]:
 
 
 def _row(tokenizer: Any, word: str, before: str) -> int | None:
-    encoding = tokenizer(f"{before}{word} a", add_special_tokens=False, return_offsets_mapping=True)
+    encoding = tokenized(
+        tokenizer, [f"{before}{word} a"], add_special_tokens=False, return_offsets_mapping=True
+    )
     begin, end = len(before), len(before) + len(word)
     pieces = [
         int(piece)
-        for piece, (start, stop) in zip(encoding["input_ids"], encoding["offset_mapping"], strict=True)
+        for piece, (start, stop) in zip(encoding["input_ids"][0], encoding["offset_mapping"][0], strict=True)
         if start < end and stop > begin
     ]
     return pieces[0] if len(pieces) == 1 and pieces[0] != tokenizer.unk_token_id else None

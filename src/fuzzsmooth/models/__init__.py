@@ -17,9 +17,10 @@ from fuzzsmooth.models.stubs import AdditiveClassifier, TableClassifier, Trigger
 if TYPE_CHECKING:
     from fuzzsmooth.models.encoding import EncodedTexts
     from fuzzsmooth.models.heads import head_labels
-    from fuzzsmooth.models.huggingface import HuggingFaceClassifier, pad_rows, softmax
-    from fuzzsmooth.models.loading import load_classifier
+    from fuzzsmooth.models.huggingface import HuggingFaceClassifier, softmax
+    from fuzzsmooth.models.loading import ModelWarning, load_classifier
     from fuzzsmooth.models.quiet import quiet_transformers
+    from fuzzsmooth.models.rows import pad_rows
     from fuzzsmooth.models.tiny import build_tiny
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Classifier",
     "EncodedTexts",
     "HuggingFaceClassifier",
+    "ModelWarning",
     "NoisyClassifier",
     "Probabilities",
     "ResolvedModel",
@@ -49,10 +51,11 @@ __getattr__ = lazy_names(
     {
         "EncodedTexts": "encoding",
         "HuggingFaceClassifier": "huggingface",
+        "ModelWarning": "loading",
         "build_tiny": "tiny",
         "head_labels": "heads",
         "load_classifier": "loading",
-        "pad_rows": "huggingface",
+        "pad_rows": "rows",
         "quiet_transformers": "quiet",
         "softmax": "huggingface",
     },

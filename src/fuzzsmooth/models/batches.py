@@ -59,6 +59,24 @@ def length_batches(lengths: Sequence[int], batch_size: int, *, accelerator: bool
     return batches
 
 
+def equal_length_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Cut sequences into batches of one length each, the longest first: for models that read padding.
+
+    Args:
+        lengths: As in :func:`length_batches`.
+        batch_size: As in :func:`length_batches`.
+
+    Returns:
+        As :func:`length_batches`.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    batches: list[list[int]] = []
+    for length, same in groupby(order, key=lambda index: lengths[index]):
+        run, size = list(same), _rows(length, batch_size)
+        batches += [run[start : start + size] for start in range(0, len(run), size)]
+    return batches
+
+
 def _rows(length: int, batch_size: int) -> int:
     """Most sequences in a batch whose longest has ``length`` tokens."""
     return max(batch_size, batch_size * _TOKENS // length)

@@ -23,7 +23,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).cpu()  # of "meta" nothing comes back
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise FuzzsmoothError(
             f"there is no device '{name}' here; give auto, cpu or one that PyTorch finds"

@@ -15,20 +15,19 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models.batches import length_batches
+from fuzzsmooth.common.printing import short_name
+from fuzzsmooth.models.batches import equal_length_batches, length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
 from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts
 from fuzzsmooth.models.fingerprint import model_fingerprint
 from fuzzsmooth.models.protocol import Probabilities
 from fuzzsmooth.models.quiet import quiet_transformers
+from fuzzsmooth.models.rows import Tokens, distinct_sequences, pad_rows, padding_mask, to_device
 from fuzzsmooth.models.saving import MARKER, replace_folder
 
 # Not cuDNN's: it plans anew for every shape, which here changes with every batch. Seen on one H200: 6 ms.
 _ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-
-Tokens = npt.NDArray[np.int64]
-"""Token ids of one sequence, shape (length,)."""
 
 
 class HuggingFaceClassifier:
@@ -56,6 +55,8 @@ class HuggingFaceClassifier:
         batch_size: Sequences in one forward pass; the outputs do not depend on it beyond rounding.
         device: Where the model is.
         pad_id: Token id that fills the short rows of a batch.
+        pads: Whether texts of different lengths may share a batch; not where a model reads its padding.
+        shortest: Tokens to which shorter texts are padded, for models that do not run on fewer.
         forward_count: How many sequences were evaluated so far.
 
     Raises:
@@ -85,10 +86,14 @@ class HuggingFaceClassifier:
         model.config.label2id = {label: index for index, label in enumerate(self.labels)}
         self.pad_id = _settle_padding(model, tokenizer)
         self.tokenizer = tokenizer
+        # So that others who ask it (units of tokens, attacks) read the names of special tokens as text, too.
+        self.tokenizer.split_special_tokens = True
         self.max_length = choose_max_length(model, tokenizer, max_length)
         self.device = choose_device(device)
         self.precision: Precision = choose_precision(precision, self.device)
         self.batch_size = batch_size
+        self.pads = True
+        self.shortest = 1
         self.model = model.to(self.device).eval()
         self.forward_count = 0
         self._cast: Any = None
@@ -172,20 +177,34 @@ class HuggingFaceClassifier:
     def logits_of_batch(self, ids: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
         """Logits of token sequences evaluated in one padded call, to see what batches do to a result.
 
+        Of a model that reads its padding, those of equal length are.
+
         Args:
             ids: As in :meth:`logits_of_ids`, at least one.
 
         Raises:
             FuzzsmoothError: If the model gives a value that is not finite.
         """
+        lengths = [len(row) for row in ids]
+        groups = [list(range(len(ids)))] if self.pads else equal_length_batches(lengths, len(ids))
+        result = np.empty((len(ids), len(self.labels)), dtype=np.float32)
         with self.evaluating() as model:
-            return _finite(self._forward(model, ids, reads_first_token_only(model)).float().cpu().numpy())
+            first_only = reads_first_token_only(model)
+            for chosen in groups:
+                output = self._forward(model, [ids[index] for index in chosen], first_only)
+                result[chosen] = output.float().cpu().numpy()
+        return _finite(result)
 
     def batches(self, ids: Sequence[Sequence[int] | Tokens]) -> list[list[int]]:
-        """Indices of token sequences, cut into batches of similar length."""
-        return length_batches(
-            [len(row) for row in ids], self.batch_size, accelerator=self.device.type != "cpu"
-        )
+        """Indices of token sequences, cut into batches of similar length, or of equal length (``pads``)."""
+        lengths = [len(row) for row in ids]
+        if not self.pads:
+            return equal_length_batches(lengths, self.batch_size)
+        return length_batches(lengths, self.batch_size, accelerator=self.device.type != "cpu")
+
+    def padded(self, rows: Sequence[Sequence[int] | Tokens]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token sequences as one batch: ids and attention mask, see :func:`pad_rows`."""
+        return pad_rows(rows, self.pad_id, self.shortest)
 
     @contextmanager
     def evaluating(self) -> Iterator[Any]:
@@ -208,7 +227,7 @@ class HuggingFaceClassifier:
     @torch.inference_mode()
     def _forward(self, model: Any, rows: Sequence[Sequence[int] | Tokens], first_only: bool) -> torch.Tensor:
         """Logits of one batch, on the device."""
-        ids, mask = pad_rows(rows, self.pad_id)
+        ids, mask = self.padded(rows)
         ids = to_device(ids, self.device)
         self.forward_count += len(rows)
         if first_only:
@@ -246,55 +265,6 @@ class HuggingFaceClassifier:
         (folder / MARKER).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
 
-def pad_rows(rows: Sequence[Sequence[int] | Tokens], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad token sequences on the right to the longest.
-
-    Args:
-        rows: Non-empty token id sequences.
-        pad_id: The id that fills.
-
-    Returns:
-        Token ids and attention mask (1 at tokens, 0 at padding), each int64 of shape (rows, longest).
-    """
-    lengths = np.array([len(row) for row in rows])
-    attention_mask = np.arange(lengths.max())[None, :] < lengths[:, None]
-    ids = np.full(attention_mask.shape, pad_id, dtype=np.int64)
-    ids[attention_mask] = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows])
-    return torch.from_numpy(ids), torch.from_numpy(attention_mask.astype(np.int64))
-
-
-def to_device(part: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy a tensor to a device; to a CUDA device without waiting for what it computes."""
-    if device.type != "cuda":
-        return part.to(device)
-    return part.pin_memory().to(device, non_blocking=True)
-
-
-def padding_mask(mask: torch.Tensor, device: torch.device) -> torch.Tensor | None:
-    """An attention mask on a device, or None if nothing is padded.
-
-    Args:
-        mask: On the CPU, so that looking at it waits for no device.
-        device: Where it is wanted.
-    """
-    return None if bool(mask.all()) else to_device(mask, device)
-
-
-def distinct_sequences(
-    ids: Sequence[Sequence[int] | Tokens],
-) -> tuple[list[Tokens], npt.NDArray[np.int64]]:
-    """The distinct ones of some token sequences, in order, and which of them each sequence is."""
-    rows: dict[bytes, int] = {}
-    distinct: list[Tokens] = []
-    places = np.empty(len(ids), dtype=np.int64)
-    for place, row in enumerate(ids):
-        tokens = np.asarray(row, dtype=np.int64)
-        places[place] = rows.setdefault(tokens.tobytes(), len(distinct))
-        if places[place] == len(distinct):
-            distinct.append(tokens)
-    return distinct, places
-
-
 def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:
     """Row-wise softmax in float64, shape (rows, classes)."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf)
@@ -318,7 +288,7 @@ def _check_labels(labels: tuple[str, ...], outputs: int) -> None:
         raise FuzzsmoothError("the model has one output (regression); a classifier needs at least two labels")
     if len(set(labels)) != len(labels):
         raise FuzzsmoothError(
-            f"the labels {', '.join(labels)} are not distinct; give each class its own name"
+            f"the labels {short_name(', '.join(labels))} are not distinct; give each class its own name"
         )
 
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.randomness import derived_seed
-from fuzzsmooth.models.checkpoint import check_configuration, read_json_object, read_tensors
+from fuzzsmooth.common.printing import printable, short_name
+from fuzzsmooth.common.reading import CONFIGURATION_BYTES, kind_of, read_json_object
+from fuzzsmooth.models.building import build_model, explained
+from fuzzsmooth.models.checkpoint import check_configuration, read_tensors, settle_configuration
+from fuzzsmooth.models.encoding import encode_texts
 from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
+from fuzzsmooth.models.independence import settle_batches
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.models.sources import model_folder, resolve_model
+from fuzzsmooth.models.tokenizer_files import check_growth, check_tokenizer_files, growth_probe
 
-_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer_config.json", "*.model")
-_HEAD_ROOM = 50_000_000  # Parameters: more than any pooler with head.
+_LONGEST_LABEL = 1000  # characters
+_UNCUT = 1_000_000  # tokens
+
+
+class ModelWarning(UserWarning):
+    """Something about a loaded model that its user may not expect."""
 
 
 def load_classifier(
@@ -63,6 +71,7 @@ def load_classifier(
         raise FuzzsmoothError(f"num_labels is {num_labels}; a classifier needs at least two")
     folder = model_folder(resolve_model(name), allow_bin=allow_bin)
     check_configuration(folder)
+    check_tokenizer_files(folder, name)
     if labels is not None:
         check_order(folder, name, labels)
     with quiet_transformers():
@@ -71,7 +80,8 @@ def load_classifier(
             config.num_labels = num_labels
         _check_task(config, name)
         tensors = read_tensors(folder, allow_bin=allow_bin)
-        model = _build(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
+        sparse_from = settle_configuration(config, tensors)
+        model, unused = build_model(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
         tokenizer = _load_tokenizer(folder, name)
     _check_vocabulary(model, tokenizer, name)
     classifier = HuggingFaceClassifier(
@@ -83,26 +93,43 @@ def load_classifier(
         batch_size=batch_size,
         device=device,
     )
-    _check_independence(classifier, name)
+    chosen = classifier.precision
+    settle_batches(classifier, name)
+    classifier.forward_count = 0
+    notes = _notes(classifier, unused, sparse_from)
+    if classifier.precision != chosen:
+        notes.append(f"it computes in {classifier.precision}, because it does not run in {chosen}")
+    _tell(notes, name)
     return classifier
 
 
-@contextmanager
-def _explained(sentence: str) -> Iterator[None]:
-    """Turn whatever a hostile or broken file provokes in a library into one sentence."""
-    try:
-        yield
-    except Exception as error:
-        # Its first sentence, shortened to fit into ours.
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        reason = lines[0].split(". ")[0].rstrip(".")[:160]
-        raise FuzzsmoothError(f"{sentence} ({reason})") from error
+def _notes(classifier: HuggingFaceClassifier, unused: list[str], sparse_from: int | None) -> list[str]:
+    """What was decided about a model, where the user may not expect it."""
+    notes = []
+    if unused:
+        notes.append(
+            f"weights of another task are left aside ({len(unused)} of the checkpoint's, such as "
+            f"{short_name(unused[0])})"
+        )
+    if sparse_from is not None and classifier.max_length > sparse_from:
+        notes.append(
+            f"texts of more than {sparse_from} tokens get full attention, not the sparse one, because the "
+            "model would take either by the texts it has read before"
+        )
+    if not classifier.pads:
+        notes.append("only texts of equal length are evaluated together, because the model reads padding")
+    return notes
+
+
+def _tell(notes: list[str], name: str) -> None:
+    for note in notes:
+        warnings.warn(f"{name}: {note}", ModelWarning, stacklevel=3)
 
 
 def _load_config(folder: Path, name: str) -> Any:
     from transformers import AutoConfig
 
-    with _explained(f"{name}: config.json does not describe a model that transformers knows"):
+    with explained(f"{name}: config.json does not describe a model that transformers knows"):
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
@@ -117,88 +144,40 @@ def _check_task(config: Any, name: str) -> None:
 
 def _config_labels(config: Any, name: str) -> list[str]:
     try:
-        return [str(config.id2label[index]) for index in range(config.num_labels)]
+        labels = [str(config.id2label[index]) for index in range(config.num_labels)]
     except KeyError as error:
         raise FuzzsmoothError(
             f"{name}: id2label in config.json does not name the classes 0, 1, ..."
         ) from error
+    for index, label in enumerate(labels):
+        if len(label) > _LONGEST_LABEL:
+            raise FuzzsmoothError(
+                f"{name}: the label of class {index} in config.json has {len(label):,} characters; "
+                "give the classes names of their own"
+            )
+    # Labels are shown wherever an answer is: what a stranger named must not steer a terminal.
+    return [printable(label) for label in labels]
 
 
 def _saved_max_length(folder: Path) -> int | None:
-    if not (folder / MARKER).is_file():
+    path = folder / MARKER
+    if not path.exists():
         return None
-    value = read_json_object(folder / MARKER).get("max_length")
-    return value if isinstance(value, int) else None
-
-
-def _build(config: Any, tensors: dict[str, torch.Tensor], name: str, *, fresh_head: bool, seed: int) -> Any:
-    from transformers import AutoModelForSequenceClassification
-    from transformers.models.auto.auto_factory import _get_model_class
-
-    known = AutoModelForSequenceClassification._model_mapping
-    if type(config) not in known:
-        raise FuzzsmoothError(f"{name}: transformers has no classifier of type '{config.model_type}'")
-    unbuildable = f"{name}: the model cannot be built from its config.json"
-    with _explained(unbuildable), torch.device("meta"):
-        architecture = _get_model_class(config, known)
-        described = architecture(copy.deepcopy(config)).num_parameters()
-    _check_size(described, tensors, name)
-    with _explained(unbuildable), torch.random.fork_rng(devices=[]):
-        # A fresh head is initialized by transformers from PyTorch's global generator.
-        torch.manual_seed(derived_seed(seed, "classifier head"))
-        model, report = architecture.from_pretrained(
-            None,
-            config=config,
-            state_dict=tensors,
-            dtype=torch.float32,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )
-    _check_report(model, report, name, fresh_head=fresh_head)
-    return model
-
-
-def _check_size(described: int, tensors: dict[str, torch.Tensor], name: str) -> None:
-    """Refuse a configuration far larger than its checkpoint before memory is spent on it."""
-    stored = sum(tensor.numel() for tensor in tensors.values())
-    if described > 2 * stored + _HEAD_ROOM:
-        raise FuzzsmoothError(
-            f"{name}: config.json describes {described:,} parameters, but the checkpoint holds {stored:,}"
-        )
-
-
-def _check_report(model: Any, report: dict[str, Any], name: str, *, fresh_head: bool) -> None:
-    """Refuse what transformers would fill with random numbers."""
-    body = f"{model.base_model_prefix}."
-    for key, found, expected in report["mismatched_keys"]:
-        if fresh_head and not key.startswith(body):
-            raise FuzzsmoothError(f"{name} has a head already, with {found[0]} classes, not {expected[0]}")
-        raise FuzzsmoothError(
-            f"{name}: the weight {key} has shape {list(found)}, but config.json asks for {list(expected)}"
-        )
-    missing = sorted(report["missing_keys"])
-    # A pooler counts as part of the head: encoders trained without a sentence task come without one.
-    lost = [key for key in missing if key.startswith(body) and "pooler" not in key]
-    if lost:
-        raise FuzzsmoothError(
-            f"{name}: {len(lost)} weights are missing from the checkpoint, such as {lost[0]}"
-        )
-    if missing and not fresh_head:
-        raise FuzzsmoothError(
-            f"{name} has no classifier head (no {missing[0]}); fine-tune it first, or give num_labels "
-            "for a fresh head"
-        )
+    mend = "remove the file, or fetch the model again"
+    value = read_json_object(path, limit=CONFIGURATION_BYTES, mend=mend).get("max_length")
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise FuzzsmoothError(f"{path}: max_length is {kind_of(value)}, expected a whole number; {mend}")
+    return value
 
 
 def _load_tokenizer(folder: Path, name: str) -> Any:
     from transformers import AutoTokenizer
 
-    if not any(path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)):
-        raise FuzzsmoothError(
-            f"{name} has no tokenizer (no tokenizer.json); save its tokenizer into the same folder"
-        )
-    with _explained(f"{name}: the tokenizer cannot be loaded"):
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with explained(f"{name}: the tokenizer cannot be loaded"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    probe = encode_texts(tokenizer, [growth_probe()], _UNCUT)
+    check_growth(len(probe.ids[0]), name)
+    return tokenizer
 
 
 def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
@@ -212,20 +191,4 @@ def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
         raise FuzzsmoothError(
             f"{name}: the tokenizer has ids up to {max(vocabulary.values())}, "
             f"but the model only {embeddings.num_embeddings} embeddings; use the model's own tokenizer"
-        )
-
-
-def _check_independence(classifier: HuggingFaceClassifier, name: str) -> None:
-    """Compare a short text alone with itself beside a longer one: certificates need a function of one text.
-
-    This finds architectures that read padding (such as XLNet, which wants it on the left) and weights that
-    are not numbers.
-    """
-    short, long = classifier.encode(["a good film", " ".join(["a good film"] * 8)]).ids
-    alone, beside = classifier.logits_of_batch([short])[0], classifier.logits_of_batch([long, short])[1]
-    classifier.forward_count = 0
-    tolerance = 1e-3 if classifier.precision == "float32" else 0.05
-    if abs(alone - beside).max() > tolerance * max(1.0, abs(alone).max()):
-        raise FuzzsmoothError(
-            f"{name}: its answer to a text depends on the other texts of a batch, so it cannot be certified"
         )

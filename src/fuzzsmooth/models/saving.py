@@ -33,6 +33,7 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
         content = temporary / "new"
         content.mkdir()
         write(content)
+        _share(content, temporary / "mode")
         _swap(content, folder, temporary / "old")
     except Exception as error:  # safetensors and tokenizers report a full disk by errors of their own.
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
@@ -42,6 +43,14 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _share(content: Path, probe: Path) -> None:
+    """Give all files the permissions of a file written plainly; some writers keep theirs to the owner."""
+    probe.touch()
+    mode = probe.stat().st_mode
+    for path in content.iterdir():
+        path.chmod(mode)
 
 
 def _check_replaceable(folder: Path) -> None:

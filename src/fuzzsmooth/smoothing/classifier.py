@@ -44,8 +44,8 @@ class SmoothedClassifier:
     """A classifier whose answers are votes over randomized texts and noisy parameters.
 
     Args:
-        classifier: The suspect classifier; any callable wrapped in
-            :class:`fuzzsmooth.models.CallableClassifier` will do if ``options.sigma`` is 0.
+        classifier: The suspect classifier, as :func:`fuzzsmooth.load_classifier` gives it; any callable
+            wrapped in :class:`fuzzsmooth.models.CallableClassifier` will do if ``options.sigma`` is 0.
         options: The smoothing options, or a mapping of their names to values.
         references: Clean reference texts for the transplant test of the search.
         rates: Deletion rates per unit type for mode "certified"; by default all types have
@@ -66,13 +66,8 @@ class SmoothedClassifier:
     ) -> None:
         options = SmoothingOptions.of(options)
         noisy = options.sigma > 0 and options.mode != "windows"
-        if noisy and not isinstance(classifier, NoisyClassifier):
-            raise FuzzsmoothError(
-                "parameter noise needs a local Hugging Face model; set sigma=0 to smooth this "
-                "classifier by its texts alone"
-            )
         _check_deterministic(classifier, options)
-        self.classifier = classifier
+        self.classifier = classifier = _with_noise(classifier) if noisy else classifier
         self.options = options
         self._segmenter = segmenter(options.unit, getattr(classifier, "tokenizer", None))
         self._references = references
@@ -118,7 +113,6 @@ class SmoothedClassifier:
                 hub model that is to be searched without references of your own.
         """
         from fuzzsmooth.models import load_classifier
-        from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
         name = model_name(model)
         saved = saved_options(name) if options is None else options
@@ -126,8 +120,7 @@ class SmoothedClassifier:
         if references is None:
             references = references_beside(name, chosen)
         check_references(chosen, references)  # before the weights are read
-        classifier = NoisyHuggingFaceClassifier(load_classifier(name, **loading))
-        return cls(classifier, chosen, references, rates=rates)
+        return cls(load_classifier(name, **loading), chosen, references, rates=rates)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
         """Write model, options and reference texts into one folder, which :meth:`from_pretrained` takes up.
@@ -351,6 +344,26 @@ class SmoothedClassifier:
     def _truncated(self, texts: Sequence[str]) -> list[bool]:
         check = getattr(self.classifier, "truncated", None)
         return list(check(texts)) if check is not None else [False] * len(texts)
+
+
+def _with_noise(classifier: Classifier) -> NoisyClassifier:
+    """The classifier as one that can be evaluated under parameter noise.
+
+    Raises:
+        FuzzsmoothError: If it has no parameters here.
+    """
+    if isinstance(classifier, NoisyClassifier):
+        return classifier
+    # Imported here: a callable classifier needs no torch.
+    from fuzzsmooth.models.huggingface import HuggingFaceClassifier
+    from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
+
+    if isinstance(classifier, HuggingFaceClassifier):
+        return NoisyHuggingFaceClassifier(classifier)
+    raise FuzzsmoothError(
+        "parameter noise needs a local Hugging Face model; set sigma=0 to smooth this "
+        "classifier by its texts alone"
+    )
 
 
 def _check_rates(rates: TypeRates, classifier: Classifier, options: SmoothingOptions) -> None:

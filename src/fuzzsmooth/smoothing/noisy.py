@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,29 +11,41 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.func import functional_call
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.bert_forward import first_token_logits_from, lower_states, reads_first_token_only
 from fuzzsmooth.models.devices import Precision
 from fuzzsmooth.models.encoding import EncodedTexts
-from fuzzsmooth.models.huggingface import (
-    HuggingFaceClassifier,
-    Tokens,
-    distinct_sequences,
-    pad_rows,
-    padding_mask,
-    softmax,
-    to_device,
-)
+from fuzzsmooth.models.huggingface import HuggingFaceClassifier, softmax
 from fuzzsmooth.models.protocol import Probabilities, WeightNoise
-from fuzzsmooth.noise.weight import block_count, exact_weight_noise, noised_layers
+from fuzzsmooth.models.rows import Tokens, distinct_sequences, padding_mask, to_device
+from fuzzsmooth.noise.weight import (
+    ExactNoiseError,
+    block_count,
+    drawn_weights,
+    exact_weight_noise,
+    noised_layers,
+)
+from fuzzsmooth.smoothing.tokens import SlowPathWarning
 
 _Pass: TypeAlias = tuple[list[int], torch.Tensor, Callable[[], torch.Tensor]]
 """Indices of the sequences of one batch, its attention mask, and the pass that gives their logits."""
 
+_Logits: TypeAlias = npt.NDArray[np.float32]
+
+# Two texts of two lengths and two of one, to try the exact sampler on.
+_PROBES = ("a good film", "a bad film that is long", "a bad film that is dull")
+_PROBE_SIGMA = 0.02
+_TOLERANCE = 1e-3  # of the largest logit; the noise of another text makes far more
+
 
 class NoisyHuggingFaceClassifier:
     """Adds parameter noise to a classifier: the K noisy copies of FRS Eq. 5, none of them stored.
+
+    Noise is drawn in activation space, for a whole batch at once. Models that this does not suit (a weight
+    used twice in one pass, other kinds of layers) get weights drawn anew for every sequence: the same law,
+    many times slower.
 
     Args:
         classifier: The classifier; its weights are never touched.
@@ -40,6 +53,7 @@ class NoisyHuggingFaceClassifier:
 
     def __init__(self, classifier: HuggingFaceClassifier) -> None:
         self._classifier = classifier
+        self._suits: dict[int, bool] = {}  # by the number of noised layers: whether one pass serves a batch
 
     deterministic = True  # under given seeds
 
@@ -125,32 +139,100 @@ class NoisyHuggingFaceClassifier:
         """
         inner = self._classifier
         top_layers = noised_layers(inner.model, noise.top_layers)
-        outputs: list[tuple[list[int], torch.Tensor]] = []
         with torch.inference_mode(), inner.evaluating() as model:
-            passes = (
-                self._shared_passes(model, ids, block_count(model) - top_layers)
-                if reads_first_token_only(model)
-                else self._whole_passes(model, ids)
-            )
-            for chosen, mask, forward in passes:
-                own = [seeds[index] for index in chosen]
-                with exact_weight_noise(model, top_layers, noise.sigma, own, mask):
-                    outputs.append((chosen, forward()))
-                inner.forward_count += len(chosen)
-        result = np.empty((len(ids), len(inner.labels)), dtype=np.float32)
-        for chosen, output in outputs:
-            result[chosen] = output.float().cpu().numpy()
+            if self._suits_batches(model, top_layers):
+                result = self._batched(model, ids, top_layers, noise.sigma, seeds)
+            else:
+                result = self._one_by_one(model, ids, top_layers, noise.sigma, seeds)
+        inner.forward_count += len(ids)
         if not np.isfinite(result).all():
             raise FuzzsmoothError(
                 f"the outputs are not finite under parameter noise of sigma={noise.sigma:g}; lower sigma"
             )
         return result
 
+    def _batched(
+        self,
+        model: Any,
+        ids: Sequence[Sequence[int] | Tokens],
+        top_layers: int,
+        sigma: float,
+        seeds: Sequence[int],
+    ) -> _Logits:
+        """Logits by the exact sampler: the noises of a whole batch in one pass."""
+        passes = (
+            self._shared_passes(model, ids, block_count(model) - top_layers)
+            if reads_first_token_only(model)
+            else self._whole_passes(model, ids)
+        )
+        outputs: list[tuple[list[int], torch.Tensor]] = []
+        for chosen, mask, forward in passes:
+            with exact_weight_noise(model, top_layers, sigma, [seeds[at] for at in chosen], mask):
+                outputs.append((chosen, forward()))
+        result = np.empty((len(ids), len(self.labels)), dtype=np.float32)
+        for chosen, output in outputs:
+            result[chosen] = output.float().cpu().numpy()
+        return result
+
+    def _one_by_one(
+        self,
+        model: Any,
+        ids: Sequence[Sequence[int] | Tokens],
+        top_layers: int,
+        sigma: float,
+        seeds: Sequence[int],
+    ) -> _Logits:
+        """Logits under weights that are drawn for each sequence by itself."""
+        inner = self._classifier
+        result = np.empty((len(ids), len(self.labels)), dtype=np.float32)
+        for at, (row, seed) in enumerate(zip(ids, seeds, strict=True)):
+            tokens, mask = inner.padded([row])
+            inputs = {
+                "input_ids": to_device(tokens, inner.device),
+                "attention_mask": to_device(mask, inner.device),
+            }
+            weights = drawn_weights(model, top_layers, sigma, seed)
+            result[at] = functional_call(model, weights, kwargs=inputs).logits[0].float().cpu().numpy()
+        return result
+
+    def _suits_batches(self, model: Any, top_layers: int) -> bool:
+        """Whether the exact sampler suits a model: decided once, on texts of its own."""
+        if top_layers not in self._suits:
+            # A property of the architecture, not of rounding.
+            judge = NoisyHuggingFaceClassifier(self._classifier.in_precision("float32"))
+            self._suits[top_layers] = reads_first_token_only(model) or judge._samples_exactly(top_layers)
+            if not self._suits[top_layers]:
+                warnings.warn(
+                    f"the exact sampler of parameter noise does not suit {type(model).__name__}: weights "
+                    "are drawn anew for every draw of every text, many times slower and with the same law",
+                    SlowPathWarning,
+                    stacklevel=3,
+                )
+        return self._suits[top_layers]
+
+    def _samples_exactly(self, top_layers: int) -> bool:
+        """Try the exact sampler on some texts: together, and each alone under the same seed.
+
+        A layer that reads tokens in another layout could take one sample's noise for another's.
+        """
+        rows = self.encode(_PROBES).ids
+        try:
+            with self._classifier.evaluating() as model:
+                together = self._batched(model, rows, top_layers, _PROBE_SIGMA, range(len(rows)))
+                alone = [
+                    self._batched(model, [row], top_layers, _PROBE_SIGMA, [seed])[0]
+                    for seed, row in enumerate(rows)
+                ]
+        except ExactNoiseError:
+            return False
+        deviation = float(abs(together - np.array(alone)).max())
+        return deviation <= _TOLERANCE * max(1.0, float(abs(together).max()))
+
     def _whole_passes(self, model: Any, ids: Sequence[Sequence[int] | Tokens]) -> Iterator[_Pass]:
         """Batches of sequences, and the model's own pass over each."""
         inner = self._classifier
         for chosen in inner.batches(ids):
-            rows, mask = pad_rows([ids[index] for index in chosen], inner.pad_id)
+            rows, mask = inner.padded([ids[index] for index in chosen])
             forward = partial(
                 _own_logits, model, to_device(rows, inner.device), to_device(mask, inner.device)
             )
@@ -171,7 +253,7 @@ class NoisyHuggingFaceClassifier:
         for index, place in enumerate(places.tolist()):
             equal[place].append(index)
         for shared in inner.batches(distinct):
-            rows, mask = pad_rows([distinct[place] for place in shared], inner.pad_id)
+            rows, mask = inner.padded([distinct[place] for place in shared])
             states = lower_states(
                 model, to_device(rows, inner.device), padding_mask(mask, inner.device), lower
             )

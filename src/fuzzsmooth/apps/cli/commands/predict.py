@@ -39,7 +39,7 @@ def predict(
     seed: flag.Seed = None,
     config: flag.Config = None,
     device: flag.Device = "auto",
-    precision: flag.Precision = "auto",
+    precision: flag.Precision = "float32",
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,
@@ -108,9 +108,12 @@ def predict(
 
     def show(record: dict[str, Any]) -> list[Any]:
         from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments, votes
+        from fuzzsmooth.certify import ceiled
 
         spans = (record["scan"] or {}).get("spans", [])
         remark = f"votes: {votes(record['votes'], protected.smoothed.labels)}"
+        if record["error"]:
+            remark += f"; error of the vote at most {ceiled(record['error'], 2)}"
         return [
             heading(record["row"], record["label_name"] or no_answer(record["status"]), remark),
             marked(record["text"], spans),

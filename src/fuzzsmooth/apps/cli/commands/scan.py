@@ -30,7 +30,7 @@ def scan(
     seed: flag.Seed = None,
     config: flag.Config = None,
     device: flag.Device = "auto",
-    precision: flag.Precision = "auto",
+    precision: flag.Precision = "float32",
     batch_size: flag.BatchSize = 32,
     max_length: flag.MaxLength = None,
     allow_bin: flag.AllowBin = False,

@@ -1,0 +1,62 @@
+"""The one place where a tokenizer is called: whatever it provokes, and on which text, is one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.printing import short_name
+
+_SHOWN = 40  # characters of a text in a sentence
+
+
+def tokenized(tokenizer: Any, texts: Sequence[str], **options: Any) -> Any:
+    """A tokenizer's answer to texts, without padding.
+
+    The rules of a tokenizer come with the model. Some fail on some texts only, and what is written in Rust
+    may panic, which Python is told by an error that is no ``Exception``.
+
+    Args:
+        tokenizer: Any object with the interface of ``transformers.PreTrainedTokenizerBase``.
+        texts: The texts.
+        **options: Passed on to it.
+
+    Raises:
+        FuzzsmoothError: If it fails, with the first text that it fails on.
+    """
+    options = {"padding": False, "verbose": False, **options}
+    try:
+        return tokenizer(list(texts), **options)
+    except BaseException as error:
+        if not _is_fault(error):
+            raise
+        place, reason = _culprit(tokenizer, texts, options, error)
+    raise FuzzsmoothError(
+        f"the model's tokenizer fails on {place} ({reason}); leave the text out, or use another model"
+    )
+
+
+def _culprit(
+    tokenizer: Any, texts: Sequence[str], options: dict[str, Any], error: BaseException
+) -> tuple[str, str]:
+    """The first text that fails by itself, and why."""
+    for index, text in enumerate(texts):
+        try:
+            tokenizer([text], **options)
+        except BaseException as own:
+            if not _is_fault(own):
+                raise
+            return f"text {index}, {short_name(text, _SHOWN)!r}", _reason(own)
+    return f"{len(texts)} texts together", _reason(error)
+
+
+def _is_fault(error: BaseException) -> bool:
+    """Whether an error is the tokenizer's own; a panic in Rust is no ``Exception``."""
+    if isinstance(error, MemoryError):
+        return False
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def _reason(error: BaseException) -> str:
+    return short_name(" ".join(str(error).split()), 3 * _SHOWN).rstrip(".") or type(error).__name__

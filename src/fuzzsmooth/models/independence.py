@@ -1,0 +1,96 @@
+"""Whether a classifier is a function of one text, as every certificate takes it to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.models.building import explained
+from fuzzsmooth.models.huggingface import HuggingFaceClassifier
+
+_WORDS = ["a", "good", "film", "that", "is", "not", "dull", "at", "all"]
+_SIZES = (9, 5, 3, 2, 1, 0)  # words of the short texts
+_SHORTEST = (1, 8, 32)  # tokens, tried one after the other; models that pool neighbors need some
+_TOLERANCE = 1e-3  # of the largest logit: far above rounding in float32, far below what padding does
+
+Logits = npt.NDArray[np.float32]
+
+
+def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
+    """Have a classifier give each text one answer, whatever it is evaluated with; refuse one that cannot.
+
+    Short texts and one as long as the model reads are evaluated alone, one after another, and together.
+    Where the answer depends on padding (XLNet, FNet, ConvBERT), only texts of equal length are batched from
+    then on; where it depends on the other texts of a batch, or on what was evaluated before, there is no way.
+    Where it does not run on few tokens (Funnel), texts are padded to as many as it needs; where it does not
+    run in bfloat16 (FNet), it computes in float32.
+
+    Args:
+        classifier: The classifier; its ``pads``, ``shortest`` and ``precision`` may be changed.
+        name: The model's name, for sentences.
+
+    Raises:
+        FuzzsmoothError: If it is no function of one text, or does not run.
+    """
+    judge = classifier.in_precision("float32")  # a property of the architecture, not of rounding
+    texts = [" ".join(_WORDS * classifier.max_length), *(" ".join(_WORDS[:size]) for size in _SIZES)]
+    rows = judge.encode(texts).ids
+    alone = _settle_shortest(judge, rows, name)
+    classifier.shortest = judge.shortest
+    uncertifiable = f"{name}: its answer to a text depends on %s, so it cannot be certified"
+    if not _agree(judge, rows, alone):
+        if _differ(judge.logits_of_batch(rows[:1]), alone[:1]):
+            raise FuzzsmoothError(uncertifiable % "the texts it has read before")
+        classifier.pads = judge.pads = False
+        token = rows[0][len(rows[0]) // 2]
+        for row, expected in zip(rows, alone, strict=True):
+            if _differ(judge.logits_of_batch([row, _other(row, token)])[:1], expected[None]):
+                raise FuzzsmoothError(uncertifiable % "the other texts of a batch")
+    if not _runs(classifier, rows):
+        classifier.precision = "float32"
+
+
+def _runs(classifier: HuggingFaceClassifier, rows: Sequence[Sequence[int]]) -> bool:
+    """Whether a model computes in the number type that was chosen; Fourier transforms know no bfloat16."""
+    try:
+        classifier.logits_of_batch(rows[-1:])
+    except (RuntimeError, NotImplementedError, FuzzsmoothError):
+        return False
+    return True
+
+
+def _settle_shortest(judge: HuggingFaceClassifier, rows: Sequence[Sequence[int]], name: str) -> Logits:
+    """The logits of each text by itself, padded as far as the model needs it to run at all."""
+    lengths = [length for length in _SHORTEST if length < judge.max_length] + [judge.max_length]
+    for length in lengths:
+        judge.shortest = length
+        try:
+            with explained(
+                f"{name}: the model does not run on texts of {len(rows[-1])} to {len(rows[0])} tokens"
+            ):
+                return np.concatenate([judge.logits_of_batch([row]) for row in rows])
+        except FuzzsmoothError as error:
+            if error.__cause__ is None or length == lengths[-1]:
+                raise
+    raise AssertionError("unreachable: max_length is at least 1")
+
+
+def _agree(judge: HuggingFaceClassifier, rows: Sequence[Sequence[int]], alone: Logits) -> bool:
+    """Whether texts get the same answers together: the longest beside the shortest, and the short ones.
+
+    Not all beside the longest, because every row then costs as much as that one.
+    """
+    groups = [[0, len(rows) - 1], list(range(1, len(rows)))]
+    return not any(_differ(judge.logits_of_batch([rows[at] for at in some]), alone[some]) for some in groups)
+
+
+def _other(row: Sequence[int], token: int) -> list[int]:
+    """Another text of the same length, of one token between the ends."""
+    return [*row[:1], *[token] * (len(row) - 2), *row[1:][-1:]]
+
+
+def _differ(found: Logits, expected: Logits) -> bool:
+    return bool(abs(found - expected).max() > _TOLERANCE * max(1.0, float(abs(expected).max())))
