@@ -25,7 +25,7 @@ ODD = [
     "",
     "w1",
     "don't w3 's W4 !!! ... (w5) \u00e9t\u00e9 e\u0301 na\u00efve",
-    "\u96fb w1 \u200d x\u200dy \U0001f44d\U0001f3fd [SEP] <s> </s> <mask> [MASK] ##x \u2581x",
+    "\u96fb w1 \u200d x\u200dy \U0001f44d\U0001f3fd [SEP] <mask> [MASK] ##x \u2581x",
     "\ud83d w2 \ude00 \u0645\u0631\u062d\u0628\u0627",
     "w7 unknownword w8 3-D 1,000.5 U.S.",
 ]
@@ -133,6 +133,13 @@ def test_a_tokenizer_that_reads_neighbors_is_found_out_and_changes_nothing(tmp_p
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sampler(context_classifier(tmp_path / "plain", merge=False)).votes(plans, range(50), "x")
+
+
+@pytest.mark.parametrize("text", ["w1 </s> w2", "<s> <mask> </s>", "w1 <unk> <mask> w2"])
+def test_texts_that_name_special_tokens_are_read_whole(classifier: Any, text: str) -> None:
+    """What such a name becomes may depend on whether a mask stands beside it."""
+    votes = sampler(classifier).votes([plan(text)], range(200), "x")
+    np.testing.assert_array_equal(votes, sampler(Strings(classifier)).votes([plan(text)], range(200), "x"))
 
 
 @pytest.mark.parametrize("text", ["\u96fb\u5f71 w1 \u597d\u3044", "w1 \u0e01\u0e33\u0e25\u0e31\u0e07 w2"])

@@ -107,12 +107,16 @@ def test_everything_else_is_read_whole(name: str) -> None:
     assert unit_reading(WHOLE[name]) is None
 
 
-def test_special_tokens_count_only_where_they_are_found_in_texts() -> None:
+def test_names_of_special_tokens_are_read_as_text_but_for_a_mask() -> None:
     special = AddedToken("<m>", rstrip=True, special=True, normalized=False)
-    assert unit_reading(build(word_level(), AT_SPACES, added=special)) is None
-    split = build(word_level(), AT_SPACES, added=special, split_special_tokens=True)
-    split.add_special_tokens({"mask_token": special})
-    assert unit_reading(split) is not None
+    named = unit_reading(build(word_level(), AT_SPACES, added=special))
+    assert named is not None
+    assert not named.alone("x<m>"), "beside a mask such a name is found"
+    masked = build(word_level(), AT_SPACES, mask_token=special)
+    assert unit_reading(masked) is None, "the mask is found, and swallows the next space"
+    plain = unit_reading(build(word_level(), AT_SPACES, mask_token="<m>"))
+    assert plain is not None
+    assert plain.alone("<m>")
 
 
 def test_units_that_look_beyond_themselves_are_named() -> None:

@@ -190,7 +190,7 @@ def test_tables_of_other_models_references_and_thresholds_are_refused(tmp_path: 
         weighted(CLEAN, TypeRates(found))
     for content in ("{}", "[]", "no json", json.dumps({**read_table(path), "types": {"x": 2}})):
         path.write_text(content, "utf-8")
-        with pytest.raises(FuzzsmoothError, match="not a table of flip rates"):
+        with pytest.raises(FuzzsmoothError, match="write one with 'fuzzsmooth table build'"):
             table().keep_in(path)
     found.save(path)
     path.write_text(path.read_text("utf-8").replace('"version": 1', '"version": 9'), "utf-8")

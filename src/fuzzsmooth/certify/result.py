@@ -255,8 +255,8 @@ class Certificate:
         )
         require(all(math.isfinite(rate) for rate in self.rates.values()), "Certificate.rates: must be finite")
         require(
-            self.draws >= 0 and all(count >= 0 for count in self.counts),
-            "Certificate: draws and counts must be at least 0",
+            min((self.draws, *self.counts, *(size for pair in self.frontier for size in pair))) >= 0,
+            "Certificate: draws, counts and the sizes of a frontier must be at least 0",
         )
 
 
@@ -274,8 +274,14 @@ def _fits(name: str, value: object) -> bool:
     if name in _MAPPINGS or name == "rounding":
         return isinstance(value, Mapping | Rounding) and (name != "rates" or _all_numbers(value))
     if name == "counts":
-        return isinstance(value, list | tuple) and all(isinstance(count, Integral) for count in value)
+        return _all_whole(value)
+    if name == "frontier":
+        return isinstance(value, list | tuple) and all(_all_whole(pair) and len(pair) == 2 for pair in value)
     return isinstance(value, Integral) if name in _WHOLE else _is_number(value)
+
+
+def _all_whole(values: object) -> bool:
+    return isinstance(values, list | tuple) and all(isinstance(value, Integral) for value in values)
 
 
 def _all_numbers(rates: Mapping[str, Any] | Rounding) -> bool:
