@@ -62,12 +62,13 @@ REFERENCES = {
     "model": "ab" * 32,
     "references": [{"text": "a good film", "label": 1}, {"text": "ein schöner Tag", "label": 0}],
     "ordinary": [{"single": [-0.5, 1.25], "several": [2.0, 3.0]}, {"single": [0.0], "several": [0.5]}],
+    "names": ["bad", "good"],
 }
 
 
 def test_the_valid_references_are_valid(tmp_path: Path) -> None:
     texts = ("a good film", "ein schöner Tag")
-    References(texts, (1, 0), "ab" * 32, ORDINARY).save(tmp_path / "r.json")
+    References(texts, (1, 0), "ab" * 32, ORDINARY, ("bad", "good")).save(tmp_path / "r.json")
     assert json.loads((tmp_path / "r.json").read_text("utf-8")) == REFERENCES
 
 

@@ -71,7 +71,7 @@ def test_sizes_have_an_end(capfd, tmp_path, command, flag, value, said):
 def test_words_that_are_no_text(capfd, tmp_path, flag):
     arguments = ("attack", "--recipe", "badnets", "--out", tmp_path / "o", flag, "a\udcff")
     assert "not valid UTF-8" in call(capfd, *arguments).one_sentence()
-    assert "given twice" in call(capfd, "attack", "--out", tmp_path / "o", "--words", "cf,cf").one_sentence()
+    assert "named twice" in call(capfd, "attack", "--out", tmp_path / "o", "--words", "cf,cf").one_sentence()
 
 
 def test_references_are_remarked_on_once_and_never_those_of_ones_own(capfd, tiny, tmp_path):

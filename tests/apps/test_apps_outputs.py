@@ -152,8 +152,7 @@ def test_a_forged_answer_is_one_sentence(capfd, tiny, tmp_path, name, value):
     (tmp_path / "a.jsonl").write_text(json.dumps(answer) + "\n")
     told = call(capfd, *command, "--quiet")
     assert (told.code, told.out) == (2, "")
-    note, sentence = told.err.splitlines()
-    assert "answered already" in note
+    (sentence,) = told.err.splitlines()
     assert "row" in sentence or "certificate" in sentence
 
 
@@ -167,7 +166,8 @@ def test_a_damaged_file_of_answers_is_one_sentence(capfd, tiny, tmp_path, line):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [("cf,cf", "'cf' is named twice"), ("\udcff", "no UTF-8 text"), ("", "without space")]
+    ("words", "said"),
+    [("cf,cf", "'cf' is named twice"), ("\udcff", "not valid UTF-8"), ("", "without space")],
 )
 def test_trigger_words_are_checked(capfd, tiny, tmp_path, words, said):
     data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))

@@ -122,7 +122,7 @@ def test_runs_that_somebody_else_made(capfd, tmp_path):
     row |= {"defense": EVIL, "guarantee": FORGED}
     folder = tmp_path / "run\x1b[1m"
     folder.mkdir()
-    (folder / "summary.json").write_text(json.dumps({"rows": [row]}), "utf-8")
+    (folder / "summary.json").write_text(json.dumps({"rows": [row], "settings": {}}), "utf-8")
     (folder / "table.md").write_text(f"| {EVIL} |\n| fine |", "utf-8")
     for show in (
         lambda: show_run(folder, json=False),
@@ -158,7 +158,7 @@ def test_complaints(capfd, tmp_path, monkeypatch, arguments):
 def test_a_label_without_end_is_cut(capfd, hostile, tmp_path):
     model = tmp_path / "m"
     shutil.copytree(hostile, model)
-    labeled(model, ["x" * 1_000_000, "y" * 1_000_000])
+    labeled(model, ["x" * 100_000, "y" * 100_000])
     for command, flags in (("predict", PLAIN), ("certify", CERTIFIED), ("scan", ("--reward", "kl"))):
         answer = call(capfd, command, "--model", model, *flags, "--text", "a good film")
         assert answer.code == 0

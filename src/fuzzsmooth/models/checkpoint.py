@@ -7,7 +7,6 @@ weights (adapters, distributed checkpoints, files named by the configuration) is
 from __future__ import annotations
 
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,99 +16,17 @@ from safetensors.torch import load_file
 
 from fuzzsmooth.common.errors import FuzzsmoothError, UnsafeModelError
 from fuzzsmooth.common.printing import short_name
-from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
-from fuzzsmooth.models.tokenizer_files import TOKENIZER_BYTES
+from fuzzsmooth.common.reading import read_json_object
+from fuzzsmooth.models.configuration import MEND, REPLACED_ATTENTION
 
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".distcp")
 """File endings of checkpoints that may hold pickled code."""
 
 _SAFE_WEIGHTS, _BIN_WEIGHTS = "model.safetensors", "pytorch_model.bin"
-_ATTENTION_KEYS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
-_PLAIN_ATTENTION = (None, "eager", "sdpa")
-# Named by those who train with them; they need other packages, and the default computes the same.
-_REPLACED_ATTENTION = ("flash_attention_2", "flash_attention_3", "flash_attention_4", "flex_attention")
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _PARAMETER_NAMES = ("weight", "bias", "gamma", "beta")
 _MASK_DIMENSIONS = 4  # causal masks, which older checkpoints store under the name "bias"
 _WRAPPERS = ("_orig_mod.", "module.")
-_MEND = "the model is damaged, fetch it again"
-
-# What a configuration counts in loops before its weights are compared with it: names like num_hidden_layers.
-_COUNT = re.compile(r"layer|block|label|expert|head|group")
-_MOST = 100_000
-_LARGEST = 2**40  # of any whole number
-
-
-def check_configuration(folder: Path) -> None:
-    """Refuse a model folder whose configuration asks for code, for weights from elsewhere, or for too much.
-
-    Raises:
-        FuzzsmoothError: If ``config.json`` is missing or broken, the folder is an adapter, or a number is out
-            of all proportion.
-        UnsafeModelError: If the configuration or the tokenizer refers to Python code.
-    """
-    if not (folder / "config.json").exists():
-        _refuse_unconfigured(folder)
-    if (folder / "adapter_config.json").exists() and any(folder.glob("adapter_model.*")):
-        raise FuzzsmoothError(
-            f"{folder} holds an adapter beside a model; merge it into its base model and save that, or "
-            "remove its files if they are left over"
-        )
-    content = read_json_object(folder / "config.json", limit=CONFIGURATION_BYTES, mend=_MEND)
-    _check_values(folder / "config.json", content)
-    _check_numbers(folder / "config.json", content)
-    path = folder / "tokenizer_config.json"
-    if path.exists():
-        _check_values(path, read_json_object(path, limit=TOKENIZER_BYTES, mend=_MEND))
-
-
-def _refuse_unconfigured(folder: Path) -> None:
-    if (folder / "adapter_config.json").exists():
-        raise FuzzsmoothError(f"{folder} holds an adapter; merge it into its base model and save that first")
-    raise FuzzsmoothError(f"{folder} has no config.json; give a folder saved with save_pretrained")
-
-
-def _check_values(path: Path, content: dict[str, Any]) -> None:
-    """Walk nested configurations too: a part of a composite model may have its own."""
-    for value in _levels(content):
-        _check_level(path, value)
-
-
-def _levels(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """An object and all objects inside it."""
-    found: list[dict[str, Any]] = []
-    waiting: list[object] = [content]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting.extend(value)
-        elif isinstance(value, dict):
-            found.append(value)
-            waiting.extend(value.values())
-    return found
-
-
-def _check_level(path: Path, value: dict[str, Any]) -> None:
-    if value.get("auto_map"):
-        raise UnsafeModelError(
-            f"{path} wants to run Python code from the model (auto_map), which fuzzsmooth never does; "
-            "use a model whose architecture is part of transformers"
-        )
-    if any(value.get(key) not in (*_PLAIN_ATTENTION, *_REPLACED_ATTENTION) for key in _ATTENTION_KEYS):
-        raise UnsafeModelError(
-            f"{path} names an attention kernel to be fetched and run; "
-            "set attn_implementation to sdpa or remove it"
-        )
-
-
-def _check_numbers(path: Path, content: dict[str, Any]) -> None:
-    for level in _levels(content):
-        for key, value in level.items():
-            most = _MOST if _COUNT.search(str(key)) else _LARGEST
-            if isinstance(value, int) and abs(value) > most:
-                raise FuzzsmoothError(
-                    f"{path}: {short_name(str(key))} is {value:.4g}, more than any model has; {_MEND}"
-                )
 
 
 def settle_configuration(config: Any, tensors: dict[str, torch.Tensor]) -> int | None:
@@ -128,7 +45,7 @@ def settle_configuration(config: Any, tensors: dict[str, torch.Tensor]) -> int |
     Raises:
         FuzzsmoothError: If the weights are quantized.
     """
-    if config._attn_implementation in _REPLACED_ATTENTION:
+    if config._attn_implementation in REPLACED_ATTENTION:
         config._attn_implementation = None
     if getattr(config, "quantization_config", None):
         packed = sorted(name for name, tensor in tensors.items() if _is_packed(name, tensor))
@@ -197,7 +114,7 @@ def _weight_files(folder: Path, name: str) -> list[Path]:
     index = folder / f"{name}.index.json"
     if not index.is_file():
         return []
-    shards = read_json_object(index, mend=_MEND).get("weight_map")
+    shards = read_json_object(index, mend=MEND).get("weight_map")
     if not isinstance(shards, dict) or not shards:
         raise FuzzsmoothError(f"{index} has no weight_map; the model is damaged, fetch it again")
     names = sorted({str(shard) for shard in shards.values()})

@@ -9,7 +9,7 @@ from typing import Any
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
-from fuzzsmooth.models.checkpoint import check_configuration
+from fuzzsmooth.models.configuration import check_configuration
 from fuzzsmooth.models.sources import model_folder, resolve_model
 
 

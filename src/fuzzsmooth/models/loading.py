@@ -13,7 +13,8 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.printing import printable, short_name
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, kind_of, read_json_object
 from fuzzsmooth.models.building import build_model, explained
-from fuzzsmooth.models.checkpoint import check_configuration, read_tensors, settle_configuration
+from fuzzsmooth.models.checkpoint import read_tensors, settle_configuration
+from fuzzsmooth.models.configuration import check_configuration
 from fuzzsmooth.models.encoding import encode_texts
 from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
