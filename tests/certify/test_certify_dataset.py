@@ -60,6 +60,13 @@ def test_certain_and_conditional_statements() -> None:
     assert dataset_statement(sure, [1, 1, 0], 1).statement().endswith("at size 1, with certainty.")
     mixed = [*sure[:2], certificate(1, 2, guarantee="conditional", conditional_on="it is found")]
     assert dataset_statement(mixed, [1, 1, 1], 1).guarantee == "conditional"
+    assert dataset_statement(mixed, [1, 1, 1], 1).statement().endswith("Provided that it is found.")
+    alarm = [
+        *sure,
+        certificate(1, 2, method="deterministic", alpha=0.0, p_lower=None, outcome="label_or_alert"),
+    ]
+    told = dataset_statement(alarm, [1] * 4, 1).statement()
+    assert told.endswith("at size 1 that keep their answer or raise an alarm, with certainty.")
     many = [certificate(1, 1, alpha=0.5)] * 3
     assert dataset_statement(many, [1] * 3, 1).joint_failure == 1.0
 
@@ -67,7 +74,7 @@ def test_certain_and_conditional_statements() -> None:
 def test_without_labels_certified_texts_are_counted() -> None:
     found = dataset_statement([certificate(1, 4), certificate(0, 1), certificate(None, -1)], None, 1)
     assert (found.counted, found.labels_known) == (2, False)
-    assert found.statement().startswith("2 of 3 texts (66.7 %) are certified (proved) against insert")
+    assert found.statement().startswith("2 of 3 texts (66.6 %) are certified (proved) against insert")
     assert found.to_mapping()["statement"] == found.statement()
     some = dataset_statement([certificate(1, 4), certificate(0, 1)], [1, None], 1)
     assert some.counted == 1, "a text without a label cannot be counted as correct"

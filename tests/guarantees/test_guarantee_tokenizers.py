@@ -125,7 +125,7 @@ def test_every_neighbor_has_the_certified_answer(name: str, rate: float) -> None
 
 def test_control_gathering_without_the_rules_makes_false_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     """What decides text by text which way it is read certifies another function at the neighbor."""
-    everything = UnitReading(frozenset(), ideographs_apart=False, by_cluster=False)
+    everything = UnitReading(frozenset(), ideographs_apart=False)
     monkeypatch.setattr("fuzzsmooth.smoothing.tokens.unit_reading", lambda _: everything)
     honest = UnitTokenizer.prepare
 
@@ -143,7 +143,7 @@ def test_control_gathering_without_the_rules_makes_false_claims(monkeypatch: pyt
 
 def test_a_text_that_disagrees_ends_the_gathering_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were a rule misjudged, the first text that shows it would have the whole call answered anew."""
-    everything = UnitReading(frozenset(), ideographs_apart=False, by_cluster=False)
+    everything = UnitReading(frozenset(), ideographs_apart=False)
     monkeypatch.setattr("fuzzsmooth.smoothing.tokens.unit_reading", lambda _: everything)
     model = rule_of(TOKENIZERS["an added token over a space"])
     texts = ["very bad", "bad bad very film film", "bad film"]

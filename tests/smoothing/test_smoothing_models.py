@@ -288,3 +288,21 @@ def test_token_units_follow_the_tokenizer(folder: Path) -> None:
     answer = protected.certify(["w1 w2 w3"])[0]
     assert answer.certificates[0].unit == "token"
     assert sum(answer.counts) == 12
+
+
+def test_new_weights_are_followed_whatever_was_remembered(folder: Path) -> None:
+    """Flip rates, searches and answers of the old weights are forgotten; one object then equals a new one."""
+    plain = load_classifier(str(folder))
+    options = SmoothingOptions(mode="certified", sigma=0.0, rate=0.5, draws=64, search=SEARCH)
+    texts = [" ".join(WORDS[at : at + 5]) for at in range(0, 20, 3)]
+    known = References(tuple(texts), tuple(at % 2 for at in range(len(texts))), "")
+    smooth = SmoothedClassifier(plain, options, known)
+    before = smooth.certify(texts)
+    with torch.no_grad():
+        plain.model.classifier.weight.mul_(-1)
+        plain.model.classifier.bias.add_(torch.tensor([0.3, 0.0]))
+    plain.refresh()
+    after = smooth.certify(texts)
+    assert after == SmoothedClassifier(plain, options, known).certify(texts)
+    assert after != before
+    assert {one.model for answer in after for one in answer.certificates} == {plain.fingerprint}

@@ -190,4 +190,4 @@ def test_nothing_is_tokenized_in_the_loop(classifier: Any, monkeypatch: pytest.M
     fast.votes([plan("w1 w2 w3 w4 w5")], range(500, 1500), "x")
     assert len(asked) == before, "known text"
     fast.votes([plan("w5 w4 w3")], range(1000), "x")
-    assert len(asked) - before <= 4, "known units: only the checks of the new text"
+    assert len(asked) - before <= 5, "known units: only the checks of the new text"

@@ -130,6 +130,43 @@ def test_units_that_look_beyond_themselves_are_named() -> None:
     assert not unsplit.alone(f"x{SPACE}"), "two signs in a row may be one token"
 
 
+ERASING = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()])
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "units"),
+    [
+        (ERASING, ["\u0301"]),
+        (normalizers.BertNormalizer(), ["\x7f", "\ufffd", "\u0301"]),
+        (normalizers.NFKC(), ["\u00a8"]),  # a space and a mark
+    ],
+)
+def test_units_that_leave_nothing_or_a_space_are_read_whole(normalizer: Any, units: list[str]) -> None:
+    """Between two spaces nothing is left of them, and two spaces are read otherwise than two of one."""
+    reading = unit_reading(build(word_level(), pre_tokenizers.ByteLevel(), normalizer))
+    assert reading is not None
+    assert not any(map(reading.alone, units))
+    assert all(map(reading.alone, ["film", "caf\u00e9", "!"]))
+
+
+def test_a_prepended_sign_is_not_taken_for_a_space_of_the_unit() -> None:
+    reading = unit_reading(ALONE["merges without a splitter"])
+    assert reading is not None
+    assert reading.alone("film")
+
+
+def test_ideographs_that_an_added_token_joins_do_not_stand_apart() -> None:
+    joining = build(
+        word_level(),
+        pre_tokenizers.BertPreTokenizer(),
+        normalizers.BertNormalizer(),
+        added=AddedToken("\u597d\u58de", normalized=False),
+    )
+    reading = unit_reading(joining)
+    assert reading is not None
+    assert not reading.apart("\u597d")
+
+
 def test_ideographs_stand_apart_in_bert_alone() -> None:
     bert, other = unit_reading(ALONE["BERT"]), unit_reading(ALONE["white space"])
     assert bert is not None

@@ -15,7 +15,7 @@ from typing import Any
 
 from fuzzsmooth.certify.bounds import check_alpha
 from fuzzsmooth.certify.edit import NOT_CERTIFIED
-from fuzzsmooth.certify.outward import ceiled
+from fuzzsmooth.certify.outward import ceiled, floored
 from fuzzsmooth.certify.result import Certificate
 from fuzzsmooth.common.options import require
 
@@ -35,6 +35,8 @@ class DatasetStatement:
         labels_known: Whether ``counted`` is about correct answers.
         threat: The threat, for the sentence.
         direction: Its direction.
+        outcome: As in :class:`fuzzsmooth.certify.Certificate`, of all of them.
+        conditional_on: What those that count presuppose: one clause, or None if nothing, or not all the same.
     """
 
     texts: int
@@ -47,6 +49,8 @@ class DatasetStatement:
     labels_known: bool = True
     threat: str = ""
     direction: str = ""
+    outcome: str = "label"
+    conditional_on: str | None = None
 
     @property
     def share(self) -> float:
@@ -67,9 +71,12 @@ class DatasetStatement:
         )
         are = "are correct and certified" if self.labels_known else "are certified"
         against = f" against {self.threat} ({self.direction})" if self.threat else ""
+        alarm = " that keep their answer or raise an alarm" if self.outcome == "label_or_alert" else ""
+        provided = f" Provided that {self.conditional_on}." if self.conditional_on else ""
+        share = math.floor(1000 * self.counted / self.texts) / 10
         return (
-            f"{self.counted} of {self.texts} texts ({100 * self.share:.1f} %) {are}"
-            f" ({self.guarantee}){against} at size {self.size:g}, {sure}."
+            f"{self.counted} of {self.texts} texts ({share:.1f} %) {are}"
+            f" ({self.guarantee}){against} at size {floored(self.size)}{alarm}, {sure}.{provided}"
         )
 
 
@@ -100,6 +107,8 @@ class DatasetTally:
         self._sizes = tuple(sizes)
         self._labels_known = labels_known
         self._kind: tuple[str, str, str] | None = None
+        self._outcome = "label"
+        self._conditions: set[str] = set()
         self._texts = self._abstained = 0
         self._alphas: Counter[float] = Counter()
         self._all_proved = True
@@ -123,6 +132,10 @@ class DatasetTally:
             kind == self._kind,
             f"certificates of different kinds cannot be counted together: {sorted({kind, self._kind})}",
         )
+        if certificate.outcome != "label":  # one text that may end in an alarm is enough
+            self._outcome = certificate.outcome
+        if certificate.conditional_on:
+            self._conditions.add(certificate.conditional_on)
         proved = certificate.guarantee == "proved"
         self._texts += 1
         self._abstained += certificate.abstained
@@ -158,6 +171,8 @@ class DatasetTally:
                 labels_known=self._labels_known,
                 threat=self._kind[0],
                 direction=self._kind[1],
+                outcome=self._outcome,
+                conditional_on=next(iter(self._conditions)) if len(self._conditions) == 1 else None,
             )
             for size, counted, proved in zip(self._sizes, self._counted, self._proved, strict=True)
         ]

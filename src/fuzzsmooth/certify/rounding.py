@@ -10,6 +10,7 @@ from fuzzsmooth.certify.outward import floored
 from fuzzsmooth.common.options import require
 
 Undecided = Literal["counted against", "rechecked"]
+Batches = Literal["fixed", "shared"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class Rounding:
         measured: Whether the band was measured for this model; otherwise it was given, or there is none.
         undecided: What became of undecided answers: "counted against" every certificate, or "rechecked", that
             is asked again in ``function``'s number type.
+        batches: "fixed" where every text is evaluated in a batch of one shape for its length, which makes the
+            answer a function of the text bit by bit; "shared" where it shares batches with others.
         recheck_guard: Guard band of the second answers, in logits; what is inside counts against.
     """
 
@@ -34,6 +37,7 @@ class Rounding:
     measured: bool
     undecided: Undecided = "counted against"
     recheck_guard: float = 0.0
+    batches: Batches = "shared"
 
     def __post_init__(self) -> None:
         for name in ("guard", "recheck_guard"):
@@ -47,6 +51,10 @@ class Rounding:
             f"Rounding.undecided: {self.undecided!r} is not one of {', '.join(get_args(Undecided))}",
         )
         require(
+            self.batches in get_args(Batches),
+            f"Rounding.batches: {self.batches!r} is not one of {', '.join(get_args(Batches))}",
+        )
+        require(
             self.undecided == "rechecked" or self.recheck_guard == 0,
             "Rounding.recheck_guard: there is none where nothing is rechecked",
         )
@@ -55,15 +63,16 @@ class Rounding:
     def condition(self) -> str | None:
         """What a claim presupposes of the rounding, as a clause that can follow "provided that"; else None.
 
-        Float32 is the function itself. Of a coarser type the answers outside the band are believed, and a
-        band that was measured on a sample is an estimate: a model may round worst where nobody looked, such
-        as at its trigger.
+        In fixed batches, and where the classifier tells no number type, answers are the function itself.
+        Otherwise those outside the band are believed, and a band that was measured on a sample is an
+        estimate: a model may round worst where nobody looked, such as at its trigger.
         """
-        if self.precision in ("", "float32"):
+        if self.precision == "" or self.batches == "fixed":
             return None
         origin = "as measured on a sample" if self.measured else "as given by the user"
+        cause = "the batch that a text is evaluated in" if self.precision == "float32" else self.precision
         return (
-            f"{self.precision} moves no margin between two logits by more than the guard band of"
+            f"{cause} moves no margin between two logits by more than the guard band of"
             f" {floored(self.guard)} ({origin})"
         )
 

@@ -83,7 +83,8 @@ def premise(
     phrase = phrases[threat].format(**values).replace("up to any number of", "any number of")
     if threat.startswith("weighted") and {"default", "flagged"} <= rates.keys():
         usual, flagged = (ceiled(-math.log(rates[name]), 3) for name in ("default", "flagged"))
-        phrase += f" (a unit costs {usual}, one of a flagged type {flagged})"
+        twice = "; what replaces or moves one is paid twice" if threat == "weighted_edit" else ""
+        phrase += f" (a unit costs {usual}, one of a flagged type {flagged}{twice})"
     return phrase if direction == "backward" else f"no {phrase}"
 
 

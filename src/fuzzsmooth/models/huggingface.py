@@ -21,6 +21,7 @@ from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token
 from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
 from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts
 from fuzzsmooth.models.fingerprint import model_fingerprint
+from fuzzsmooth.models.fixed_shapes import evaluate_side_by_side, fixed_batches, rows_are_alike
 from fuzzsmooth.models.protocol import Probabilities
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.rows import Tokens, distinct_sequences, pad_rows, padding_mask, to_device
@@ -57,7 +58,7 @@ class HuggingFaceClassifier:
         pad_id: Token id that fills the short rows of a batch.
         pads: Whether texts of different lengths may share a batch; not where a model reads its padding.
         shortest: Tokens to which shorter texts are padded, for models that do not run on fewer.
-        forward_count: How many sequences were evaluated so far.
+        fixed_shapes: Whether sequences are evaluated in batches of fixed shapes, see :meth:`reproducible`.
 
     Raises:
         FuzzsmoothError: If labels, lengths, device or tokenizer do not fit the model.
@@ -94,17 +95,29 @@ class HuggingFaceClassifier:
         self.batch_size = batch_size
         self.pads = True
         self.shortest = 1
+        self.fixed_shapes = False
         self.model = model.to(self.device).eval()
-        self.forward_count = 0
+        self._counted = [0]
         self._cast: Any = None
-        self._fingerprint: str | None = None
+        self._fingerprints: dict[int, str] = {}  # by maximum length, which may be set anew
+        self._rows_alike: bool | None = None
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of weights, configuration, tokenizer, labels, ``max_length``; not of precision."""
-        if self._fingerprint is None:
-            self._fingerprint = model_fingerprint(self.model, self.tokenizer, self.labels, self.max_length)
-        return self._fingerprint
+        if self.max_length not in self._fingerprints:
+            found = model_fingerprint(self.model, self.tokenizer, self.labels, self.max_length)
+            self._fingerprints[self.max_length] = found
+        return self._fingerprints[self.max_length]
+
+    @property
+    def forward_count(self) -> int:
+        """How many sequences were evaluated so far, without what fills batches up."""
+        return self._counted[0]
+
+    @forward_count.setter
+    def forward_count(self, count: int) -> None:
+        self._counted[0] = count
 
     @property
     def evaluation_model(self) -> Any:
@@ -119,7 +132,7 @@ class HuggingFaceClassifier:
     def refresh(self) -> None:
         """Forget what was derived from the parameters; call it after training."""
         self._cast = None
-        self._fingerprint = None
+        self._fingerprints.clear()  # twins share it
 
     def to(self, device: str) -> HuggingFaceClassifier:
         """Move the model to a device (see the constructor) and return the classifier."""
@@ -131,7 +144,31 @@ class HuggingFaceClassifier:
     def in_precision(self, precision: Precision) -> HuggingFaceClassifier:
         """The same classifier, sharing model and tokenizer, with another type of the forward pass."""
         twin = copy.copy(self)
-        twin.precision, twin._cast, twin.forward_count = precision, None, 0
+        twin.precision, twin._cast, twin._counted = precision, None, [0]
+        twin.fixed_shapes = False
+        return twin
+
+    def reproducible(self) -> HuggingFaceClassifier:
+        """The same classifier in float32 and, where that makes a difference bit by bit, in fixed shapes.
+
+        Returns:
+            A twin that shares model and tokenizer. On a processor whose kernels treat the rows of a batch
+            alike it has ``fixed_shapes``: the answer to a sequence is the same whatever else is asked about.
+        """
+        if self.fixed_shapes:
+            return self
+        twin = self.in_precision("float32")
+        if self._rows_alike is None and self.device.type == "cpu":
+            longest = twin.max_length
+
+            def forward(model: Any, ids: torch.Tensor) -> torch.Tensor:
+                return twin._logits(model, ids, torch.ones_like(ids), reads_first_token_only(model))
+
+            with twin.evaluating() as model:
+                self._rows_alike = longest >= self.shortest and rows_are_alike(model, forward, longest)
+        twin.fixed_shapes = bool(self._rows_alike)
+        if self.precision == "float32":
+            twin._counted = self._counted
         return twin
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
@@ -163,15 +200,22 @@ class HuggingFaceClassifier:
         """
         distinct, places = distinct_sequences(ids)
         batches = self.batches(distinct)
+        self.forward_count += len(distinct)
         with self.evaluating() as model:
             # Fetched at the end: an accelerator computes one batch while the next one is prepared.
             first_only = reads_first_token_only(model)
-            outputs = [
-                self._forward(model, [distinct[index] for index in chosen], first_only) for chosen in batches
-            ]
+
+            def evaluate(chosen: list[int]) -> torch.Tensor:
+                return self._forward(model, [distinct[index] for index in chosen], first_only)
+
+            outputs = (
+                evaluate_side_by_side(evaluate, batches)
+                if self.fixed_shapes
+                else list(map(evaluate, batches))
+            )
         result = np.empty((len(distinct), len(self.labels)), dtype=np.float32)
         for chosen, output in zip(batches, outputs, strict=True):
-            result[chosen] = output.float().cpu().numpy()
+            result[chosen] = output.float().cpu().numpy()  # what fills a batch up repeats its first row
         return _finite(result)[places]
 
     def logits_of_batch(self, ids: Sequence[Sequence[int] | Tokens]) -> npt.NDArray[np.float32]:
@@ -188,6 +232,7 @@ class HuggingFaceClassifier:
         lengths = [len(row) for row in ids]
         groups = [list(range(len(ids)))] if self.pads else equal_length_batches(lengths, len(ids))
         result = np.empty((len(ids), len(self.labels)), dtype=np.float32)
+        self.forward_count += len(ids)
         with self.evaluating() as model:
             first_only = reads_first_token_only(model)
             for chosen in groups:
@@ -196,8 +241,13 @@ class HuggingFaceClassifier:
         return _finite(result)
 
     def batches(self, ids: Sequence[Sequence[int] | Tokens]) -> list[list[int]]:
-        """Indices of token sequences, cut into batches of similar length, or of equal length (``pads``)."""
+        """Indices of token sequences, cut into batches of similar length, or of equal length (``pads``).
+
+        In ``fixed_shapes`` an index may occur several times in a batch.
+        """
         lengths = [len(row) for row in ids]
+        if self.fixed_shapes:
+            return fixed_batches(lengths)
         if not self.pads:
             return equal_length_batches(lengths, self.batch_size)
         return length_batches(lengths, self.batch_size, accelerator=self.device.type != "cpu")
@@ -228,8 +278,9 @@ class HuggingFaceClassifier:
     def _forward(self, model: Any, rows: Sequence[Sequence[int] | Tokens], first_only: bool) -> torch.Tensor:
         """Logits of one batch, on the device."""
         ids, mask = self.padded(rows)
-        ids = to_device(ids, self.device)
-        self.forward_count += len(rows)
+        return self._logits(model, to_device(ids, self.device), mask, first_only)
+
+    def _logits(self, model: Any, ids: torch.Tensor, mask: torch.Tensor, first_only: bool) -> torch.Tensor:
         if first_only:
             return first_token_logits(model, ids, padding_mask(mask, self.device))
         output: torch.Tensor = model(input_ids=ids, attention_mask=to_device(mask, self.device)).logits

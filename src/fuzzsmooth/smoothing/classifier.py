@@ -65,26 +65,38 @@ class SmoothedClassifier:
         rates: TypeRates | None = None,
     ) -> None:
         options = SmoothingOptions.of(options)
-        noisy = options.sigma > 0 and options.mode != "windows"
         _check_deterministic(classifier, options)
-        self.classifier = classifier = _with_noise(classifier) if noisy else classifier
+        self._noisy = options.sigma > 0 and options.mode != "windows"
+        self.classifier = _with_noise(classifier) if self._noisy else classifier
         self.options = options
         self._segmenter = segmenter(options.unit, getattr(classifier, "tokenizer", None))
         self._references = references
         self._rates = rates
-        if rates is not None:
-            _check_rates(rates, classifier, options)
+        self._build()
+
+    def _build(self) -> None:
+        """Make what remembers answers of the classifier: search, flip rates, draws."""
+        options, classifier = self.options, self.classifier
+        self._built_for = classifier.fingerprint
+        if self._rates is not None:
+            _check_rates(self._rates, classifier, options)
         self._scanner = self._make_scanner() if options.fuzzing else None
         # Predictions take every draw as computed; certificates keep a distance from rounding.
+        coarse = getattr(classifier, "precision", "float32") != "float32"
         self._sampler = Sampler(
-            classifier=classifier,
+            classifier=classifier if self._noisy or coarse else in_float32(classifier),
             segmenter=self._segmenter,
             kernel=self._make_kernel(),
-            noise=WeightNoise(options.sigma, options.top_layers) if noisy else None,
+            noise=WeightNoise(options.sigma, options.top_layers) if self._noisy else None,
             fuzzer=self._make_fuzzer(),
             seed=options.seed,
         )
         self._certifying = CertificateSampler(options)
+
+    def _follow_model(self) -> None:
+        """Forget what another state of the model has answered, once its weights were changed."""
+        if self.classifier.fingerprint != self._built_for:
+            self._build()
 
     @classmethod
     def from_pretrained(
@@ -167,6 +179,7 @@ class SmoothedClassifier:
             texts: The texts as received.
             advance: Told how many texts have just been finished, for a progress bar.
         """
+        self._follow_model()
         scanner = self._scanner or self._make_scanner()
         return scanner.scan(checked_texts(texts), self.options.seed, advance)
 
@@ -185,6 +198,7 @@ class SmoothedClassifier:
             advance: Told how many texts have just been finished, for a progress bar.
         """
         texts = checked_texts(texts)
+        self._follow_model()
         scans, plans, _ = self._plans(texts, scans)
         return _read_alike(lambda: self._predict(texts, scans, plans, advance))
 
@@ -230,6 +244,7 @@ class SmoothedClassifier:
             advance: Told how many texts have just been finished, for a progress bar.
         """
         texts = checked_texts(texts)
+        self._follow_model()
         scans, plans, listed = self._plans(texts, scans)
         return _read_alike(lambda: self._certify(texts, scans, plans, listed, advance))
 

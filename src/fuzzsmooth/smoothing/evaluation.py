@@ -19,7 +19,7 @@ from fuzzsmooth.smoothing.memory import Memory, TextMemory
 from fuzzsmooth.smoothing.tokens import TokenClassifier, Tokens, UnitTokenizer
 from fuzzsmooth.text.units import Segmenter
 
-_CHECKED = 2  # draws of each text that are tokenized as strings too, to check its token map
+_CHECKED = 3  # draws of each text that are tokenized as strings too, to check its token map
 
 Answers = npt.NDArray[np.int64]
 """Shape (draws,): a class index, or UNDECIDED."""
@@ -139,10 +139,11 @@ class Evaluator:
         selected = draws.selected[first]
         memory = self._memory.get(key, draws.candidates)
         if memory is None:
-            tokens = units.prepare(draws.candidates, selected[:_CHECKED])
+            spread = np.linspace(0, len(selected) - 1, _CHECKED, dtype=np.int64)
+            tokens = units.prepare(draws.candidates, selected[spread])
             memory = TextMemory(draws.candidates, tokens)
             self._memory.put(key, memory)
-        if memory.tokens is None:
+        if memory.tokens is None or not units.trusted:
             rows = units.tokenize(Selection(draws.candidates, selected).texts())
         else:
             rows = memory.tokens.rows(selected)

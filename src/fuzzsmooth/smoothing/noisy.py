@@ -72,6 +72,15 @@ class NoisyHuggingFaceClassifier:
         """Number type of the passes: ``float32`` or ``bfloat16``."""
         return self._classifier.precision
 
+    @property
+    def fixed_shapes(self) -> bool:
+        """Whether sequences without noise are evaluated in batches of fixed shapes."""
+        return self._classifier.fixed_shapes
+
+    def reproducible(self) -> NoisyHuggingFaceClassifier:
+        """The same classifier in float32 and, without noise, in fixed shapes where that is to be had."""
+        return NoisyHuggingFaceClassifier(self._classifier.reproducible())
+
     def in_precision(self, precision: Precision) -> NoisyHuggingFaceClassifier:
         """The same classifier with another number type of the passes."""
         return NoisyHuggingFaceClassifier(self._classifier.in_precision(precision))

@@ -79,7 +79,7 @@ class CertificateSampler:
         Args:
             sampler: As in :meth:`settle`.
         """
-        if in_float32(sampler.classifier) is sampler.classifier:
+        if not isinstance(sampler.classifier, _Typed) or sampler.classifier.precision == "float32":
             return sampler
         settled, rounding = self.settle(sampler)
         if rounding.function != "float32" or (settled.referee is None and self._options.mode == "windows"):
@@ -90,11 +90,34 @@ class CertificateSampler:
         return self._answering[1]
 
 
+@runtime_checkable
+class _Reproducible(Protocol):
+    """A classifier that may be evaluated in batches of fixed shapes."""
+
+    @property
+    def fixed_shapes(self) -> bool:
+        """Whether it is: then an answer is a function of the text alone, bit by bit."""
+        ...
+
+    def reproducible(self) -> Classifier:
+        """The same classifier in float32 and, where it is to be had, in fixed shapes."""
+        ...
+
+
 def in_float32(classifier: Classifier) -> Classifier:
-    """The same classifier in float32, where it has another number type; else itself."""
+    """The same classifier in float32 and, where it is to be had, in fixed shapes; itself if it is that."""
+    if isinstance(classifier, _Reproducible) and not classifier.fixed_shapes:
+        exact = classifier.reproducible()
+        if has_fixed_shapes(exact):
+            return exact
     if not isinstance(classifier, _Typed) or classifier.precision == "float32":
         return classifier
     return cast(Classifier, classifier.in_precision("float32"))
+
+
+def has_fixed_shapes(classifier: object) -> bool:
+    """Whether an answer of the classifier is a function of the text alone, bit by bit."""
+    return isinstance(classifier, _Reproducible) and classifier.fixed_shapes
 
 
 def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sampler, Rounding]:
@@ -109,18 +132,21 @@ def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sample
     """
     classifier = sampler.classifier
     precision: str = classifier.precision if isinstance(classifier, _Typed) else ""
+    fixed = has_fixed_shapes(classifier) and sampler.noise is None
     exact = cast(_Typed, in_float32(classifier)) if precision not in ("", "float32") else None
     guard, measured = options.guard, False
     if guard is None:
-        measured = isinstance(classifier, Measurable)
+        measured = isinstance(classifier, Measurable) and not fixed
         guard = _measured(cast(Measurable, classifier), exact, sampler) if measured else 0.0
     # Of a band that was given nobody knows whether float32 lies within it, so nothing is claimed about that.
     about_float32 = exact is not None and measured
     rechecks = about_float32 and sampler.noise is None and options.recheck and guard > 0
-    referee_guard = _measured(cast(Measurable, exact), None, sampler) if rechecks else 0.0
+    certain = not rechecks or has_fixed_shapes(exact)
+    referee_guard = 0.0 if certain else _measured(cast(Measurable, exact), None, sampler)
     rounding = Rounding(
         precision=precision,
         function="float32" if about_float32 else precision,
+        batches="fixed" if fixed else "shared",
         guard=guard,
         measured=measured,
         undecided="rechecked" if rechecks else "counted against",

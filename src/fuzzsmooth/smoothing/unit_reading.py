@@ -22,11 +22,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import regex
+from fuzzsmooth.text.units import is_spaceless
 
 _SPACE = "\u2581"  # what SentencePiece writes for a space
 _SPACES = re.compile(rf"[\s{_SPACE}]")
-_CLUSTER = regex.compile(r"\X", regex.VERSION1)
 
 _NORMALIZERS = frozenset(
     ("BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Precompiled", "Prepend")
@@ -63,18 +62,36 @@ class UnitReading:
         forbidden: Strings that make a unit look beyond itself: names of special tokens, added tokens behind
             which a text begins anew, the sign for a space where nothing splits.
         ideographs_apart: Whether single ideographs are read alone also without spaces around them.
-        by_cluster: Whether grapheme clusters are replaced as wholes, a space with marks behind it among them.
+        normalizer: What the tokenizer does to a text first, where that may make a unit look beyond itself.
     """
 
     forbidden: frozenset[str]
     ideographs_apart: bool
-    by_cluster: bool
+    normalizer: Any = None
 
     def alone(self, unit: str) -> bool:
         """Whether the unit is read the same way whatever stands around it, a space between."""
-        if self.by_cluster and _CLUSTER.match(f" {unit}").end() > 1:
-            return False
-        return not any(part in unit for part in self.forbidden)
+        return not any(part in unit for part in self.forbidden) and self._keeps_its_spaces(unit)
+
+    def _keeps_its_spaces(self, unit: str) -> bool:
+        """Whether something is left of it between two single spaces, which remain as they are.
+
+        A unit that is normalized away leaves two spaces side by side, and marks or signs at its ends may take
+        a space into their grapheme cluster.
+        """
+        if self.normalizer is None:
+            return True
+        around = self.normalizer.normalize_str("a a")
+        before = _SPACES.sub(" ", around).rindex(" ") + 1  # what is prepended, "a", and the space
+        behind = len(around) - before + 1
+        found = self.normalizer.normalize_str(f"a {unit} a")
+        inner = found[before : len(found) - behind]
+        return bool(
+            found.startswith(around[:before])
+            and found.endswith(around[before - 1 :])
+            and inner
+            and not (_SPACES.match(inner[0]) or _SPACES.match(inner[-1]))
+        )
 
     def apart(self, unit: str) -> bool:
         """Whether it is so without a space between, too."""
@@ -118,9 +135,11 @@ def unit_reading(tokenizer: Any) -> UnitReading | None:
         forbidden.update(token["content"] for token in found)
     isolating = any(
         rule["type"] == "BertNormalizer" and rule.get("handle_chinese_chars") for rule in normalizers
-    )
+    ) and not any(_reads_ideographs_together(token["content"]) for token in found)
+    # Splitters that drop white space do not mind two spaces for one, as long as none is taken away.
     clusters = any(rule["type"] == "Precompiled" for rule in normalizers)
-    return UnitReading(frozenset(forbidden), isolating, clusters)
+    minds = clusters or not any(rule["type"] in _SPLIT_AT_SPACES for rule in splitters)
+    return UnitReading(frozenset(forbidden), isolating, backend.normalizer if minds else None)
 
 
 def _flat(rule: dict[str, Any] | None, key: str) -> list[dict[str, Any]]:
@@ -188,6 +207,11 @@ def _keeps_spaces(token: dict[str, Any], normalizer: Any) -> bool:
     if normalizer is not None:
         content = normalizer.normalize_str(content)
     return not any(sign.isspace() or sign == _SPACE for sign in content[1:]) and not content[:1].isspace()
+
+
+def _reads_ideographs_together(content: str) -> bool:
+    """Whether an added token needs two units that are written without a space between."""
+    return len(content) > 1 and any(map(is_spaceless, content))
 
 
 def _begins_anew(rules: Iterable[dict[str, Any]]) -> bool:

@@ -36,6 +36,8 @@ class TypeRates:
     def __init__(self, table: VulnerabilityTable, *, fill: bool = False) -> None:
         self.table = table
         self.fill = fill
+        # Somebody else may fill the same table, and the rate of a type must not change by that.
+        self._flagged = frozenset() if fill else frozenset(table.known_flagged(table.known))
 
     def check_model(self, classifier: Classifier) -> None:
         """Refuse flip rates of another model.
@@ -51,7 +53,7 @@ class TypeRates:
     def listed(self, texts: Sequence[Units], rate_flagged: float) -> dict[str, float]:
         """The types of some texts that have another rate than the default, with it."""
         types = dict.fromkeys(unit for units in texts for unit in units)
-        flagged = self.table.flagged(types) if self.fill else self.table.known_flagged(types)
+        flagged = self.table.flagged(types) if self.fill else self._flagged
         return {unit: represented(rate_flagged) for unit in types if unit in flagged}
 
     def settings(self) -> dict[str, Any]:
