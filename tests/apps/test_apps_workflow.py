@@ -85,8 +85,8 @@ def test_threats_choose_the_certificates(capfd, victim):
     }  # fmt: skip
     (record,) = call(capfd, "certify", *flags, "--threat", "insert", "--json").lines
     assert {one["threat"] for one in record["certificates"]} == {"insert"}
-    (certificate,) = record["certificates"]  # under parameter noise texts share batches
-    assert "the batch that a text is evaluated in moves no margin" in certificate["conditional_on"]
+    for certificate in record["certificates"]:  # under parameter noise texts share batches
+        assert "the batch that a text is evaluated in moves no margin" in certificate["conditional_on"]
     (record,) = call(capfd, "certify", *flags, "--threat", "insert", "--sigma", 0, "--json").lines
     assert {one["guarantee"] for one in record["certificates"]} == {"proved"}
 
