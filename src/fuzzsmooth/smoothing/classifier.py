@@ -14,7 +14,7 @@ from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.fuzz.references import References
 from fuzzsmooth.fuzz.scan import Scan, Scanner
-from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise, declares_deterministic
+from fuzzsmooth.models.protocol import Classifier, WeightNoise
 from fuzzsmooth.models.sources import model_name
 from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
 from fuzzsmooth.smoothing.beside import check_references, references_beside
@@ -25,6 +25,7 @@ from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.keeping import save_smoothed, saved_options
 from fuzzsmooth.smoothing.options import SmoothingOptions
 from fuzzsmooth.smoothing.referee import CertificateSampler, in_float32
+from fuzzsmooth.smoothing.requirements import check_deterministic, check_rates, with_noise
 from fuzzsmooth.smoothing.results import Certification, Prediction, vote_prediction
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.smoothing.statistics import gather_evidence
@@ -65,9 +66,9 @@ class SmoothedClassifier:
         rates: TypeRates | None = None,
     ) -> None:
         options = SmoothingOptions.of(options)
-        _check_deterministic(classifier, options)
+        check_deterministic(classifier, options)
         self._noisy = options.sigma > 0 and options.mode != "windows"
-        self.classifier = _with_noise(classifier) if self._noisy else classifier
+        self.classifier = with_noise(classifier) if self._noisy else classifier
         self.options = options
         self._segmenter = segmenter(options.unit, getattr(classifier, "tokenizer", None))
         self._references = references
@@ -79,7 +80,7 @@ class SmoothedClassifier:
         options, classifier = self.options, self.classifier
         self._built_for = classifier.fingerprint
         if self._rates is not None:
-            _check_rates(self._rates, classifier, options)
+            check_rates(self._rates, classifier, options)
         self._scanner = self._make_scanner() if options.fuzzing else None
         # Predictions take every draw as computed; certificates keep a distance from rounding.
         coarse = getattr(classifier, "precision", "float32") != "float32"
@@ -359,52 +360,6 @@ class SmoothedClassifier:
     def _truncated(self, texts: Sequence[str]) -> list[bool]:
         check = getattr(self.classifier, "truncated", None)
         return list(check(texts)) if check is not None else [False] * len(texts)
-
-
-def _with_noise(classifier: Classifier) -> NoisyClassifier:
-    """The classifier as one that can be evaluated under parameter noise.
-
-    Raises:
-        FuzzsmoothError: If it has no parameters here.
-    """
-    if isinstance(classifier, NoisyClassifier):
-        return classifier
-    # Imported here: a callable classifier needs no torch.
-    from fuzzsmooth.models.huggingface import HuggingFaceClassifier
-    from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
-
-    if isinstance(classifier, HuggingFaceClassifier):
-        return NoisyHuggingFaceClassifier(classifier)
-    raise FuzzsmoothError(
-        "parameter noise needs a local Hugging Face model; set sigma=0 to smooth this "
-        "classifier by its texts alone"
-    )
-
-
-def _check_rates(rates: TypeRates, classifier: Classifier, options: SmoothingOptions) -> None:
-    rates.check_model(classifier)
-    require(options.mode == "certified", "a table of rates per type is for mode 'certified'")
-    require(
-        options.weight_distance is None,
-        "a weight distance needs one rate for all types; leave out the table or the distance",
-    )
-
-
-def _check_deterministic(classifier: Classifier, options: SmoothingOptions) -> None:
-    """Refuse what takes a single answer of the classifier for a fact, where it may answer by chance."""
-    if declares_deterministic(classifier):
-        return
-    way_out = "declare it deterministic if it always gives the same answer to the same text"
-    require(
-        options.mode != "windows",
-        f"mode 'windows' certifies without draws and needs a deterministic classifier; {way_out}"
-        " (CallableClassifier(..., deterministic=True)), or use mode 'certified'",
-    )
-    require(
-        options.mode != "certified" or not options.fuzzing,
-        f"mode 'certified' fuzzes by what the classifier answered once; {way_out}"
-        " (CallableClassifier(..., deterministic=True)), or turn fuzzing off (fuzzing=False)",
-    )
 
 
 def _read_alike(answer: Callable[[], list[ResultT]]) -> list[ResultT]:
