@@ -92,6 +92,27 @@ def choose_max_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
     return chosen
 
 
+def settle_padding(model: Any, tokenizer: Any) -> int:
+    """Choose the padding id and tell model and tokenizer, which a decoder checkpoint often leaves open.
+
+    The model's own choice goes first: RoBERTa counts positions by it, decoders find the last token by it.
+    """
+    config = model.config.get_text_config()
+    vocabulary = int(getattr(config, "vocab_size", 0) or len(tokenizer))
+    for candidate in (config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if isinstance(candidate, int) and 0 <= candidate < vocabulary:
+            break
+    else:
+        raise FuzzsmoothError(
+            "the tokenizer has neither a padding nor an end token; add one and save the model again"
+        )
+    config.pad_token_id = model.config.pad_token_id = candidate
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(candidate)
+    tokenizer.padding_side = "right"
+    return candidate
+
+
 def _cut(
     tokenizer: Any, words: Sequence[str], max_length: int, *, names: bool
 ) -> tuple[list[list[int]], list[bool]]:

@@ -19,7 +19,7 @@ from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.models.batches import equal_length_batches, length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
-from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts
+from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts, settle_padding
 from fuzzsmooth.models.fingerprint import model_fingerprint
 from fuzzsmooth.models.fixed_shapes import evaluate_side_by_side, fixed_batches, rows_are_alike
 from fuzzsmooth.models.protocol import Probabilities
@@ -85,7 +85,7 @@ class HuggingFaceClassifier:
             raise FuzzsmoothError("the model's parameters are not float32; load it with dtype=torch.float32")
         model.config.id2label = dict(enumerate(self.labels))
         model.config.label2id = {label: index for index, label in enumerate(self.labels)}
-        self.pad_id = _settle_padding(model, tokenizer)
+        self.pad_id = settle_padding(model, tokenizer)
         self.tokenizer = tokenizer
         # So that others who ask it (units of tokens, attacks) read the names of special tokens as text, too.
         self.tokenizer.split_special_tokens = True
@@ -341,24 +341,3 @@ def _check_labels(labels: tuple[str, ...], outputs: int) -> None:
         raise FuzzsmoothError(
             f"the labels {short_name(', '.join(labels))} are not distinct; give each class its own name"
         )
-
-
-def _settle_padding(model: Any, tokenizer: Any) -> int:
-    """Choose the padding id and tell model and tokenizer, which a decoder checkpoint often leaves open.
-
-    The model's own choice goes first: RoBERTa counts positions by it, decoders find the last token by it.
-    """
-    config = model.config.get_text_config()
-    vocabulary = int(getattr(config, "vocab_size", 0) or len(tokenizer))
-    for candidate in (config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id):
-        if isinstance(candidate, int) and 0 <= candidate < vocabulary:
-            break
-    else:
-        raise FuzzsmoothError(
-            "the tokenizer has neither a padding nor an end token; add one and save the model again"
-        )
-    config.pad_token_id = model.config.pad_token_id = candidate
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(candidate)
-    tokenizer.padding_side = "right"
-    return candidate

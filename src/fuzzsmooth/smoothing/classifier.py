@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
@@ -19,8 +18,6 @@ from fuzzsmooth.models.sources import model_name
 from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
 from fuzzsmooth.smoothing.beside import check_references, references_beside
 from fuzzsmooth.smoothing.certificates import Issuer
-from fuzzsmooth.smoothing.evidence import SampledSource, undivided
-from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.smoothing.keeping import save_smoothed, saved_options
 from fuzzsmooth.smoothing.options import SmoothingOptions
@@ -28,17 +25,15 @@ from fuzzsmooth.smoothing.referee import CertificateSampler, in_float32
 from fuzzsmooth.smoothing.requirements import check_deterministic, check_rates, with_noise
 from fuzzsmooth.smoothing.results import Certification, Prediction, vote_prediction
 from fuzzsmooth.smoothing.sampler import Plan, Sampler
-from fuzzsmooth.smoothing.statistics import gather_evidence
-from fuzzsmooth.smoothing.tokens import SlowPathWarning, TokenMapError
-from fuzzsmooth.smoothing.vote_certificates import costs, vote_certificates
+from fuzzsmooth.smoothing.statistics import gather_evidence, vote_evidence
+from fuzzsmooth.smoothing.tokens import read_alike
+from fuzzsmooth.smoothing.vote_certificates import vote_certification
 from fuzzsmooth.smoothing.weighted import TypeRates, rate_table, unit_rates
 from fuzzsmooth.smoothing.window_answers import window_certifications, window_predictions
 from fuzzsmooth.smoothing.windows import WindowAblation
 from fuzzsmooth.text.units import segmenter
 
 Advance = Callable[[int], None]
-
-ResultT = TypeVar("ResultT")
 
 
 class SmoothedClassifier:
@@ -201,7 +196,7 @@ class SmoothedClassifier:
         texts = checked_texts(texts)
         self._follow_model()
         scans, plans, _ = self._plans(texts, scans)
-        return _read_alike(lambda: self._predict(texts, scans, plans, advance))
+        return read_alike(lambda: self._predict(texts, scans, plans, advance))
 
     def _predict(
         self,
@@ -234,8 +229,8 @@ class SmoothedClassifier:
     ) -> list[Certification]:
         """A certified answer for each text, or ABSTAIN.
 
-        Mode "frs" bounds its K votes and gives the paper's radius, ``conditional`` on the search having
-        caught the trigger. Mode "certified" takes up to ``options.draws`` fresh draws, independent of those
+        Mode "frs" bounds its K votes and gives the paper's radius, ``conditional`` on what the search marks
+        in the changed text. Mode "certified" takes up to ``options.draws`` fresh draws, independent of those
         of :meth:`predict`, and gives ``proved`` radii. Mode "windows" draws nothing; what it proves is
         certain.
 
@@ -247,7 +242,7 @@ class SmoothedClassifier:
         texts = checked_texts(texts)
         self._follow_model()
         scans, plans, listed = self._plans(texts, scans)
-        return _read_alike(lambda: self._certify(texts, scans, plans, listed, advance))
+        return read_alike(lambda: self._certify(texts, scans, plans, listed, advance))
 
     def _certify(
         self,
@@ -264,37 +259,23 @@ class SmoothedClassifier:
             ablated = windows.certify(plans, advance)
             return window_certifications(windows, ablated, plans, self._truncated(texts))
         if options.mode == "certified":
-            evidence = gather_evidence(
-                plans, sampler, options, weighted=self._rates is not None, advance=advance
-            )
+            weighted = self._rates is not None
+            evidence = gather_evidence(plans, sampler, options, weighted=weighted, advance=advance)
         else:
-            lengths = [len(plan.units) for plan in plans]
-            cases = undivided(lengths, draws=options.copies, classes=len(self.labels))
-            source = SampledSource(plans, sampler)
-            evidence = fixed_evidence(
-                source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance
-            )
+            evidence = vote_evidence(plans, sampler, options, advance=advance)
         truncated, issuer = self._truncated(texts), Issuer(options, self.classifier, rounding)
-        results = []
-        for index, (plan, found) in enumerate(zip(plans, evidence, strict=True)):
-            table = None if self._rates is None else rate_table(listed, options.rate)
-            certificates = vote_certificates(found, issuer, plan, table)
-            main = certificates[0]
-            results.append(
-                Certification(
-                    main.label,
-                    main.label_name,
-                    certificates,
-                    found.counts,
-                    truncated[index],
-                    scans[index] if scans else None,
-                    "answered" if main.label is not None else "abstain",
-                    found.passes,
-                    found.statistics,
-                    {} if table is None else costs(table, plan.units),
-                )
+        table = None if self._rates is None else rate_table(listed, options.rate)
+        return [
+            vote_certification(
+                found,
+                issuer,
+                plan,
+                table,
+                truncated=truncated[index],
+                scan=scans[index] if scans else None,
             )
-        return results
+            for index, (plan, found) in enumerate(zip(plans, evidence, strict=True))
+        ]
 
     def _plans(
         self, texts: Sequence[str], scans: Sequence[Scan] | None
@@ -360,12 +341,3 @@ class SmoothedClassifier:
     def _truncated(self, texts: Sequence[str]) -> list[bool]:
         check = getattr(self.classifier, "truncated", None)
         return list(check(texts)) if check is not None else [False] * len(texts)
-
-
-def _read_alike(answer: Callable[[], list[ResultT]]) -> list[ResultT]:
-    """All answers of a call, from one way of reading texts: if that fails on the way, from the other."""
-    try:
-        return answer()
-    except TokenMapError as error:
-        warnings.warn(str(error), SlowPathWarning, stacklevel=3)
-        return answer()

@@ -10,7 +10,7 @@ from fuzzsmooth.certify import Threat, plan_hybrid, radius_levels
 from fuzzsmooth.certify.exact import MOST_UNITS
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.smoothing.enumeration import exact_evidence, hybrid_cases
-from fuzzsmooth.smoothing.evidence import Case, Evidence, SampledSource, Source
+from fuzzsmooth.smoothing.evidence import Case, Evidence, SampledSource, Source, undivided
 from fuzzsmooth.smoothing.fixed import fixed_evidence
 from fuzzsmooth.smoothing.lean import plan_lean
 from fuzzsmooth.smoothing.masks import has_one_answer
@@ -80,6 +80,20 @@ def gather_evidence(
         evidence = _draw(origin, part, options, weighted, advance)
         found.update((case.text, one) for case, one in zip(part, evidence, strict=True))
     return [found[text] for text in range(len(plans))]
+
+
+def vote_evidence(
+    plans: Sequence[Plan],
+    sampler: Sampler,
+    options: SmoothingOptions,
+    *,
+    advance: Advance | None = None,
+) -> list[Evidence]:
+    """Bound the class probabilities of each text by a vote of ``options.copies`` draws, as FRS does."""
+    lengths = [len(plan.units) for plan in plans]
+    cases = undivided(lengths, draws=options.copies, classes=len(sampler.classifier.labels))
+    source = SampledSource(plans, sampler)
+    return fixed_evidence(source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance)
 
 
 def _exact(plans: Sequence[Plan], sampler: Sampler, rate: float, advance: Advance | None) -> list[Evidence]:

@@ -11,10 +11,10 @@ tokenizers are written and tokenized anew for every draw: slower, the same ids.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress, product
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ from fuzzsmooth.text.units import Segmenter, is_spaceless
 
 Tokens = npt.NDArray[np.int64]
 """Token ids of one sequence, shape (length,)."""
+
+ResultT = TypeVar("ResultT")
 
 _REMEMBERED = 100_000  # units whose ids are kept; a vocabulary of words is smaller
 
@@ -276,3 +278,12 @@ class UnitTokenizer:
 
 def _array(ids: Sequence[int]) -> Tokens:
     return np.asarray(ids, dtype=np.int64)
+
+
+def read_alike(answer: Callable[[], list[ResultT]]) -> list[ResultT]:
+    """All answers of a call, from one way of reading texts: if that fails on the way, from the other."""
+    try:
+        return answer()
+    except TokenMapError as error:
+        warnings.warn(str(error), SlowPathWarning, stacklevel=3)
+        return answer()

@@ -1,8 +1,9 @@
-"""Which certificates the votes on a text give, by mode."""
+"""Which certificates the votes on a text give, by mode, and the answer with them."""
 
 from __future__ import annotations
 
 from fuzzsmooth.certify import Certificate, RateTable
+from fuzzsmooth.fuzz.scan import Scan
 from fuzzsmooth.smoothing.certificates import (
     Issuer,
     certified_certificates,
@@ -11,6 +12,7 @@ from fuzzsmooth.smoothing.certificates import (
 )
 from fuzzsmooth.smoothing.evidence import Evidence
 from fuzzsmooth.smoothing.fuzzers import Units
+from fuzzsmooth.smoothing.results import Certification
 from fuzzsmooth.smoothing.sampler import Plan
 from fuzzsmooth.smoothing.weight_distance import weight_certificates
 
@@ -38,6 +40,41 @@ def vote_certificates(
     if options.weight_distance is not None:
         certificates += weight_certificates(evidence, issuer, plan.key, len(plan.units))
     return certificates
+
+
+def vote_certification(
+    evidence: Evidence,
+    issuer: Issuer,
+    plan: Plan,
+    table: RateTable | None,
+    *,
+    truncated: bool,
+    scan: Scan | None,
+) -> Certification:
+    """The certified answer to a text; the arguments are those of :func:`vote_certificates`.
+
+    Args:
+        evidence: Its votes.
+        issuer: Makes the certificates.
+        plan: The text and its rates.
+        table: The rates per type in mode "certified", where there are any.
+        truncated: Whether it is longer than the model reads.
+        scan: The scan that guided the randomization, or None.
+    """
+    certificates = vote_certificates(evidence, issuer, plan, table)
+    main = certificates[0]
+    return Certification(
+        main.label,
+        main.label_name,
+        certificates,
+        evidence.counts,
+        truncated,
+        scan,
+        "answered" if main.label is not None else "abstain",
+        evidence.passes,
+        evidence.statistics,
+        {} if table is None else costs(table, plan.units),
+    )
 
 
 def costs(table: RateTable, units: Units) -> dict[str, float]:
