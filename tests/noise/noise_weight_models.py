@@ -1,4 +1,4 @@
-"""Tiny random classifiers of several architectures, and batches for them."""
+"""Tiny random classifiers of several architectures, and batches and noise for them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from transformers import (
 PAD = 1
 VOCABULARY = 40
 ARCHITECTURES = ("bert", "roberta", "distilbert", "llama")
+SIGMA = 0.3
+TEXT = [3, 9, 21, 9, 30]
 
 
 def tiny(
