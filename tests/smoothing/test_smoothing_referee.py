@@ -96,6 +96,20 @@ def test_a_given_band_is_not_measured(close: Path, monkeypatch: pytest.MonkeyPat
     assert not calls
 
 
+def test_a_band_that_was_measured_on_a_sample_is_a_condition(close: Path) -> None:
+    """A model may round worst where nobody looked: float32 in fixed shapes needs no band, bfloat16 does."""
+    for mode in ("certified", "windows"):
+        (exact, *_), (rough, *_) = (certify(close, kind, mode) for kind in ("float32", "bfloat16"))
+        sure, depends = exact.certificates[0], rough.certificates[0]
+        assert (sure.guarantee, sure.conditional_on) == ("proved", None)
+        assert sure.rounding is not None
+        assert (sure.rounding.batches, sure.rounding.guard) == ("fixed", 0.0)
+        assert depends.guarantee == "conditional"
+        assert depends.conditional_on is not None
+        assert depends.conditional_on.startswith("bfloat16 moves no margin between two logits by more than")
+        assert "as measured on a sample" in depends.conditional_on
+
+
 def test_what_fuzzes_is_as_exact_as_the_answers(close: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pool = texts(400)
     sure = load_classifier(str(close)).probabilities(pool)
