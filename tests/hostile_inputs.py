@@ -101,14 +101,19 @@ def hostile(kind: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return lambda test: logged(kind, configure(test))
 
 
+def pick(draw: st.DrawFn, *choices: Any) -> Any:
+    """One of the choices; those that are named twice are twice as likely."""
+    return draw(st.sampled_from(choices))
+
+
 def damaged(*values: Any) -> st.SearchStrategy[bytes]:
     """A JSON document, or JSON lines if several values are given, with something wrong in it."""
     return st.one_of(_odd_values(values), _odd_values(values), _odd_bytes(_text(values)))
 
 
-def damaged_text(text: str) -> st.SearchStrategy[bytes]:
-    """Text with bytes changed, lost, doubled or cut off."""
-    return _odd_bytes(text.encode())
+def damaged_bytes(content: bytes) -> st.SearchStrategy[bytes]:
+    """Bytes of which some are changed, lost, doubled or cut off."""
+    return _odd_bytes(content)
 
 
 def _text(values: tuple[Any, ...]) -> bytes:

@@ -93,7 +93,9 @@ def survives(read: Callable[[Path], object], *, apart: bool = False) -> None:
         run = (_run_apart if apart else _run)(read, Path(folder))
     _current.add(run)
     assert not run.fault, run.fault
-    assert run.sentence is None or 0 < len(run.sentence) < _LONGEST_SENTENCE, "a sentence, not the file"
+    if run.sentence is not None:
+        assert 0 < len(run.sentence) < _LONGEST_SENTENCE, "a sentence, not the file"
+        assert "\n" not in run.sentence
     assert run.seconds < CPU_SECONDS
     assert run.mebibytes < MEMORY_MIB
 

@@ -28,7 +28,7 @@ from fuzzsmooth.fuzz.ordinary import Ordinary
 from fuzzsmooth.smoothing import SmoothingOptions
 from fuzzsmooth.training import FinetuneOptions
 from fuzzsmooth.training.checkpoints import Checkpoints
-from hostile_inputs import damaged, damaged_text, hostile
+from hostile_inputs import damaged, damaged_bytes, hostile
 from hostile_runs import saved, survives
 
 ORDINARY = (Ordinary((-0.5, 1.25), (2.0, 3.0)), Ordinary((0.0,), (0.5,)))
@@ -208,7 +208,7 @@ def test_configurations(data: st.DataObject) -> None:
 
 
 @hostile("configurations in toml")
-@given(damaged_text('mode = "certified"\nrate = 0.7\n[search]\nbudget = 16\nreward = "kl"\n'))
+@given(damaged_bytes(b'mode = "certified"\nrate = 0.7\n[search]\nbudget = 16\nreward = "kl"\n'))
 def test_configurations_in_toml(content: bytes) -> None:
     saved("options.toml", lambda path: options_from(SmoothingOptions, path, {}))(content)
 

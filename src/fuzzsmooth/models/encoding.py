@@ -8,7 +8,7 @@ from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.texts import checked_texts
-from fuzzsmooth.common.tokenizing import tokenized
+from fuzzsmooth.common.tokenizing import tokenized, tokenizing
 
 DEFAULT_MAX_LENGTH = 512
 """Cap of the default length in tokens: cost grows with it, and classification data rarely exceeds it."""
@@ -156,7 +156,8 @@ class _Spelling:
             if backend is None:
                 ids.append(self._tokenizer.convert_tokens_to_ids(letter))
             else:
-                ids += [token.id for token in backend.model.tokenize(letter)]
+                with tokenizing(f"the letter {letter!r}"):
+                    ids += [token.id for token in backend.model.tokenize(letter)]
         return [one for one in ids if one is not None and one not in self._special]
 
     def _ends(self) -> tuple[list[int], list[int]]:

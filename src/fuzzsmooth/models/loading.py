@@ -24,6 +24,7 @@ from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.models.sources import model_folder, resolve_model
 from fuzzsmooth.models.tokenizer_files import check_growth, check_tokenizer_files, growth_probe
 
+_UNKNOWN = "config.json does not describe a model that transformers knows"
 _LONGEST_LABEL = 1000  # characters
 _UNCUT = 1_000_000  # tokens
 
@@ -81,19 +82,21 @@ def load_classifier(
             config.num_labels = num_labels
         _check_task(config, name)
         tensors = read_tensors(folder, allow_bin=allow_bin)
-        sparse_from = settle_configuration(config, tensors)
+        with explained(f"{name}: {_UNKNOWN}"):
+            sparse_from = settle_configuration(config, tensors)
         model, unused = build_model(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
         tokenizer = _load_tokenizer(folder, name)
-    _check_vocabulary(model, tokenizer, name)
-    classifier = HuggingFaceClassifier(
-        model,
-        tokenizer,
-        labels if labels is not None else _config_labels(config, name),
-        max_length=max_length if max_length is not None else _saved_max_length(folder),
-        precision=precision,
-        batch_size=batch_size,
-        device=device,
-    )
+    with explained(f"{name}: model and tokenizer do not fit each other"):
+        _check_vocabulary(model, tokenizer, name)
+        classifier = HuggingFaceClassifier(
+            model,
+            tokenizer,
+            labels if labels is not None else _config_labels(config, name),
+            max_length=max_length if max_length is not None else _saved_max_length(folder),
+            precision=precision,
+            batch_size=batch_size,
+            device=device,
+        )
     chosen = classifier.precision
     settle_batches(classifier, name)
     classifier.forward_count = 0
@@ -130,7 +133,7 @@ def _tell(notes: list[str], name: str) -> None:
 def _load_config(folder: Path, name: str) -> Any:
     from transformers import AutoConfig
 
-    with explained(f"{name}: config.json does not describe a model that transformers knows"):
+    with explained(f"{name}: {_UNKNOWN}"):
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
@@ -176,9 +179,20 @@ def _load_tokenizer(folder: Path, name: str) -> Any:
 
     with explained(f"{name}: the tokenizer cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    probe = encode_texts(tokenizer, [growth_probe()], _UNCUT)
-    check_growth(len(probe.ids[0]), name)
+        _check_unknown(tokenizer, name)
+        probe = encode_texts(tokenizer, [growth_probe()], _UNCUT)
+        check_growth(len(probe.ids[0]), name)
     return tokenizer
+
+
+def _check_unknown(tokenizer: Any, name: str) -> None:
+    """Where the unknown token is unknown itself, transformers asks for it without end."""
+    unknown = tokenizer.unk_token
+    if unknown is not None and unknown not in tokenizer.get_vocab():
+        raise FuzzsmoothError(
+            f"{name}: the tokenizer's unknown token {short_name(unknown)!r} is not in its vocabulary; "
+            "use the model's own tokenizer"
+        )
 
 
 def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:

@@ -98,6 +98,7 @@ def _check_rules(path: Path) -> None:
             raise FuzzsmoothError(f"{path} has {len(steps):,} rules as its {part}; {_MEND}")
         growth = 1.0
         for step in steps:
+            _check_charsmap(step.get("precompiled_charsmap"), path)
             longest = _longest(step)
             if longest > _LONGEST:
                 raise FuzzsmoothError(
@@ -147,16 +148,36 @@ def _factor(step: dict[str, Any]) -> float:
     return 1.0
 
 
-def _longest_replacement(charsmap: Any) -> int:
-    """Most bytes that a SentencePiece table of characters writes for one: after its trie, ended by zeros."""
-    if not isinstance(charsmap, str):
-        return 1
+def _check_charsmap(charsmap: Any, path: Path) -> None:
+    """Refuse a damaged table of characters: its reader makes room for what it announces."""
+    if charsmap is None:
+        return
+    trie, replacements = _charsmap_parts(charsmap)
+    if not trie or len(trie) % 4 or not _is_utf8(replacements):
+        raise FuzzsmoothError(f"{path} has a precompiled_charsmap that is damaged; {_MEND}")
+
+
+def _charsmap_parts(charsmap: Any) -> tuple[bytes, bytes]:
+    """The trie of a SentencePiece table, whose size comes first, and what it writes; empty if broken."""
     try:
-        table = base64.b64decode(charsmap)
-    except (binascii.Error, ValueError):
-        return 1  # refused when it is built
-    start = 4 + int.from_bytes(table[:4], "little")
-    return max(1, *map(len, table[start:].split(b"\0")))
+        table = base64.b64decode(charsmap, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        return b"", b""
+    end = 4 + int.from_bytes(table[:4], "little")
+    return (table[4:end], table[end:]) if end <= len(table) else (b"", b"")
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _longest_replacement(charsmap: Any) -> int:
+    """Most bytes that a table of characters writes for one; each replacement is ended by a zero."""
+    return max(1, *map(len, _charsmap_parts(charsmap)[1].split(b"\0")))
 
 
 def _check_sentencepiece(folder: Path, name: str) -> None:

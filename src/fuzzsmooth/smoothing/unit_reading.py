@@ -24,6 +24,9 @@ from typing import Any
 
 import regex
 
+from fuzzsmooth.common.printing import short_name
+from fuzzsmooth.common.tokenizing import tokenizing
+
 _SPACE = "\u2581"  # what SentencePiece writes for a space
 _SPACES = re.compile(rf"[\s{_SPACE}]")
 _CLUSTER = regex.compile(r"\X", regex.VERSION1)
@@ -99,7 +102,7 @@ def unit_reading(tokenizer: Any) -> UnitReading | None:
     splitters = _flat(rules["pre_tokenizer"], "pretokenizers")
     if not all(map(_normalizes_in_place, normalizers)) or rules["model"].get("dropout"):
         return None
-    if backend.normalizer is not None and not _SPACES.search(backend.normalizer.normalize_str("a a")):
+    if not _SPACES.search(_normalized(backend.normalizer, "a a")):
         return None
     rewritten = any(rule["type"] == "Replace" for rule in normalizers)
     forbidden: set[str] = set()
@@ -185,9 +188,15 @@ def _keeps_spaces(token: dict[str, Any], normalizer: Any) -> bool:
     if not token["normalized"]:
         # A run of spaces is never in a text of units, which has single ones.
         return not any(map(str.isspace, content)) or (content.isspace() and len(content) > 1)
-    if normalizer is not None:
-        content = normalizer.normalize_str(content)
+    content = _normalized(normalizer, content)
     return not any(sign.isspace() or sign == _SPACE for sign in content[1:]) and not content[:1].isspace()
+
+
+def _normalized(normalizer: Any, text: str) -> str:
+    if normalizer is None:
+        return text
+    with tokenizing(f"the text {short_name(text)!r}"):
+        return str(normalizer.normalize_str(text))
 
 
 def _begins_anew(rules: Iterable[dict[str, Any]]) -> bool:
