@@ -11,7 +11,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -139,23 +139,27 @@ def _peak_mebibytes() -> int:
 
 def _run_apart(read: Callable[[Path], object], folder: Path) -> Run:
     """The same in a fork, which is ended when it takes too long or too much."""
-    result = folder.with_name(f"{folder.name}.run")
-    child = os.fork()
-    if child == 0:
-        try:
-            _limit()
-            result.write_text(json.dumps(vars(_run(read, folder))))
-        finally:
-            os._exit(0)
-    _, status, usage = os.wait4(child, 0)
-    seconds = usage.ru_utime + usage.ru_stime
-    try:
-        return Run(**json.loads(result.read_text()))
-    except (OSError, ValueError):
-        how = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"status {status}"
-        return Run(None, seconds, usage.ru_maxrss // 1024, f"the process ended by {how}")
-    finally:
-        result.unlink(missing_ok=True)
+    with TemporaryDirectory(prefix="fuzzsmooth-apart-") as beside:
+        result, *streams = (Path(beside, name) for name in ("run", "out", "err"))
+        child = os.fork()
+        if child == 0:
+            try:
+                _limit()
+                for handle, stream in enumerate(streams, 1):
+                    os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), handle)
+                result.write_text(json.dumps(vars(_run(read, folder))))
+            finally:
+                os._exit(0)
+        _, status, usage = os.wait4(child, 0)
+        out, err = (stream.read_bytes() if stream.exists() else b"" for stream in streams)
+        if not result.exists() or os.WIFSIGNALED(status):
+            how = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"status {status}"
+            fault = f"the process ended by {how}; {err[-2000:]!r}"
+            return Run(None, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024, fault)
+        run = Run(**json.loads(result.read_text()))
+    if not run.fault and (out or b"\x1b" in err):
+        return replace(run, fault=f"it was written to the terminal: {out!r} {err!r}")
+    return run
 
 
 def _limit() -> None:

@@ -60,6 +60,21 @@ def encode_texts(tokenizer: Any, texts: Iterable[str], max_length: int) -> Encod
     return EncodedTexts([row or filler for row in ids], truncated)
 
 
+def switch_off_dropout(tokenizer: Any) -> bool:
+    """Have a tokenizer read a text in one way only, as the model's layers do when they are evaluated.
+
+    Byte-pair merges may be left out at random, which is meant for training.
+
+    Returns:
+        Whether there was any dropout.
+    """
+    model = getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)
+    if model is None or not getattr(model, "dropout", None):
+        return False
+    model.dropout = None
+    return True
+
+
 def model_max_length(model: Any, tokenizer: Any) -> int | None:
     """The longest token sequence (special tokens included) that a model reads; ``None`` where unlimited.
 

@@ -12,10 +12,11 @@ import torch
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.printing import printable, short_name
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, kind_of, read_json_object
+from fuzzsmooth.models.added_tokens import check_added_tokens
 from fuzzsmooth.models.building import build_model, explained
 from fuzzsmooth.models.checkpoint import read_tensors, settle_configuration
 from fuzzsmooth.models.configuration import check_configuration
-from fuzzsmooth.models.encoding import encode_texts
+from fuzzsmooth.models.encoding import encode_texts, switch_off_dropout
 from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 from fuzzsmooth.models.independence import settle_batches
@@ -74,6 +75,7 @@ def load_classifier(
     folder = model_folder(resolve_model(name), allow_bin=allow_bin)
     check_configuration(folder)
     check_tokenizer_files(folder, name)
+    check_added_tokens(folder)
     if labels is not None:
         check_order(folder, name, labels)
     with quiet_transformers():
@@ -87,6 +89,7 @@ def load_classifier(
         model, unused = build_model(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
         tokenizer = _load_tokenizer(folder, name)
     with explained(f"{name}: model and tokenizer do not fit each other"):
+        random = switch_off_dropout(tokenizer)
         _check_vocabulary(model, tokenizer, name)
         classifier = HuggingFaceClassifier(
             model,
@@ -101,6 +104,8 @@ def load_classifier(
     settle_batches(classifier, name)
     classifier.forward_count = 0
     notes = _notes(classifier, unused, sparse_from)
+    if random:
+        notes.append("the dropout of its tokenizer is switched off, so that a text is read in one way only")
     if classifier.precision != chosen:
         notes.append(f"it computes in {classifier.precision}, because it does not run in {chosen}")
     _tell(notes, name)
