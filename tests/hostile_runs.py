@@ -138,28 +138,29 @@ def _peak_mebibytes() -> int:
 
 
 def _run_apart(read: Callable[[Path], object], folder: Path) -> Run:
-    """The same in a fork, which is ended when it takes too long or too much."""
+    """The same in a fork, which is ended when it takes too long or too much, and may print nothing."""
     with TemporaryDirectory(prefix="fuzzsmooth-apart-") as beside:
-        result, *streams = (Path(beside, name) for name in ("run", "out", "err"))
+        result, out, err = (Path(beside, name) for name in ("run", "out", "err"))
         child = os.fork()
         if child == 0:
             try:
                 _limit()
-                for handle, stream in enumerate(streams, 1):
+                for handle, stream in ((1, out), (2, err)):
                     os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), handle)
                 result.write_text(json.dumps(vars(_run(read, folder))))
             finally:
                 os._exit(0)
         _, status, usage = os.wait4(child, 0)
-        out, err = (stream.read_bytes() if stream.exists() else b"" for stream in streams)
-        if not result.exists() or os.WIFSIGNALED(status):
-            how = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"status {status}"
-            fault = f"the process ended by {how}; {err[-2000:]!r}"
-            return Run(None, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024, fault)
-        run = Run(**json.loads(result.read_text()))
-    if not run.fault and (out or b"\x1b" in err):
-        return replace(run, fault=f"it was written to the terminal: {out!r} {err!r}")
+        run = Run(**json.loads(result.read_text())) if result.exists() else _died(status, usage)
+        printed = out.read_bytes(), err.read_bytes()
+    if printed[0] or b"\x1b" in printed[1] or run.fault:
+        return replace(run, fault=f"{run.fault} It printed {printed!r:.2000}")
     return run
+
+
+def _died(status: int, usage: resource.struct_rusage) -> Run:
+    how = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"status {status}"
+    return Run(None, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024, f"It ended by {how}.")
 
 
 def _limit() -> None:

@@ -216,7 +216,8 @@ def _add_pickle(draw: st.DrawFn, files: Files) -> None:
 
 
 def _add_file(draw: st.DrawFn, files: Files) -> None:
-    contents = st.sampled_from((b"", b"{}", b"[UNK]\na\nfilm\n", b"[]", b"\xff"))
+    vocabulary = "".join(f"{word}\n" for word in (*SPECIAL, "a", "film", "##m")).encode()
+    contents = st.sampled_from((b"", b"{}", b"[UNK]\na\nfilm\n", vocabulary, vocabulary, b"[]", b"\xff"))
     files[pick(draw, *_EXTRA)] = draw(st.one_of(contents, damaged(_NAMES)))
     if draw(st.booleans()):
         files.pop("tokenizer.json", None)

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import time
 from importlib.util import find_spec
@@ -103,6 +104,8 @@ def replace(pattern, content):
         ({"type": "Sequence", "normalizers": [{"type": "ByteLevel"}] * 20}, "1e+12 times as long"),
         ({"type": "Sequence", "normalizers": [{"type": "Lowercase"}] * 5000}, "rules as its normalizer"),
         ({"type": "Replace", "pattern": {"Regex": "."}, "content": "a " * 20}, "tokens of a text of"),
+        ({"type": "Sequence", "normalizers": [
+            {"type": "Replace", "pattern": {"Regex": "x"}, "content": ""}] * 65}, "65 regular expressions"),
     ],
 )  # fmt: skip
 def test_rules_that_grow_texts_are_refused(bert, normalizer, expected):
@@ -162,12 +165,21 @@ def test_a_part_of_the_configuration_that_is_none(bert):
     assert "has no attribute" in refused(bert)
 
 
+@pytest.mark.parametrize(("pattern", "times"), [("a*a*a*(?<=b)", 1), (r".*.*.*(?<=\x00)", 20)])
+def test_expressions_that_take_very_long_are_met_while_it_is_short(bert, pattern, times):
+    rule = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    rules(bert, pre_tokenizer={"type": "Sequence", "pretokenizers": [rule] * times})
+    started = time.process_time()
+    assert re.search("the tokenizer takes|retry-limit-in-match over", refused(bert))
+    assert time.process_time() - started < 30
+
+
 def test_a_rule_that_panics_is_named_with_the_text(bert):
-    pattern = {"Regex": "(a|a|a?)*$b|(a+)+$c"}
+    pattern = {"Regex": "(q|q|q?)*$b|(q+)+$c"}
     rules(bert, normalizer={"type": "Replace", "pattern": pattern, "content": "x"})
     loaded = load_classifier(str(bert))
-    with pytest.raises(FuzzsmoothError, match=r"tokenizer fails on text 1, 'aaaa.*retry-limit-in-match over"):
-        loaded.probabilities(["good", "a" * 40])
+    with pytest.raises(FuzzsmoothError, match=r"tokenizer fails on text 1, 'qqqq.*retry-limit-in-match over"):
+        loaded.probabilities(["good", "q" * 40])
     assert loaded.probabilities(["good"]).shape == (1, 3)
 
 

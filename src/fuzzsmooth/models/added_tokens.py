@@ -10,9 +10,8 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.models.configuration import levels
-from fuzzsmooth.models.tokenizer_files import TOKENIZER_BYTES
+from fuzzsmooth.models.tokenizer_files import MEND, TOKENIZER_BYTES
 
-_MEND = "fetch the model again, or use its own tokenizer"
 _MAP = "special_tokens_map.json"
 _FILES = ("tokenizer.json", "tokenizer_config.json", _MAP)
 _TABLES = ("added_tokens", "added_tokens_decoder", "extra_special_tokens", "additional_special_tokens")
@@ -31,12 +30,12 @@ def check_added_tokens(folder: Path) -> None:
         FuzzsmoothError: If there is one, or a file cannot be read.
     """
     for path in (folder / file for file in _FILES if (folder / file).exists()):
-        content = read_json_object(path, limit=TOKENIZER_BYTES, mend=_MEND)
+        content = read_json_object(path, limit=TOKENIZER_BYTES, mend=MEND)
         odd = {key for token in _described(path.name, content) for key in token} - _PROPERTIES
         if odd:
             raise FuzzsmoothError(
                 f"{path} has an added token with the property {short_name(min(odd))!r}, which no token has; "
-                f"{_MEND}"
+                f"{MEND}"
             )
 
 

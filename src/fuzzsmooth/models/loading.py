@@ -16,18 +16,18 @@ from fuzzsmooth.models.added_tokens import check_added_tokens
 from fuzzsmooth.models.building import build_model, explained
 from fuzzsmooth.models.checkpoint import read_tensors, settle_configuration
 from fuzzsmooth.models.configuration import check_configuration
-from fuzzsmooth.models.encoding import encode_texts, switch_off_dropout
+from fuzzsmooth.models.encoding import switch_off_dropout
 from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 from fuzzsmooth.models.independence import settle_batches
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.models.sources import model_folder, resolve_model
-from fuzzsmooth.models.tokenizer_files import check_growth, check_tokenizer_files, growth_probe
+from fuzzsmooth.models.tokenizer_files import check_tokenizer_files
+from fuzzsmooth.models.tokenizer_probes import probe_tokenizer
 
 _UNKNOWN = "config.json does not describe a model that transformers knows"
 _LONGEST_LABEL = 1000  # characters
-_UNCUT = 1_000_000  # tokens
 
 
 class ModelWarning(UserWarning):
@@ -185,8 +185,7 @@ def _load_tokenizer(folder: Path, name: str) -> Any:
     with explained(f"{name}: the tokenizer cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         _check_unknown(tokenizer, name)
-        probe = encode_texts(tokenizer, [growth_probe()], _UNCUT)
-        check_growth(len(probe.ids[0]), name)
+        probe_tokenizer(tokenizer, name)
     return tokenizer
 
 
