@@ -11,9 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hostile_tokenizers import ROWS, SPECIAL, rewritten, sound_tokenizer
+from hostile_tokenizers import rewritten
 from hostile_weights import edit_weights
 from hypothesis import strategies as st
+from safetensors import SafetensorError
+from sound_tokenizers import ROWS, SPECIAL, sound_tokenizer
 
 from fuzzsmooth.models import build_tiny
 from hostile_inputs import ODD, damaged, damaged_bytes, pick
@@ -256,6 +258,6 @@ def model_folders(draw: st.DrawFn, *kinds: str) -> Files:
     for _ in range(pick(draw, 1, 1, 2)):
         try:
             EDITS[pick(draw, *kinds)](draw, files)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError):
             break  # a second change finds nothing to change in what the first one left
     return files

@@ -1,4 +1,4 @@
-"""Tokenizers of strangers: sound ones of every kind, and rules of every kind with parameters at random."""
+"""Tokenizers of strangers: rules and models of every kind, with parameters at random."""
 
 from __future__ import annotations
 
@@ -7,96 +7,9 @@ import copy
 from typing import Any
 
 from hypothesis import strategies as st
+from sound_tokenizers import SPECIAL, WORDS, Rule, added, sound_models, template
 
 from hostile_inputs import pick
-
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-WORDS = ("a", "good", "film", "bad", "dull", "é", "影", "[SE", "##m", "▁film", "▁", "Ġfilm", "fi", "x")
-ROWS = 400  # embeddings of the models that go with them
-
-Rule = dict[str, Any]
-
-
-def added(content: str, index: int, **flags: bool) -> Rule:
-    """An added token as tokenizer.json has it."""
-    sound = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    return {"id": index, "content": content, **sound, **flags}
-
-
-def _alphabet() -> list[str]:
-    from tokenizers import pre_tokenizers
-
-    return sorted(pre_tokenizers.ByteLevel.alphabet())
-
-
-def sound_models() -> dict[str, Rule]:
-    """A model of every kind, with about the same words."""
-    ids = {token: index for index, token in enumerate((*SPECIAL, *WORDS))}
-    letters = (*SPECIAL, *_alphabet(), "fi", "film")
-    scores = [[token, -float(index)] for index, token in enumerate((*SPECIAL, *WORDS, *"adfgilmou"))]
-    return {
-        "WordLevel": {"type": "WordLevel", "vocab": ids, "unk_token": "[UNK]"},
-        "WordPiece": {
-            "type": "WordPiece",
-            "unk_token": "[UNK]",
-            "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100,
-            "vocab": ids,
-        },
-        "BPE": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": False,
-            "vocab": {token: index for index, token in enumerate(letters)},
-            "merges": [["f", "i"]],
-        },
-        "Unigram": {"type": "Unigram", "unk_id": 1, "vocab": scores, "byte_fallback": False},
-    }
-
-
-_SPLITTERS: dict[str, Rule] = {
-    "WordLevel": {"type": "WhitespaceSplit"},
-    "WordPiece": {"type": "BertPreTokenizer"},
-    "BPE": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
-    "Unigram": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
-}
-
-
-def template(before: str = "[CLS]", after: str = "[SEP]") -> Rule:
-    """What puts special tokens around a text."""
-    ends = [{"SpecialToken": {"id": name, "type_id": 0}} for name in (before, after)]
-    text: Rule = {"Sequence": {"id": "A", "type_id": 0}}
-    other: Rule = {"Sequence": {"id": "B", "type_id": 1}}
-    return {
-        "type": "TemplateProcessing",
-        "single": [ends[0], text, ends[1]],
-        "pair": [ends[0], text, ends[1], other, ends[1]],
-        "special_tokens": {
-            name: {"id": name, "ids": [SPECIAL.index(name) if name in SPECIAL else 0], "tokens": [name]}
-            for name in (before, after)
-        },
-    }
-
-
-def sound_tokenizer(kind: str) -> Rule:
-    """A whole tokenizer.json."""
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [added(name, index) for index, name in enumerate(SPECIAL)],
-        "normalizer": {"type": "Lowercase"} if kind == "WordPiece" else None,
-        "pre_tokenizer": _SPLITTERS[kind],
-        "post_processor": template(),
-        "decoder": None,
-        "model": sound_models()[kind],
-    }
-
 
 _flag = st.booleans()
 _signs = st.sampled_from(
@@ -191,6 +104,7 @@ normalizers = _nested(
     "normalizers",
 )
 _schemes = st.sampled_from(("always", "never", "first", "odd"))
+_counts = st.sampled_from((0, 1, 10**9))
 _byte_level = _rule("ByteLevel", add_prefix_space=_flag, trim_offsets=_flag, use_regex=_flag)
 pre_tokenizers = _nested(
     st.one_of(
@@ -204,6 +118,19 @@ pre_tokenizers = _nested(
         _rule("FixedLength", length=st.sampled_from((0, 1, 5, 10**9))),
     ),
     "pretokenizers",
+)
+decoders = _nested(
+    st.one_of(
+        _kinds("ByteFallback", "Fuse", "Odd"),
+        _byte_level,
+        _rule("Metaspace", replacement=_signs, prepend_scheme=_schemes, split=_flag),
+        _rule("WordPiece", prefix=_signs, cleanup=_flag),
+        _rule("BPEDecoder", suffix=_signs),
+        _rule("Replace", pattern=_patterns, content=_signs),
+        _rule("Strip", content=_signs, start=_counts, stop=_counts),
+        _rule("CTC", pad_token=_signs, word_delimiter_token=_signs, cleanup=_flag),
+    ),
+    "decoders",
 )
 _tokens = st.sampled_from((*SPECIAL, "film", "nope", ""))
 _ids = st.sampled_from((0, 2, 3, 99, 399, 400, 10**6, 2**32 - 1))
@@ -303,7 +230,7 @@ added_tokens = st.lists(
     max_size=8,
 )
 _sizes = st.sampled_from((0, 1, 2, 3, 5, 100, 10**6, 10**9, 2**62))
-_sides = st.sampled_from(("Right", "Left", "Odd"))
+_sides = st.sampled_from(("Right",) * 5 + ("Left",) * 5 + ("Odd",))
 truncations = st.fixed_dictionaries(
     {
         "direction": _sides,
@@ -326,7 +253,7 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "normalizer": normalizers,
     "pre_tokenizer": pre_tokenizers,
     "post_processor": post_processors,
-    "decoder": pre_tokenizers,
+    "decoder": decoders,
     "model": models(),
     "added_tokens": added_tokens,
     "truncation": truncations,
