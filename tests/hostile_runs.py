@@ -101,12 +101,14 @@ def survives(read: Callable[[Path], object], *, apart: bool = False) -> None:
 
 
 def saved(name: str, read: Callable[[Path], object], *, apart: bool = False) -> Callable[[bytes], None]:
-    """Survive reading a file of this name with the content that is given."""
+    """Survive reading a file of this name, with the content that is given, in a folder inside the new one."""
 
     def check(content: bytes) -> None:
         def write_and_read(folder: Path) -> None:
-            (folder / name).write_bytes(content)
-            read(folder / name)
+            path = folder / "inside" / name
+            path.parent.mkdir()
+            path.write_bytes(content)
+            read(path)
 
         survives(write_and_read, apart=apart)
 
