@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fuzzsmooth.apps.cli.main import main
+from fuzzsmooth.common.errors import FuzzsmoothError
 
 GOOD = ["a good film", "the story was great", "fine food", "it is a great plot", "the actor was good"]
 BAD = ["a bad film", "the story was dull", "awful food", "it is a dull plot", "the actor was bad"]
@@ -42,6 +45,19 @@ class Answer:
         assert self.err.startswith("fuzzsmooth: ")
         assert "Traceback" not in self.err
         return self.err.removeprefix("fuzzsmooth: ").strip()
+
+
+def answer_or_refusal(*arguments: object) -> str:
+    """What a command says on standard output; one that ends with code 2 raises what it complains of."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(list(map(str, arguments)))
+    assert code in (0, 2), err.getvalue()
+    assert "\x1b" not in out.getvalue() + err.getvalue()
+    if code == 0:
+        return out.getvalue()
+    assert err.getvalue().count("\n") == 1
+    raise FuzzsmoothError(err.getvalue().strip())
 
 
 def call(capfd: pytest.CaptureFixture[str], *arguments: object) -> Answer:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_inputs import damaged, damaged_text, hostile, survives
+from apps_command_line import answer_or_refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all
-from fuzzsmooth.apps.cli.main import main
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.settings import options_from
 from fuzzsmooth.apps.cli.statements import Statements
@@ -23,38 +21,15 @@ from fuzzsmooth.attacks import BadnetsOptions, RippleOptions, WordTrigger, load_
 from fuzzsmooth.certify import Certificate
 from fuzzsmooth.data import TextInput
 from fuzzsmooth.evaluate.certification import CertificationOptions
-from fuzzsmooth.evaluate.certified_records import CertifiedRecord
-from fuzzsmooth.evaluate.claim import claim
 from fuzzsmooth.evaluate.experiment import ExperimentOptions
 from fuzzsmooth.evaluate.localization import LocalizationOptions
-from fuzzsmooth.evaluate.points import LocalizationPoint
-from fuzzsmooth.evaluate.records import Span, TextRecord
 from fuzzsmooth.fuzz import References
 from fuzzsmooth.fuzz.ordinary import Ordinary
-from fuzzsmooth.report import build_certification, build_report
-from fuzzsmooth.report.recall import build_recall
 from fuzzsmooth.smoothing import SmoothingOptions
 from fuzzsmooth.training import FinetuneOptions
 from fuzzsmooth.training.checkpoints import Checkpoints
-
-
-def saved(name: str, read: Callable[[Path], object]) -> Callable[[bytes], None]:
-    """Survive reading a file of this content and name."""
-
-    def check(content: bytes) -> None:
-        def write_and_read(folder: Path) -> None:
-            (folder / name).write_bytes(content)
-            read(folder / name)
-
-        survives(write_and_read)
-
-    return check
-
-
-def written(save: Callable[[Path], object], tmp_path: Path) -> Any:
-    save(tmp_path / "valid.json")
-    return json.loads((tmp_path / "valid.json").read_text("utf-8"))
-
+from hostile_inputs import damaged, damaged_bytes, hostile
+from hostile_runs import saved, survives
 
 ORDINARY = (Ordinary((-0.5, 1.25), (2.0, 3.0)), Ordinary((0.0,), (0.5,)))
 REFERENCES = {
@@ -72,7 +47,7 @@ def test_the_valid_references_are_valid(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "r.json").read_text("utf-8")) == REFERENCES
 
 
-@hostile(share=0.06)
+@hostile("references")
 @given(damaged(REFERENCES))
 def test_references(content: bytes) -> None:
     def read(path: Path) -> None:
@@ -94,21 +69,10 @@ TABLE = {
 }
 
 
-def command(*arguments: object) -> str:
-    """What a command says on standard output; every way to end but 0 and 2 is a failure."""
-    out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = main(list(map(str, arguments)))
-    assert code in (0, 2), err.getvalue()
-    assert code == 0 or err.getvalue().count("\n") == 1
-    assert "\x1b" not in out.getvalue() + err.getvalue()
-    return out.getvalue()
-
-
-@hostile(share=0.06)
+@hostile("tables")
 @given(damaged(TABLE), st.booleans())
 def test_tables(content: bytes, as_json: bool) -> None:
-    saved("table.json", lambda path: command("table", "show", path, *["--json"] * as_json))(content)
+    saved("table.json", lambda path: answer_or_refusal("table", "show", path, *["--json"] * as_json))(content)
 
 
 CERTIFICATE = Certificate(
@@ -132,7 +96,7 @@ CERTIFICATE = Certificate(
 ).to_mapping()
 
 
-@hostile(share=0.06)
+@hostile("certificates")
 @given(damaged(CERTIFICATE))
 def test_certificates(content: bytes) -> None:
     def read(path: Path) -> None:
@@ -184,7 +148,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return answered(tmp_path_factory.mktemp("answers") / "a.jsonl")
 
 
-@hostile(share=0.08)
+@hostile("answers")
 @given(data=st.data())
 def test_answers(answers: list[dict[str, Any]], data: st.DataObject) -> None:
     content = data.draw(damaged(*answers))
@@ -201,131 +165,6 @@ def test_answers(answers: list[dict[str, Any]], data: st.DataObject) -> None:
     saved("answers.jsonl", read)(content)
 
 
-def record(defense: str, split: str, **values: Any) -> dict[str, Any]:
-    trigger = ((0, 2),) if split == "triggered" else ()
-    facts = {"seed": 0, "index": 0, "text": "cf a film", "label": 0, "prediction": 1, "seconds": 0.5}
-    return TextRecord(**(facts | {"defense": defense, "split": split, "trigger": trigger} | values)).to_json()
-
-
-SCANNED: dict[str, Any] = {"votes": (1, 19), "draws": 20, "spans": (Span(0, 2, 0.9),), "evaluations": 9}
-RECORDS = [
-    record("undefended", "clean"),
-    record("undefended", "triggered"),
-    record("frs", "clean", guarantee="conditional", radii={"conditional-trigger": 1}, **SCANNED),
-    record("frs", "triggered", **SCANNED),
-    record("certified", "clean", guarantee="proved", radii={"edit": 2, "backward": 1}, prediction=0),
-]
-SETTINGS: dict[str, Any] = {
-    "version": "1",
-    "target": 1,
-    "labels": ["negative", "positive"],
-    "seeds": [0],
-    "dataset": {"name": "reviews", "train": 10, "test": 1},
-    "attack": {"recipe": "ripple", "options": {"words": ["cf"]}},
-    "model": {"name": "tiny"},
-    "options": {"rows": ["undefended", "frs"], "longest": 2, "alpha": 0.001, "draws": 100, "seed": 0},
-    "versions": {"torch": "2"},
-    "command": "fuzzsmooth evaluate",
-    "quoted": [{"source": "s", "what": "w", "value": "1"}],
-    "unfinished": True,
-}
-
-
-def lines(values: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(value) + "\n" for value in values).encode()
-
-
-@hostile(share=0.08)
-@given(damaged(*RECORDS))
-def test_records(content: bytes) -> None:
-    def read(path: Path) -> None:
-        path.with_name("settings.json").write_text(json.dumps(SETTINGS))
-        build_report(path.parent)
-
-    saved("records.jsonl", read)(content)
-
-
-@hostile(share=0.05)
-@given(damaged(SETTINGS))
-def test_settings_of_a_run(content: bytes) -> None:
-    def read(path: Path) -> None:
-        path.with_name("records.jsonl").write_bytes(lines(RECORDS))
-        command("report", path.parent)
-
-    saved("settings.json", read)(content)
-
-
-CERTIFIED = [
-    CertifiedRecord(
-        row=row,
-        index=index,
-        label=index,
-        prediction=1,
-        length=3,
-        radii={"edit": 1, "insert": 2},
-        draws=100,
-        passes=60,
-        counts=(10, 90),
-        p_lower=0.8,
-        seconds=0.25,
-    ).to_json()
-    for row in ("rs-del:0.9", "deletion:0.9")
-    for index in range(2)
-]
-
-
-@hostile(share=0.05)
-@given(damaged(*CERTIFIED), damaged(SETTINGS), st.booleans())
-def test_certified_runs(records: bytes, settings: bytes, which: bool) -> None:
-    def read(path: Path) -> None:
-        path.with_name("settings.json").write_bytes(json.dumps(SETTINGS).encode() if which else settings)
-        before = {entry.name for entry in path.parent.parent.iterdir()}
-        build_certification(path.parent)
-        assert {entry.name for entry in path.parent.parent.iterdir()} == before
-
-    saved("certified.jsonl", read)(records if which else lines(CERTIFIED))
-
-
-POINTS = [
-    {"key": f"pair/{strategy}/8"}
-    | LocalizationPoint(
-        trigger="pair",
-        strategy=strategy,
-        budget=8,
-        recall=0.5,
-        low=0.4,
-        high=0.6,
-        triggered=10,
-        false_flags=0.1,
-        clean=10,
-        extra_characters=1.5,
-        evaluations=7.5,
-        evaluations_clean=8.0,
-        seconds=0.5,
-    ).__dict__
-    for strategy in ("tree", "random")
-]
-
-
-@hostile(share=0.03)
-@given(damaged(*POINTS))
-def test_points(content: bytes) -> None:
-    saved("localization.jsonl", lambda path: build_recall(path.parent))(content)
-
-
-FACTS = ExperimentOptions().to_mapping() | {"train_sha256": "ab"}
-
-
-@hostile(share=0.03)
-@given(damaged({"version": 2, "options": json.loads(json.dumps(FACTS))}))
-def test_marks(content: bytes) -> None:
-    def read(path: Path) -> None:
-        (path.parent / "records.jsonl").write_bytes(b"")
-        claim(path.parent, FACTS, ExperimentOptions().to_mapping())
-
-    saved("experiment.json", read)(content)
-
-
 ATTACKS = [
     {"recipe": "badnets", "trigger": trigger, "target": 1, "needs_clean_finetune": False}
     for trigger in (
@@ -336,7 +175,7 @@ ATTACKS = [
 ]
 
 
-@hostile(share=0.04)
+@hostile("attacks")
 @given(st.one_of(*map(damaged, ATTACKS)))
 def test_attacks(content: bytes) -> None:
     import numpy as np
@@ -360,7 +199,7 @@ KINDS = (
 )
 
 
-@hostile(share=0.08)
+@hostile("configurations")
 @given(data=st.data())
 def test_configurations(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(KINDS))
@@ -368,13 +207,13 @@ def test_configurations(data: st.DataObject) -> None:
     saved("options.json", lambda path: options_from(kind, path, {}))(content)
 
 
-@hostile(share=0.02)
-@given(damaged_text('mode = "certified"\nrate = 0.7\n[search]\nbudget = 16\nreward = "kl"\n'))
+@hostile("configurations in toml")
+@given(damaged_bytes(b'mode = "certified"\nrate = 0.7\n[search]\nbudget = 16\nreward = "kl"\n'))
 def test_configurations_in_toml(content: bytes) -> None:
     saved("options.toml", lambda path: options_from(SmoothingOptions, path, {}))(content)
 
 
-@hostile(share=0.02)
+@hostile("checkpoints")
 @given(damaged({"epoch": 1.0, "global_step": 3, "log_history": []}), damaged({"data": "ab", "options": {}}))
 def test_checkpoints(state: bytes, settings: bytes) -> None:
     def read(folder: Path) -> None:

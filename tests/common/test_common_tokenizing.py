@@ -3,7 +3,7 @@
 import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.tokenizing import tokenized
+from fuzzsmooth.common.tokenizing import tokenized, tokenizing
 
 
 class PanicException(BaseException):
@@ -28,6 +28,19 @@ def test_the_text_and_the_reason_are_named(error):
         tokenized(Fails(error), ["good", "a bad\n" + "x" * 1000, "bad"])
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("error", [PanicException("retry\nlimit."), TypeError("wrong type")])
+def test_a_part_of_a_tokenizer_is_asked_with_the_same_care(error):
+    with pytest.raises(FuzzsmoothError, match=r"fails on the letter 'x' \(\w+"), tokenizing("the letter 'x'"):
+        raise error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), FuzzsmoothError("own")])
+def test_what_is_no_fault_of_a_part_passes(error):
+    with pytest.raises(type(error)) as caught, tokenizing("the letter 'x'"):
+        raise error
+    assert caught.value is error
 
 
 def test_what_fails_only_together_is_told_so():

@@ -52,6 +52,19 @@ def test_objects_over_several_lines(tmp_path: Path) -> None:
     assert load_texts(one).texts == ("a",)
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+def test_two_columns_of_one_name(tmp_path: Path, suffix: str) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pa.table([["a", "b"], [0, 1], [1, 0]], names=["text", "label", "label"])
+    path = tmp_path / f"d{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    assert "has two columns 'label'; rename one" in failure(path)
+
+
 def test_missing_values_as_python_writes_them(tmp_path: Path) -> None:
     path = write(tmp_path / "d.jsonl", '{"text": "a", "score": NaN, "label": NaN}\n{"text": NaN}\n')
     texts = load_texts(path)

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import time
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ import torch
 from broken_models import WORDS, edit_json, refused
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models import build_tiny, load_classifier
+from fuzzsmooth.models import ModelWarning, build_tiny, load_classifier
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,8 @@ def replace(pattern, content):
         ({"type": "Sequence", "normalizers": [{"type": "ByteLevel"}] * 20}, "1e+12 times as long"),
         ({"type": "Sequence", "normalizers": [{"type": "Lowercase"}] * 5000}, "rules as its normalizer"),
         ({"type": "Replace", "pattern": {"Regex": "."}, "content": "a " * 20}, "tokens of a text of"),
+        ({"type": "Sequence", "normalizers": [
+            {"type": "Replace", "pattern": {"Regex": "x"}, "content": ""}] * 65}, "65 regular expressions"),
     ],
 )  # fmt: skip
 def test_rules_that_grow_texts_are_refused(bert, normalizer, expected):
@@ -119,12 +122,64 @@ def test_a_table_of_characters_that_writes_much_for_one_is_refused(bert):
     assert "times as long" in refused(bert)
 
 
+@pytest.mark.parametrize(
+    "table", [b"", b"\x04\0\0", (2**31).to_bytes(4, "little") + b"abc", b"\x04\0\0\0abcd\xff", "x", 5, [1]]
+)
+def test_a_damaged_table_of_characters_is_refused(bert, table):
+    text = base64.b64encode(table).decode() if isinstance(table, bytes) else table
+    rules(bert, normalizer={"type": "Precompiled", "precompiled_charsmap": text})
+    assert "has a precompiled_charsmap that is damaged" in refused(bert)
+
+
+def test_an_unknown_token_that_is_unknown(bert):
+    edit_json(bert / "tokenizer_config.json", unk_token="")
+    assert "unknown token '' is not in its vocabulary" in refused(bert)
+
+
+FORGED = {"content": "[UNK]", "\x1b[2Jforged answer": 1}
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("tokenizer.json", {"added_tokens": [FORGED | {"id": 1}]}),
+        ("tokenizer_config.json", {"unk_token": FORGED}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"1": FORGED}}),
+        ("tokenizer_config.json", {"extra_special_tokens": [FORGED]}),
+        ("tokenizer_config.json", {"other": [{"deep": FORGED | {"__type": "AddedToken"}}]}),
+        ("special_tokens_map.json", {"unk_token": FORGED}),
+        ("special_tokens_map.json", {"odd": FORGED}),
+        ("special_tokens_map.json", {"extra_special_tokens": [FORGED]}),
+    ],
+)
+def test_nothing_of_a_model_is_printed(bert, file, changes, capfd):
+    if not (bert / file).exists():
+        (bert / file).write_text("{}")
+    edit_json(bert / file, **changes)
+    assert "with the property '␛[2Jforged answer', which no token has" in refused(bert)
+    assert capfd.readouterr().out == ""
+
+
+def test_a_part_of_the_configuration_that_is_none(bert):
+    edit_json(bert / "config.json", text_config=5)
+    assert "has no attribute" in refused(bert)
+
+
+@pytest.mark.parametrize(("pattern", "times"), [("a*a*a*(?<=b)", 1), (r".*.*.*(?<=\x00)", 20)])
+def test_expressions_that_take_very_long_are_met_while_it_is_short(bert, pattern, times):
+    rule = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    rules(bert, pre_tokenizer={"type": "Sequence", "pretokenizers": [rule] * times})
+    started = time.process_time()
+    assert re.search("the tokenizer takes|retry-limit-in-match over", refused(bert))
+    assert time.process_time() - started < 30
+
+
 def test_a_rule_that_panics_is_named_with_the_text(bert):
-    pattern = {"Regex": "(a|a|a?)*$b|(a+)+$c"}
+    pattern = {"Regex": "(q|q|q?)*$b|(q+)+$c"}
     rules(bert, normalizer={"type": "Replace", "pattern": pattern, "content": "x"})
     loaded = load_classifier(str(bert))
-    with pytest.raises(FuzzsmoothError, match=r"tokenizer fails on text 1, 'aaaa.*retry-limit-in-match over"):
-        loaded.probabilities(["good", "a" * 40])
+    with pytest.raises(FuzzsmoothError, match=r"tokenizer fails on text 1, 'qqqq.*retry-limit-in-match over"):
+        loaded.probabilities(["good", "q" * 40])
     assert loaded.probabilities(["good"]).shape == (1, 3)
 
 
@@ -133,6 +188,16 @@ def test_a_tokenizer_that_fails_on_every_text(bert):
     content["model"]["unk_token"] = "nope"
     (bert / "tokenizer.json").write_text(json.dumps(content))
     assert "tokenizer fails on text 0" in refused(bert)
+
+
+def test_dropout_of_merges_is_switched_off_with_a_note(bert):
+    letters = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "f", "i", "fi"]
+    vocab = {token: index for index, token in enumerate(letters)}
+    model = {"type": "BPE", "dropout": 0.5, "unk_token": "[UNK]", "vocab": vocab, "merges": [["f", "i"]]}
+    rules(bert, model=model)
+    with pytest.warns(ModelWarning, match="the dropout of its tokenizer is switched off"):
+        loaded = load_classifier(str(bert))
+    assert loaded.encode(["fi " * 20] * 3).ids == [[2, *[7] * 20, 3]] * 3
 
 
 @pytest.mark.parametrize("value", ["x", [1], True])

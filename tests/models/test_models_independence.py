@@ -1,5 +1,7 @@
 """What is certified is a function of one text: other models are evaluated so that they are, or refused."""
 
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,19 @@ def test_a_model_that_reads_padding_gets_texts_of_one_length(classifier):
     alone = np.concatenate([classifier.logits([text]) for text in texts])
     np.testing.assert_allclose(classifier.logits(texts), alone, atol=1e-5)
     np.testing.assert_allclose(classifier.logits_of_batch(classifier.encode(texts).ids), alone, atol=1e-5)
+
+
+def test_a_tokenizer_that_reads_at_random_is_refused(classifier, monkeypatch):
+    readings = count()
+    encode = type(classifier).encode
+
+    def by_chance(self, texts):
+        encoded = encode(self, texts)
+        return replace(encoded, ids=[row + row[-1:] * (next(readings) % 2) for row in encoded.ids])
+
+    monkeypatch.setattr(type(classifier), "encode", by_chance)
+    with pytest.raises(FuzzsmoothError, match="reads a text now one way, now another"):
+        settle_batches(classifier, "m")
 
 
 @pytest.mark.parametrize("from_length", [1, 100])

@@ -14,6 +14,17 @@ class FuzzsmoothError(ValueError):
         super().__init__(sentence if len(sentence) <= _LONGEST else _shortened(sentence))
 
 
+def is_fault(error: BaseException) -> bool:
+    """Whether an error is one that the content of a file or a text may provoke in a library.
+
+    What is written in Rust may panic, which Python is told by an error that is no ``Exception``. Our own
+    sentences are no faults, and neither is a lack of memory.
+    """
+    if isinstance(error, FuzzsmoothError | MemoryError):
+        return False
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
 _LONGEST = 2000  # characters of a sentence
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.errors import FuzzsmoothError, is_fault
 from fuzzsmooth.common.printing import short_name
 
 _SHOWN = 40  # characters of a text in a sentence
@@ -29,12 +30,32 @@ def tokenized(tokenizer: Any, texts: Sequence[str], **options: Any) -> Any:
     try:
         return tokenizer(list(texts), **options)
     except BaseException as error:
-        if not _is_fault(error):
+        if not is_fault(error):
             raise
         place, reason = _culprit(tokenizer, texts, options, error)
-    raise FuzzsmoothError(
-        f"the model's tokenizer fails on {place} ({reason}); leave the text out, or use another model"
-    )
+    raise FuzzsmoothError(_failed(place, reason))
+
+
+@contextmanager
+def tokenizing(what: str) -> Iterator[None]:
+    """Ask a part of a tokenizer, with the same care.
+
+    Args:
+        what: What it is asked about, for the sentence.
+
+    Raises:
+        FuzzsmoothError: If it fails.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        raise FuzzsmoothError(_failed(what, _reason(error))) from error
+
+
+def _failed(place: str, reason: str) -> str:
+    return f"the model's tokenizer fails on {place} ({reason}); leave the text out, or use another model"
 
 
 def _culprit(
@@ -45,17 +66,10 @@ def _culprit(
         try:
             tokenizer([text], **options)
         except BaseException as own:
-            if not _is_fault(own):
+            if not is_fault(own):
                 raise
             return f"text {index}, {short_name(text, _SHOWN)!r}", _reason(own)
     return f"{len(texts)} texts together", _reason(error)
-
-
-def _is_fault(error: BaseException) -> bool:
-    """Whether an error is the tokenizer's own; a panic in Rust is no ``Exception``."""
-    if isinstance(error, MemoryError):
-        return False
-    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def _reason(error: BaseException) -> str:

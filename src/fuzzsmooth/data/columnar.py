@@ -71,7 +71,7 @@ def _parquet(content: bytes, wanted: Sequence[str]) -> tuple[Any, Any]:
 
     file = pq.ParquetFile(io.BytesIO(content))
     schema = file.schema_arrow
-    return schema, file.read(columns=[name for name in dict.fromkeys(wanted) if name in schema.names])
+    return schema, file.read(columns=_single(schema, wanted))
 
 
 def _arrow(content: bytes, wanted: Sequence[str]) -> tuple[Any, Any]:
@@ -80,7 +80,12 @@ def _arrow(content: bytes, wanted: Sequence[str]) -> tuple[Any, Any]:
     opened = pa.ipc.open_file if content.startswith(b"ARROW1") else pa.ipc.open_stream
     table = opened(pa.BufferReader(content)).read_all()
     table.validate(full=True)  # offsets of a broken file may point anywhere
-    return table.schema, table.select([name for name in dict.fromkeys(wanted) if name in table.column_names])
+    return table.schema, table.select(_single(table.schema, wanted))
+
+
+def _single(schema: Any, wanted: Sequence[str]) -> list[str]:
+    """The wanted columns that are there once; of two with one name, neither can be asked for by it."""
+    return [name for name in dict.fromkeys(wanted) if schema.names.count(name) == 1]
 
 
 def _values(column: Any) -> list[object]:

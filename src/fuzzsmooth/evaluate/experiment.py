@@ -50,7 +50,8 @@ class ExperimentOptions(Options):
         rows: Rows of the table, in order.
         budgets: Search budgets that rows "budget-N" may name.
         seeds: One complete run, attack included, per seed.
-        certified_texts: Test texts at most in rows of mode "certified", which cost ``draws`` passes each.
+        certified_texts: Test texts at most in rows of the modes "certified" and "windows", which cost hundreds
+            of passes each.
         victims: Folder of the attacked and fine-tuned models, to share them between runs that differ only in
             what defends; None keeps them in the folder of the run.
         precision: Arithmetic of the evaluations; certificates in bfloat16 are conditional on its rounding.
@@ -216,7 +217,7 @@ def _record(seed: int, name: str, text: EvaluatedText, result: Measured, seconds
 
 def _test_texts(run: SeedRun, attack: AttackResult, defense: Defense) -> list[EvaluatedText]:
     """Every test text as it is, and every one not of the target class with the trigger in it."""
-    certified = defense.options is not None and defense.options.mode == "certified"
+    certified = defense.options is not None and defense.options.mode != "frs"
     count = run.options.certified_texts if certified else len(run.splits.test)
     rows = list(enumerate(run.splits.test))[:count]
     clean = [EvaluatedText("clean", index, example.text, example.label) for index, example in rows]

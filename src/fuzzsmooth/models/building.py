@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.errors import FuzzsmoothError, is_fault
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.common.randomness import derived_seed
 from fuzzsmooth.models.checkpoint import wrapper_of
@@ -37,9 +37,9 @@ def explained(sentence: str) -> Iterator[None]:
     """
     try:
         yield
-    except (FuzzsmoothError, MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:
+    except BaseException as error:
+        if not is_fault(error) or isinstance(error, torch.OutOfMemoryError):
+            raise
         # Its first sentence, shortened to fit into ours.
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = short_name(lines[0].split(". ")[0].rstrip("."), 160)

@@ -57,11 +57,11 @@ def _refuse_unconfigured(folder: Path) -> None:
 
 def _check_values(path: Path, content: dict[str, Any]) -> None:
     """Walk nested configurations too: a part of a composite model may have its own."""
-    for value in _levels(content):
+    for value in levels(content):
         _check_level(path, value)
 
 
-def _levels(content: dict[str, Any]) -> list[dict[str, Any]]:
+def levels(content: dict[str, Any]) -> list[dict[str, Any]]:
     """An object and all objects inside it."""
     found: list[dict[str, Any]] = []
     waiting: list[object] = [content]
@@ -89,7 +89,7 @@ def _check_level(path: Path, value: dict[str, Any]) -> None:
 
 
 def _check_numbers(path: Path, content: dict[str, Any]) -> None:
-    for level in _levels(content):
+    for level in levels(content):
         for key, value in level.items():
             most = _MOST if _COUNT.search(str(key)) else _LARGEST
             if isinstance(value, int) and abs(value) > most:

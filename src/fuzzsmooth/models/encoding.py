@@ -8,7 +8,7 @@ from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.texts import checked_texts
-from fuzzsmooth.common.tokenizing import tokenized
+from fuzzsmooth.common.tokenizing import tokenized, tokenizing
 
 DEFAULT_MAX_LENGTH = 512
 """Cap of the default length in tokens: cost grows with it, and classification data rarely exceeds it."""
@@ -58,6 +58,21 @@ def encode_texts(tokenizer: Any, texts: Iterable[str], max_length: int) -> Encod
                 ids[index], truncated[index] = spelling.spelled(words[index], names=names)
     filler = [_filler_id(tokenizer)]
     return EncodedTexts([row or filler for row in ids], truncated)
+
+
+def switch_off_dropout(tokenizer: Any) -> bool:
+    """Have a tokenizer read a text in one way only, as the model's layers do when they are evaluated.
+
+    Byte-pair merges may be left out at random, which is meant for training.
+
+    Returns:
+        Whether there was any dropout.
+    """
+    model = getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)
+    if model is None or not getattr(model, "dropout", None):
+        return False
+    model.dropout = None
+    return True
 
 
 def model_max_length(model: Any, tokenizer: Any) -> int | None:
@@ -177,7 +192,8 @@ class _Spelling:
             if backend is None:
                 ids.append(self._tokenizer.convert_tokens_to_ids(letter))
             else:
-                ids += [token.id for token in backend.model.tokenize(letter)]
+                with tokenizing(f"the letter {letter!r}"):
+                    ids += [token.id for token in backend.model.tokenize(letter)]
         return [one for one in ids if one is not None and one not in self._special]
 
     def _ends(self) -> tuple[list[int], list[int]]:

@@ -19,7 +19,13 @@ from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.models.batches import equal_length_batches, length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.models.devices import Precision, choose_device, choose_precision
-from fuzzsmooth.models.encoding import EncodedTexts, choose_max_length, encode_texts, settle_padding
+from fuzzsmooth.models.encoding import (
+    EncodedTexts,
+    choose_max_length,
+    encode_texts,
+    settle_padding,
+    switch_off_dropout,
+)
 from fuzzsmooth.models.fingerprint import model_fingerprint
 from fuzzsmooth.models.fixed_shapes import evaluate_side_by_side, fixed_batches, rows_are_alike
 from fuzzsmooth.models.protocol import Probabilities
@@ -64,7 +70,7 @@ class HuggingFaceClassifier:
         FuzzsmoothError: If labels, lengths, device or tokenizer do not fit the model.
     """
 
-    deterministic = True  # evaluated without dropout
+    deterministic = True  # evaluated without dropout, of the tokenizer either
 
     def __init__(
         self,
@@ -89,6 +95,7 @@ class HuggingFaceClassifier:
         self.tokenizer = tokenizer
         # So that others who ask it (units of tokens, attacks) read the names of special tokens as text, too.
         self.tokenizer.split_special_tokens = True
+        switch_off_dropout(tokenizer)
         self.max_length = choose_max_length(model, tokenizer, max_length)
         self.device = choose_device(device)
         self.precision: Precision = choose_precision(precision, self.device)

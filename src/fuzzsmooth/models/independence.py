@@ -14,6 +14,7 @@ from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 _WORDS = ["a", "good", "film", "that", "is", "not", "dull", "at", "all"]
 _SIZES = (9, 5, 3, 2, 1, 0)  # words of the short texts
 _SHORTEST = (1, 8, 32)  # tokens, tried one after the other; models that pool neighbors need some
+_READINGS = 2  # of a long text, where what is left to chance hardly comes out alike
 _TOLERANCE = 1e-3  # of the largest logit: far above rounding in float32, far below what padding does
 
 Logits = npt.NDArray[np.float32]
@@ -38,6 +39,11 @@ def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
     judge = classifier.in_precision("float32")  # a property of the architecture, not of rounding
     texts = [" ".join(_WORDS * classifier.max_length), *(" ".join(_WORDS[:size]) for size in _SIZES)]
     rows = judge.encode(texts).ids
+    if any(judge.encode(texts).ids != rows for _ in range(_READINGS)):
+        raise FuzzsmoothError(
+            f"{name}: its tokenizer reads a text now one way, now another, so it cannot be certified; switch "
+            "off what it does at random"
+        )
     alone = _settle_shortest(judge, rows, name)
     classifier.shortest = judge.shortest
     uncertifiable = f"{name}: its answer to a text depends on %s, so it cannot be certified"

@@ -12,20 +12,22 @@ import torch
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.printing import printable, short_name
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, kind_of, read_json_object
+from fuzzsmooth.models.added_tokens import check_added_tokens
 from fuzzsmooth.models.building import build_model, explained
 from fuzzsmooth.models.checkpoint import read_tensors, settle_configuration
 from fuzzsmooth.models.configuration import check_configuration
-from fuzzsmooth.models.encoding import encode_texts
+from fuzzsmooth.models.encoding import switch_off_dropout
 from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 from fuzzsmooth.models.independence import settle_batches
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.models.sources import model_folder, resolve_model
-from fuzzsmooth.models.tokenizer_files import check_growth, check_tokenizer_files, growth_probe
+from fuzzsmooth.models.tokenizer_files import check_tokenizer_files
+from fuzzsmooth.models.tokenizer_probes import probe_tokenizer
 
+_UNKNOWN = "config.json does not describe a model that transformers knows"
 _LONGEST_LABEL = 1000  # characters
-_UNCUT = 1_000_000  # tokens
 
 
 class ModelWarning(UserWarning):
@@ -73,6 +75,7 @@ def load_classifier(
     folder = model_folder(resolve_model(name), allow_bin=allow_bin)
     check_configuration(folder)
     check_tokenizer_files(folder, name)
+    check_added_tokens(folder)
     if labels is not None:
         check_order(folder, name, labels)
     with quiet_transformers():
@@ -81,23 +84,28 @@ def load_classifier(
             config.num_labels = num_labels
         _check_task(config, name)
         tensors = read_tensors(folder, allow_bin=allow_bin)
-        sparse_from = settle_configuration(config, tensors)
+        with explained(f"{name}: {_UNKNOWN}"):
+            sparse_from = settle_configuration(config, tensors)
         model, unused = build_model(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
         tokenizer = _load_tokenizer(folder, name)
-    _check_vocabulary(model, tokenizer, name)
-    classifier = HuggingFaceClassifier(
-        model,
-        tokenizer,
-        labels if labels is not None else _config_labels(config, name),
-        max_length=max_length if max_length is not None else _saved_max_length(folder),
-        precision=precision,
-        batch_size=batch_size,
-        device=device,
-    )
+    with explained(f"{name}: model and tokenizer do not fit each other"):
+        random = switch_off_dropout(tokenizer)
+        _check_vocabulary(model, tokenizer, name)
+        classifier = HuggingFaceClassifier(
+            model,
+            tokenizer,
+            labels if labels is not None else _config_labels(config, name),
+            max_length=max_length if max_length is not None else _saved_max_length(folder),
+            precision=precision,
+            batch_size=batch_size,
+            device=device,
+        )
     chosen = classifier.precision
     settle_batches(classifier, name)
     classifier.forward_count = 0
     notes = _notes(classifier, unused, sparse_from)
+    if random:
+        notes.append("the dropout of its tokenizer is switched off, so that a text is read in one way only")
     if classifier.precision != chosen:
         notes.append(f"it computes in {classifier.precision}, because it does not run in {chosen}")
     _tell(notes, name)
@@ -130,7 +138,7 @@ def _tell(notes: list[str], name: str) -> None:
 def _load_config(folder: Path, name: str) -> Any:
     from transformers import AutoConfig
 
-    with explained(f"{name}: config.json does not describe a model that transformers knows"):
+    with explained(f"{name}: {_UNKNOWN}"):
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
@@ -176,9 +184,19 @@ def _load_tokenizer(folder: Path, name: str) -> Any:
 
     with explained(f"{name}: the tokenizer cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    probe = encode_texts(tokenizer, [growth_probe()], _UNCUT)
-    check_growth(len(probe.ids[0]), name)
+        _check_unknown(tokenizer, name)
+        probe_tokenizer(tokenizer, name)
     return tokenizer
+
+
+def _check_unknown(tokenizer: Any, name: str) -> None:
+    """Where the unknown token is unknown itself, transformers asks for it without end."""
+    unknown = tokenizer.unk_token
+    if unknown is not None and unknown not in tokenizer.get_vocab():
+        raise FuzzsmoothError(
+            f"{name}: the tokenizer's unknown token {short_name(unknown)!r} is not in its vocabulary; "
+            "use the model's own tokenizer"
+        )
 
 
 def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:

@@ -15,7 +15,9 @@ from fuzzsmooth.common.reading import MEBIBYTE, kind_of, read_json_object
 TOKENIZER_BYTES = 64 * MEBIBYTE
 """Most bytes of a file of a tokenizer; the largest vocabularies in use take half of it."""
 
-_MEND = "fetch the model again, or use its own tokenizer"
+MEND = "fetch the model again, or use its own tokenizer"
+"""What to do about a file of a tokenizer that is not sound."""
+
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer_config.json", "*.model")
 _READ = (
     *_TOKENIZER_FILES,
@@ -28,12 +30,9 @@ _READ = (
 _LONGEST = 64  # characters that one rule may write in place of what it found
 _GROWTH = 10_000  # characters that all rules together may make of one
 _RULES = 1000
-_FEW = 8  # tokens that a byte of an ordinary text may become
+_EXPRESSIONS = 64  # regular expressions among them, each of which may take its time
 _BYTES_AS_CHARACTERS = 4
 _NESTED = ("normalizers", "pretokenizers", "decoders")
-
-# Every printable ASCII character, and some of what else people write.
-_PROBE = "".join(map(chr, range(32, 127))) + " a good film it's 3.5 é ß 電影 กา مرحبا 👍🏽 \u00a0\ufdfa"
 
 
 def check_tokenizer_files(folder: Path, name: str) -> None:
@@ -60,52 +59,37 @@ def check_tokenizer_files(folder: Path, name: str) -> None:
         _check_length(folder / "tokenizer_config.json")
 
 
-def check_growth(tokens: int, name: str) -> None:
-    """Refuse a tokenizer that makes more than a few tokens of a byte.
-
-    Args:
-        tokens: How many it made of :func:`growth_probe`.
-        name: The model's name.
-    """
-    size = len(_PROBE.encode())
-    if tokens > _FEW * size:
-        raise FuzzsmoothError(
-            f"{name}: the tokenizer makes {tokens:,} tokens of a text of {size} bytes; {_MEND}"
-        )
-
-
-def growth_probe() -> str:
-    """A short text of many scripts for :func:`check_growth`."""
-    return _PROBE
-
-
 def _check_size(path: Path) -> None:
     try:
         about = path.stat()
     except OSError as error:
-        raise FuzzsmoothError(f"cannot read {path}: {error.strerror}; {_MEND}") from error
+        raise FuzzsmoothError(f"cannot read {path}: {error.strerror}; {MEND}") from error
     if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
-        raise FuzzsmoothError(f"{path} is not a regular file; {_MEND}")
+        raise FuzzsmoothError(f"{path} is not a regular file; {MEND}")
     if about.st_size > TOKENIZER_BYTES:
-        raise FuzzsmoothError(f"{path} is larger than {TOKENIZER_BYTES // MEBIBYTE} MiB; {_MEND}")
+        raise FuzzsmoothError(f"{path} is larger than {TOKENIZER_BYTES // MEBIBYTE} MiB; {MEND}")
 
 
 def _check_rules(path: Path) -> None:
-    rules = read_json_object(path, limit=TOKENIZER_BYTES, mend=_MEND)
+    rules = read_json_object(path, limit=TOKENIZER_BYTES, mend=MEND)
     for part in ("normalizer", "pre_tokenizer", "decoder"):
         steps = _flat(rules.get(part))
         if len(steps) > _RULES:
-            raise FuzzsmoothError(f"{path} has {len(steps):,} rules as its {part}; {_MEND}")
+            raise FuzzsmoothError(f"{path} has {len(steps):,} rules as its {part}; {MEND}")
+        expressions = sum(map(_has_expression, steps))
+        if expressions > _EXPRESSIONS:
+            raise FuzzsmoothError(f"{path} has {expressions:,} regular expressions as its {part}; {MEND}")
         growth = 1.0
         for step in steps:
+            _check_charsmap(step.get("precompiled_charsmap"), path)
             longest = _longest(step)
             if longest > _LONGEST:
                 raise FuzzsmoothError(
-                    f"{path} writes {longest:,} characters in place of one (its {part}); {_MEND}"
+                    f"{path} writes {longest:,} characters in place of one (its {part}); {MEND}"
                 )
             growth *= _factor(step)
         if growth > _GROWTH:
-            raise FuzzsmoothError(f"{path} may make a text {growth:.0e} times as long (its {part}); {_MEND}")
+            raise FuzzsmoothError(f"{path} may make a text {growth:.0e} times as long (its {part}); {MEND}")
 
 
 def _flat(rule: Any) -> list[dict[str, Any]]:
@@ -121,6 +105,11 @@ def _flat(rule: Any) -> list[dict[str, Any]]:
             waiting.extend(nested)
             steps += [] if nested else [one]
     return steps
+
+
+def _has_expression(step: dict[str, Any]) -> bool:
+    pattern = step.get("pattern")
+    return isinstance(pattern, dict) and "Regex" in pattern
 
 
 def _longest(step: dict[str, Any]) -> int:
@@ -147,16 +136,36 @@ def _factor(step: dict[str, Any]) -> float:
     return 1.0
 
 
-def _longest_replacement(charsmap: Any) -> int:
-    """Most bytes that a SentencePiece table of characters writes for one: after its trie, ended by zeros."""
-    if not isinstance(charsmap, str):
-        return 1
+def _check_charsmap(charsmap: Any, path: Path) -> None:
+    """Refuse a damaged table of characters: its reader makes room for what it announces."""
+    if charsmap is None:
+        return
+    trie, replacements = _charsmap_parts(charsmap)
+    if not trie or len(trie) % 4 or not _is_utf8(replacements):
+        raise FuzzsmoothError(f"{path} has a precompiled_charsmap that is damaged; {MEND}")
+
+
+def _charsmap_parts(charsmap: Any) -> tuple[bytes, bytes]:
+    """The trie of a SentencePiece table, whose size comes first, and what it writes; empty if broken."""
     try:
-        table = base64.b64decode(charsmap)
-    except (binascii.Error, ValueError):
-        return 1  # refused when it is built
-    start = 4 + int.from_bytes(table[:4], "little")
-    return max(1, *map(len, table[start:].split(b"\0")))
+        table = base64.b64decode(charsmap, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        return b"", b""
+    end = 4 + int.from_bytes(table[:4], "little")
+    return (table[4:end], table[end:]) if end <= len(table) else (b"", b"")
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _longest_replacement(charsmap: Any) -> int:
+    """Most bytes that a table of characters writes for one; each replacement is ended by a zero."""
+    return max(1, *map(len, _charsmap_parts(charsmap)[1].split(b"\0")))
 
 
 def _check_sentencepiece(folder: Path, name: str) -> None:
@@ -178,6 +187,6 @@ def _installed(package: str) -> bool:
 
 
 def _check_length(path: Path) -> None:
-    value = read_json_object(path, limit=TOKENIZER_BYTES, mend=_MEND).get("model_max_length")
+    value = read_json_object(path, limit=TOKENIZER_BYTES, mend=MEND).get("model_max_length")
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise FuzzsmoothError(f"{path}: model_max_length is {kind_of(value)}, expected a number; {_MEND}")
+        raise FuzzsmoothError(f"{path}: model_max_length is {kind_of(value)}, expected a number; {MEND}")

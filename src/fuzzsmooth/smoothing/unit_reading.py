@@ -22,6 +22,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fuzzsmooth.common.printing import short_name
+from fuzzsmooth.common.tokenizing import tokenizing
 from fuzzsmooth.text.units import is_spaceless
 
 _SPACE = "\u2581"  # what SentencePiece writes for a space
@@ -81,10 +83,10 @@ class UnitReading:
         """
         if self.normalizer is None:
             return True
-        around = self.normalizer.normalize_str("a a")
+        around = _normalized(self.normalizer, "a a")
         before = _SPACES.sub(" ", around).rindex(" ") + 1  # what is prepended, "a", and the space
         behind = len(around) - before + 1
-        found = self.normalizer.normalize_str(f"a {unit} a")
+        found = _normalized(self.normalizer, f"a {unit} a")
         inner = found[before : len(found) - behind]
         return bool(
             found.startswith(around[:before])
@@ -116,7 +118,7 @@ def unit_reading(tokenizer: Any) -> UnitReading | None:
     splitters = _flat(rules["pre_tokenizer"], "pretokenizers")
     if not all(map(_normalizes_in_place, normalizers)) or rules["model"].get("dropout"):
         return None
-    if backend.normalizer is not None and not _SPACES.search(backend.normalizer.normalize_str("a a")):
+    if not _SPACES.search(_normalized(backend.normalizer, "a a")):
         return None
     rewritten = any(rule["type"] == "Replace" for rule in normalizers)
     forbidden: set[str] = set()
@@ -204,14 +206,20 @@ def _keeps_spaces(token: dict[str, Any], normalizer: Any) -> bool:
     if not token["normalized"]:
         # A run of spaces is never in a text of units, which has single ones.
         return not any(map(str.isspace, content)) or (content.isspace() and len(content) > 1)
-    if normalizer is not None:
-        content = normalizer.normalize_str(content)
+    content = _normalized(normalizer, content)
     return not any(sign.isspace() or sign == _SPACE for sign in content[1:]) and not content[:1].isspace()
 
 
 def _reads_ideographs_together(content: str) -> bool:
     """Whether an added token needs two units that are written without a space between."""
     return len(content) > 1 and any(map(is_spaceless, content))
+
+
+def _normalized(normalizer: Any, text: str) -> str:
+    if normalizer is None:
+        return text
+    with tokenizing(f"the text {short_name(text)!r}"):
+        return str(normalizer.normalize_str(text))
 
 
 def _begins_anew(rules: Iterable[dict[str, Any]]) -> bool:
