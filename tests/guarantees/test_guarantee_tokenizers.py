@@ -19,6 +19,7 @@ from fuzzsmooth.noise.text import represented
 from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
 from fuzzsmooth.smoothing.tokens import SlowPathWarning, TokenMapError, UnitTokenizer
 from fuzzsmooth.smoothing.unit_reading import UnitReading
+from fuzzsmooth.text.units import segmenter
 
 WORDS = ("bad", "film", "very")
 TEXTS = [" ".join(words) for size in range(5) for words in itertools.product(WORDS, repeat=size)]
@@ -53,6 +54,12 @@ def of_words(added: AddedToken | None = None, normalizer: Any = None) -> PreTrai
     return wrapped(backend, added)
 
 
+def of_bert() -> PreTrainedTokenizerFast:
+    tokenizer = of_words(normalizer=normalizers.BertNormalizer())
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
 def of_merges(*merges: tuple[str, str]) -> PreTrainedTokenizerFast:
     letters = sorted(set("".join(WORDS) + "a"))
     tokens = ["[UNK]", "[PAD]", "[CLS]", "[SEP]", SPACE, *letters, *("".join(pair) for pair in merges)]
@@ -65,6 +72,7 @@ def of_merges(*merges: tuple[str, str]) -> PreTrainedTokenizerFast:
 
 TOKENIZERS = {
     "plain": of_words(),
+    "as BERT": of_bert(),
     "an added token over a space": of_words(AddedToken("bad film", normalized=False)),
     "found in one word only": of_words(AddedToken("very bad", single_word=True, normalized=False)),
     "a token that swallows the next space": of_words(AddedToken("bad", rstrip=True, normalized=False)),
@@ -152,3 +160,11 @@ def test_a_text_that_disagrees_ends_the_gathering_for_all(monkeypatch: pytest.Mo
     for text, one in zip(texts, found, strict=True):
         law = majority_law(lambda left: int(model.probabilities([left])[0].argmax()), text, represented(0.51))
         assert one.certificates[0].p_lower == pytest.approx(law.max(), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "gathered"), [("plain", True), ("as BERT", True), ("an added token over a space", False)]
+)
+def test_common_tokenizers_keep_the_fast_path(name: str, gathered: bool) -> None:
+    """Signs that BERT's normalizer erases are among the pairs that are tried; they must not cost the speed."""
+    assert UnitTokenizer(rule_of(TOKENIZERS[name]), segmenter("word")).trusted == gathered

@@ -50,8 +50,8 @@ class ExperimentOptions(Options):
         rows: Rows of the table, in order.
         budgets: Search budgets that rows "budget-N" may name.
         seeds: One complete run, attack included, per seed.
-        certified_texts: Test texts at most in rows of the modes "certified" and "windows", which cost hundreds
-            of passes each.
+        certified_texts: Test texts at most in rows of the modes "certified" and "windows", which cost
+            hundreds of passes each.
         victims: Folder of the attacked and fine-tuned models, to share them between runs that differ only in
             what defends; None keeps them in the folder of the run.
         precision: Arithmetic of the evaluations; certificates in bfloat16 are conditional on its rounding.

@@ -207,9 +207,7 @@ class UnitTokenizer:
             [join([_ANCHOR]), *map(join, ([unit] for unit in fresh)), *(join([_ANCHOR, u]) for u in fresh)]
         )
         contents = [self._content(row) for row in encoded.ids]
-        assert self._ends is not None
         anchor = contents[0]
-        filler = self._filler[len(self._ends[0]) : len(self._filler) - len(self._ends[1])]
         if any(encoded.truncated) or any(row is None for row in contents) or anchor is None:
             return False
         for unit, first, behind in zip(
@@ -217,9 +215,10 @@ class UnitTokenizer:
         ):
             assert first is not None
             assert behind is not None
-            # An empty text is one filler token: what gives nothing else is no part of a longer one.
-            empty = len(first) == 0 or len(behind) == len(anchor) or np.array_equal(first, filler)
-            if empty or not np.array_equal(behind[: len(anchor)], anchor):
+            if not np.array_equal(behind[: len(anchor)], anchor):
+                return False
+            # An empty text is one filler token, which a unit that gives nothing is not in a longer text.
+            if (len(first) == 0) != (len(behind) == len(anchor)):
                 return False
             self._known[unit] = (first, behind[len(anchor) :])
         return True
