@@ -166,5 +166,5 @@ def test_a_text_that_disagrees_ends_the_gathering_for_all(monkeypatch: pytest.Mo
     ("name", "gathered"), [("plain", True), ("as BERT", True), ("an added token over a space", False)]
 )
 def test_common_tokenizers_keep_the_fast_path(name: str, gathered: bool) -> None:
-    """Signs that BERT's normalizer erases are among the pairs that are tried; they must not cost the speed."""
+    """Signs that BERT's normalizer erases are among the pairs that are tried: they cost no speed."""
     assert UnitTokenizer(rule_of(TOKENIZERS[name]), segmenter("word")).trusted == gathered
