@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import binom
+from scipy.special import betainc
 
 from fuzzsmooth.common.options import require
 
@@ -35,4 +35,5 @@ def vote_error(votes: Sequence[int], *, undecided: int = 0) -> float:
     second += undecided
     if best <= second:
         return 1.0
-    return min(1.0, 2.0 * float(binom.sf(best - 1, best + second, 0.5)) * _OUTWARD)
+    # P[Bin(n, 1/2) >= k] is the regularized incomplete beta function I_(1/2)(k, n - k + 1).
+    return min(1.0, 2.0 * float(betainc(best, second + 1, 0.5)) * _OUTWARD)
