@@ -50,3 +50,12 @@ def test_every_bound_is_computed_at_the_rate_of_the_coins(seen: set[float]) -> N
 def test_control_a_typed_rate_would_be_seen(seen: set[float]) -> None:
     edit.radius(0.9, 0.8)
     assert seen == {0.8} != {represented(0.8)}
+
+
+def test_options_name_the_rivals_of_the_bounds() -> None:
+    from typing import get_args
+
+    from fuzzsmooth import certify
+    from fuzzsmooth.smoothing import options
+
+    assert set(get_args(certify.Rivals)) == set(get_args(options.Rivals))

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from fuzzsmooth.certify import Rivals
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.fuzz.options import SearchOptions
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.text.units import UnitKind
 
 Mode = Literal["frs", "certified", "windows"]
+
+# As fuzzsmooth.certify has it, which imports SciPy: options are read before anything is computed.
+Rivals = Literal["auto", "complement", "separate"]
 
 Statistics = Literal["auto", "fixed", "lean", "sequential"]
 
