@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.printing import printable
 
 CPU_SECONDS = 60
 MEMORY_MIB = 4096
@@ -95,7 +96,7 @@ def survives(read: Callable[[Path], object], *, apart: bool = False) -> None:
     assert not run.fault, run.fault
     if run.sentence is not None:
         assert 0 < len(run.sentence) < _LONGEST_SENTENCE, "a sentence, not the file"
-        assert "\n" not in run.sentence
+        assert run.sentence == printable(run.sentence)
     assert run.seconds < CPU_SECONDS
     assert run.mebibytes < MEMORY_MIB
 

@@ -11,3 +11,8 @@ def test_a_sentence_that_quotes_something_very_long_keeps_its_two_ends() -> None
     assert len(said) < 2100
     assert said.startswith("x.json: the mode 'yyy")
     assert said.endswith("yyy' is unknown; choose frs")
+
+
+def test_what_a_sentence_quotes_is_made_printable() -> None:
+    said = str(FuzzsmoothError("the class '\x1b]0;title\x07\n\u202e' is unknown; give another"))
+    assert said == "the class '␛]0;title␇␊\ufffd' is unknown; give another"

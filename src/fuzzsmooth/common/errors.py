@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from fuzzsmooth.common.printing import printable
+
 
 class FuzzsmoothError(ValueError):
     """A mistake in what was given to us: what, where, and how to mend it, in one sentence.
 
-    The command line prints the sentence and exits with code 2. Of a sentence that quotes something very long,
-    the middle is left out: what is wrong stands at its beginning, how to mend it at its end.
+    The command line prints the sentence and exits with code 2. What it quotes may come from a stranger, so it
+    is made printable. Of a sentence that quotes something very long, the middle is left out: what is wrong
+    stands at its beginning, how to mend it at its end.
     """
 
     def __init__(self, sentence: str = "") -> None:
-        super().__init__(sentence if len(sentence) <= _LONGEST else _shortened(sentence))
+        super().__init__(printable(sentence if len(sentence) <= _LONGEST else _shortened(sentence)))
 
 
 def is_fault(error: BaseException) -> bool:
