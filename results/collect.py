@@ -29,7 +29,8 @@ HERE = Path(__file__).resolve().parent
 RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2")
 SEARCHES = ("localize-sst2", "localize-agnews")
 HEADLINE = {"sst2": "SST-2", "agnews": "AG's News", "offenseval": "OffensEval"}
-CURVES = ("edit", "insert", "backward")
+FORWARD = ("contiguous_insert", "edit", "insert", "delete")
+CURVES = (*FORWARD, "backward")
 
 
 def collect_run(run: Path, target: Path) -> None:
@@ -53,9 +54,7 @@ def certified_shares(summary: Path) -> str:
     stand in different tables.
     """
     rows = json.loads(summary.read_text("utf-8"))["rows"]
-    forward = _curves(
-        rows, ("edit", "insert"), "Proved certified accuracy by radius in words, from a clean text"
-    )
+    forward = _curves(rows, FORWARD, "Proved certified accuracy by radius in words, from a clean text")
     backward = _curves(
         rows, ("backward",), "The same from a received text (how many of its words were inserted)"
     )
