@@ -9,7 +9,9 @@ import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
 
-_BUILTIN_TEST_SIZE = 200  # keeps the demo on the built-in corpus under ten minutes on two cores
+# Sizes that keep the demo on the built-in corpus under ten minutes on two cores.
+_BUILTIN_TEST_SIZE = 150
+_BUILTIN_CERTIFIED_TEXTS = 50
 
 
 def demo(
@@ -39,6 +41,7 @@ def demo(
             "seeds": whole_numbers("--seeds", seeds),
             "train_size": train_size,
             "test_size": _BUILTIN_TEST_SIZE if data is None and test_size is None else test_size,
+            "certified_texts": _BUILTIN_CERTIFIED_TEXTS if data is None else None,
             "text_column": text_column,
             "label_column": label_column,
         },
