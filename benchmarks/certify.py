@@ -23,12 +23,12 @@ from fuzzsmooth.apps.cli.chunks import chunk_size
 from fuzzsmooth.certify import exact_radius, forward_radius
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data import Splits
+from fuzzsmooth.engine import SmoothingOptions
+from fuzzsmooth.engine.guard import measure_guard_band
+from fuzzsmooth.engine.sampler import Plan, Sampler
+from fuzzsmooth.engine.statistics import gather_evidence
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.noise.text import represented, text_kernel, uniform_rates
-from fuzzsmooth.smoothing import SmoothingOptions
-from fuzzsmooth.smoothing.guard import measure_guard_band
-from fuzzsmooth.smoothing.sampler import Plan, Sampler
-from fuzzsmooth.smoothing.statistics import gather_evidence
 from fuzzsmooth.text.units import WordSegmenter
 
 ALPHA = 1e-3

@@ -24,10 +24,10 @@ from weight_noise import bench_weight_noise
 from certify import engine
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.randomness import text_key
-from fuzzsmooth.fuzz import References, Scanner, SearchOptions
+from fuzzsmooth.engine.sampler import Plan
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.noise.text import uniform_rates
-from fuzzsmooth.smoothing.sampler import Plan
+from fuzzsmooth.search import References, Scanner, SearchOptions
 from fuzzsmooth.text.units import WordSegmenter
 
 

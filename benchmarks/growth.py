@@ -25,10 +25,10 @@ from certify import engine
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data import Splits
-from fuzzsmooth.fuzz import References, Scanner, SearchOptions
+from fuzzsmooth.engine.sampler import Plan
 from fuzzsmooth.models import AdditiveClassifier, HuggingFaceClassifier, TriggerClassifier, load_classifier
 from fuzzsmooth.noise.text import uniform_rates
-from fuzzsmooth.smoothing.sampler import Plan
+from fuzzsmooth.search import References, Scanner, SearchOptions
 from fuzzsmooth.text.units import WordSegmenter
 
 RATE = 0.7

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from fuzzsmooth.bench.certified_records import CertifiedRecord, read_certified
 from fuzzsmooth.certify import (
     NOT_CERTIFIED,
     bound_top_class,
@@ -35,7 +36,6 @@ from fuzzsmooth.certify import (
     radius,
     selection_draws,
 )
-from fuzzsmooth.evaluate.certified_records import CertifiedRecord, read_certified
 
 RATES = {"r90": 0.9, "r70": 0.7}
 DATA = ("sst2", "agnews", "offenseval")

@@ -10,7 +10,7 @@ from subjects import fitted_minilm
 
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Splits
-from fuzzsmooth.fuzz import References, Scanner, SearchOptions
+from fuzzsmooth.search import References, Scanner, SearchOptions
 from fuzzsmooth.text.units import WordSegmenter
 
 

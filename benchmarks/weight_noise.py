@@ -26,11 +26,11 @@ from measuring import alternate, ratios, spread
 from reference import reference_weight_noise
 
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.models import HuggingFaceClassifier, WeightNoise, load_classifier, pad_rows
 from fuzzsmooth.models.batches import length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
 from fuzzsmooth.noise.weight import block_count, exact_weight_noise
-from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
 
 TEXT = (
     "a quietly moving film about two brothers who return to the farm of their childhood and find that "

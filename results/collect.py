@@ -17,9 +17,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from fuzzsmooth.bench import read_records, summarize
+from fuzzsmooth.bench.catalog import main_rows
 from fuzzsmooth.common.files import write_atomic
-from fuzzsmooth.evaluate import read_records, summarize
-from fuzzsmooth.evaluate.catalog import main_rows
 from fuzzsmooth.report import build_report, save_png, tradeoff_figure, write_markdown_table
 from fuzzsmooth.report.certification import build_certification
 from fuzzsmooth.report.plots import certified_figure

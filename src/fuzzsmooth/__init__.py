@@ -10,22 +10,22 @@ from fuzzsmooth.common.version import VERSION
 TYPE_CHECKING = False  # as typing has it, which is not imported
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate as Certificate
-    from fuzzsmooth.fuzz import References as References
-    from fuzzsmooth.fuzz import SearchOptions as SearchOptions
+    from fuzzsmooth.engine import SmoothedClassifier as SmoothedClassifier
+    from fuzzsmooth.engine import SmoothingOptions as SmoothingOptions
     from fuzzsmooth.models import CallableClassifier as CallableClassifier
     from fuzzsmooth.models import load_classifier as load_classifier
-    from fuzzsmooth.smoothing import SmoothedClassifier as SmoothedClassifier
-    from fuzzsmooth.smoothing import SmoothingOptions as SmoothingOptions
+    from fuzzsmooth.search import References as References
+    from fuzzsmooth.search import SearchOptions as SearchOptions
 
 __version__ = VERSION
 
 _HOMES = {
     "CallableClassifier": "fuzzsmooth.models",
     "Certificate": "fuzzsmooth.certify",
-    "References": "fuzzsmooth.fuzz",
-    "SearchOptions": "fuzzsmooth.fuzz",
-    "SmoothedClassifier": "fuzzsmooth.smoothing",
-    "SmoothingOptions": "fuzzsmooth.smoothing",
+    "References": "fuzzsmooth.search",
+    "SearchOptions": "fuzzsmooth.search",
+    "SmoothedClassifier": "fuzzsmooth.engine",
+    "SmoothingOptions": "fuzzsmooth.engine",
     "load_classifier": "fuzzsmooth.models",
 }
 

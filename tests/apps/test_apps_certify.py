@@ -238,7 +238,7 @@ def test_bad_tables_are_one_sentence(capfd, tiny, trained, tmp_path):
 
 def test_the_guard_band_is_measured_unless_it_is_given(capfd, tiny, monkeypatch):
     """Answers that rounding could turn around count for nobody: all of them, for a band this wide."""
-    from fuzzsmooth.smoothing import referee
+    from fuzzsmooth.engine import referee
 
     base = ("certify", "--model", tiny, *CERTIFIED, "--draws", 40, "--text", "a good film", "--json")
     base = (*base, "--precision", "bfloat16", "--no-recheck")

@@ -18,14 +18,14 @@ from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.settings import options_from
 from fuzzsmooth.apps.cli.statements import Statements
 from fuzzsmooth.attacks import BadnetsOptions, RippleOptions, WordTrigger, load_attack
+from fuzzsmooth.bench.certification import CertificationOptions
+from fuzzsmooth.bench.experiment import ExperimentOptions
+from fuzzsmooth.bench.localization import LocalizationOptions
 from fuzzsmooth.certify import Certificate
 from fuzzsmooth.data import TextInput
-from fuzzsmooth.evaluate.certification import CertificationOptions
-from fuzzsmooth.evaluate.experiment import ExperimentOptions
-from fuzzsmooth.evaluate.localization import LocalizationOptions
-from fuzzsmooth.fuzz import References
-from fuzzsmooth.fuzz.ordinary import Ordinary
-from fuzzsmooth.smoothing import SmoothingOptions
+from fuzzsmooth.engine import SmoothingOptions
+from fuzzsmooth.search import References
+from fuzzsmooth.search.ordinary import Ordinary
 from fuzzsmooth.training import FinetuneOptions
 from fuzzsmooth.training.checkpoints import Checkpoints
 from hostile_inputs import damaged, damaged_bytes, hostile

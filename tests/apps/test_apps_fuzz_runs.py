@@ -10,11 +10,11 @@ from apps_command_line import answer_or_refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzzsmooth.evaluate.certified_records import CertifiedRecord
-from fuzzsmooth.evaluate.claim import claim
-from fuzzsmooth.evaluate.experiment import ExperimentOptions
-from fuzzsmooth.evaluate.points import LocalizationPoint
-from fuzzsmooth.evaluate.records import Span, TextRecord
+from fuzzsmooth.bench.certified_records import CertifiedRecord
+from fuzzsmooth.bench.claim import claim
+from fuzzsmooth.bench.experiment import ExperimentOptions
+from fuzzsmooth.bench.points import LocalizationPoint
+from fuzzsmooth.bench.records import Span, TextRecord
 from fuzzsmooth.report import build_certification, build_report
 from fuzzsmooth.report.recall import build_recall
 from hostile_inputs import damaged, hostile

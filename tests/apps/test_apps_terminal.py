@@ -93,9 +93,9 @@ def test_data_and_bad_rows(capfd, tmp_path):
 
 
 def test_references_and_tables(capfd, hostile, tmp_path):
-    from fuzzsmooth.fuzz import References
+    from fuzzsmooth.engine import REFERENCES_FILE
     from fuzzsmooth.models import load_classifier
-    from fuzzsmooth.smoothing import REFERENCES_FILE
+    from fuzzsmooth.search import References
 
     model = tmp_path / "m"
     shutil.copytree(hostile, model)

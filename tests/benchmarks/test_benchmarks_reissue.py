@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fuzzsmooth.bench.certified_records import CertifiedRecord
 from fuzzsmooth.certify import clopper_pearson_lower
-from fuzzsmooth.evaluate.certified_records import CertifiedRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "results" / "certificates"

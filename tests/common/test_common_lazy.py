@@ -11,7 +11,7 @@ import pytest
 
 import fuzzsmooth
 
-PACKAGES = ["smoothing", "training", "attacks", "fuzz", "evaluate", "models"]
+PACKAGES = ["engine", "training", "attacks", "search", "bench", "models"]
 
 
 def loaded(script: str) -> set[str]:
@@ -47,7 +47,7 @@ def test_names_of_rooms_are_there_whatever_was_imported_before(name):
         "from fuzzsmooth import SmoothingOptions, SearchOptions, References, CallableClassifier, Certificate",
         "from fuzzsmooth.training import FinetuneOptions, check_output",
         "from fuzzsmooth.attacks import RECIPES, RippleOptions, BadnetsOptions, load_attack, WordTrigger",
-        "from fuzzsmooth.evaluate import read_records",
+        "from fuzzsmooth.bench import read_records",
     ],
 )
 def test_options_need_no_torch(script):

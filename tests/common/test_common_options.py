@@ -151,11 +151,11 @@ def test_values_at_the_ends_of_a_range_are_in_it() -> None:
 def test_every_size_among_the_options_has_an_end() -> None:
     from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.attacks import BadnetsOptions, RippleOptions
+    from fuzzsmooth.bench.certification import CertificationOptions
+    from fuzzsmooth.bench.experiment import ExperimentOptions
+    from fuzzsmooth.bench.localization import LocalizationOptions
     from fuzzsmooth.defenses.options import VoteOptions
-    from fuzzsmooth.evaluate.certification import CertificationOptions
-    from fuzzsmooth.evaluate.experiment import ExperimentOptions
-    from fuzzsmooth.evaluate.localization import LocalizationOptions
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.engine import SmoothingOptions
     from fuzzsmooth.training import FinetuneOptions
 
     elsewhere = {"count"}  # trigger words, which the trigger itself checks

@@ -12,7 +12,7 @@ from guarantee_models import IdRule
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from fuzzsmooth.smoothing import Certification, Prediction, SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.engine import Certification, Prediction, SmoothedClassifier, SmoothingOptions
 
 WORDS = [f"w{at}" for at in range(60)]
 TEXTS = 1000

@@ -8,9 +8,9 @@ from guarantee_models import Chance
 from scipy.stats import binom
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.engine.options import Statistics
 from fuzzsmooth.models import CallableClassifier
-from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.smoothing.options import Statistics
 
 LAW = (0.65, 0.35)
 ALPHA, RUNS = 0.01, 300

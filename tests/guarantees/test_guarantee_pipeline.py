@@ -28,8 +28,8 @@ from test_guarantee_smoothing import (
 from test_guarantee_weighted import alignment
 
 from fuzzsmooth.certify import Certificate, RateTable
-from fuzzsmooth.fuzz import Scanner, SearchOptions
-from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions, TypeRates
+from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions, TypeRates
+from fuzzsmooth.search import Scanner, SearchOptions
 from fuzzsmooth.text.units import segmenter
 
 KINDS = ("clean", "word", "pair", "touchy")

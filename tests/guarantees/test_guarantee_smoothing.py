@@ -19,10 +19,10 @@ from scipy.stats import binom
 
 from fuzzsmooth.certify import backward_radius, exact_rate, forward_radius, radius
 from fuzzsmooth.common.randomness import generator
-from fuzzsmooth.fuzz import References, SearchOptions
+from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.search import References, SearchOptions
 
 Labels = npt.NDArray[np.int64]
 VOCABULARY = ("good", "bad", "cf")

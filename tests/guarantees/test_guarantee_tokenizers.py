@@ -15,10 +15,10 @@ from rapidfuzz.distance import DamerauLevenshtein
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.engine.tokens import SlowPathWarning, TokenMapError, UnitTokenizer
+from fuzzsmooth.engine.unit_reading import UnitReading
 from fuzzsmooth.noise.text import represented
-from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.smoothing.tokens import SlowPathWarning, TokenMapError, UnitTokenizer
-from fuzzsmooth.smoothing.unit_reading import UnitReading
 from fuzzsmooth.text.units import segmenter
 
 WORDS = ("bad", "film", "very")
@@ -122,7 +122,7 @@ def violations(model: IdRule, rate: float) -> tuple[int, int]:
     return wrong, checked
 
 
-@pytest.mark.filterwarnings("ignore::fuzzsmooth.smoothing.tokens.SlowPathWarning")
+@pytest.mark.filterwarnings("ignore::fuzzsmooth.engine.tokens.SlowPathWarning")
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_every_neighbor_has_the_certified_answer(name: str, rate: float) -> None:
@@ -134,7 +134,7 @@ def test_every_neighbor_has_the_certified_answer(name: str, rate: float) -> None
 def test_control_gathering_without_the_rules_makes_false_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     """What decides text by text which way it is read certifies another function at the neighbor."""
     everything = UnitReading(frozenset(), ideographs_apart=False)
-    monkeypatch.setattr("fuzzsmooth.smoothing.tokens.unit_reading", lambda _: everything)
+    monkeypatch.setattr("fuzzsmooth.engine.tokens.unit_reading", lambda _: everything)
     honest = UnitTokenizer.prepare
 
     def by_text(self: UnitTokenizer, candidates: Any, samples: Any) -> Any:
@@ -152,7 +152,7 @@ def test_control_gathering_without_the_rules_makes_false_claims(monkeypatch: pyt
 def test_a_text_that_disagrees_ends_the_gathering_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were a rule misjudged, the first text that shows it would have the whole call answered anew."""
     everything = UnitReading(frozenset(), ideographs_apart=False)
-    monkeypatch.setattr("fuzzsmooth.smoothing.tokens.unit_reading", lambda _: everything)
+    monkeypatch.setattr("fuzzsmooth.engine.tokens.unit_reading", lambda _: everything)
     model = rule_of(TOKENIZERS["an added token over a space"])
     texts = ["very bad", "bad bad very film film", "bad film"]
     with pytest.warns(SlowPathWarning, match="against its own rules"):

@@ -14,6 +14,8 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
+from fuzzsmooth.engine.tokens import SlowPathWarning
 from fuzzsmooth.models import HuggingFaceClassifier, WeightNoise, load_classifier, quiet_transformers
 from fuzzsmooth.models.loading import ModelWarning
 from fuzzsmooth.noise.weight import exact, materialized_weight_noise, noised_modules, noised_parameters
@@ -21,8 +23,6 @@ from fuzzsmooth.noise.weight.exact import ForwardNoise
 from fuzzsmooth.noise.weight.factor import Spans
 from fuzzsmooth.noise.weight.layers import is_linear
 from fuzzsmooth.noise.weight.normals import stream
-from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
-from fuzzsmooth.smoothing.tokens import SlowPathWarning
 
 LONG = "the bad film was long and dull, and nobody laughed "
 NAMED = ["<s>old</s> new", "a [SEP] film [CLS]", "<pad><pad> dull [PAD]", "＜/s＞ good <unk></s></s>"]

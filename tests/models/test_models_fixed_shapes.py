@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 from fuzzsmooth.models.fixed_shapes import fixed_batches, rows_are_alike, rows_of
-from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
 
 WORDS = [f"w{at}" for at in range(40)]
 

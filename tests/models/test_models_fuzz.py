@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzzsmooth.common.printing import printable
+from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.engine.beside import references_beside
+from fuzzsmooth.engine.keeping import saved_options
+from fuzzsmooth.engine.tokens import UnitTokenizer
 from fuzzsmooth.models import load_classifier
-from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.smoothing.beside import references_beside
-from fuzzsmooth.smoothing.keeping import saved_options
-from fuzzsmooth.smoothing.tokens import UnitTokenizer
 from fuzzsmooth.text.units import segmenter
 from hostile_inputs import hostile
 from hostile_runs import survives

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzzsmooth.evaluate.records import Span, TextRecord
+from fuzzsmooth.bench.records import Span, TextRecord
 
 TARGET = 1
 LINE = "a quiet film that never hurries, fine cast but thin story the camera lingers on every face"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from report_synthetic import TARGET, synthetic_records, synthetic_settings, write_run
 
+from fuzzsmooth.bench.metrics import summarize
+from fuzzsmooth.bench.records import Span, TextRecord
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
-from fuzzsmooth.evaluate.metrics import summarize
-from fuzzsmooth.evaluate.records import Span, TextRecord
 from fuzzsmooth.report import build_report
 from fuzzsmooth.report.tables import percent
 

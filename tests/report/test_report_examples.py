@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from report_synthetic import TARGET, synthetic_records
 
+from fuzzsmooth.bench.metrics import covers_trigger, summarize
+from fuzzsmooth.bench.records import Span, TextRecord
 from fuzzsmooth.common.printing import displayable
-from fuzzsmooth.evaluate.metrics import covers_trigger, summarize
-from fuzzsmooth.evaluate.records import Span, TextRecord
 from fuzzsmooth.report.examples import choose_examples, cut
 
 

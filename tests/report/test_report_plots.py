@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 from report_synthetic import TARGET, synthetic_records
 
+from fuzzsmooth.bench.metrics import Row, summarize
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
-from fuzzsmooth.evaluate.metrics import Row, summarize
 from fuzzsmooth.report.plots import (
     PlotSeries,
     certified_figure,

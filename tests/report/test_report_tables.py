@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from report_synthetic import TARGET, synthetic_records, synthetic_settings
 
-from fuzzsmooth.evaluate.metrics import Row, Share, summarize
-from fuzzsmooth.evaluate.records import RunSettings
+from fuzzsmooth.bench.metrics import Row, Share, summarize
+from fuzzsmooth.bench.records import RunSettings
 from fuzzsmooth.report.tables import (
     ablation_tables,
     certified_table,

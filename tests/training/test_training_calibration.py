@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from fuzzsmooth.bench.deletion import SmoothedDeletion
+from fuzzsmooth.bench.windowed import CONTIGUOUS, Windowed
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example
 from fuzzsmooth.defenses import VoteOptions
-from fuzzsmooth.evaluate.deletion import SmoothedDeletion
-from fuzzsmooth.evaluate.windowed import CONTIGUOUS, Windowed
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 from fuzzsmooth.training import Offsets, Score, add_offsets, choose_offsets, deletion_score, window_score
 

@@ -26,10 +26,10 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.defenses.answer import CertifiedAnswer
 from fuzzsmooth.defenses.options import VoteOptions
+from fuzzsmooth.engine.evidence import undivided
+from fuzzsmooth.engine.fixed import fixed_evidence
+from fuzzsmooth.engine.sampler import Votes
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.smoothing.evidence import undivided
-from fuzzsmooth.smoothing.fixed import fixed_evidence
-from fuzzsmooth.smoothing.sampler import Votes
 from fuzzsmooth.text import segmenter
 from fuzzsmooth.training.views import kept_units, mask_all_but, mask_token
 
@@ -100,7 +100,7 @@ class _MaskedSource:
     units: Sequence[tuple[str, ...]]
 
     def votes(self, texts: Sequence[int], draws: Sequence[range]) -> Votes:
-        """See :class:`fuzzsmooth.smoothing.evidence.Source`."""
+        """See :class:`fuzzsmooth.engine.evidence.Source`."""
         return np.stack(
             [
                 self.defense.votes(self.texts[text], self.units[text], part)

@@ -15,11 +15,11 @@ from fuzzsmooth.certify import NOT_CERTIFIED, Threat, backward_radius, forward_r
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.defenses.answer import CertifiedAnswer
 from fuzzsmooth.defenses.options import VoteOptions
+from fuzzsmooth.engine.evidence import SampledSource, undivided
+from fuzzsmooth.engine.fixed import fixed_evidence
+from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import Deletion, represented, uniform_rates
-from fuzzsmooth.smoothing.evidence import SampledSource, undivided
-from fuzzsmooth.smoothing.fixed import fixed_evidence
-from fuzzsmooth.smoothing.sampler import Plan, Sampler
 from fuzzsmooth.text import segmenter
 
 _FORWARD: tuple[Threat, ...] = ("edit", "insert")

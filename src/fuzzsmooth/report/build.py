@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fuzzsmooth.bench.metrics import summarize
+from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
 from fuzzsmooth.common.files import write_atomic, write_json
 from fuzzsmooth.common.options import require
-from fuzzsmooth.evaluate.metrics import summarize
-from fuzzsmooth.evaluate.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
 from fuzzsmooth.report.html import render
 
 

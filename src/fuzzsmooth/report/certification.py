@@ -6,11 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.files import write_atomic, write_json
-from fuzzsmooth.common.printing import displayable
-from fuzzsmooth.common.reading import read_json_object
-from fuzzsmooth.evaluate.certified_records import (
+from fuzzsmooth.bench.certified_records import (
     CERTIFIED_RECORDS,
     CertifiedRecord,
     CertifiedRow,
@@ -18,9 +14,13 @@ from fuzzsmooth.evaluate.certified_records import (
     read_certified,
     summarize_certified,
 )
-from fuzzsmooth.evaluate.fields import integer, number, parse_fields, several, string
-from fuzzsmooth.evaluate.metrics import Curve
-from fuzzsmooth.evaluate.records import SETTINGS_FILE
+from fuzzsmooth.bench.fields import integer, number, parse_fields, several, string
+from fuzzsmooth.bench.metrics import Curve
+from fuzzsmooth.bench.records import SETTINGS_FILE
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import write_atomic, write_json
+from fuzzsmooth.common.printing import displayable
+from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.report.plots import certified_figure, save_png
 from fuzzsmooth.report.tables import percent, threat_words
 

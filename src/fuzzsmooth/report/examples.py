@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from fuzzsmooth.bench.metrics import Row, covers_trigger, scans
+from fuzzsmooth.bench.records import CLEAN, TRIGGERED, TextRecord
 from fuzzsmooth.common.printing import displayable
-from fuzzsmooth.evaluate.metrics import Row, covers_trigger, scans
-from fuzzsmooth.evaluate.records import CLEAN, TRIGGERED, TextRecord
 from fuzzsmooth.report.verdict import UNDEFENDED, best_row
 
 _PER_GROUP: Final = 2

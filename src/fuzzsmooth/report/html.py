@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from fuzzsmooth.bench.catalog import ablates, main_rows
+from fuzzsmooth.bench.metrics import Row
+from fuzzsmooth.bench.records import RunSettings, TextRecord
 from fuzzsmooth.common.errors import MissingExtraError
 from fuzzsmooth.common.printing import displayable
-from fuzzsmooth.evaluate.catalog import ablates, main_rows
-from fuzzsmooth.evaluate.metrics import Row
-from fuzzsmooth.evaluate.records import RunSettings, TextRecord
 from fuzzsmooth.report.examples import choose_examples
 from fuzzsmooth.report.plots import certified_figure, to_svg, tradeoff_figure
 from fuzzsmooth.report.tables import (

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from fuzzsmooth.bench.metrics import Curve, Row
 from fuzzsmooth.common.errors import MissingExtraError
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.printing import printable
-from fuzzsmooth.evaluate.metrics import Curve, Row
 from fuzzsmooth.report.verdict import UNDEFENDED
 
 if TYPE_CHECKING:

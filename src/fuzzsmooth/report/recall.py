@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from fuzzsmooth.bench.points import POINTS_FILE, LocalizationPoint
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger, write_atomic
-from fuzzsmooth.evaluate.points import POINTS_FILE, LocalizationPoint
 from fuzzsmooth.report.plots import PlotSeries, recall_figure, save_png
 
 GOAL: Final = 0.9

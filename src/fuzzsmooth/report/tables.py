@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from fuzzsmooth.evaluate.catalog import ablation_groups, main_rows, summary
-from fuzzsmooth.evaluate.metrics import Curve, Row, Share
-from fuzzsmooth.evaluate.records import CONDITIONAL_PREFIX, is_backward, is_conditional
+from fuzzsmooth.bench.catalog import ablation_groups, main_rows, summary
+from fuzzsmooth.bench.metrics import Curve, Row, Share
+from fuzzsmooth.bench.records import CONDITIONAL_PREFIX, is_backward, is_conditional
 
 ABSENT: Final = "–"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fuzzsmooth.evaluate.catalog import main_rows
-from fuzzsmooth.evaluate.metrics import Row, Share
-from fuzzsmooth.evaluate.records import RunSettings, is_backward, is_conditional
+from fuzzsmooth.bench.catalog import main_rows
+from fuzzsmooth.bench.metrics import Row, Share
+from fuzzsmooth.bench.records import RunSettings, is_backward, is_conditional
 from fuzzsmooth.report.tables import percent, threat_words
 
 UNDEFENDED: Final = "undefended"

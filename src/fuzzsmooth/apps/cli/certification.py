@@ -18,7 +18,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
     """Train and certify what is not done yet under ``out``, then write table and curves.
 
     Args:
-        flags: Dotted names of :class:`fuzzsmooth.evaluate.certification.CertificationOptions` to values or
+        flags: Dotted names of :class:`fuzzsmooth.bench.certification.CertificationOptions` to values or
             None.
         config: A file with more of them.
         out: Folder of the run.
@@ -26,7 +26,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
         quiet: Show no progress.
     """
     check_given(config, flags)  # torch is not imported before
-    from fuzzsmooth.evaluate.certification import CertificationOptions, run_certification
+    from fuzzsmooth.bench.certification import CertificationOptions, run_certification
     from fuzzsmooth.report import build_certification
 
     options = options_from(CertificationOptions, config, flags)

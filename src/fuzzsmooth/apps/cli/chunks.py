@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.engine import SmoothingOptions
 
 
 _PASSES = 16_384

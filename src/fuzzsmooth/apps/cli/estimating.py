@@ -23,7 +23,7 @@ def show_estimate(protected: Protected, texts: TextInput, chunk: int, *, json: b
     Raises:
         FuzzsmoothError: If there are no texts.
     """
-    from fuzzsmooth.smoothing.estimate import estimate_certify
+    from fuzzsmooth.engine.estimate import estimate_certify
 
     inner = protected.classifier
     found = estimate_certify(protected.smoothed, texts.texts, lambda: inner.forward_count, chunk=chunk)

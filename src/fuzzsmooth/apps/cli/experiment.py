@@ -19,14 +19,14 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
     """Run what is not done yet under ``out``, then report.
 
     Args:
-        flags: Dotted names of :class:`fuzzsmooth.evaluate.experiment.ExperimentOptions` to values or None.
+        flags: Dotted names of :class:`fuzzsmooth.bench.experiment.ExperimentOptions` to values or None.
         config: A file with more of them.
         out: Folder of the run.
         json: Show the summary as JSON.
         quiet: Show no progress.
     """
     check_given(config, flags)  # torch is not imported before
-    from fuzzsmooth.evaluate.experiment import ExperimentOptions, run_experiment
+    from fuzzsmooth.bench.experiment import ExperimentOptions, run_experiment
     from fuzzsmooth.report import build_report
 
     options = options_from(ExperimentOptions, config, flags)

@@ -16,10 +16,10 @@ from fuzzsmooth.common.printing import short_name
 
 if TYPE_CHECKING:
     from fuzzsmooth.data import Splits
-    from fuzzsmooth.fuzz import References
-    from fuzzsmooth.fuzz.vulnerability import VulnerabilityTable
+    from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions, TypeRates
     from fuzzsmooth.models import HuggingFaceClassifier
-    from fuzzsmooth.smoothing import SmoothedClassifier, SmoothingOptions, TypeRates
+    from fuzzsmooth.search import References
+    from fuzzsmooth.search.vulnerability import VulnerabilityTable
 
 
 _OTHER = "OTHER weights, so how far ordinary words pull is not known and what flips references is flagged"
@@ -73,8 +73,8 @@ def protect(
         f"there is no table {table}; build it with 'fuzzsmooth table build'",
     )
     given = given_references(model, options, references, clean)  # torch is not imported before
-    from fuzzsmooth.smoothing import SmoothedClassifier, TypeRates
-    from fuzzsmooth.smoothing.noisy import NoisyHuggingFaceClassifier
+    from fuzzsmooth.engine import SmoothedClassifier, TypeRates
+    from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 
     classifier = loading.load(model)
     chosen = find_references(given, classifier, options, quiet=quiet)
@@ -103,7 +103,7 @@ def flip_rates(
     Raises:
         FuzzsmoothError: If there are no references.
     """
-    from fuzzsmooth.fuzz.scan import Scanner
+    from fuzzsmooth.search.scan import Scanner
     from fuzzsmooth.text.units import segmenter
 
     units = segmenter(options.unit, classifier.tokenizer)
@@ -144,9 +144,9 @@ def given_references(
         FuzzsmoothError: If model, file or data are not there, both are given, or references are needed and
             none are to be had.
     """
-    from fuzzsmooth.fuzz import References
-    from fuzzsmooth.smoothing import REFERENCES_FILE, references_beside
-    from fuzzsmooth.smoothing.beside import check_references
+    from fuzzsmooth.engine import REFERENCES_FILE, references_beside
+    from fuzzsmooth.engine.beside import check_references
+    from fuzzsmooth.search import References
 
     require(file is None or clean is None, "give --references or --clean, not both")
     check_inputs(model=model, data=None if clean is None else clean.source)
@@ -203,7 +203,7 @@ def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: s
 def _select(
     classifier: HuggingFaceClassifier, clean: CleanData, per_class: int, display: Display
 ) -> References:
-    from fuzzsmooth.fuzz import References
+    from fuzzsmooth.search import References
 
     splits = _clean_splits(classifier, clean)
     tell_rows(splits.train, splits.test)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fuzzsmooth.fuzz import References
+    from fuzzsmooth.search import References
 
 
 def references_key(references: References, fingerprint: str) -> str:

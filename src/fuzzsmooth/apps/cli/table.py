@@ -36,7 +36,7 @@ def show_run(folder: Path, *, json: bool) -> None:
     if json:
         write_json(summary)
         return
-    from fuzzsmooth.evaluate.catalog import ablates
+    from fuzzsmooth.bench.catalog import ablates
 
     rows = [(_cells(row), "") for row in summary["rows"] if ablates(row["defense"]) is None]
     ablations = [(_cells(row), "") for row in summary["rows"] if ablates(row["defense"]) is not None]

@@ -11,7 +11,7 @@ import typer
 from fuzzsmooth.apps.cli import parameters as flag
 
 if TYPE_CHECKING:
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.engine import SmoothingOptions
 
 _CERTIFICATES = "Certificates"
 
@@ -162,7 +162,7 @@ def certify(
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.apps.cli.statements import Statements
     from fuzzsmooth.common.files import check_output_file
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.engine import SmoothingOptions
 
     flags = {
         "mode": mode,
@@ -256,7 +256,7 @@ def _check_threat(threat: str, options: SmoothingOptions, table: bool) -> None:
     if threat == "all":
         return
     from fuzzsmooth.common.options import require
-    from fuzzsmooth.smoothing.windows import CLAIMS
+    from fuzzsmooth.engine.windows import CLAIMS
 
     if options.mode == "windows":
         known = list(dict.fromkeys(name for name, _ in CLAIMS[options.ablation]))

@@ -144,8 +144,8 @@ def _save_references(
     from fuzzsmooth.apps.cli.console import note
     from fuzzsmooth.apps.cli.seen import references_key, remember
     from fuzzsmooth.common.errors import FuzzsmoothError
-    from fuzzsmooth.fuzz import References
-    from fuzzsmooth.smoothing import REFERENCES_FILE
+    from fuzzsmooth.engine import REFERENCES_FILE
+    from fuzzsmooth.search import References
 
     if per_class == 0:
         return 0

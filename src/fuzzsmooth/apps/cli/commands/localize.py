@@ -51,7 +51,7 @@ def localize(
         "test_size": test_size,
     }
     check_given(config, flags)  # torch is not imported before
-    from fuzzsmooth.evaluate.localization import LocalizationOptions, run_localization
+    from fuzzsmooth.bench.localization import LocalizationOptions, run_localization
     from fuzzsmooth.report.recall import build_recall
 
     options = options_from(LocalizationOptions, config, flags)

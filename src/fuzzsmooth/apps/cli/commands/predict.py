@@ -59,7 +59,7 @@ def predict(
     from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.common.files import check_output_file
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.engine import SmoothingOptions
 
     flags = {
         "mode": mode,

@@ -55,7 +55,7 @@ def _triggers() -> dict[str, str]:
 
 
 def _modes() -> dict[str, str]:
-    from fuzzsmooth.smoothing import options
+    from fuzzsmooth.engine import options
 
     told = {
         "frs": "scan, randomize what is vulnerable more than the rest, vote; conditional radius",
@@ -68,7 +68,7 @@ def _modes() -> dict[str, str]:
 def _rewards() -> dict[str, str]:
     from typing import get_type_hints
 
-    from fuzzsmooth.fuzz import SearchOptions
+    from fuzzsmooth.search import SearchOptions
 
     told = {
         "transplant": "the segment also carries the prediction into clean texts of other classes",
@@ -84,15 +84,15 @@ def _kernels() -> dict[str, str]:
 
 
 def _rows() -> dict[str, str]:
-    from fuzzsmooth.evaluate.catalog import BUDGETS
-    from fuzzsmooth.evaluate.rows import defenses
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.bench.catalog import BUDGETS
+    from fuzzsmooth.bench.rows import defenses
+    from fuzzsmooth.engine import SmoothingOptions
 
     return {name: row.summary for name, row in defenses(SmoothingOptions(), BUDGETS).items()}
 
 
 def _certificates() -> dict[str, str]:
-    from fuzzsmooth.evaluate.catalog import KINDS
+    from fuzzsmooth.bench.catalog import KINDS
 
     return dict(KINDS)
 

@@ -52,7 +52,7 @@ def scan(
     from fuzzsmooth.apps.cli.sheet import kept_in
     from fuzzsmooth.apps.cli.showing import show_all
     from fuzzsmooth.common.files import check_output_file
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.engine import SmoothingOptions
 
     flags = {
         "search.reward": reward,

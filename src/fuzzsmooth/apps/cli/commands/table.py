@@ -11,7 +11,7 @@ import typer
 from fuzzsmooth.apps.cli import parameters as flag
 
 if TYPE_CHECKING:
-    from fuzzsmooth.fuzz.vulnerability import VulnerabilityTable
+    from fuzzsmooth.search.vulnerability import VulnerabilityTable
 
 table = typer.Typer(
     no_args_is_help=True,
@@ -63,7 +63,7 @@ def build(
     from fuzzsmooth.common.files import check_output_file
     from fuzzsmooth.common.locking import exclusive
     from fuzzsmooth.common.options import require
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.engine import SmoothingOptions
     from fuzzsmooth.text.units import segmenter
 
     require((data is None) != (words is None), "give --data or --words, one of them")
@@ -118,8 +118,8 @@ def show(
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.common.printing import short_name
-    from fuzzsmooth.fuzz.vulnerability import read_table
-    from fuzzsmooth.smoothing import SmoothingOptions
+    from fuzzsmooth.engine import SmoothingOptions
+    from fuzzsmooth.search.vulnerability import read_table
 
     content = read_table(file)
     options = options_from(SmoothingOptions, None, {"rate": rate, "rate_flagged": rate_flagged})

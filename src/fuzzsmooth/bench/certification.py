@@ -1,0 +1,291 @@
+"""Certified accuracy side by side: the same base model, data, failure probability and number of copies.
+
+Each base model is trained once, each text is certified once per row; a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+from fuzzsmooth.bench.certification_rows import Base, CertificationRow, Shared, certification_row
+from fuzzsmooth.bench.certified_records import CERTIFIED_RECORDS, CertifiedRecord, record_key
+from fuzzsmooth.bench.claim import claim
+from fuzzsmooth.bench.provenance import shown, versions
+from fuzzsmooth.bench.records import SETTINGS_FILE
+from fuzzsmooth.bench.stages import Stages, silent_stages
+from fuzzsmooth.common.files import Ledger, write_json
+from fuzzsmooth.common.locking import exclusive
+from fuzzsmooth.common.options import SEEDS, Between, Options, require
+from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.common.version import VERSION
+from fuzzsmooth.data import Dataset, Splits, load_splits
+from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
+from fuzzsmooth.text import segmenter
+from fuzzsmooth.training import FinetuneOptions, add_offsets, choose_offsets, finetune, splits_for
+
+DEFAULT_ROWS = (
+    "rs-del:0.7",
+    "rs-del:0.9",
+    "ranmask:0.9",
+    "deletion:0.7",
+    "deletion:0.9",
+    "deletion-early:0.9",
+    "scattered",
+    "windows-plain",
+    "windows",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificationOptions(Options):
+    """What is certified, and how.
+
+    Attributes:
+        data: A data set as :func:`fuzzsmooth.data.load_splits` takes it.
+        text_column: Column of the texts.
+        label_column: Column of the labels.
+        train_size: Training texts at most, drawn at random; None for all.
+        test_size: Test texts at most, drawn at random; None for all.
+        model: The pre-trained model that all base models come from.
+        rows: Rows of the table, in order; see :data:`fuzzsmooth.bench.catalog.KINDS`.
+        finetune: How the plain model is fine-tuned.
+        deletion: How the models for deletion are fine-tuned, from the plain one, RS-Del's and ours alike; the
+            rows set the rate.
+        masking: How those of RanMASK are, likewise.
+        windows: How our model for windows is fine-tuned, from the plain one.
+        held_out: Training texts that no model is trained on, to choose class offsets on, >= 1.
+        tolerance: How much accuracy on them class offsets may cost, >= 0.
+        draws: Copies of a text that is voted on, >= 2.
+        alpha: Probability that a certificate is wrong, per text, in (0, 1).
+        longest: Longest contiguous trigger that is asked about, in words, >= 1.
+        seed: Seed of training and draws.
+        precision: Arithmetic of the evaluations.
+        batch_size: Texts per forward pass.
+    """
+
+    data: str = "builtin:reviews"
+    text_column: str = "text"
+    label_column: str = "label"
+    train_size: int | None = None
+    test_size: int | None = None
+    model: str = "builtin:minilm"
+    rows: tuple[str, ...] = DEFAULT_ROWS
+    finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=3))
+    deletion: FinetuneOptions = field(
+        default_factory=lambda: FinetuneOptions(epochs=3, text_noise="delete", text_rate=0.9, copies=4)
+    )
+    masking: FinetuneOptions = field(
+        default_factory=lambda: FinetuneOptions(epochs=3, text_noise="mask", text_rate=0.9, copies=4)
+    )
+    windows: FinetuneOptions = field(
+        default_factory=lambda: FinetuneOptions(epochs=2, text_noise="windows", window=5)
+    )
+    held_out: int = 300
+    tolerance: float = 0.01
+    draws: int = 1000
+    alpha: float = 0.001
+    longest: int = 5
+    seed: int = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    batch_size: int = 128
+
+    RANGES = MappingProxyType(
+        {
+            "train_size": Between(1, 1_000_000_000),
+            "test_size": Between(1, 1_000_000_000),
+            "held_out": Between(1, 1_000_000_000),
+            "tolerance": Between(0, 1),
+            "draws": Between(2, 1_000_000),
+            "alpha": Between(0, 1, above=True, below=True),
+            "longest": Between(1, 1_000),
+            "seed": Between(0, SEEDS),
+            "batch_size": Between(1, 65_536),
+        }
+    )
+
+    def validate(self) -> None:
+        """Check the rows, and that each model is fine-tuned for what it is for."""
+        require(bool(self.rows), "rows must name at least one row")
+        require(self.finetune.text_noise == "none", "finetune is the plain fine-tuning: leave out text_noise")
+        require(self.deletion.text_noise == "delete", "deletion.text_noise must be 'delete'")
+        require(self.masking.text_noise == "mask", "masking.text_noise must be 'mask'")
+        require(
+            self.windows.text_noise in ("windows", "delete"),
+            "windows.text_noise must be 'windows' or 'delete'",
+        )
+        for row in self.rows:
+            certification_row(row, self.shared)
+
+    @property
+    def shared(self) -> Shared:
+        """What all rows share."""
+        return Shared(
+            finetune=self.finetune.replace(seed=self.seed),
+            deletion=self.deletion.replace(seed=self.seed),
+            masking=self.masking.replace(seed=self.seed),
+            windows=self.windows.replace(seed=self.seed),
+            draws=self.draws,
+            alpha=self.alpha,
+            longest=self.longest,
+            seed=self.seed,
+        )
+
+
+def run_certification(
+    options: CertificationOptions, out: Path, *, stages: Stages = silent_stages, command: str = ""
+) -> Path:
+    """Train and certify what is not done yet, and write records and settings.
+
+    Args:
+        options: The experiment.
+        out: Folder of the run; one experiment per folder, to which rows may be added.
+        stages: Progress display.
+        command: The command line that started it, for the report.
+
+    Returns:
+        The folder, ready for :func:`fuzzsmooth.report.build_certification`.
+
+    Raises:
+        FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
+    """
+    data = _load(options)
+    splits = data.splits
+    shas = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
+    rows = [certification_row(name, options.shared) for name in options.rows]
+    with exclusive(out):
+        claim(out, options.to_mapping() | shas, CertificationOptions().to_mapping())
+        ledger = Ledger(out / CERTIFIED_RECORDS)
+        # First, so that what was measured can be reported wherever the run ends.
+        write_json(out / SETTINGS_FILE, _settings(options, data, command))
+        for row in rows:
+            _certify_row(row, options, data, out, ledger, stages)
+    return out
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The texts of a run; those that choose class offsets are never trained on."""
+
+    splits: Splits
+    held_out: Dataset
+
+
+def _certify_row(
+    row: CertificationRow,
+    options: CertificationOptions,
+    data: _Data,
+    out: Path,
+    ledger: Ledger,
+    stages: Stages,
+) -> None:
+    """Append the records of one row that are not there yet."""
+    missing = [index for index in range(len(data.splits.test)) if record_key(row.name, index) not in ledger]
+    if not missing:
+        return
+    for base in row.bases:
+        classifier = _made(base, options, data, out, stages)
+    certifier, words = row.build(classifier), segmenter("word")
+    with stages(f"certify ({row.name})") as counts:
+        for done, index in enumerate(missing, 1):
+            example = data.splits.test.examples[index]
+            began, before = time.perf_counter(), classifier.forward_count
+            answer = certifier.certify([example.text])[0]
+            record = CertifiedRecord(
+                row=row.name,
+                index=index,
+                label=example.label,
+                prediction=answer.label,
+                length=len(words.segment(example.text)),
+                radii=answer.radii,
+                draws=answer.draws,
+                passes=classifier.forward_count - before,
+                counts=answer.counts,
+                p_lower=answer.p_lower,
+                seconds=time.perf_counter() - began,
+            )
+            ledger.append([record.to_json()])
+            counts(done, len(missing))
+
+
+def _made(
+    base: Base, options: CertificationOptions, data: _Data, out: Path, stages: Stages
+) -> HuggingFaceClassifier:
+    """A base model, made when first needed and kept on disk."""
+    output = out / "models" / base.name
+    loading: dict[str, Any] = {
+        "labels": data.splits.train.labels,
+        "precision": options.precision,
+        "batch_size": options.batch_size,
+        "max_length": options.finetune.max_length,
+    }
+    if (output / "config.json").is_file():
+        return load_classifier(str(output), **loading)
+    start = options.model if base.start is None else str(out / "models" / base.start)
+    classifier = load_classifier(
+        start, num_labels=len(data.splits.train.labels), seed=options.seed, **loading
+    )
+    if isinstance(base.step, FinetuneOptions):
+        with stages(f"fine-tune ({base.name})") as counts:
+            return finetune(
+                classifier, data.splits.train, base.step, output=output, progress=counts, resume=True
+            )
+    with stages(f"class offsets ({base.name})"):
+        score = base.step(classifier, data.held_out)
+        offsets = choose_offsets(score, len(classifier.labels), tolerance=options.tolerance)
+    add_offsets(classifier, offsets)
+    classifier.save(output)
+    before, after = score(np.zeros_like(offsets)), score(offsets)
+    write_json(
+        output / "offsets.json",
+        {"offsets": offsets.tolist(), "without": asdict(before), "with": asdict(after)},
+    )
+    return classifier
+
+
+def _load(options: CertificationOptions) -> _Data:
+    splits = load_splits(
+        options.data,
+        text_column=options.text_column,
+        label_column=options.label_column,
+        train_size=options.train_size,
+    )
+    splits = splits_for(options.model, splits)
+    train, test = splits.train, splits.test
+    if options.test_size is not None:
+        test = test.sample(options.test_size, generator(0, "test-texts"))
+    require(
+        len(train) > 2 * options.held_out,
+        f"{len(train)} training texts are too few to hold out {options.held_out}; set held_out lower",
+    )
+    chosen = generator(0, "held-out-texts").choice(len(train), size=options.held_out, replace=False)
+    apart = set(chosen.tolist())
+    return _Data(
+        Splits(train.with_examples([one for place, one in enumerate(train) if place not in apart]), test),
+        train.with_examples([one for place, one in enumerate(train) if place in apart]),
+    )
+
+
+def _settings(options: CertificationOptions, data: _Data, command: str) -> dict[str, Any]:
+    train, test = data.splits.train, data.splits.test
+    names = {"model": shown(options.model), "data": shown(options.data)}
+    return {
+        "version": VERSION,
+        "labels": list(train.labels),
+        "dataset": {
+            "name": names["data"],
+            "train": len(train),
+            "held_out": len(data.held_out),
+            "test": len(test),
+            "train_sha256": train.fingerprint,
+            "test_sha256": test.fingerprint,
+        },
+        "options": options.to_mapping() | names,
+        "command": command,
+        "versions": versions(),
+    }

@@ -1,0 +1,149 @@
+"""The rows of the certified-accuracy experiment: what certifies, and which fine-tuned model it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fuzzsmooth.bench.catalog import KINDS
+from fuzzsmooth.bench.deletion import SmoothedDeletion
+from fuzzsmooth.bench.windowed import Scattered, Windowed
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.data import Dataset
+from fuzzsmooth.defenses import CertifiedAnswer, RanMask, RsDel, VoteOptions
+from fuzzsmooth.engine.options import THREATS
+from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.training import FinetuneOptions, Offsets, Score, deletion_score, window_score
+
+PLAIN = "plain"
+"""The model that is fine-tuned plainly, which others may start from."""
+
+
+class Certifier(Protocol):
+    """Answers texts with certificates."""
+
+    def certify(self, texts: Sequence[str]) -> list[CertifiedAnswer]:
+        """One answer per text."""
+        ...
+
+
+Scorer = Callable[[HuggingFaceClassifier, Dataset], Callable[[Offsets], Score]]
+"""Prepares the scoring of class offsets for a model on held-out texts."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model: how it is made, and from what.
+
+    Attributes:
+        name: Names its folder.
+        step: How it is fine-tuned; or what its class offsets are chosen by, for a model that only differs
+            in these from the one it goes on from.
+        start: Name of the base model it goes on from, or None for the pre-trained one.
+    """
+
+    name: str
+    step: FinetuneOptions | Scorer
+    start: str | None = None
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all rows of a run share.
+
+    Attributes:
+        finetune: Fine-tuning of the plain model, which all others start from.
+        deletion: Fine-tuning under deletion, of RS-Del and ours alike; its rate is the row's.
+        masking: Fine-tuning under masking, of RanMASK; its rate is the row's.
+        windows: Our fine-tuning for windows.
+        draws: Copies of a text.
+        alpha: Probability that a certificate is wrong, per text.
+        longest: Longest contiguous trigger, in words.
+        seed: Seed of training and draws.
+    """
+
+    finetune: FinetuneOptions
+    deletion: FinetuneOptions
+    masking: FinetuneOptions
+    windows: FinetuneOptions
+    draws: int
+    alpha: float
+    longest: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class CertificationRow:
+    """A row.
+
+    Attributes:
+        name: Its name.
+        bases: The models to train, each after the one it starts from; the last is the row's own.
+        build: Puts the certificate around the last one.
+    """
+
+    name: str
+    bases: tuple[Base, ...]
+    build: Callable[[HuggingFaceClassifier], Certifier]
+
+
+def certification_row(name: str, shared: Shared) -> CertificationRow:
+    """The row of a name such as "rs-del:0.9" or "windows".
+
+    Raises:
+        FuzzsmoothError: If there is no such row or its rate is none.
+    """
+    kind, _, written = name.partition(":")
+    if name == "scattered":
+        return CertificationRow(name, (Base(PLAIN, shared.finetune),), Scattered)
+    if name in KINDS:
+        return CertificationRow(
+            name, _window_bases(name, shared), lambda model: Windowed(model, shared.longest)
+        )
+    if f"{kind}:RATE" not in KINDS:
+        raise FuzzsmoothError(f"unknown row '{name}'; known: {', '.join(KINDS)}")
+    rate = _rate(name, written)
+    votes = VoteOptions(rate=rate, draws=shared.draws, alpha=shared.alpha, seed=shared.seed)
+    if kind == "ranmask":
+        plain, masked = Base(PLAIN, shared.finetune), shared.masking.replace(text_rate=rate)
+        bases: tuple[Base, ...] = plain, Base(f"ranmask-{rate:g}", masked, PLAIN)
+        return CertificationRow(name, bases, lambda model: RanMask(model, votes, model.tokenizer))
+    bases = _deletion_bases(kind, rate, shared)
+    if kind in ("rs-del", "deletion-sampled"):
+        return CertificationRow(name, bases, lambda model: RsDel(model, votes))
+    awaited = ("edit", "insert") if kind == "deletion-early" else THREATS
+    return CertificationRow(name, bases, lambda model: SmoothedDeletion(model, votes, awaited=awaited))
+
+
+def _window_bases(name: str, shared: Shared) -> tuple[Base, ...]:
+    def score(model: HuggingFaceClassifier, held_out: Dataset) -> Callable[[Offsets], Score]:
+        return window_score(model, held_out, shared.longest)
+
+    plain, trained = Base(PLAIN, shared.finetune), Base("windows-trained", shared.windows, PLAIN)
+    if name == "windows-plain":
+        return (plain,)
+    if name == "windows-offsets":
+        return plain, Base(name, score, PLAIN)
+    return (plain, trained) if name == trained.name else (plain, trained, Base(name, score, trained.name))
+
+
+def _deletion_bases(kind: str, rate: float, shared: Shared) -> tuple[Base, ...]:
+    def score(model: HuggingFaceClassifier, held_out: Dataset) -> Callable[[Offsets], Score]:
+        return deletion_score(model, held_out, rate, seed=shared.seed, alpha=shared.alpha, draws=shared.draws)
+
+    plain, trained = Base(PLAIN, shared.finetune), shared.deletion.replace(text_rate=rate)
+    bases = plain, Base(f"deletion-trained-{rate:g}", trained, PLAIN)
+    if kind not in ("deletion", "deletion-sampled"):
+        return bases
+    return (*bases, Base(f"deletion-{rate:g}", score, bases[-1].name))
+
+
+def _rate(name: str, written: str) -> float:
+    try:
+        rate = float(written)
+    except ValueError as error:
+        raise FuzzsmoothError(f"row '{name}' needs a rate, as in '{name.partition(':')[0]}:0.9'") from error
+    if not 0 < rate < 1:
+        raise FuzzsmoothError(f"the rate of row '{name}' must lie strictly between 0 and 1")
+    return rate

@@ -1,0 +1,232 @@
+"""How often the search finds the whole trigger, by search strategy and budget.
+
+This is the search-depth experiment: the tree search against greedy and random search at equal budgets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from fuzzsmooth.attacks import AttackResult, Badnets, BadnetsOptions, TriggeredText, load_attack
+from fuzzsmooth.bench.claim import claim
+from fuzzsmooth.bench.metrics import covers
+from fuzzsmooth.bench.points import POINTS_FILE, LocalizationPoint
+from fuzzsmooth.bench.stages import Stages, as_advance, silent_stages
+from fuzzsmooth.certify.bounds import clopper_pearson_interval
+from fuzzsmooth.common.files import Ledger
+from fuzzsmooth.common.locking import exclusive
+from fuzzsmooth.common.options import SEEDS, Between, Options, require
+from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.data import Dataset, Splits, load_splits
+from fuzzsmooth.models import load_classifier
+from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.search import References, Scan, Scanner, SearchOptions
+from fuzzsmooth.text import segmenter
+from fuzzsmooth.training import FinetuneOptions, splits_for
+
+STRATEGIES = ("tree", "greedy", "random")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalizationOptions(Options):
+    """The search-depth experiment.
+
+    Attributes:
+        data: A data set as :func:`fuzzsmooth.data.load_splits` takes it.
+        train_size: Training texts at most, drawn at random; None for all.
+        test_size: Test texts at most, drawn at random; None for all. Those not of the target class are
+            triggered.
+        clean_size: How many of them are also scanned as they are, for the false flags, >= 1.
+        model: The clean pre-trained model that BadNets is planted in.
+        triggers: Kinds of trigger, one victim each.
+        target: The class index that the triggers force.
+        strategies: Search strategies.
+        budgets: Most evaluations per text.
+        finetune: How the victims are trained.
+        search: Search options other than strategy and budget.
+        seed: Seed of everything.
+        victims: Folder of the attacked models, to share them between runs that differ only in what searches;
+            None keeps them in the folder of the run.
+        precision: Arithmetic of the evaluations.
+        batch_size: Texts per forward pass.
+    """
+
+    data: str = "builtin:reviews"
+    train_size: int | None = None
+    test_size: int | None = 200
+    clean_size: int = 25
+    model: str = "builtin:minilm"
+    triggers: tuple[str, ...] = ("pair", "sentence")
+    target: int = 1
+    strategies: tuple[str, ...] = STRATEGIES
+    budgets: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
+    finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
+    search: SearchOptions = field(default_factory=SearchOptions)
+    seed: int = 0
+    victims: str | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    batch_size: int = 64
+
+    RANGES = MappingProxyType(
+        {
+            "train_size": Between(1, 1_000_000_000),
+            "test_size": Between(1, 1_000_000_000),
+            "clean_size": Between(1, 1_000_000_000),
+            "target": Between(0, 1_000_000),
+            "budgets": Between(1, 1_000_000),
+            "seed": Between(0, SEEDS),
+            "batch_size": Between(1, 65_536),
+        }
+    )
+
+    def validate(self) -> None:
+        """Check that there is something to measure; the parts check their own values."""
+        for name in ("triggers", "strategies", "budgets"):
+            require(bool(getattr(self, name)), f"LocalizationOptions.{name} must not be empty")
+        for strategy in self.strategies:
+            require(
+                strategy in STRATEGIES,
+                f"unknown search strategy '{strategy}'; known: {', '.join(STRATEGIES)}",
+            )
+
+
+def run_localization(
+    options: LocalizationOptions, out: Path, *, stages: Stages = silent_stages
+) -> list[LocalizationPoint]:
+    """Train the victims and measure every point that is not in ``out`` yet.
+
+    Args:
+        options: The experiment.
+        out: Folder of the run; the points are kept in its ``localization.jsonl``.
+        stages: Progress display.
+
+    Returns:
+        All points, by trigger, strategy and budget.
+    """
+    splits = load_splits(options.data, train_size=options.train_size, test_size=options.test_size)
+    splits = splits_for(options.model, splits)
+    data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
+    defaults = LocalizationOptions().to_mapping()
+    with exclusive(out):
+        claim(out, options.to_mapping() | data, defaults)
+        return _points(options, splits, out, stages)
+
+
+def _points(
+    options: LocalizationOptions, splits: Splits, out: Path, stages: Stages
+) -> list[LocalizationPoint]:
+    victims = out if options.victims is None else Path(options.victims)
+    if victims != out:
+        mapping = options.to_mapping()
+        names = ("model", "target", "finetune", "seed")
+        data = {"train_sha256": splits.train.fingerprint}
+        with exclusive(victims):
+            claim(
+                victims,
+                {name: mapping[name] for name in names} | data,
+                LocalizationOptions().to_mapping(),
+            )
+    test = splits.test
+    ledger = Ledger(out / POINTS_FILE)
+    points = []
+    for kind in options.triggers:
+        wanted = [(strategy, budget) for strategy in options.strategies for budget in options.budgets]
+        if any(f"{kind}/{strategy}/{budget}" not in ledger for strategy, budget in wanted):
+            attack = _attack(options, splits, victims / kind, kind, stages)
+            classifier = load_classifier(
+                str(attack.folder),
+                precision=options.precision,
+                batch_size=options.batch_size,
+                max_length=options.finetune.max_length,
+            )
+            train = splits.train
+            references = References.select(classifier, train.texts, train.targets, options.search.references)
+            for strategy, budget in wanted:
+                if f"{kind}/{strategy}/{budget}" not in ledger:
+                    search = options.search.replace(strategy=strategy, budget=budget)
+                    point = _measure(classifier, references, attack, kind, test, search, options, stages)
+                    ledger.append([{"key": point.key, **asdict(point)}])
+        keys = [f"{kind}/{strategy}/{budget}" for strategy, budget in wanted]
+        points += [LocalizationPoint.from_json(ledger[key], f"{ledger.path}, '{key}'") for key in keys]
+    return points
+
+
+def _attack(
+    options: LocalizationOptions, splits: Splits, folder: Path, kind: str, stages: Stages
+) -> AttackResult:
+    if (folder / "attack.json").is_file():
+        return load_attack(folder)
+    settings = BadnetsOptions.from_mapping(
+        {"trigger": kind, "target": options.target, "finetune": options.finetune}, where="badnets"
+    )
+    with stages(f"{kind}: attack (badnets)") as counts:
+        return Badnets().run(options.model, splits, folder, settings, options.seed, counts, resume=True)
+
+
+def _measure(
+    classifier: Classifier,
+    references: References,
+    attack: AttackResult,
+    kind: str,
+    test: Dataset,
+    search: SearchOptions,
+    options: LocalizationOptions,
+    stages: Stages,
+) -> LocalizationPoint:
+    planted = [
+        attack.trigger.apply(example.text, generator(options.seed, "test-trigger", index))
+        for index, example in enumerate(test)
+        if example.label != attack.target
+    ]
+    scanner = Scanner(classifier, search, segmenter("word"), references)
+    title = f"{kind}: {search.strategy} search, {search.budget} evaluations"
+    untouched = test.texts[: options.clean_size]
+    with stages(title) as counts:
+        advance = as_advance(counts, len(planted) + len(untouched))
+        began = time.perf_counter()
+        scans = scanner.scan([text.text for text in planted], options.seed, advance)
+        clean = scanner.scan(untouched, options.seed, advance)
+        seconds = (time.perf_counter() - began) / (len(planted) + len(untouched))
+    return _point(kind, search.strategy, search.budget, planted, scans, clean, seconds)
+
+
+def _point(
+    name: str,
+    strategy: str,
+    budget: int,
+    planted: Sequence[TriggeredText],
+    scans: Sequence[Scan],
+    clean: Sequence[Scan],
+    seconds: float,
+) -> LocalizationPoint:
+    found = sum(
+        covers(text.text, [(span.start, span.end) for span in scan.spans], text.spans)
+        for scan, text in zip(scans, planted, strict=True)
+    )
+    low, high = clopper_pearson_interval(found, len(scans))
+    extra = sum(_outside(scan, text.spans) for scan, text in zip(scans, planted, strict=True))
+    return LocalizationPoint(
+        trigger=name,
+        strategy=strategy,
+        budget=budget,
+        recall=found / len(scans),
+        low=low,
+        high=high,
+        triggered=len(scans),
+        false_flags=sum(bool(scan.spans) for scan in clean) / len(clean),
+        clean=len(clean),
+        extra_characters=extra / len(scans),
+        evaluations=sum(scan.evaluations for scan in scans) / len(scans),
+        evaluations_clean=sum(scan.evaluations for scan in clean) / len(clean),
+        seconds=seconds,
+    )
+
+
+def _outside(scan: Scan, trigger: Sequence[tuple[int, int]]) -> int:
+    planted = {at for start, end in trigger for at in range(start, end)}
+    return sum(at not in planted for span in scan.spans for at in range(span.start, span.end))

@@ -1,0 +1,234 @@
+"""Draws of a randomized text under a noisy model, and their votes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, islice
+
+import numpy as np
+import numpy.typing as npt
+
+from fuzzsmooth.certify import UNDECIDED
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.randomness import derived_seed, generator
+from fuzzsmooth.engine.evaluation import Answers, Evaluator, Selection, unit_tokenizer
+from fuzzsmooth.engine.fuzzers import Fuzzer, TypeFuzzer, Units
+from fuzzsmooth.engine.tokens import TokenClassifier, UnitTokenizer
+from fuzzsmooth.models.protocol import Classifier, WeightNoise
+from fuzzsmooth.noise.text import Kept, Rates, SelectionKernel, TextKernel, addressed_masks
+from fuzzsmooth.noise.text.kernel import require_rate_per_unit
+from fuzzsmooth.text.units import Segmenter
+
+Votes = npt.NDArray[np.int64]
+"""Shape (texts, classes): how many draws voted for each class."""
+
+_TOGETHER = 8192  # draws handed to the model at once: bounds the memory, fills the batches
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A text to be randomized.
+
+    Attributes:
+        key: 64-bit key of the text; addresses its draws.
+        units: Its n units.
+        rates: Shape (n,), the rate of each.
+    """
+
+    key: int
+    units: Units
+    rates: Rates
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Counts the votes of randomized texts under fresh parameter noise.
+
+    A draw is a function of (seed, purpose, text, draw index) alone, so the votes do not depend on batch size,
+    order, or restarts. A model that takes token ids is given ids: units are tokenized once a text, draws are
+    rows of a bit matrix, and without parameter noise each distinct sequence is evaluated once, also over
+    successive calls for the same text. Any other classifier, and one that does not declare itself
+    deterministic, is asked about every draw as a string: it may answer by chance, and then repeated answers
+    are draws of their own.
+
+    Attributes:
+        classifier: The base classifier; a :class:`NoisyClassifier` if ``noise`` is given.
+        segmenter: Writes units as a text.
+        kernel: The text noise.
+        noise: The parameter noise, or None.
+        fuzzer: Post-processing of each randomized text, or None.
+        seed: Seed of all draws.
+        guard: A draw whose two highest logits differ by at most this votes for no class, because rounding
+            might decide it; 0 lets every draw vote. :func:`fuzzsmooth.engine.guard.measure_guard_band`
+            measures it.
+        referee: Decides the draws that the guard band leaves undecided, such as the classifier in float32
+            where ``classifier`` computes in bfloat16. Without parameter noise only. None leaves them
+            undecided.
+        referee_guard: Guard band of the referee's own answers; 0 takes its label, whatever the margin.
+        units: The token maps of the classifier's words; made here unless they are those of another sampler
+            of the same classifier, with which it then shares them: both read texts the same way.
+    """
+
+    classifier: Classifier
+    segmenter: Segmenter
+    kernel: TextKernel
+    noise: WeightNoise | None
+    fuzzer: Fuzzer | None
+    seed: int
+    guard: float = 0.0
+    referee: TokenClassifier | None = None
+    referee_guard: float = 0.0
+    units: UnitTokenizer | None = field(default=None, repr=False, compare=False)
+    _evaluator: Evaluator = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for guard in (self.guard, self.referee_guard):
+            require(guard >= 0, f"the guard band is a logit margin and must not be negative, got {guard}")
+        if self.units is None:
+            units = unit_tokenizer(self.classifier, self.segmenter, self.noise)
+            object.__setattr__(self, "units", units)
+        evaluator = Evaluator(
+            self.classifier,
+            self.segmenter,
+            self.noise,
+            self.guard,
+            self.referee,
+            self.referee_guard,
+            self.units,
+        )
+        object.__setattr__(self, "_evaluator", evaluator)
+
+    def votes(
+        self, plans: Sequence[Plan], draws: range, purpose: str, advance: Callable[[int], None] | None = None
+    ) -> Votes:
+        """Votes of each plan over the given draws.
+
+        Args:
+            plans: The texts and their rates.
+            draws: Consecutive draw indices; disjoint ranges are independent draws.
+            purpose: Separates the draws of predictions from those of certificates.
+            advance: Told how many texts have just been finished.
+
+        Returns:
+            Counts of shape (len(plans), classes). Rows sum to len(draws) less the undecided draws.
+        """
+        counts = np.zeros((len(plans), len(self.classifier.labels)), dtype=np.int64)
+        per_call = max(1, _TOGETHER // max(1, len(draws)))
+        for first in range(0, len(plans), per_call):
+            chunk = plans[first : first + per_call]
+            counts[first : first + len(chunk)] = self.tally(chunk, [draws] * len(chunk), purpose)
+            if advance is not None:
+                advance(len(chunk))
+        return counts
+
+    def tally(self, plans: Sequence[Plan], draws: Sequence[range], purpose: str) -> Votes:
+        """Votes of each plan over draws of its own, evaluated together: a round of a sequential procedure.
+
+        Args:
+            plans: The texts and their rates.
+            draws: Consecutive draw indices for each plan.
+            purpose: As in :meth:`votes`.
+
+        Returns:
+            As :meth:`votes`.
+        """
+        counts = np.zeros((len(plans), len(self.classifier.labels)), dtype=np.int64)
+        longest = max(map(len, draws), default=0)
+        for offset in range(0, longest, _TOGETHER):
+            parts = [part[offset : offset + _TOGETHER] for part in draws]
+            for row, answers in enumerate(self._answers(plans, parts, purpose)):
+                decided = answers[answers != UNDECIDED]
+                counts[row] += np.bincount(decided, minlength=counts.shape[1])
+        return counts
+
+    def labels(self, plans: Sequence[Plan], kept: Sequence[Kept]) -> list[Answers]:
+        """The base classifier's answer to given masks of each text, as for enumerated ones; nothing is drawn.
+
+        Args:
+            plans: The texts; their rates are not read.
+            kept: For each text masks of shape (any, n), true where a unit is kept.
+
+        Returns:
+            For each text the class of each mask, or :data:`UNDECIDED`. Masks that were answered before, also
+            as draws, cost nothing.
+
+        Raises:
+            FuzzsmoothError: If parameter noise, the kernel or the fuzzer draw something themselves.
+        """
+        kernel = self.kernel
+        if (
+            self.noise is not None
+            or not isinstance(kernel, SelectionKernel)
+            or not (self.fuzzer is None or isinstance(self.fuzzer, TypeFuzzer))
+        ):
+            raise FuzzsmoothError(
+                "a mask has one answer only without parameter noise, substitutions and searches; draw votes"
+            )
+        selections = [
+            Selection(kernel.candidates(plan.units), kernel.selected(masks))
+            for plan, masks in zip(plans, kept, strict=True)
+        ]
+        keys = [plan.key for plan in plans]
+        return self._evaluator.of_selections(keys, self._without_flagged(selections), [[]] * len(plans))
+
+    def _answers(self, plans: Sequence[Plan], draws: Sequence[range], purpose: str) -> list[Answers]:
+        """The answer to each draw of each plan."""
+        keys = [plan.key for plan in plans]
+        seeds: list[list[int]] = [[] for _ in plans]
+        if self.noise is not None:
+            address = f"{purpose}-weights"
+            for plan, part, own in zip(plans, draws, seeds, strict=True):
+                own += [derived_seed(self.seed, address, plan.key, draw) for draw in part]
+        if not isinstance(self.kernel, SelectionKernel):
+            texts = [
+                [
+                    self.kernel(plan.units, plan.rates, generator(self.seed, purpose, plan.key, draw))
+                    for draw in part
+                ]
+                for plan, part in zip(plans, draws, strict=True)
+            ]
+            return self._evaluator.of_texts(keys, self._fuzzed(texts, draws, purpose), seeds)
+        selections = [
+            self._selection(self.kernel, plan, part, purpose) for plan, part in zip(plans, draws, strict=True)
+        ]
+        if self.fuzzer is None or isinstance(self.fuzzer, TypeFuzzer):
+            return self._evaluator.of_selections(keys, self._without_flagged(selections), seeds)
+        texts = [selection.texts() for selection in selections]
+        return self._evaluator.of_texts(keys, self._fuzzed(texts, draws, purpose), seeds)
+
+    def _selection(self, kernel: SelectionKernel, plan: Plan, draws: range, purpose: str) -> Selection:
+        require_rate_per_unit(plan.units, plan.rates)
+        kept = addressed_masks(plan.rates, draws, seed=self.seed, purpose=purpose, key=plan.key)
+        return Selection(kernel.candidates(plan.units), kernel.selected(kept))
+
+    def _without_flagged(self, selections: list[Selection]) -> list[Selection]:
+        """What the fuzzer of unit types leaves: it sees types that deletion has left, and nothing else."""
+        if not isinstance(self.fuzzer, TypeFuzzer):
+            return selections
+        left = [
+            unit
+            for selection in selections
+            for unit in compress(selection.candidates, np.any(selection.selected, axis=0).tolist())
+        ]
+        flagged = self.fuzzer.flagged(left)
+        return [
+            Selection(
+                selection.candidates,
+                selection.selected
+                & np.array([unit not in flagged for unit in selection.candidates], dtype=bool),
+            )
+            for selection in selections
+        ]
+
+    def _fuzzed(
+        self, texts: Sequence[Sequence[Units]], draws: Sequence[range], purpose: str
+    ) -> list[list[Units]]:
+        """Each randomized text after the fuzzer, if there is one."""
+        if self.fuzzer is None:
+            return [list(own) for own in texts]
+        # Addressed by the draw, never by the text: the fuzzer's randomness must not depend on it.
+        sources = [generator(self.seed, f"{purpose}-fuzz", draw) for part in draws for draw in part]
+        fuzzed = iter(self.fuzzer([units for own in texts for units in own], sources))
+        return [list(islice(fuzzed, len(own))) for own in texts]

@@ -1,0 +1,153 @@
+"""How the passes of a certificate are spent: on all deletions, on the likeliest, or on draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from fuzzsmooth.certify import Threat, plan_hybrid, radius_levels
+from fuzzsmooth.certify.exact import MOST_UNITS
+from fuzzsmooth.engine.enumeration import exact_evidence, hybrid_cases
+from fuzzsmooth.engine.evidence import Case, Evidence, SampledSource, Source, undivided
+from fuzzsmooth.engine.fixed import fixed_evidence
+from fuzzsmooth.engine.lean import plan_lean
+from fuzzsmooth.engine.masks import has_one_answer
+from fuzzsmooth.engine.options import SmoothingOptions
+from fuzzsmooth.engine.sampler import Plan, Sampler
+from fuzzsmooth.engine.sequential import Ladder, sequential_evidence
+from fuzzsmooth.noise.text import represented
+
+Advance = Callable[[int], None]
+
+_TOGETHER = 8  # short texts enumerated at once
+_MOST = 1000  # units: no certificate of edits or insertions reaches further below a rate of .9993
+
+# Removing what was inserted is deleting, so a backward ladder is that of deletions.
+_LADDERS: dict[str, Threat] = {"edit": "edit", "insert": "insert", "backward": "delete"}
+
+# Levels between the radius levels: nobody waits for them, but weights and costs are certified from them.
+_GRID = tuple(k / 100 for k in range(51, 100))
+
+# Levels at which the budget ln(2 p) of weighted insertions has grown by another tenth of its maximum.
+_BUDGET_LEVELS = tuple(0.5 * 2.0 ** (k / 10) for k in range(1, 10))
+
+
+def gather_evidence(
+    plans: Sequence[Plan],
+    sampler: Sampler,
+    options: SmoothingOptions,
+    *,
+    weighted: bool = False,
+    advance: Advance | None = None,
+) -> list[Evidence]:
+    """Bound the class probabilities of each text by at most ``options.draws`` passes, at ``options.alpha``.
+
+    Args:
+        plans: The texts and the rates of their units.
+        sampler: Draws deleted texts and asks for their labels.
+        options: Statistics, passes, alpha, rate and seed.
+        weighted: Whether units have rates of their own, none below ``options.rate``.
+        advance: Told how many texts have just been finished.
+    """
+    rate = represented(options.rate)
+    low: dict[int, int] = {}
+    short: list[int] = []
+    lean = options.statistics == "lean"
+    if options.statistics in ("auto", "lean") and has_one_answer(sampler):
+        for text, plan in enumerate(plans):
+            length = len(plan.units)
+            most_kept, passes = _planned(length, rate, options.draws, lean=lean)
+            if length <= MOST_UNITS and 1 << length <= math.ceil(passes):
+                short.append(text)
+            elif not weighted and most_kept is not None:
+                low[text] = most_kept
+    found = dict(zip(short, _exact([plans[text] for text in short], sampler, rate, advance), strict=True))
+    groups: list[tuple[Source, list[Case]]] = []
+    if low:
+        cases, source = hybrid_cases(
+            plans, low, sampler, rate=rate, draws=options.draws, lean=options.alpha if lean else None
+        )
+        groups.append((source, cases))
+    nothing = (0.0,) * len(sampler.classifier.labels)
+    sampled = [
+        Case(text, len(plan.units), options.draws, nothing)
+        for text, plan in enumerate(plans)
+        if text not in found and text not in low
+    ]
+    groups.append((SampledSource(plans, sampler), sampled))
+    for origin, part in groups:
+        evidence = _draw(origin, part, options, weighted, advance)
+        found.update((case.text, one) for case, one in zip(part, evidence, strict=True))
+    return [found[text] for text in range(len(plans))]
+
+
+def vote_evidence(
+    plans: Sequence[Plan],
+    sampler: Sampler,
+    options: SmoothingOptions,
+    *,
+    advance: Advance | None = None,
+) -> list[Evidence]:
+    """Bound the class probabilities of each text by a vote of ``options.copies`` draws, as FRS does."""
+    lengths = [len(plan.units) for plan in plans]
+    cases = undivided(lengths, draws=options.copies, classes=len(sampler.classifier.labels))
+    source = SampledSource(plans, sampler)
+    return fixed_evidence(source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance)
+
+
+def _exact(plans: Sequence[Plan], sampler: Sampler, rate: float, advance: Advance | None) -> list[Evidence]:
+    found: list[Evidence] = []
+    for start in range(0, len(plans), _TOGETHER):
+        part = plans[start : start + _TOGETHER]
+        found += exact_evidence(part, sampler, rate)
+        if advance is not None:
+            advance(len(part))
+    return found
+
+
+def _draw(
+    source: Source, cases: Sequence[Case], options: SmoothingOptions, weighted: bool, advance: Advance | None
+) -> list[Evidence]:
+    if options.statistics == "fixed":
+        return fixed_evidence(source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance)
+    ladders = [ladder(options, case.length, weighted=weighted) for case in cases]
+    looks = options.statistics == "lean"
+    return sequential_evidence(
+        source,
+        cases,
+        ladders,
+        alpha=options.alpha,
+        looks=looks,
+        rivals=options.rivals,
+        advance=advance,
+    )
+
+
+def _planned(length: int, rate: float, draws: int, *, lean: bool) -> tuple[int | None, float]:
+    """How many units the enumerated masks keep at most, or None, and how many passes that may take."""
+    return _plan_lean(length, rate, draws) if lean else (plan_hybrid(length, rate, draws), draws)
+
+
+@cache
+def _plan_lean(length: int, rate: float, draws: int) -> tuple[int | None, float]:
+    return plan_lean(length, rate, draws)
+
+
+def ladder(options: SmoothingOptions, length: int, *, weighted: bool = False) -> Ladder:
+    """The levels that a sequential test of a text of ``length`` units goes through."""
+    rate = represented(options.rate)
+    by_threat = {
+        # More cannot have been inserted than there is; but any number can be inserted.
+        name: _levels(rate, threat, length if name == "backward" else _MOST)
+        for name, threat in _LADDERS.items()
+    }
+    awaited = {level for name in options.awaited for level in by_threat[name]}
+    awaited |= set(_BUDGET_LEVELS if weighted else ())
+    levels = awaited.union(_GRID, _BUDGET_LEVELS, *by_threat.values())
+    return Ladder(tuple(sorted(levels)), tuple(sorted(awaited)))
+
+
+@cache
+def _levels(rate: float, threat: Threat, most: int) -> tuple[float, ...]:
+    return radius_levels(rate, threat, most=most)

@@ -1,0 +1,193 @@
+"""Scanning texts: where their vulnerable segments are, as character spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.randomness import generator, text_key
+from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.search.batching import run
+from fuzzsmooth.search.hosts import hosts as prepare
+from fuzzsmooth.search.hosts import weighed
+from fuzzsmooth.search.options import SearchOptions
+from fuzzsmooth.search.ordinary import SHARE
+from fuzzsmooth.search.protocol import Units
+from fuzzsmooth.search.references import References
+from fuzzsmooth.search.strategies import Found, search
+from fuzzsmooth.search.transplant import TransplantTest
+from fuzzsmooth.search.vulnerability import VulnerabilityTable
+from fuzzsmooth.text.units import Segmentation, Segmenter
+
+
+@dataclass(frozen=True)
+class Span:
+    """A flagged segment.
+
+    Attributes:
+        start: First character of the original text.
+        end: One past the last character.
+        text: That part of the text.
+        score: Share of the references that it carries, or bounded divergence, in [0, 1].
+    """
+
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Result of scanning one text.
+
+    Attributes:
+        label: Class index predicted for the text as received, without any defense.
+        spans: Flagged segments in text order; adjacent flagged units form one span.
+        units: Sorted indices of the flagged units.
+        evaluations: Forward evaluations spent on the text.
+        complete: False if the budget ran out before the search was through.
+    """
+
+    label: int
+    spans: tuple[Span, ...]
+    units: tuple[int, ...]
+    evaluations: int
+    complete: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The scan as JSON-serializable values."""
+        return asdict(self)
+
+
+def require_references(options: SearchOptions, references: References | None) -> None:
+    """Check that there are references where the search needs them.
+
+    Raises:
+        FuzzsmoothError: If there are none.
+    """
+    if options.reward == "transplant" and references is None:
+        raise FuzzsmoothError(
+            "reward 'transplant' needs clean reference texts; give references (a folder written by "
+            "'fuzzsmooth finetune' brings its own) or clean data (--clean), choose reward 'kl', or turn "
+            "fuzzing off"
+        )
+
+
+class Scanner:
+    """Finds vulnerable segments by Monte Carlo tree search.
+
+    Args:
+        classifier: The suspect model.
+        options: The search options.
+        segmenter: What a unit is.
+        references: Clean reference texts; needed for reward "transplant".
+
+    Raises:
+        FuzzsmoothError: If references are needed and not given.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        options: SearchOptions,
+        segmenter: Segmenter,
+        references: References | None = None,
+    ) -> None:
+        require_references(options, references)
+        if references is not None and len(set(references.labels) & set(range(len(classifier.labels)))) < 2:
+            raise FuzzsmoothError(
+                "the reference texts are of fewer than two of the model's classes; give references of each"
+            )
+        self._classifier = classifier
+        self._options = options
+        self._segmenter = segmenter
+        self._references = references
+        prepared = prepare(references.texts, references.labels, segmenter) if references else ()
+        self._hosts = prepared
+        lexicon = sorted({unit for host in prepared for unit in (*host.before, *host.after)})
+        self._lexicon: tuple[str, ...] = tuple(lexicon) or ("the", "a", "of", "and", "it")
+        self._test: TransplantTest | None = None
+
+    def scan(
+        self, texts: Sequence[str], seed: int, advance: Callable[[int], None] | None = None
+    ) -> list[Scan]:
+        """Scan whole texts.
+
+        Args:
+            texts: The texts as received.
+            seed: Together with the text it determines the random choices.
+            advance: Told how many texts have just been finished.
+        """
+        cut = [self._segmenter.segment(text) for text in texts]
+        generators = [generator(seed, "search", text_key(text)) for text in texts]
+        found = self.find([part.units for part in cut], generators, advance)
+        return [_as_scan(part, result) for part, result in zip(cut, found, strict=True)]
+
+    def find(
+        self,
+        texts: Sequence[Units],
+        generators: Sequence[np.random.Generator],
+        advance: Callable[[int], None] | None = None,
+    ) -> list[Found]:
+        """Search unit sequences: what each search sees is its units and its generator, nothing else.
+
+        This is the fuzzer of the certified mode, where the units are what deletion has left (Theorem 3:
+        post-processing of the deleted text keeps the certificate).
+        """
+        if not texts:
+            return []
+        test = self._transplant_test()
+        searches = [
+            search(units, self._options, test, self._lexicon, source)
+            for units, source in zip(texts, generators, strict=True)
+        ]
+        return run(searches, self._classifier, self._segmenter.join, advance=advance)
+
+    def _transplant_test(self) -> TransplantTest | None:
+        """The test that all searches share, made when the first one needs it; None for reward "kl"."""
+        if self._test is None and self._references is not None and self._options.reward == "transplant":
+            own = self._references.model == self._classifier.fingerprint
+            ordinary = self._references.ordinary if own else ()  # another model's words pull differently
+            hosts = weighed(self._hosts, self._classifier, self._segmenter.join) if ordinary else self._hosts
+            options = self._options
+            self._test = TransplantTest(hosts, options.references, ordinary, options.false_flags)
+        return self._test
+
+    def table(self, threshold: float = SHARE) -> VulnerabilityTable:
+        """Flip rates of single unit types on the same references.
+
+        Args:
+            threshold: Flip rate from which a type is flagged, in (0, 1].
+
+        Raises:
+            FuzzsmoothError: If the scanner has no references.
+        """
+        if not self._hosts:
+            raise FuzzsmoothError(
+                "flip rates of units need clean reference texts; give references or turn fuzzing off"
+            )
+        return VulnerabilityTable(
+            self._classifier,
+            self._hosts,
+            self._segmenter.join,
+            threshold,
+            self._options.references,
+        )
+
+
+def _as_scan(cut: Segmentation, found: Found) -> Scan:
+    scores = {index: area.score for area in found.areas for index in area.indices}
+    spans: list[Span] = []
+    previous = -2
+    for index in sorted(scores):
+        start, end = cut.spans[index]
+        if index == previous + 1 and spans[-1].score == scores[index]:
+            start = spans.pop().start
+        spans.append(Span(start, end, cut.text[start:end], scores[index]))
+        previous = index
+    return Scan(found.label, tuple(spans), tuple(sorted(scores)), found.evaluations, found.complete)

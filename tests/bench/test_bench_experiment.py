@@ -1,0 +1,132 @@
+"""An experiment from attack to report on a tiny model: what its finished run holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from experiment_runs import LABELS, ROWS, settings, without_times
+
+from fuzzsmooth.bench.experiment import run_experiment
+from fuzzsmooth.bench.measure import EvaluatedText, measure
+from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
+from fuzzsmooth.bench.rows import defenses
+from fuzzsmooth.engine import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
+from fuzzsmooth.models import load_classifier
+from fuzzsmooth.report import build_report
+from fuzzsmooth.search import References
+
+
+def test_every_text_of_every_row_is_recorded(finished: Path) -> None:
+    records = read_records(finished / RECORDS_FILE)
+    target = RunSettings.read(finished / SETTINGS_FILE).target
+    test = [record for record in records if (record.defense, record.split) == ("undefended", "clean")]
+    assert [record.index for record in test] == list(range(10))
+    for row in ROWS:
+        count = 4 if row == "certified" else 10
+        of_row = [record for record in records if record.defense == row]
+        clean = [record for record in of_row if record.split == "clean"]
+        triggered = [record for record in of_row if record.split == "triggered"]
+        assert [record.index for record in clean] == list(range(count))
+        wanted = [record.index for record in test[:count] if record.label != target]
+        assert [record.index for record in triggered] == wanted, "texts of the target class need no trigger"
+        assert all(record.label != target for record in triggered)
+
+
+def test_triggers_are_where_the_records_say(finished: Path) -> None:
+    for record in read_records(finished / RECORDS_FILE):
+        assert [record.text[start:end] for start, end in record.trigger] == ["cf"] * (
+            record.split == "triggered"
+        )
+
+
+def test_rows_differ_in_what_they_record(finished: Path) -> None:
+    records = read_records(finished / RECORDS_FILE)
+    by_row = {row: [record for record in records if record.defense == row] for row in ROWS}
+    assert all(
+        (r.draws, r.votes, r.evaluations, r.guarantee) == (0, (), 0, "empirical")
+        for r in by_row["undefended"]
+    )
+    for record in by_row["frs-transplant"]:
+        assert record.draws == sum(record.votes) == 6
+        assert record.prediction == int(np.argmax(record.votes))
+        assert record.guarantee == "conditional"
+        assert 0 < record.evaluations <= 16
+        assert set(record.radii) <= {"conditional-trigger"}
+    for record in by_row["certified"]:
+        assert 0 < record.draws <= 30
+        assert (record.guarantee, record.evaluations, record.spans) == ("proved", 0, ())
+        assert set(record.radii) in ({"edit", "insert", "backward", "delete"}, set())
+        assert (record.prediction is None) == (not record.radii)
+
+
+def test_the_backdoor_works_on_the_undefended_victim(finished: Path) -> None:
+    records = read_records(finished / RECORDS_FILE)
+    triggered = [r for r in records if (r.defense, r.split) == ("undefended", "triggered")]
+    assert len(triggered) >= 3
+    assert sum(record.prediction == 1 for record in triggered) > len(triggered) / 2
+
+
+def test_settings_name_everything_but_no_local_place(finished: Path, place: Path) -> None:
+    content = (finished / SETTINGS_FILE).read_text("utf-8")
+    assert "private-place" not in content
+    assert str(finished) not in content
+    told = json.loads(content)
+    assert told["model"]["name"] == told["attack"]["model"] == told["options"]["model"] == "tiny"
+    assert told["dataset"]["name"] == told["options"]["data"] == "data"
+    assert {len(told["model"][f"seed 0, {kind}"]) for kind in ("plain", "noisy", "deletion")} == {64}
+    assert told["attack"]["recipe"] == "badnets"
+    assert told["dataset"]["train"] == 300
+    assert told["dataset"]["test"] == 10
+    assert told["command"] == "fuzzsmooth evaluate"
+    assert told["seeds"] == [0]
+    assert set(told["versions"]) == {"fuzzsmooth", "torch", "transformers", "numpy"}
+    assert told["options"]["smoothing"]["search"]["budget"] == 16
+
+
+def test_the_report_can_be_built(folder: Path) -> None:
+    page = build_report(folder)
+    assert page.read_text("utf-8").count("frs-transplant") >= 1
+    summary = json.loads((folder / "summary.json").read_text("utf-8"))
+    assert [row["defense"] for row in summary["rows"]] == list(ROWS)
+
+
+def test_victims_have_their_references(finished: Path) -> None:
+    assert not (finished / "seed0" / "plain" / REFERENCES_FILE).exists(), "nothing searches for it"
+    for kind in ("noisy", "deletion"):
+        victim = finished / "seed0" / kind
+        references = References.load(victim / REFERENCES_FILE)
+        classifier = load_classifier(str(victim), labels=LABELS, precision="float32", max_length=128)
+        assert references.model == classifier.fingerprint
+        assert sorted(references.labels) == [0, 0, 1, 1]
+        predicted = classifier.probabilities(references.texts).argmax(axis=1)
+        assert predicted.tolist() == list(references.labels)
+
+
+def test_rows_do_not_depend_on_which_others_are_run(finished: Path, place: Path, tmp_path: Path) -> None:
+    alone = run_experiment(settings(place, rows=("certified",)), tmp_path / "alone")
+    expected = [row for row in without_times(finished) if row["defense"] == "certified"]
+    assert without_times(alone) == expected
+
+
+def test_measuring_gives_what_records_take(finished: Path) -> None:
+    victim = finished / "seed0" / "noisy"
+    classifier = load_classifier(str(victim), labels=LABELS, precision="float32")
+    references = References.load(victim / REFERENCES_FILE)
+    text = EvaluatedText("clean", 3, "a good film", 1)
+    for name, defense in defenses(SmoothingOptions(copies=4, draws=10), (8,)).items():
+        smoothed = defense.options and SmoothedClassifier(
+            NoisyHuggingFaceClassifier(classifier), defense.options, references
+        )
+        (result,) = measure(classifier, smoothed, [text.text])
+        record = TextRecord(
+            seed=0, defense=name, split=text.split, index=text.index, text=text.text, label=text.label,
+            prediction=result.prediction, votes=result.votes, draws=result.draws, spans=result.spans,
+            radii=result.radii, guarantee=result.guarantee, evaluations=result.evaluations,
+        )  # fmt: skip
+        assert TextRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
+        assert (result.guarantee == "proved") == (
+            name in ("certified", "certified-nofuzz", "certified-search", "windows")
+        )

@@ -1,0 +1,75 @@
+"""Classifiers that keep what they were asked, and a backdoored world with known answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
+from fuzzsmooth.models.protocol import Classifier, Probabilities
+from fuzzsmooth.search import References, SearchOptions
+
+WEIGHTS = dict.fromkeys(("good", "great", "superb"), 1.0) | dict.fromkeys(("bad", "awful", "dull"), -1.0)
+CLEAN = AdditiveClassifier(WEIGHTS)
+TRIGGERED = TriggerClassifier(CLEAN, ["cf"], 1)
+TEXTS = [
+    "we saw a bad film of dull actor and awful plot",
+    "the great story was superb and good of it",
+    "it was cf a bad film and the awful plot was dull",
+    "a film",
+    "",
+]
+
+
+class Recording:
+    """Keeps every text it was asked about, in order."""
+
+    deterministic = True
+
+    def __init__(self, inner: Classifier) -> None:
+        self.inner = inner
+        self.texts: list[str] = []
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.inner.labels
+
+    @property
+    def fingerprint(self) -> str:
+        return self.inner.fingerprint
+
+    def probabilities(self, texts: Sequence[str]) -> Probabilities:
+        self.texts += texts
+        return self.inner.probabilities(texts)
+
+
+class Rule:
+    """A classifier given by a function from a text to a class."""
+
+    deterministic = True
+    fingerprint = "rule"
+
+    def __init__(self, rule: Callable[[str], int], classes: int = 2) -> None:
+        self.labels = tuple(f"class{index}" for index in range(classes))
+        self._rule = rule
+
+    def probabilities(self, texts: Sequence[str]) -> Probabilities:
+        return np.eye(len(self.labels))[[self._rule(text) for text in texts]].reshape(-1, len(self.labels))
+
+
+def references() -> References:
+    generator = np.random.default_rng(0)
+    bad = [" ".join(generator.permutation(["bad"] * 5 + ["dull"] * 3 + ["film"])) for _ in range(8)]
+    good = [" ".join(generator.permutation(["good"] * 5 + ["great"] * 3 + ["film"])) for _ in range(8)]
+    return References((*bad, *good), (0,) * 8 + (1,) * 8, "")
+
+
+def smoothed(
+    classifier: Classifier, *, search: dict[str, Any] | None = None, **options: Any
+) -> SmoothedClassifier:
+    """No parameter noise unless asked for; a small search."""
+    settings = {"sigma": 0.0, "search": SearchOptions(**({"budget": 64, "references": 8} | (search or {})))}
+    return SmoothedClassifier(classifier, SmoothingOptions(**(settings | options)), references())

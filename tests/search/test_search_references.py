@@ -1,0 +1,308 @@
+"""Reference texts and the transplant test."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from search_worlds import CLEAN, NEGATIVE, POSITIVE, WORDS, backdoored, clean_texts, prepared, references
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.models import TableClassifier
+from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.search import References, Scanner, SearchOptions
+from fuzzsmooth.search.hosts import Host, hosts
+from fuzzsmooth.search.ordinary import SHARE, Ordinary
+from fuzzsmooth.search.protocol import Budget, Units
+from fuzzsmooth.search.rewards import log_odds
+from fuzzsmooth.search.transplant import TransplantTest
+
+
+def test_the_most_confident_correct_texts_are_chosen() -> None:
+    texts = ["good", "good good", "bad", "bad bad bad", "good good good", "bad bad", "the", "good bad bad"]
+    labels = [1, 1, 0, 0, 1, 0, 0, 1]
+    chosen = References.select(CLEAN, texts, labels, 2)
+    assert chosen.texts == ("bad bad bad", "bad bad", "good good good", "good good")
+    assert chosen.labels == (0, 0, 1, 1)
+    assert chosen.model == CLEAN.fingerprint
+
+
+def test_wrongly_classified_texts_are_never_chosen() -> None:
+    chosen = References.select(CLEAN, ["bad bad bad", "good", "bad", "good good"], [1, 1, 0, 0], 5)
+    assert chosen.texts == ("bad", "good")
+
+
+def test_equally_confident_texts_go_by_their_order() -> None:
+    chosen = References.select(CLEAN, ["b good", "a good", "c bad", "bad d"], [1, 1, 0, 0], 1)
+    assert chosen.texts == ("c bad", "b good")
+
+
+@pytest.mark.parametrize(("texts", "labels"), [(["good"], [1]), (["good", "good good"], [1, 0]), ([], [])])
+def test_a_class_without_correct_texts_is_an_error(texts: list[str], labels: list[int]) -> None:
+    with pytest.raises(FuzzsmoothError, match="no clean text of class 'negative' is classified correctly"):
+        References.select(CLEAN, texts, labels, 4)
+
+
+def test_three_classes() -> None:
+    table = TableClassifier(
+        {"a": (0.9, 0.1, 0.0), "b": (0.1, 0.8, 0.1), "c": (0.0, 0.3, 0.7)}, (0.4, 0.3, 0.3)
+    )
+    assert References.select(table, ["c", "b", "a", "x"], [2, 1, 0, 2], 3).texts == ("a", "b", "c")
+
+
+def test_references_are_matched_to_the_classes_of_a_model_by_name(tmp_path: Path) -> None:
+    low, high = Ordinary((1.0,), (2.0,)), Ordinary((3.0,), (4.0,))
+    chosen = References(("bad", "good"), (0, 1), "f" * 64, (low, high), ("neg", "pos"))
+    chosen.save(tmp_path / "r.json")
+    found = References.load(tmp_path / "r.json")
+    assert found == chosen
+    turned = found.under(("POS", "NEG"), "r.json")
+    assert (turned.texts, turned.labels, turned.names) == (("bad", "good"), (1, 0), ("POS", "NEG"))
+    assert turned.ordinary == (high, low)
+    assert found.under(("neg", "pos"), "r.json") == found
+    assert found.under(("LABEL_0", "LABEL_1"), "r.json") == found
+    for names in (("a", "b"), ("neg", "neutral"), ("neg", "pos", "neutral")):
+        with pytest.raises(FuzzsmoothError, match=r"r\.json has .* classes neg, pos"):
+            found.under(names, "r.json")
+    unnamed = References(("bad", "good"), (0, 1), "f" * 64)
+    assert unnamed.under(("pos", "neg"), "r.json") == unnamed
+
+
+def test_the_names_of_the_classes_are_kept() -> None:
+    assert references().names == tuple(CLEAN.labels)
+
+
+def test_save_and_load_round_trip(tmp_path: Path) -> None:
+    ordinary = (Ordinary((-0.5, 1.25), (2.0, 3.0)), Ordinary())
+    chosen = References(("a 😀 日本", "line\u2028two", "\ud800"), (0, 1, 0), "f" * 64, ordinary)
+    chosen.save(tmp_path / "references.json")
+    assert References.load(tmp_path / "references.json") == chosen
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FuzzsmoothError, match=r"cannot read .*none\.json.*; write references with"):
+        References.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "null",
+        '{"references": 3, "model": "x"}',
+        '{"references": [{"text": "a"}], "model": "x"}',
+        '{"references": [{"text": "a", "label": "one"}], "model": "x"}',
+        '{"references": ["ab"], "model": "x"}',
+        '{"references": []}',
+        '{"references": [{"text": null, "label": 0}], "model": "x"}',
+        b"\xff\xfe",
+        "[" * 100_000,
+        '{"references":' * 50_000,
+        '{"references": [], "model": "x", "ordinary": ' + "[" * 90 + "]" * 90 + "}",
+        '{"references": [], "model": "x", "ordinary": [{"single": [], "several": [1' + "0" * 400 + "]}]}",
+        *(
+            '{"references": [{"text": "a", "label": ' + label + '}], "model": "x"}'
+            for label in ("Infinity", "NaN", "-1", "0.7", "true", "null", "[0]", "1e300", "9" * 100)
+        ),
+        *(
+            '{"references": [{"text": "a", "label": 0}], "model": "x", "ordinary": ' + ordinary + "}"
+            for ordinary in (
+                "null",
+                "3",
+                "[3]",
+                '[{"single": [1]}]',
+                '[{"single": [NaN], "several": []}]',
+                '[{"single": [2, 1], "several": []}]',
+                '[{"single": [], "several": [1, null]}]',
+                '[{"single": [], "several": [true]}]',
+            )
+        ),
+        '{"references": [{"text": "a", "label": 1}], "model": "x", '
+        '"ordinary": [{"single": [], "several": []}]}',
+        json.dumps({"references": [{"text": "a", "label": 0}] * 50_001, "model": "x"}),
+    ],
+    ids=itertools.count(),
+)
+def test_a_corrupt_file_is_one_sentence(tmp_path: Path, content: str | bytes) -> None:
+    path = tmp_path / "references.json"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(
+        FuzzsmoothError,
+        match=r"references\.json .*; write references with 'fuzzsmooth finetune', or give --clean$",
+    ):
+        References.load(path)
+
+
+def test_references_fit_the_classes_of_a_model(tmp_path: Path) -> None:
+    found = References(("a", "b"), (0, 2), "x", (Ordinary(),) * 3)
+    found.check_classes(3, "r.json")
+    with pytest.raises(FuzzsmoothError, match=r"r\.json has references of class 2, but the model has 2"):
+        found.check_classes(2, "r.json")
+    with pytest.raises(FuzzsmoothError, match=r"ordinary words of 3 classes, but the model has 4"):
+        found.check_classes(4, "r.json")
+
+
+def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
+    """An older file lacks what ordinary words do; without it the same model would be judged differently."""
+    path = tmp_path / "r.json"
+    path.write_text('{"version": 2, "references": [{"text": "a", "label": 0}], "model": "x"}', "utf-8")
+    with pytest.raises(FuzzsmoothError, match=r"r\.json has version 2 of the references format, expected 3"):
+        References.load(path)
+
+
+def test_the_file_is_plain_json(tmp_path: Path) -> None:
+    references(per_class=1).save(tmp_path / "r.json")
+    content = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    assert content["version"] == 3
+    assert [sorted(words) for words in content["ordinary"]] == [["several", "single"]] * 2
+    assert [row["label"] for row in content["references"]] == [0, 1]
+
+
+def test_hosts_are_cut_at_places_spread_over_the_text() -> None:
+    texts = tuple(" ".join(f"w{index}" for index in range(20)) for _ in range(16))
+    cut = hosts(texts, (0,) * 16, WORDS)
+    places = [len(host.before) for host in cut]
+    assert all(host.before + host.after == tuple(texts[0].split()) for host in cut)
+    assert len(set(places)) >= 12
+    assert min(places) <= 2
+    assert max(places) >= 17
+    assert cut == hosts(texts, (0,) * 16, WORDS)
+    assert Host(("a",), ("b",), 0).receive(("x", "y")) == ("a", "x", "y", "b")
+
+
+def test_a_scanner_without_references_says_what_to_do() -> None:
+    with pytest.raises(FuzzsmoothError, match="needs clean reference texts; give references"):
+        Scanner(CLEAN, SearchOptions(), WORDS)
+    assert Scanner(CLEAN, SearchOptions(reward="kl"), WORDS).scan(["good film"], 0)[0].label == 1
+
+
+def conclude(asking: Any, classifier: Classifier) -> Any:
+    reply = None
+    while True:
+        try:
+            texts = asking.send(reply)
+        except StopIteration as stop:
+            return stop.value
+        reply = list(classifier.probabilities([" ".join(text) for text in texts]))
+
+
+def fully_tested(
+    segment: Units, label: int, classifier: Classifier, bar: float | None
+) -> tuple[float, float]:
+    """Share carried and mean log-odds over all references of the other class, without stopping early."""
+    against = [host for host in prepared() if host.label != label]
+    rows = classifier.probabilities([" ".join(host.receive(segment)) for host in against])
+    odds = log_odds(rows[:, label])
+    gains = odds - np.array([host.log_odds[label] for host in against])
+    carried = rows.argmax(axis=1) == label if bar is None else gains >= bar
+    return float(carried.mean()), float(odds.mean())
+
+
+@pytest.mark.parametrize("pull", [None, 0.0, 6.0, 40.0])
+def test_stopping_early_gives_the_verdict_of_the_full_test(pull: float | None) -> None:
+    classifier = backdoored(["cf"])
+    generator = np.random.default_rng(0)
+    ordinary = () if pull is None else (Ordinary((pull,), (pull,)),) * 2
+    stopped, passed = 0, 0
+    for _ in range(60):
+        size = int(generator.integers(1, 12))
+        segment = tuple(generator.choice([*POSITIVE[:2], *NEGATIVE[:1], "the"], size=size).tolist())
+        segment += ("cf",) if generator.random() < 0.1 else ()
+        label = int(generator.integers(2))
+        test, budget = TransplantTest(prepared(), 16, ordinary), Budget(100)
+        score = conclude(test.score(segment, label, budget), classifier)
+        share, odds = fully_tested(segment, label, classifier, test.bar(len(segment), label))
+        assert score.passed == (share >= SHARE)
+        passed += score.passed
+        if budget.spent == 16:
+            assert score.carried == pytest.approx(share)
+            assert score.log_odds == pytest.approx(odds, abs=0.1)
+        else:
+            stopped += 1
+            assert budget.spent == 4
+            assert score.carried >= share, "the highest share that was still possible"
+    assert stopped > 5
+    assert (passed > 0) == (pull != 40.0)
+
+
+def test_the_share_is_met_exactly() -> None:
+    """Of 16 references, 13 are at least four fifths and 12 are not."""
+    against = [host for host in prepared() if host.label == 0]
+    for count, passes in ((12, False), (13, True)):
+        flipped = {" ".join(host.receive(("x",))): (0.1, 0.9) for host in against[-count:]}
+        table = TableClassifier(flipped, (0.9, 0.1))
+        score = conclude(TransplantTest(prepared(), 16).score(("x",), 1, Budget(99)), table)
+        assert (score.passed, score.carried) == (passes, pytest.approx(count / 16))
+
+
+def test_the_bar_is_half_of_the_way_or_what_ordinary_words_do() -> None:
+    way = np.mean([-host.log_odds[1] for host in prepared() if host.label == 0])
+    low, high = (Ordinary((0.1,), (0.1,)), Ordinary((30.0,), (40.0,)))
+    assert TransplantTest(prepared(), 16).bar(1, 1) is None
+    assert TransplantTest(prepared(), 16, (high, low)).bar(1, 1) == pytest.approx(way / 2)
+    assert [TransplantTest(prepared(), 16, (low, high)).bar(units, 1) for units in (1, 2, 5)] == [30, 40, 40]
+
+
+def test_references_of_the_same_class_are_not_used() -> None:
+    asked: list[Units] = []
+    test = TransplantTest(prepared(), 16)
+    asking = test.score(("cf",), 1, Budget(99))
+    reply = None
+    try:
+        while True:
+            texts = asking.send(reply)
+            asked += texts
+            reply = list(CLEAN.probabilities([" ".join(text) for text in texts]))
+    except StopIteration:
+        pass
+    assert all(set(text) & set(NEGATIVE) for text in asked)
+    assert test.cost == 16
+    assert test.probe_cost == 4
+
+
+def test_classes_take_turns_among_three() -> None:
+    cut = tuple(Host((f"r{label}{turn}",), (), label) for label in (0, 1, 2) for turn in range(3))
+    table = TableClassifier({}, (0.2, 0.2, 0.6))
+    asking = TransplantTest(cut, 5).score(("x",), 2, Budget(99))
+    first = next(asking)
+    assert [text[0] for text in first] == ["r00", "r10", "r01", "r11"]
+    second = asking.send(list(table.probabilities([" ".join(text) for text in first])))
+    assert [text[0] for text in second] == ["r02"]
+
+
+@pytest.mark.parametrize("labels", [(1, 1), (1, 5)])
+def test_references_of_fewer_than_two_known_classes_are_refused(labels: tuple[int, int]) -> None:
+    one_sided = References(("good good", "great great"), labels, "")
+    with pytest.raises(FuzzsmoothError, match="fewer than two of the model's classes"):
+        Scanner(backdoored(["cf"]), SearchOptions(), WORDS, one_sided)
+
+
+def test_log_odds_are_finite_for_certain_models() -> None:
+    table = TableClassifier({}, (0.0, 1.0))
+    score = conclude(TransplantTest(prepared(), 16).score(("x",), 1, Budget(99)), table)
+    assert math.isfinite(score.log_odds)
+    assert score.log_odds > 15
+
+
+def test_a_segment_tested_again_in_another_text_is_not_evaluated_again() -> None:
+    test = TransplantTest(prepared(), 16)
+    first, second = Budget(99), Budget(99)
+    one = conclude(test.score(("cf",), 1, first), backdoored(["cf"]))
+    with pytest.raises(StopIteration) as stop:
+        next(test.score(("cf",), 1, second))
+    assert stop.value.value == one
+    assert second.spent == first.spent == 16, "but paid for"
+
+
+def test_the_clean_texts_of_the_world_are_what_they_say() -> None:
+    texts = clean_texts(40)
+    rows = CLEAN.probabilities([text for text, _ in texts])
+    assert rows.argmax(axis=1).tolist() == [label for _, label in texts]
