@@ -6,13 +6,12 @@ import dataclasses
 import json
 import re
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError, UnsafeModelError
-from fuzzsmooth.common.options import Between, Options, require
+from fuzzsmooth.common.options import Between, Options, described, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +111,9 @@ def test_errors_are_sentences_that_can_be_mended() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranged(Options):
-    size: int | None = 1
-    share: float = 0.5
-    sizes: tuple[int, ...] = ()
-
-    RANGES = MappingProxyType(
-        {"size": Between(1, 1_000), "share": Between(0, 1, above=True), "sizes": Between(0, 9, below=True)}
-    )
+    size: Annotated[int | None, Between(1, 1_000), "How many."] = 1
+    share: Annotated[float, Between(0, 1, above=True)] = 0.5
+    sizes: Annotated[tuple[int, ...], Between(0, 9, below=True)] = ()
 
 
 @pytest.mark.parametrize(
@@ -164,9 +159,11 @@ def test_every_size_among_the_options_has_an_end() -> None:
         *(LocalizationOptions, SmoothingOptions, FinetuneOptions, type(SmoothingOptions().search)),
     ):
         numbers = {
-            field.name for field in dataclasses.fields(kind) if re.search(r"\b(int|float)\b", str(field.type))
+            option.name for option in described(kind) if re.search(r"\b(int|float)\b", str(option.type))
         }
-        assert numbers - elsewhere == set(kind.RANGES), kind
+        ranged = {option.name for option in described(kind) if option.between is not None}
+        assert numbers - elsewhere == ranged, kind
+        assert all(option.help for option in described(kind)), kind
 
 
 def test_a_string_that_is_no_text_is_refused() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from fuzzsmooth.attacks.trigger import (
     PAIR,
@@ -21,29 +20,23 @@ from fuzzsmooth.training import FinetuneOptions
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BadnetsOptions(Options):
-    """Settings of the attack.
+    """Settings of the attack."""
 
-    Attributes:
-        trigger: Kind of the trigger.
-        words: The set of a word trigger, or the two words of a pair.
-        count: Words inserted by a word trigger, >= 1.
-        sentence: The sentence of a sentence trigger.
-        target: Class index the trigger forces.
-        rate: Share of the training texts that is poisoned, in (0, 1].
-        setting: Which texts may be poisoned: any (mix), only other labels (dirty), only the target (clean).
-        finetune: How the victim is trained; its seed is replaced by the attack's.
-    """
-
-    trigger: Literal["word", "sentence", "pair"] = "word"
-    words: tuple[str, ...] = ()
-    count: int = 1
-    sentence: str = SENTENCE
-    target: int = 1
-    rate: float = 0.1
-    setting: Literal["mix", "dirty", "clean"] = "mix"
-    finetune: FinetuneOptions = dataclasses.field(default_factory=FinetuneOptions)
-
-    RANGES = MappingProxyType({"target": Between(0, 1_000_000), "rate": Between(0, 1, above=True)})
+    trigger: Annotated[Literal["word", "sentence", "pair"], "Kind of the trigger."] = "word"
+    words: Annotated[tuple[str, ...], "The set of a word trigger, or the two words of a pair."] = ()
+    count: Annotated[int, "Words inserted by a word trigger."] = 1
+    sentence: Annotated[str, "The sentence of a sentence trigger."] = SENTENCE
+    target: Annotated[int, Between(0, 1_000_000), "Class index the trigger forces."] = 1
+    rate: Annotated[
+        float, Between(0, 1, above=True), "Share of the training texts that is poisoned, in (0, 1]."
+    ] = 0.1
+    setting: Annotated[
+        Literal["mix", "dirty", "clean"],
+        "Which texts may be poisoned: any (mix), only other labels (dirty), only the target (clean).",
+    ] = "mix"
+    finetune: Annotated[
+        FinetuneOptions, "How the victim is trained; its seed is replaced by the attack's."
+    ] = dataclasses.field(default_factory=FinetuneOptions)
 
     def validate(self) -> None:
         """Check the trigger."""

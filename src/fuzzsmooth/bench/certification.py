@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -44,70 +43,51 @@ DEFAULT_ROWS = (
 
 @dataclass(frozen=True, kw_only=True)
 class CertificationOptions(Options):
-    """What is certified, and how.
+    """What is certified, and how."""
 
-    Attributes:
-        data: A data set as :func:`fuzzsmooth.data.load_splits` takes it.
-        text_column: Column of the texts.
-        label_column: Column of the labels.
-        train_size: Training texts at most, drawn at random; None for all.
-        test_size: Test texts at most, drawn at random; None for all.
-        model: The pre-trained model that all base models come from.
-        rows: Rows of the table, in order; see :data:`fuzzsmooth.bench.catalog.KINDS`.
-        finetune: How the plain model is fine-tuned.
-        deletion: How the models for deletion are fine-tuned, from the plain one, RS-Del's and ours alike; the
-            rows set the rate.
-        masking: How those of RanMASK are, likewise.
-        windows: How our model for windows is fine-tuned, from the plain one.
-        held_out: Training texts that no model is trained on, to choose class offsets on, >= 1.
-        tolerance: How much accuracy on them class offsets may cost, >= 0.
-        draws: Copies of a text that is voted on, >= 2.
-        alpha: Probability that a certificate is wrong, per text, in (0, 1).
-        longest: Longest contiguous trigger that is asked about, in words, >= 1.
-        seed: Seed of training and draws.
-        precision: Arithmetic of the evaluations.
-        batch_size: Texts per forward pass.
-    """
-
-    data: str = "builtin:reviews"
-    text_column: str = "text"
-    label_column: str = "label"
-    train_size: int | None = None
-    test_size: int | None = None
-    model: str = "builtin:minilm"
-    rows: tuple[str, ...] = DEFAULT_ROWS
-    finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=3))
-    deletion: FinetuneOptions = field(
-        default_factory=lambda: FinetuneOptions(epochs=3, text_noise="delete", text_rate=0.9, copies=4)
+    data: Annotated[str, "A data set as :func:`fuzzsmooth.data.load_splits` takes it."] = "builtin:reviews"
+    text_column: Annotated[str, "Column of the texts."] = "text"
+    label_column: Annotated[str, "Column of the labels."] = "label"
+    train_size: Annotated[
+        int | None, Between(1, 1_000_000_000), "Training texts at most, drawn at random; None for all."
+    ] = None
+    test_size: Annotated[
+        int | None, Between(1, 1_000_000_000), "Test texts at most, drawn at random; None for all."
+    ] = None
+    model: Annotated[str, "The pre-trained model that all base models come from."] = "builtin:minilm"
+    rows: Annotated[
+        tuple[str, ...], "Rows of the table, in order; see :data:`fuzzsmooth.bench.catalog.KINDS`."
+    ] = DEFAULT_ROWS
+    finetune: Annotated[FinetuneOptions, "How the plain model is fine-tuned."] = field(
+        default_factory=lambda: FinetuneOptions(epochs=3)
     )
-    masking: FinetuneOptions = field(
+    deletion: Annotated[
+        FinetuneOptions,
+        "How the models for deletion are fine-tuned, from the plain one, RS-Del's and ours alike; the "
+        "rows set the rate.",
+    ] = field(default_factory=lambda: FinetuneOptions(epochs=3, text_noise="delete", text_rate=0.9, copies=4))
+    masking: Annotated[FinetuneOptions, "How those of RanMASK are, likewise."] = field(
         default_factory=lambda: FinetuneOptions(epochs=3, text_noise="mask", text_rate=0.9, copies=4)
     )
-    windows: FinetuneOptions = field(
-        default_factory=lambda: FinetuneOptions(epochs=2, text_noise="windows", window=5)
+    windows: Annotated[FinetuneOptions, "How our model for windows is fine-tuned, from the plain one."] = (
+        field(default_factory=lambda: FinetuneOptions(epochs=2, text_noise="windows", window=5))
     )
-    held_out: int = 300
-    tolerance: float = 0.01
-    draws: int = 1000
-    alpha: float = 0.001
-    longest: int = 5
-    seed: int = 0
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    batch_size: int = 128
-
-    RANGES = MappingProxyType(
-        {
-            "train_size": Between(1, 1_000_000_000),
-            "test_size": Between(1, 1_000_000_000),
-            "held_out": Between(1, 1_000_000_000),
-            "tolerance": Between(0, 1),
-            "draws": Between(2, 1_000_000),
-            "alpha": Between(0, 1, above=True, below=True),
-            "longest": Between(1, 1_000),
-            "seed": Between(0, SEEDS),
-            "batch_size": Between(1, 65_536),
-        }
-    )
+    held_out: Annotated[
+        int,
+        Between(1, 1_000_000_000),
+        "Training texts that no model is trained on, to choose class offsets on.",
+    ] = 300
+    tolerance: Annotated[float, Between(0, 1), "How much accuracy on them class offsets may cost."] = 0.01
+    draws: Annotated[int, Between(2, 1_000_000), "Copies of a text that is voted on."] = 1000
+    alpha: Annotated[
+        float, Between(0, 1, above=True, below=True), "Probability that a certificate is wrong, per text."
+    ] = 0.001
+    longest: Annotated[
+        int, Between(1, 1_000), "Longest contiguous trigger that is asked about, in words."
+    ] = 5
+    seed: Annotated[int, Between(0, SEEDS), "Seed of training and draws."] = 0
+    precision: Annotated[Literal["auto", "float32", "bfloat16"], "Arithmetic of the evaluations."] = "auto"
+    batch_size: Annotated[int, Between(1, 65_536), "Texts per forward pass."] = 128
 
     def validate(self) -> None:
         """Check the rows, and that each model is fine-tuned for what it is for."""

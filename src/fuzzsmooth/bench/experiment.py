@@ -9,8 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fuzzsmooth.attacks import AttackResult, check_target, recipe
 from fuzzsmooth.bench.catalog import BUDGETS
@@ -34,58 +33,57 @@ from fuzzsmooth.training import FinetuneOptions, splits_for
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentOptions(Options):
-    """What is attacked, how, and what defends.
+    """What is attacked, how, and what defends."""
 
-    Attributes:
-        data: A data set as :func:`fuzzsmooth.data.load_splits` takes it.
-        text_column: Column of the texts.
-        label_column: Column of the labels.
-        train_size: Training texts at most, drawn at random; None for all.
-        test_size: Test texts at most, drawn at random; None for all.
-        model: The clean pre-trained model that is attacked.
-        recipe: The attack.
-        attack: Options of the recipe, by name; its defaults otherwise.
-        finetune: How the victims are fine-tuned on clean data; noise and seed are set per victim.
-        smoothing: What the defended rows share.
-        rows: Rows of the table, in order.
-        budgets: Search budgets that rows "budget-N" may name.
-        seeds: One complete run, attack included, per seed.
-        certified_texts: Test texts at most in rows of the modes "certified" and "windows", which cost
-            hundreds of passes each.
-        victims: Folder of the attacked and fine-tuned models, to share them between runs that differ only in
-            what defends; None keeps them in the folder of the run.
-        precision: Arithmetic of the evaluations; certificates in bfloat16 are conditional on its rounding.
-        batch_size: Texts per forward pass.
-    """
-
-    data: str = "builtin:reviews"
-    text_column: str = "text"
-    label_column: str = "label"
-    train_size: int | None = None
-    test_size: int | None = None
-    model: str = "builtin:minilm"
-    recipe: str = "ripple"
-    attack: dict[str, Any] = field(default_factory=dict)
-    finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
-    smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
-    rows: tuple[str, ...] = (UNDEFENDED, "frs-kl", "frs-transplant", "windows", "certified")
-    budgets: tuple[int, ...] = BUDGETS
-    seeds: tuple[int, ...] = (0,)
-    certified_texts: int = 100
-    victims: str | None = None
-    precision: Literal["auto", "float32", "bfloat16"] = "float32"
-    batch_size: int = 64
-
-    RANGES = MappingProxyType(
-        {
-            "train_size": Between(1, 1_000_000_000),
-            "test_size": Between(1, 1_000_000_000),
-            "budgets": Between(1, 1_000_000),
-            "seeds": Between(0, SEEDS),
-            "certified_texts": Between(1, 1_000_000_000),
-            "batch_size": Between(1, 65_536),
-        }
+    data: Annotated[str, "A data set as :func:`fuzzsmooth.data.load_splits` takes it."] = "builtin:reviews"
+    text_column: Annotated[str, "Column of the texts."] = "text"
+    label_column: Annotated[str, "Column of the labels."] = "label"
+    train_size: Annotated[
+        int | None, Between(1, 1_000_000_000), "Training texts at most, drawn at random; None for all."
+    ] = None
+    test_size: Annotated[
+        int | None, Between(1, 1_000_000_000), "Test texts at most, drawn at random; None for all."
+    ] = None
+    model: Annotated[str, "The clean pre-trained model that is attacked."] = "builtin:minilm"
+    recipe: Annotated[str, "The attack."] = "ripple"
+    attack: Annotated[dict[str, Any], "Options of the recipe, by name; its defaults otherwise."] = field(
+        default_factory=dict
     )
+    finetune: Annotated[
+        FinetuneOptions, "How the victims are fine-tuned on clean data; noise and seed are set per victim."
+    ] = field(default_factory=lambda: FinetuneOptions(epochs=2))
+    smoothing: Annotated[SmoothingOptions, "What the defended rows share."] = field(
+        default_factory=SmoothingOptions
+    )
+    rows: Annotated[tuple[str, ...], "Rows of the table, in order."] = (
+        UNDEFENDED,
+        "frs-kl",
+        "frs-transplant",
+        "windows",
+        "certified",
+    )
+    budgets: Annotated[
+        tuple[int, ...], Between(1, 1_000_000), "Search budgets that rows 'budget-N' may name."
+    ] = BUDGETS
+    seeds: Annotated[tuple[int, ...], Between(0, SEEDS), "One complete run, attack included, per seed."] = (
+        0,
+    )
+    certified_texts: Annotated[
+        int,
+        Between(1, 1_000_000_000),
+        "Test texts at most in rows of the modes 'certified' and 'windows', which cost hundreds of passes "
+        "each.",
+    ] = 100
+    victims: Annotated[
+        str | None,
+        "Folder of the attacked and fine-tuned models, to share them between runs that differ only in "
+        "what defends; None keeps them in the folder of the run.",
+    ] = None
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        "Arithmetic of the evaluations; certificates in bfloat16 are conditional on its rounding.",
+    ] = "float32"
+    batch_size: Annotated[int, Between(1, 65_536), "Texts per forward pass."] = 64
 
     def validate(self) -> None:
         """Check that there are rows and seeds, and the attack's options."""

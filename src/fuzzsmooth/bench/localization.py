@@ -9,8 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from fuzzsmooth.attacks import AttackResult, Badnets, BadnetsOptions, TriggeredText, load_attack
 from fuzzsmooth.bench.claim import claim
@@ -34,55 +33,47 @@ STRATEGIES = ("tree", "greedy", "random")
 
 @dataclass(frozen=True, kw_only=True)
 class LocalizationOptions(Options):
-    """The search-depth experiment.
+    """The search-depth experiment."""
 
-    Attributes:
-        data: A data set as :func:`fuzzsmooth.data.load_splits` takes it.
-        train_size: Training texts at most, drawn at random; None for all.
-        test_size: Test texts at most, drawn at random; None for all. Those not of the target class are
-            triggered.
-        clean_size: How many of them are also scanned as they are, for the false flags, >= 1.
-        model: The clean pre-trained model that BadNets is planted in.
-        triggers: Kinds of trigger, one victim each.
-        target: The class index that the triggers force.
-        strategies: Search strategies.
-        budgets: Most evaluations per text.
-        finetune: How the victims are trained.
-        search: Search options other than strategy and budget.
-        seed: Seed of everything.
-        victims: Folder of the attacked models, to share them between runs that differ only in what searches;
-            None keeps them in the folder of the run.
-        precision: Arithmetic of the evaluations.
-        batch_size: Texts per forward pass.
-    """
-
-    data: str = "builtin:reviews"
-    train_size: int | None = None
-    test_size: int | None = 200
-    clean_size: int = 25
-    model: str = "builtin:minilm"
-    triggers: tuple[str, ...] = ("pair", "sentence")
-    target: int = 1
-    strategies: tuple[str, ...] = STRATEGIES
-    budgets: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
-    finetune: FinetuneOptions = field(default_factory=lambda: FinetuneOptions(epochs=2))
-    search: SearchOptions = field(default_factory=SearchOptions)
-    seed: int = 0
-    victims: str | None = None
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    batch_size: int = 64
-
-    RANGES = MappingProxyType(
-        {
-            "train_size": Between(1, 1_000_000_000),
-            "test_size": Between(1, 1_000_000_000),
-            "clean_size": Between(1, 1_000_000_000),
-            "target": Between(0, 1_000_000),
-            "budgets": Between(1, 1_000_000),
-            "seed": Between(0, SEEDS),
-            "batch_size": Between(1, 65_536),
-        }
+    data: Annotated[str, "A data set as :func:`fuzzsmooth.data.load_splits` takes it."] = "builtin:reviews"
+    train_size: Annotated[
+        int | None, Between(1, 1_000_000_000), "Training texts at most, drawn at random; None for all."
+    ] = None
+    test_size: Annotated[
+        int | None,
+        Between(1, 1_000_000_000),
+        "Test texts at most, drawn at random; None for all. Those not of the target class are triggered.",
+    ] = 200
+    clean_size: Annotated[
+        int, Between(1, 1_000_000_000), "How many of them are also scanned as they are, for the false flags."
+    ] = 25
+    model: Annotated[str, "The clean pre-trained model that BadNets is planted in."] = "builtin:minilm"
+    triggers: Annotated[tuple[str, ...], "Kinds of trigger, one victim each."] = ("pair", "sentence")
+    target: Annotated[int, Between(0, 1_000_000), "The class index that the triggers force."] = 1
+    strategies: Annotated[tuple[str, ...], "Search strategies."] = STRATEGIES
+    budgets: Annotated[tuple[int, ...], Between(1, 1_000_000), "Most evaluations per text."] = (
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+        512,
     )
+    finetune: Annotated[FinetuneOptions, "How the victims are trained."] = field(
+        default_factory=lambda: FinetuneOptions(epochs=2)
+    )
+    search: Annotated[SearchOptions, "Search options other than strategy and budget."] = field(
+        default_factory=SearchOptions
+    )
+    seed: Annotated[int, Between(0, SEEDS), "Seed of everything."] = 0
+    victims: Annotated[
+        str | None,
+        "Folder of the attacked models, to share them between runs that differ only in what searches; "
+        "None keeps them in the folder of the run.",
+    ] = None
+    precision: Annotated[Literal["auto", "float32", "bfloat16"], "Arithmetic of the evaluations."] = "auto"
+    batch_size: Annotated[int, Between(1, 65_536), "Texts per forward pass."] = 64
 
     def validate(self) -> None:
         """Check that there is something to measure; the parts check their own values."""

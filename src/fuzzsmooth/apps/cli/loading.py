@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fuzzsmooth.common.options import Between, Options
 from fuzzsmooth.data import check_source
@@ -16,31 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Loading(Options):
-    """How a model is loaded.
+    """How a model is loaded."""
 
-    Attributes:
-        device: ``auto`` or a PyTorch device.
-        precision: Arithmetic of the forward passes.
-        batch_size: Texts per forward pass, 1 to 65,536.
-        max_length: Where texts are cut, in tokens, 3 to 1,000,000; None for the model's own limit.
-        allow_bin: Whether the tensors of a .bin checkpoint may be read.
-        threads: Processor threads of the arithmetic, 1 to 1,024; None leaves it to PyTorch.
-    """
-
-    device: str = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    batch_size: int = 32
-    max_length: int | None = None
-    allow_bin: bool = False
-    threads: int | None = None
-
-    RANGES = MappingProxyType(
-        {
-            "batch_size": Between(1, 65_536),
-            "max_length": Between(3, 1_000_000),
-            "threads": Between(1, 1_024),
-        }
-    )
+    device: Annotated[str, "``auto`` or a PyTorch device."] = "auto"
+    precision: Annotated[Literal["auto", "float32", "bfloat16"], "Arithmetic of the forward passes."] = "auto"
+    batch_size: Annotated[int, Between(1, 65_536), "Texts per forward pass, 1 to 65,536."] = 32
+    max_length: Annotated[
+        int | None,
+        Between(3, 1_000_000),
+        "Where texts are cut, in tokens, 3 to 1,000,000; None for the model's own limit.",
+    ] = None
+    allow_bin: Annotated[bool, "Whether the tensors of a .bin checkpoint may be read."] = False
+    threads: Annotated[
+        int | None,
+        Between(1, 1_024),
+        "Processor threads of the arithmetic, 1 to 1,024; None leaves it to PyTorch.",
+    ] = None
 
     def load(self, model: str) -> HuggingFaceClassifier:
         """Load a model, as :func:`fuzzsmooth.models.load_classifier` does.
