@@ -1,26 +1,85 @@
-"""What a certified defense answers to a text."""
+"""What a defense answers to a text: the same object in a file of answers, a service and a record of the bench."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from fuzzsmooth.certify import Certificate
+from fuzzsmooth.search.scan import Span
+
+Status = Literal["answered", "abstain", "alert", "budget_exceeded"]
+"""What kind of answer there is; only "answered" has a label."""
 
 
-@dataclass(frozen=True)
-class CertifiedAnswer:
-    """A label and how much of each threat it withstands.
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The answer to a text, certified or not.
 
     Attributes:
-        label: The class index that is answered, right or wrong; it is an ABSTAIN where no radius is given.
-        radii: Threat to the largest size that is covered, >= 0; threats that are not covered at all, not
-            even at size 0, are absent.
-        draws: Randomized copies of the text, enumerated ones included; 0 if nothing is randomized.
-        counts: Votes per class behind the bound; empty where single answers decide.
-        p_lower: Lower bound on the label's probability; None where there is none.
+        label: Class index; None for an abstention, an alert or an exceeded budget. Of a certified answer it is
+            the one that is certified.
+        label_name: Its name, or None.
+        status: "answered", or why there is no label: "abstain", where the votes do not name (or certify) the
+            majority answer; "alert", where a defense detects instead; "budget_exceeded".
+        score: Share of the votes of the class with most, in [0, 1]; 0 where nothing was voted.
+        votes: Votes per class; of the enumerated deletions where all were, of the first round where there are
+            rounds. Draws that rounding might decide count for none.
+        error: At most how probable a vote so clear is where its winner is not the majority answer over all
+            draws (:func:`fuzzsmooth.certify.vote_error`), in [0, 1]; 0 where there is no chance, and where
+            certificates say it.
+        spans: What was flagged in the text, by character offsets.
+        certificates: One per threat, the main one first; none where none were asked for.
+        passes: Answers of the base classifier that were needed (equal deletions may share a model pass).
+        evaluations: Forward passes that a search of the text took beside them.
+        statistics: How the passes were used: "vote", "fixed", "sequential", "lean", the same with "hybrid-"
+            before it, "exact" or "ablation".
+        truncated: Whether the text, before randomization, is longer than the model reads. The model cuts
+            what is left after randomization.
+        costs: With deletion rates per unit type: the cost of inserting each flagged type of the text, and of
+            any other type under the empty name.
     """
 
-    label: int
-    radii: Mapping[str, int] = field(default_factory=dict)
-    draws: int = 0
-    counts: tuple[int, ...] = ()
-    p_lower: float | None = None
+    label: int | None
+    label_name: str | None
+    status: Status
+    score: float
+    votes: tuple[int, ...]
+    error: float = 0.0
+    spans: tuple[Span, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    passes: int = 0
+    evaluations: int = 0
+    statistics: str = "vote"
+    truncated: bool = False
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def winner(self) -> int | None:
+        """The class with most votes, ties to the lower one, whether or not it is the answer; None without."""
+        if not any(self.votes):
+            return self.label
+        return max(range(len(self.votes)), key=lambda index: (self.votes[index], -index))
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON-serializable values, each certificate with its statement."""
+        certificates = [
+            {**certificate.to_mapping(), "statement": certificate.statement()}
+            for certificate in self.certificates
+        ]
+        return {
+            "label": self.label,
+            "label_name": self.label_name,
+            "status": self.status,
+            "score": self.score,
+            "votes": list(self.votes),
+            "error": self.error,
+            "spans": [asdict(span) for span in self.spans],
+            "certificates": certificates,
+            "passes": self.passes,
+            "evaluations": self.evaluations,
+            "statistics": self.statistics,
+            "truncated": self.truncated,
+            "costs": dict(self.costs),
+        }

@@ -1,0 +1,188 @@
+"""The contract of a defense: one file, one class, registered; every front end and the bench use it alike.
+
+A defense wraps a suspect classifier and answers texts. It states what its answers promise (``guarantee``),
+what it assumes beside the model (``needs``), and how its victim is best fine-tuned (:meth:`Defense.training`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import Options
+from fuzzsmooth.common.registry import Registry
+from fuzzsmooth.common.texts import checked_texts
+from fuzzsmooth.defenses.answer import Answer
+from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.search.references import References
+from fuzzsmooth.search.scan import Scan
+
+Advance = Callable[[int], None]
+"""Told how many texts have just been finished."""
+
+Guarantee = Literal["proved", "conditional", "empirical"]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a defense assumes beside the model and the text.
+
+    Attributes:
+        references: Clean reference texts, where its options search.
+        clean_data: Clean labeled data at the time of use.
+        clean_twin: A clean copy of the model.
+        poisoned_data: The data that the model was trained on.
+        training: A victim fine-tuned for it.
+    """
+
+    references: bool = False
+    clean_data: bool = False
+    clean_twin: bool = False
+    poisoned_data: bool = False
+    training: bool = False
+
+    def __str__(self) -> str:
+        """As in "training, references"; "nothing" if so."""
+        names = [name.replace("_", " ") for name, needed in asdict(self).items() if needed]
+        return ", ".join(names) or "nothing"
+
+
+class Defense(ABC):
+    """A defended classifier.
+
+    Args:
+        classifier: The suspect classifier.
+        options: Of type ``options_type``, or a mapping of their names to values.
+        references: Clean reference texts, for defenses that search.
+
+    Attributes:
+        options_type: Its options.
+        guarantee: What its certificates are at best; an empirical defense has none.
+        needs: What it assumes.
+    """
+
+    options_type: ClassVar[type[Options]] = Options
+    guarantee: ClassVar[Guarantee] = "empirical"
+    needs: ClassVar[Needs] = Needs()
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        options: Options | Mapping[str, Any],
+        references: References | None = None,
+    ) -> None:
+        self.classifier = classifier
+        self.options = self.options_type.of(options)
+        self.references = references
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names, in the order of votes and label indices."""
+        return self.classifier.labels
+
+    @abstractmethod
+    def answer(
+        self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None
+    ) -> list[Answer]:
+        """Answer each text.
+
+        Args:
+            texts: The texts as received, checked.
+            certify: Whether certificates are wanted; a defense without any gives none.
+            advance: Told how many texts have just been finished, for a progress bar.
+        """
+
+    def predict(self, texts: Iterable[str], *, advance: Advance | None = None) -> list[Answer]:
+        """The label of each text, or an abstention; without certificates."""
+        return self.answer(checked_texts(texts), certify=False, advance=advance)
+
+    def certify(self, texts: Iterable[str], *, advance: Advance | None = None) -> list[Answer]:
+        """The label of each text with certificates, or an abstention."""
+        return self.answer(checked_texts(texts), certify=True, advance=advance)
+
+    def scan(self, texts: Iterable[str], *, advance: Advance | None = None) -> list[Scan]:
+        """The suspicious segments of each text.
+
+        Raises:
+            FuzzsmoothError: If the defense does not search for them.
+        """
+        del texts, advance
+        raise FuzzsmoothError(f"{type(self).__name__} does not search texts for suspicious segments")
+
+    def __call__(self, texts: str | Iterable[str]) -> list[dict[str, Any]]:
+        """As a text-classification pipeline of transformers answers: one ``{"label", "score"}`` per text.
+
+        Args:
+            texts: One text or several.
+
+        Returns:
+            The predicted label of each with its share of the votes; the label is None where
+            :meth:`predict` has no answer.
+        """
+        given = [texts] if isinstance(texts, str) else texts
+        return [{"label": one.label_name, "score": one.score} for one in self.predict(given)]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """JSON values that decide the answers, beside the model's fingerprint and arithmetic."""
+        return {
+            "defense": type(self).__name__,
+            "options": self.options.to_mapping(),
+            "references": asdict(self.references) if self.references else None,
+        }
+
+    @classmethod
+    def training(cls, options: Any) -> Mapping[str, Any]:
+        """How its victim is best fine-tuned: names and values of FinetuneOptions; nothing for plainly."""
+        del options
+        return {}
+
+    @classmethod
+    def threats(cls, options: Any) -> tuple[str, ...]:
+        """The threats that are certified under these options."""
+        del options
+        return ()
+
+    @classmethod
+    def check(cls, options: Any, references: References | None) -> None:
+        """Refuse, before a model is loaded, what cannot work.
+
+        Raises:
+            FuzzsmoothError: If something is missing.
+        """
+        del options, references
+
+    def together(self, *, certify: bool) -> int:
+        """Texts that are best answered in one call: enough to fill batches, few enough to lose little."""
+        del certify
+        return 64
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write model, options and references into one folder, which :func:`fuzzsmooth.protect` takes as it is.
+
+        Args:
+            folder: A new or empty folder, or one saved by fuzzsmooth before, which is replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            FuzzsmoothError: If the classifier is a function, or the folder holds other files or cannot be
+                written.
+        """
+        from fuzzsmooth.defenses.saved import save_defense
+
+        return save_defense(self, Path(folder))
+
+
+DEFENSES: Registry[type[Defense]] = Registry("defense", "fuzzsmooth.defenses")
+"""All defenses by name."""
+
+
+def defense_name(kind: type[Defense]) -> str:
+    """The name under which a defense is registered."""
+    return next(name for name, known in DEFENSES.all().items() if known is kind)
