@@ -44,7 +44,7 @@ class Registry(Generic[T]):
         self._complete = False
 
     def register(self, name: str) -> Callable[[ThingT], ThingT]:
-        """A decorator that registers what it decorates under a name.
+        """A decorator that registers what it decorates under a name, and gives it that ``name``.
 
         Raises:
             FuzzsmoothError: If something else has that name.
@@ -57,6 +57,7 @@ class Registry(Generic[T]):
                     f"two {self.kind}s are called '{name}': {_place(known)} and {_place(thing)}; rename one"
                 )
             self._things[name] = thing  # type: ignore[assignment]  # kinds are checked where they are defined
+            thing.name = name  # type: ignore[attr-defined]
             return thing
 
         return keep

@@ -60,11 +60,13 @@ class Defense(ABC):
         references: Clean reference texts, for defenses that search.
 
     Attributes:
+        name: Under which it is registered.
         options_type: Its options.
         guarantee: What its certificates are at best; an empirical defense has none.
         needs: What it assumes.
     """
 
+    name: ClassVar[str]
     options_type: ClassVar[type[Options]] = Options
     guarantee: ClassVar[Guarantee] = "empirical"
     needs: ClassVar[Needs] = Needs()
@@ -111,7 +113,7 @@ class Defense(ABC):
             FuzzsmoothError: If the defense does not search for them.
         """
         del texts, advance
-        raise FuzzsmoothError(f"{type(self).__name__} does not search texts for suspicious segments")
+        raise FuzzsmoothError(f"defense '{self.name}' does not search texts for suspicious segments")
 
     def __call__(self, texts: str | Iterable[str]) -> list[dict[str, Any]]:
         """As a text-classification pipeline of transformers answers: one ``{"label", "score"}`` per text.
@@ -130,7 +132,7 @@ class Defense(ABC):
     def settings(self) -> dict[str, Any]:
         """JSON values that decide the answers, beside the model's fingerprint and arithmetic."""
         return {
-            "defense": type(self).__name__,
+            "defense": self.name,
             "options": self.options.to_mapping(),
             "references": asdict(self.references) if self.references else None,
         }
@@ -181,8 +183,3 @@ class Defense(ABC):
 
 DEFENSES: Registry[type[Defense]] = Registry("defense", "fuzzsmooth.defenses")
 """All defenses by name."""
-
-
-def defense_name(kind: type[Defense]) -> str:
-    """The name under which a defense is registered."""
-    return next(name for name, known in DEFENSES.all().items() if known is kind)
