@@ -87,9 +87,7 @@ class Defense(ABC):
         return self.classifier.labels
 
     @abstractmethod
-    def answer(
-        self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None
-    ) -> list[Answer]:
+    def answer(self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None) -> list[Answer]:
         """Answer each text.
 
         Args:
