@@ -5,11 +5,11 @@ If 990 of them got the label, this is what may be claimed, except with probabili
 
 Prints::
 
-    P[label] >= 0.978
+    P[label] >= 0.976
     edits that change nothing: 6
     insertions into this text that change nothing: 6
-    words of this text that may have been inserted: 29
-    the vote itself may be wrong with probability at most 6.2e-282
+    words of this text that may have been inserted: 28
+    the vote itself may be wrong with probability at most 5e-278
 """
 
 from fuzzsmooth.certify import backward_radius, clopper_pearson_lower, radius, vote_error

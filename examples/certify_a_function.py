@@ -1,12 +1,27 @@
 """Certify a function of your own: any ``list of texts -> probabilities`` can be protected.
 
-It may be a model behind an API, of another library, or, as here, twenty lines of rules. Say
+It may be a model behind an API, of another library, or, as here, a few rules. Say
 ``deterministic=True`` only of a function that always gives the same answer to the same text: then short texts
 are certified by enumeration, without any chance.
 
 Prints::
 
-    ...
+    positive, after 32 questions (exact)
+      proved: edit symmetric 1
+      proved: insert forward 1
+      proved: insert backward 5
+      proved: delete forward 5
+      proved: insert_and_delete forward 1
+      No insertion of up to 1 word anywhere in this text changes the smoothed model's majority
+      answer, with certainty.
+    positive, after ... questions (hybrid-sequential)
+      proved: edit symmetric 1
+      proved: insert forward 1
+      proved: insert backward 3
+      proved: delete forward 3
+      proved: insert_and_delete forward 1
+      No insertion of up to 1 word anywhere in this text changes the smoothed model's majority
+      answer, except with probability 0.001.
 """
 
 import numpy as np
@@ -24,9 +39,12 @@ def opinions(texts: list[str]) -> np.ndarray:
 
 
 model = fuzzsmooth.CallableClassifier(opinions, ["negative", "positive"], "rules", deterministic=True)
-defended = fuzzsmooth.protect(model, "deletion", rate=0.7, sigma=0.0, fuzzing=False)
+# A function has no weights to add noise to. With references of yours, fuzzing=True removes trigger words too.
+defended = fuzzsmooth.protect(model, "deletion", rate=0.7, fuzzing=False)
 
-for answer in defended.certify(["a moving generous warm film", "dull flat tedious and tedious again"]):
-    print(answer.label_name, "after", answer.passes, "questions")
+short, long = "a moving generous warm film", "warm and generous and moving and warm again and moving and warm"
+for answer in defended.certify([short, long]):
+    print(f"{answer.label_name}, after {answer.passes} questions ({answer.statistics})")
     for certificate in answer.certificates:
-        print(" ", certificate.statement())
+        print(f"  {certificate.guarantee}: {certificate.threat} {certificate.direction} {certificate.radius}")
+    print(f"  {answer.certificates[1].statement()}")

@@ -5,7 +5,10 @@ segments carry their prediction into clean texts of the other class, so it needs
 
 Prints::
 
-    ...
+    'a dull cf plot that is mn tedious': 'cf' at 7, 'mn' at 23
+      undefended positive, defended negative
+    'a dull plot that is tedious': nothing flagged
+      undefended negative, defended negative
 """
 
 import fuzzsmooth
