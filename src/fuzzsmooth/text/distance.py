@@ -19,6 +19,11 @@ def damerau_levenshtein(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
 
     Returns:
         The distance in edits, 0 to max(len(a), len(b)).
+
+    >>> damerau_levenshtein("not a good film".split(), "a good not film".split())
+    2
+    >>> damerau_levenshtein("a good film".split(), "a film good".split())  # swapped neighbors are one edit
+    1
     """
     return DamerauLevenshtein.distance(*_numbered(a, b))
 
@@ -37,6 +42,9 @@ def unmatched(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[int, int]:
 
     Returns:
         (unmatched units of ``a``, unmatched units of ``b``).
+
+    >>> unmatched("a good film".split(), "a cf good tq film".split())  # two insertions
+    (0, 2)
     """
     common = longest_common_subsequence(a, b)
     return len(a) - common, len(b) - common
