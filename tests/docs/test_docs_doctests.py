@@ -32,9 +32,11 @@ SHOWN: list[Callable[..., Any]] = [
 
 def modules() -> list[str]:
     """All modules of the rooms that need neither torch nor a model."""
-    found = pkgutil.walk_packages(fuzzsmooth.__path__, "fuzzsmooth.")
+    packages = [importlib.import_module(room) for room in ROOMS]
     return [
-        module.name for module in found if f"{module.name}.".startswith(tuple(f"{room}." for room in ROOMS))
+        module.name
+        for package in packages
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
 
 
