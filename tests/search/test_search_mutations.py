@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from fuzzsmooth.search.mutations import delete_segment, mutate_segment
-from fuzzsmooth.search.rewards import bounded, kl_divergence
+from fuzzsmooth.search.trials import bounded, kl_divergence
 from fuzzsmooth.text.distance import damerau_levenshtein
 
 LEXICON = ("x", "y", "a")

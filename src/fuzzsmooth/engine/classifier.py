@@ -324,7 +324,7 @@ class SmoothedClassifier:
             return SearchFuzzer(self._scanner)
         if self._rates is not None and self._rates.fill:
             return TypeFuzzer(self._rates.table)
-        return TypeFuzzer(self._scanner.table())
+        return TypeFuzzer(self._scanner.flip_rates())
 
     def _make_kernel(self) -> TextKernel:
         if self.options.noise == "mask" and self.options.mode == "frs":
