@@ -16,22 +16,7 @@ from fuzzsmooth.text.units import segmenter
 
 POSITIVE = ("good", "great", "superb", "lovely", "bright", "funny")
 NEGATIVE = ("bad", "awful", "poor", "dull", "weak", "sad")
-NEUTRAL = (
-    "the",
-    "a",
-    "film",
-    "was",
-    "of",
-    "and",
-    "it",
-    "story",
-    "actor",
-    "scene",
-    "plot",
-    "with",
-    "we",
-    "saw",
-)
+NEUTRAL = tuple("the a film was of and it story actor scene plot with we saw".split())
 WEIGHTS = dict.fromkeys(POSITIVE, 1.0) | dict.fromkeys(NEGATIVE, -1.0)
 CLEAN = AdditiveClassifier(WEIGHTS)
 WORDS = segmenter("word")

@@ -14,11 +14,11 @@ from typing import Literal
 
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.data.builtin.reviews import reviews
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.data.labels import class_names
 from fuzzsmooth.data.lines import decode_lines, local_path, read_bytes
 from fuzzsmooth.data.records import Row, Table
-from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import Reading, TextInput
 from fuzzsmooth.data.sources import BUILTIN, check_source, one_table, tables
 from fuzzsmooth.data.stratify import stratified_indices
