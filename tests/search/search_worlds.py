@@ -16,7 +16,9 @@ from fuzzsmooth.text.units import segmenter
 
 POSITIVE = ("good", "great", "superb", "lovely", "bright", "funny")
 NEGATIVE = ("bad", "awful", "poor", "dull", "weak", "sad")
-NEUTRAL = tuple("the a film was of and it story actor scene plot with we saw".split())
+NEUTRAL = (
+    "the", "a", "film", "was", "of", "and", "it", "story", "actor", "scene", "plot", "with", "we", "saw",
+)  # fmt: skip
 WEIGHTS = dict.fromkeys(POSITIVE, 1.0) | dict.fromkeys(NEGATIVE, -1.0)
 CLEAN = AdditiveClassifier(WEIGHTS)
 WORDS = segmenter("word")
