@@ -1,8 +1,8 @@
 """Deterministic two-round ablation (Theorem 5): delete in all places in turn, decide in two rounds.
 
 Nothing is drawn and no parameter noise is used. The prediction IS the procedure; a certificate says that it
-gives the same label to every text within the threat. The base classifier is a function of the remaining units:
-flagged types are removed from what is left if fuzzing is on.
+gives the same label to every text within the threat. The base classifier is a function of the remaining
+units: flagged types are removed from what is left if fuzzing is on.
 
 A prediction takes answers as they come. A certificate counts an answer inside the rounding band as no label,
 so that each answer its proof needs is the same in every later pass, however that is batched.
