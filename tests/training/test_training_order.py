@@ -15,7 +15,7 @@ from fuzzsmooth.noise.text import Deletion
 from fuzzsmooth.training.batches import endless_batches
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.order import LengthGroupedOrder, grouped_order
-from fuzzsmooth.training.views import NoisyViews, at_rate
+from fuzzsmooth.training.views import NoisyViews
 
 WORDS = [f"w{index}" for index in range(40)]
 
@@ -57,9 +57,7 @@ def test_each_epoch_has_its_own_order_and_repeats_it() -> None:
 
 def test_noise_changes_tokens_and_never_labels(classifier: HuggingFaceClassifier) -> None:
     data = texts(40)
-    noisy = TrainingTexts(
-        data, classifier, max_length=64, views=NoisyViews(at_rate(Deletion(), 0.5), 1, 0, "noise")
-    )
+    noisy = TrainingTexts(data, classifier, max_length=64, views=NoisyViews(Deletion(), 0.5, 1, 0, "noise"))
     clean = TrainingTexts(data, classifier, max_length=64)
     assert [noisy[0, index]["labels"] for index in range(40)] == data.targets
     assert any(noisy[0, index]["input_ids"] != clean[0, index]["input_ids"] for index in range(40))

@@ -9,16 +9,13 @@ import pytest
 from scipy.stats import chisquare
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.noise.text import Deletion, Masking
+from fuzzsmooth.noise.text import Deletion, Masking, uniform_rates
+from fuzzsmooth.noise.text.share import ShareMasking, kept_units
 from fuzzsmooth.training.views import (
     NoisyViews,
     Views,
     WindowViews,
-    at_rate,
-    kept_units,
-    mask_all_but,
     mask_token,
-    masking_share,
 )
 
 WORDS = [f"w{number}" for number in range(12)]
@@ -26,13 +23,13 @@ TEXT = " ".join(WORDS)
 
 
 def deleted(rate: float, count: int, seed: int) -> NoisyViews:
-    return NoisyViews(at_rate(Deletion(), rate), count, seed, "training text noise")
+    return NoisyViews(Deletion(), rate, count, seed, "training text noise")
 
 
 MAKERS = {
     "delete": lambda seed: deleted(0.5, 3, seed),
-    "mask": lambda seed: NoisyViews(masking_share("[MASK]", 0.5), 3, seed, "masks"),
-    "any kernel": lambda seed: NoisyViews(at_rate(Masking("_"), 0.5), 3, seed, "coins"),
+    "mask": lambda seed: NoisyViews(ShareMasking(0.5, "[MASK]"), 0.5, 3, seed, "masks"),
+    "any kernel": lambda seed: NoisyViews(Masking("_"), 0.5, 3, seed, "coins"),
     "windows": lambda seed: WindowViews(4, 6, seed),
 }
 
@@ -67,11 +64,12 @@ def test_deletion_is_at_its_rate_and_keeps_the_order() -> None:
 
 def test_masking_keeps_every_set_of_its_size_equally_often() -> None:
     units, rng = ("a", "b", "c", "d"), np.random.default_rng(0)
-    counts = Counter(mask_all_but(units, 2, "_", rng) for _ in range(3000))
+    kernel, rates = ShareMasking(0.5, "_"), uniform_rates(4, 0.5)
+    counts = Counter(kernel(units, rates, rng) for _ in range(3000))
     assert len(counts) == 6
     assert chisquare(list(counts.values())).pvalue > 1e-3
     assert all(len(masked) == 4 and masked.count("_") == 2 for masked in counts)
-    assert mask_all_but((), 0, "_", rng) == ()
+    assert kernel((), rates[:0], rng) == ()
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
-
-import numpy as np
 
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.noise.text import TextKernel, uniform_rates
 from fuzzsmooth.text import segmenter
-
-Noise = Callable[[tuple[str, ...], np.random.Generator], tuple[str, ...]]
-"""Draws a noisy version of the units of a text."""
 
 
 class Views(Protocol):
@@ -33,15 +27,17 @@ class NoisyViews:
     """Copies under a text noise, such as the one that a certificate will see.
 
     Args:
-        noise: The noise: :func:`at_rate` of a kernel, or :func:`masking_share`.
+        kernel: The noise.
+        rate: The probability that a word is hit, in [0, 1].
         count: Copies, >= 1.
         seed: The user's seed.
         purpose: Separates the draws from those of other noises.
     """
 
-    def __init__(self, noise: Noise, count: int, seed: int, purpose: str) -> None:
+    def __init__(self, kernel: TextKernel, rate: float, count: int, seed: int, purpose: str) -> None:
         self.count = count
-        self._noise = noise
+        self._kernel = kernel
+        self._rate = rate
         self._seed = seed
         self._purpose = purpose
         self._segmenter = segmenter("word")
@@ -49,25 +45,11 @@ class NoisyViews:
     def __call__(self, text: str, epoch: int, index: int) -> list[str]:
         """The noisy copies; the first is the same however many there are."""
         units = self._segmenter.segment(text).units
+        rates = uniform_rates(len(units), self._rate)
         # The address of the first copy has no copy number: adding copies leaves it what it was.
         address = (self._seed, self._purpose, epoch, index)
         draws = [generator(*address, *([copy] if copy else [])) for copy in range(self.count)]
-        return [self._segmenter.join(self._noise(units, draw)) for draw in draws]
-
-
-def at_rate(kernel: TextKernel, rate: float) -> Noise:
-    """A kernel that hits each unit with the same probability, in [0, 1]."""
-    return lambda units, draw: kernel(units, uniform_rates(len(units), rate), draw)
-
-
-def masking_share(mask: str, rate: float) -> Noise:
-    """Masks a fixed number of units, as RanMASK (arXiv 2105.03743) trains.
-
-    Args:
-        mask: What stands for a masked word, such as the tokenizer's mask token.
-        rate: Share of the words that is masked, in (0, 1); at least one word stays.
-    """
-    return lambda units, draw: mask_all_but(units, kept_units(len(units), rate), mask, draw)
+        return [self._segmenter.join(self._kernel(units, rates, draw)) for draw in draws]
 
 
 class WindowViews:
@@ -110,20 +92,3 @@ def mask_token(tokenizer: Any) -> str:
     mask = getattr(tokenizer, "mask_token", None)
     require(bool(mask), "the tokenizer has no mask token; masking needs a model such as BERT or RoBERTa")
     return str(mask)
-
-
-def kept_units(length: int, rate: float) -> int:
-    """How many of ``length`` words RanMASK leaves at a masking rate: the rounded share, but at least one.
-
-    Args:
-        length: Words of the text, >= 0.
-        rate: Share that is masked, in (0, 1).
-    """
-    require(0 < rate < 1, f"the masking rate must lie strictly between 0 and 1, got {rate}")
-    return min(length, max(1, length - round(rate * length)))
-
-
-def mask_all_but(units: tuple[str, ...], kept: int, mask: str, draw: np.random.Generator) -> tuple[str, ...]:
-    """Mask all units but ``kept`` of them, every choice being equally likely; positions stay."""
-    chosen = set(draw.choice(len(units), size=kept, replace=False).tolist()) if units else set()
-    return tuple(unit if place in chosen else mask for place, unit in enumerate(units))
