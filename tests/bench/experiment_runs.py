@@ -48,7 +48,11 @@ def settings(place: Path, **changes: Any) -> ExperimentOptions:
         "test_size": 10,
         "model": str(place / "tiny"),
         "recipe": "badnets",
-        "attack": {"words": ["cf"], "rate": 0.3, "finetune": FINETUNE.replace(epochs=4).to_mapping()},
+        "attack": {
+            "trigger_options": {"words": ["cf"]},
+            "rate": 0.3,
+            "finetune": FINETUNE.replace(epochs=4).to_mapping(),
+        },
         "finetune": FINETUNE,
         "smoothing": SmoothingOptions(
             copies=6, draws=30, alpha=0.05, search=SearchOptions(budget=16, references=2)

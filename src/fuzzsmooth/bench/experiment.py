@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fuzzsmooth.attacks import AttackResult, check_target, recipe
+from fuzzsmooth.attacks import ATTACKS, AttackOptions, Planted, check_target
 from fuzzsmooth.bench.catalog import BUDGETS
 from fuzzsmooth.bench.claim import claim
 from fuzzsmooth.bench.measure import EvaluatedText, Measured, chunk_size, measure
@@ -46,7 +46,7 @@ class ExperimentOptions(Options):
     ] = None
     model: Annotated[str, "The clean pre-trained model that is attacked."] = "builtin:minilm"
     recipe: Annotated[str, "The attack."] = "ripple"
-    attack: Annotated[dict[str, Any], "Options of the recipe, by name; its defaults otherwise."] = field(
+    attack: Annotated[dict[str, Any], "Options of the attack, by name; its defaults otherwise."] = field(
         default_factory=dict
     )
     finetune: Annotated[
@@ -92,19 +92,14 @@ class ExperimentOptions(Options):
         require(bool(self.rows), "rows must name at least one row")
         require(bool(self.seeds), "seeds must name at least one seed")
 
-    def attack_options(self) -> Options:
-        """The options of the recipe.
+    def attack_options(self) -> AttackOptions:
+        """The options of the attack.
 
         Raises:
-            FuzzsmoothError: On an unknown recipe, an option that it does not have, or a bad value.
+            FuzzsmoothError: On an unknown attack, an option that it does not have, or a bad value.
         """
-        kind = type(recipe(self.recipe)).options_type
+        kind = ATTACKS.get(self.recipe).options_type
         return kind.from_mapping(self.attack, where=f"attack '{self.recipe}'")
-
-    def attack_target(self) -> int:
-        """The class index that the attack forces."""
-        target: int = self.attack_options().to_mapping()["target"]
-        return target
 
 
 def run_experiment(
@@ -125,7 +120,7 @@ def run_experiment(
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
     splits = _splits(options)
-    check_target(splits.train, options.attack_target())
+    check_target(splits.train, options.attack_options().target)
     with exclusive(out):
         _claim(options, splits, out)
         _run(options, splits, out, stages, command)
@@ -165,7 +160,7 @@ def _victims(options: ExperimentOptions, out: Path) -> Path:
     return out if options.victims is None else Path(options.victims)
 
 
-def _measure_row(name: str, defense: Defense, run: SeedRun, attack: AttackResult, ledger: Ledger) -> None:
+def _measure_row(name: str, defense: Defense, run: SeedRun, attack: Planted, ledger: Ledger) -> None:
     """Append the records of one row that are not there yet."""
     texts, size = _test_texts(run, attack, defense), chunk_size(defense.options)
     chunks = [texts[start : start + size] for start in range(0, len(texts), size)]
@@ -213,7 +208,7 @@ def _record(seed: int, name: str, text: EvaluatedText, result: Measured, seconds
     ).to_json()
 
 
-def _test_texts(run: SeedRun, attack: AttackResult, defense: Defense) -> list[EvaluatedText]:
+def _test_texts(run: SeedRun, attack: Planted, defense: Defense) -> list[EvaluatedText]:
     """Every test text as it is, and every one not of the target class with the trigger in it."""
     certified = defense.options is not None and defense.options.mode != "frs"
     count = run.options.certified_texts if certified else len(run.splits.test)
@@ -224,7 +219,7 @@ def _test_texts(run: SeedRun, attack: AttackResult, defense: Defense) -> list[Ev
         if example.label != attack.target:
             planted = attack.trigger.apply(example.text, generator(run.seed, "test-trigger", index))
             triggered.append(
-                EvaluatedText("triggered", index, planted.text, example.label, tuple(planted.spans))
+                EvaluatedText("triggered", index, planted.text, example.label, planted.spans or ())
             )
     return clean + triggered
 

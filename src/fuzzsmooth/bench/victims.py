@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from fuzzsmooth.attacks import AttackResult, load_attack, read_record, recipe
+from fuzzsmooth.attacks import ATTACKS, Planted, load_attack, read_record
 from fuzzsmooth.bench.provenance import shown
 from fuzzsmooth.bench.rows import Victim
 from fuzzsmooth.bench.stages import Stages
@@ -34,14 +34,14 @@ class SeedRun:
         record = read_record(self.folder / "attacked")
         return {**record, "model": shown(self.options.model)}
 
-    def attack(self) -> AttackResult:
+    def attack(self) -> Planted:
         """The backdoored model."""
         output = self.folder / "attacked"
         if (output / "attack.json").is_file():
             return load_attack(output)
-        chosen, settings = recipe(self.options.recipe), self.options.attack_options()
+        chosen, settings = ATTACKS.get(self.options.recipe)(), self.options.attack_options()
         with self.stages(f"seed {self.seed}: attack ({self.options.recipe})") as counts:
-            return chosen.run(
+            return chosen.plant(
                 self.options.model, self.splits, output, settings, self.seed, counts, resume=True
             )
 
