@@ -1,4 +1,4 @@
-"""What a defense answers to a text: the same object in a file of answers, a service and a record of the bench."""
+"""What a defense answers: the same object in a file of answers, a service and a record of the bench."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Answer:
     """The answer to a text, certified or not.
 
     Attributes:
-        label: Class index; None for an abstention, an alert or an exceeded budget. Of a certified answer it is
-            the one that is certified.
+        label: Class index; None for an abstention, an alert or an exceeded budget. Of a certified answer it
+            is the one that is certified.
         label_name: Its name, or None.
         status: "answered", or why there is no label: "abstain", where the votes do not name (or certify) the
             majority answer; "alert", where a defense detects instead; "budget_exceeded".
