@@ -49,9 +49,11 @@ def test_unknown_recipes_and_attack_options_are_told(place: Path, tmp_path: Path
     with pytest.raises(FuzzsmoothError, match="magic"):
         run_experiment(settings(place, recipe="magic"), tmp_path / "a")
     with pytest.raises(
-        FuzzsmoothError, match=r"attack 'badnets': unknown option 'word'; did you mean 'words'"
+        FuzzsmoothError, match=r"attack 'badnets': unknown option 'ratio'; did you mean 'rate'"
     ):
-        run_experiment(settings(place, attack={"word": ["cf"]}), tmp_path / "b")
+        run_experiment(settings(place, attack={"ratio": 0.3}), tmp_path / "b")
+    with pytest.raises(FuzzsmoothError, match=r"unknown option 'word'; did you mean 'words'"):
+        settings(place, attack={"trigger_options": {"word": ["cf"]}})
 
 
 def test_options_round_trip(place: Path) -> None:
