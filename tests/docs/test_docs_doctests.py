@@ -13,7 +13,6 @@ import pytest
 
 from fuzzsmooth import certify
 from fuzzsmooth.noise.text import represented
-from fuzzsmooth.text import damerau_levenshtein, unmatched
 
 ROOMS = ("fuzzsmooth.common", "fuzzsmooth.text", "fuzzsmooth.certify", "fuzzsmooth.noise.text")
 SHOWN: list[Callable[..., Any]] = [
@@ -24,8 +23,6 @@ SHOWN: list[Callable[..., Any]] = [
     certify.vote_error,
     certify.insertion_budget,
     certify.weight_radius,
-    damerau_levenshtein,
-    unmatched,
     represented,
 ]
 
