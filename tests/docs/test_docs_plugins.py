@@ -15,6 +15,8 @@ REGISTRIES = {
     "fuzzsmooth.attacks": "from fuzzsmooth.attacks import ATTACKS as REGISTRY",
     "fuzzsmooth.attacks.triggers": "from fuzzsmooth.attacks import TRIGGERS as REGISTRY",
     "fuzzsmooth.defenses": "from fuzzsmooth.defenses import DEFENSES as REGISTRY",
+    "fuzzsmooth.models.builtin": "from fuzzsmooth.models.model import MODELS as REGISTRY",
+    "fuzzsmooth.noise.text": "from fuzzsmooth.noise.text import KERNELS as REGISTRY",
 }
 USES = {
     "fuzzsmooth.attacks": """
@@ -36,6 +38,15 @@ from fuzzsmooth import protect
 from fuzzsmooth.models.stubs import AdditiveClassifier
 (answer,) = protect(AdditiveClassifier({"good": 3.0}), NAME).certify(["a good film"])
 assert answer.label_name == "positive"
+""",
+    "fuzzsmooth.models.builtin": """
+from fuzzsmooth.models import load_classifier
+assert load_classifier(f"builtin:{NAME}").probabilities(["a good film"]).shape == (1, 2)
+""",
+    "fuzzsmooth.noise.text": """
+kernel, units = REGISTRY.get(NAME)(), ("a", "good", "film")
+generator = np.random.default_rng(0)
+assert kernel(units, np.zeros(3), generator) == units != kernel(units, np.ones(3), generator)
 """,
 }
 
