@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from fuzzsmooth.bench.deletion import SmoothedDeletion
 from fuzzsmooth.bench.windowed import CONTIGUOUS, Windowed
+
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example
 from fuzzsmooth.defenses import VoteOptions
