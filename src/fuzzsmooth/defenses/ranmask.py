@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fuzzsmooth.certify import NOT_CERTIFIED
-from fuzzsmooth.certify.edit import ROUNDING
+from fuzzsmooth.certify.theorems.edit import ROUNDING
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.defenses.answer import CertifiedAnswer

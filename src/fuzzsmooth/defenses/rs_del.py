@@ -2,7 +2,7 @@
 
 Sources: RS-Del (arXiv 2302.01757) and CERT-ED (arXiv 2408.00728, Findings of EMNLP 2024). The classifier is
 fine-tuned on texts deleted at the certified rate, a text is answered by a vote over deleted copies, and the
-radius follows from a Clopper-Pearson bound on the vote (Theorem 1 in :mod:`fuzzsmooth.certify.edit`). The
+radius follows from a Clopper-Pearson bound on the vote (Theorem 1 in :mod:`fuzzsmooth.certify.theorems.edit`). The
 published code of CERT-ED selects and bounds the label from the same counts without a correction; here the
 bound is valid, so the baseline is neither helped by that nor hurt by a wasteful split.
 """

@@ -9,8 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify import ExactProbabilities, TopClassBound, selection_draws
-from fuzzsmooth.certify.selection import Strata
+from fuzzsmooth.certify import ExactProbabilities, Strata, TopClassBound, selection_draws
 from fuzzsmooth.engine.sampler import Plan, Sampler, Votes
 
 PURPOSE = "certify"

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from fuzzsmooth.certify import Rivals
-from fuzzsmooth.certify.selection import bound_selected, bound_strata
+from fuzzsmooth.certify import Rivals, bound_top_class
 from fuzzsmooth.engine.evidence import Case, Evidence, Source
 from fuzzsmooth.engine.sampler import Votes
 
@@ -65,15 +64,16 @@ def _votes(source: Source, cases: Sequence[Case], draws: range) -> Votes:
 
 def _bounded(case: Case, selection: Votes, estimation: Votes, alpha: float, rivals: Rivals) -> Evidence:
     chosen, votes = selection.tolist(), estimation.tolist()
-    trials = case.draws - case.selecting
-    if len(votes) == 2 and case.sole is None:
-        bound = bound_strata(
-            case.strata, votes, None, alpha=alpha, undecided=trials - sum(votes), rivals=rivals
-        )
-    else:
-        bound = bound_selected(
-            case.strata, chosen, votes, trials, label=case.sole, alpha=alpha, rivals=rivals
-        )
+    both = len(votes) == 2 and case.sole is None  # selected and bounded by the same draws
+    bound = bound_top_class(
+        votes if both else chosen,
+        None if both else votes,
+        alpha=alpha,
+        undecided=case.draws - case.selecting - sum(votes),
+        rivals=rivals,
+        strata=case.strata,
+        label=case.sole,
+    )
     return Evidence(
         bound,
         tuple(int(count) for count in selection + estimation),

@@ -1,7 +1,7 @@
 """Draws in rounds, until an anytime-valid test has settled the radii of a text.
 
 All threats share one probability, so their radius levels are merged into one increasing sequence and tested
-in that order (see :mod:`fuzzsmooth.certify.sequential`). Texts are drawn for together: a text that is settled
+in that order (see :mod:`fuzzsmooth.certify.confidence.anytime`). Texts are drawn for together: a text that is settled
 makes room for the next one. Draws are addressed by their index, so neither the rounds nor the neighbors
 change what is drawn; they only change where a test may stop.
 """
@@ -14,11 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify import EARLY_SHARE, Rivals, SequentialTest, TopClassBound
-from fuzzsmooth.certify.bounds import complement_upper
-from fuzzsmooth.certify.looks import LookedTest
-from fuzzsmooth.certify.rivals import RivalsTest
-from fuzzsmooth.certify.selection import choose_rivals
+from fuzzsmooth.certify import (
+    EARLY_SHARE,
+    LookedTest,
+    Rivals,
+    RivalsTest,
+    SequentialTest,
+    TopClassBound,
+    choose_rivals,
+    complement_upper,
+)
 from fuzzsmooth.engine.evidence import Case, Evidence, Source
 
 _TOGETHER = 64  # texts under way at once

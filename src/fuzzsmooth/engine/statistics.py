@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from fuzzsmooth.certify import Threat, plan_hybrid, radius_levels
-from fuzzsmooth.certify.exact import MOST_UNITS
+from fuzzsmooth.certify import AWAITED, MOST_UNITS, Threat, plan_strata, radius_levels
 from fuzzsmooth.engine.enumeration import exact_evidence, hybrid_cases
 from fuzzsmooth.engine.evidence import Case, Evidence, SampledSource, Source, undivided
 from fuzzsmooth.engine.fixed import fixed_evidence
@@ -22,9 +21,6 @@ Advance = Callable[[int], None]
 
 _TOGETHER = 8  # short texts enumerated at once
 _MOST = 1000  # units: no certificate of edits or insertions reaches further below a rate of .9993
-
-# Removing what was inserted is deleting, so a backward ladder is that of deletions.
-_LADDERS: dict[str, Threat] = {"edit": "edit", "insert": "insert", "backward": "delete"}
 
 # Levels between the radius levels: nobody waits for them, but weights and costs are certified from them.
 _GRID = tuple(k / 100 for k in range(51, 100))
@@ -126,7 +122,7 @@ def _draw(
 
 def _planned(length: int, rate: float, draws: int, *, lean: bool) -> tuple[int | None, float]:
     """How many units the enumerated masks keep at most, or None, and how many passes that may take."""
-    return _plan_lean(length, rate, draws) if lean else (plan_hybrid(length, rate, draws), draws)
+    return _plan_lean(length, rate, draws) if lean else (plan_strata(length, rate, draws), draws)
 
 
 @cache
@@ -139,8 +135,8 @@ def ladder(options: SmoothingOptions, length: int, *, weighted: bool = False) ->
     rate = represented(options.rate)
     by_threat = {
         # More cannot have been inserted than there is; but any number can be inserted.
-        name: _levels(rate, threat, length if name == "backward" else _MOST)
-        for name, threat in _LADDERS.items()
+        name: _levels(rate, threat, length if threat == "delete" else _MOST)
+        for name, threat in AWAITED.items()
     }
     awaited = {level for name in options.awaited for level in by_threat[name]}
     awaited |= set(_BUDGET_LEVELS if weighted else ())

@@ -16,8 +16,10 @@ from functools import partial
 
 from fuzzsmooth.certify import (
     NOT_CERTIFIED,
+    AblationCertificate,
     Certificate,
     Direction,
+    Family,
     MaskOracle,
     Rounding,
     Steps,
@@ -34,8 +36,6 @@ from fuzzsmooth.certify import (
     two_round_ablation,
 )
 from fuzzsmooth.certify import Ablation as Answer
-from fuzzsmooth.certify.deletion_sets import Family
-from fuzzsmooth.certify.windows import AblationCertificate
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.engine.certificates import joint_condition
 from fuzzsmooth.engine.fuzzers import Units
