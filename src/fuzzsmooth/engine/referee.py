@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from fuzzsmooth.certify import Rounding
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.engine.guard import Measurable, measure_guard_band
-from fuzzsmooth.engine.options import SmoothingOptions
+from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.engine.tokens import TokenClassifier
 from fuzzsmooth.models.devices import Precision
@@ -49,10 +49,12 @@ class CertificateSampler:
 
     Args:
         options: Guard band, if it is given, and whether to recheck.
+        takes_any: Whether predictions may take any answer inside the band, as no proof needs it.
     """
 
-    def __init__(self, options: SmoothingOptions) -> None:
+    def __init__(self, options: EngineOptions, *, takes_any: bool = False) -> None:
         self._options = options
+        self._takes_any = takes_any
         self._of: tuple[Sampler, str] | None = None
         self._answering: tuple[Sampler, Sampler] | None = None
         self._settled: tuple[Sampler, Rounding]
@@ -73,8 +75,8 @@ class CertificateSampler:
         """The sampler whose answers are given: those of the function that certificates are about.
 
         In float32 that is the sampler itself. A coarser type whose deviations were measured is asked as for
-        certificates; what the referee decides is taken as it is, and what nobody decides is no vote, but in
-        mode "windows", where any answer will do for what no proof needs.
+        certificates; what the referee decides is taken as it is, and what nobody decides is no vote, but
+        where any answer will do for what no proof needs.
 
         Args:
             sampler: As in :meth:`settle`.
@@ -82,7 +84,7 @@ class CertificateSampler:
         if not isinstance(sampler.classifier, _Typed) or sampler.classifier.precision == "float32":
             return sampler
         settled, rounding = self.settle(sampler)
-        if rounding.function != "float32" or (settled.referee is None and self._options.mode == "windows"):
+        if rounding.function != "float32" or (settled.referee is None and self._takes_any):
             return sampler
         if self._answering is None or self._answering[0] is not settled:
             taken = settled if settled.referee is None else replace(settled, referee_guard=0.0)
@@ -120,7 +122,7 @@ def has_fixed_shapes(classifier: object) -> bool:
     return isinstance(classifier, _Reproducible) and classifier.fixed_shapes
 
 
-def settle_rounding(sampler: Sampler, options: SmoothingOptions) -> tuple[Sampler, Rounding]:
+def settle_rounding(sampler: Sampler, options: EngineOptions) -> tuple[Sampler, Rounding]:
     """Choose guard band and referee for a sampler.
 
     Args:

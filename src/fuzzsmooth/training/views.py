@@ -9,6 +9,7 @@ import numpy as np
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.noise.text import Deletion, uniform_rates
+from fuzzsmooth.noise.text.share import ShareMasking
 from fuzzsmooth.text import segmenter
 
 
@@ -63,17 +64,16 @@ class MaskedViews:
 
     def __init__(self, rate: float, count: int, mask: str, seed: int) -> None:
         self.count = count
-        self._rate = rate
-        self._mask = mask
+        self._kernel = ShareMasking(rate, mask)
         self._seed = seed
         self._segmenter = segmenter("word")
 
     def __call__(self, text: str, epoch: int, index: int) -> list[str]:
         """The masked copies."""
         units = self._segmenter.segment(text).units
-        kept = kept_units(len(units), self._rate)
+        rates = uniform_rates(len(units), self._kernel.share)
         return [
-            self._segmenter.join(mask_all_but(units, kept, self._mask, draw))
+            self._segmenter.join(self._kernel(units, rates, draw))
             for draw in _draws(self._seed, "training masks", epoch, index, self.count)
         ]
 
@@ -118,23 +118,6 @@ def mask_token(tokenizer: Any) -> str:
     mask = getattr(tokenizer, "mask_token", None)
     require(bool(mask), "the tokenizer has no mask token; masking needs a model such as BERT or RoBERTa")
     return str(mask)
-
-
-def kept_units(length: int, rate: float) -> int:
-    """How many of ``length`` words RanMASK leaves at a masking rate: the rounded share, but at least one.
-
-    Args:
-        length: Words of the text, >= 0.
-        rate: Share that is masked, in (0, 1).
-    """
-    require(0 < rate < 1, f"the masking rate must lie strictly between 0 and 1, got {rate}")
-    return min(length, max(1, length - round(rate * length)))
-
-
-def mask_all_but(units: tuple[str, ...], kept: int, mask: str, draw: np.random.Generator) -> tuple[str, ...]:
-    """Mask all units but ``kept`` of them, every choice being equally likely; positions stay."""
-    chosen = set(draw.choice(len(units), size=kept, replace=False).tolist()) if units else set()
-    return tuple(unit if place in chosen else mask for place, unit in enumerate(units))
 
 
 def _draws(seed: int, purpose: str, epoch: int, index: int, count: int) -> list[np.random.Generator]:
