@@ -1,9 +1,9 @@
 """Draws in rounds, until an anytime-valid test has settled the radii of a text.
 
 All threats share one probability, so their radius levels are merged into one increasing sequence and tested
-in that order (see :mod:`fuzzsmooth.certify.confidence.anytime`). Texts are drawn for together: a text that is settled
-makes room for the next one. Draws are addressed by their index, so neither the rounds nor the neighbors
-change what is drawn; they only change where a test may stop.
+in that order (see :class:`fuzzsmooth.certify.SequentialTest`). Texts are drawn for together: a text that is
+settled makes room for the next one. Draws are addressed by their index, so neither the rounds nor the
+neighbors change what is drawn; they only change where a test may stop.
 """
 
 from __future__ import annotations
