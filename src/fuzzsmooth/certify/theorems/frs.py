@@ -19,7 +19,7 @@ substitution of r units is, if they are marked in both texts: both then mask all
 w_H^r.
 
 The sound alternatives are uniform deletion with fuzzing on what is left (``edit``) and a fixed rate per unit
-type (``weighted``).
+type (``typed_rates``).
 """
 
 from __future__ import annotations
