@@ -11,8 +11,8 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.noise.text import (
     COIN_VALUES,
     area_rates,
-    draw_masks,
     coin_threshold,
+    draw_masks,
     kept_mask,
     represented,
     uniform_rates,
