@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from engine_worlds import Recording, Rule, smoothed
 
-from fuzzsmooth.certify import clopper_pearson_lower, stratum_mass
-from fuzzsmooth.certify.looks import LAST_SHARE
+from fuzzsmooth.certify import LAST_SHARE, clopper_pearson_lower, stratum_mass
 from fuzzsmooth.engine.group_sequential import contenders, equal_draws, plan_looks
 from fuzzsmooth.noise.text import represented
 

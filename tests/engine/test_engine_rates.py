@@ -6,7 +6,8 @@ import pytest
 from engine_worlds import TRIGGERED, Rule, references, smoothed
 
 from defended import options_for
-from fuzzsmooth.certify import edit, exact, hybrid, sequential, weighted
+from fuzzsmooth.certify.confidence import stratified
+from fuzzsmooth.certify.theorems import edit, exact, typed_rates
 from fuzzsmooth.defenses import defend
 from fuzzsmooth.defenses.rs_del import RsDel
 from fuzzsmooth.engine.type_rates import TypeRates
@@ -27,7 +28,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[float]:
         found.add(rate)
         return rate
 
-    for module in (edit, exact, hybrid, sequential, weighted):
+    for module in (edit, exact, stratified, typed_rates):
         monkeypatch.setattr(module, "checked_rate", recorded)
     return found
 

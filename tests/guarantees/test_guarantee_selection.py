@@ -10,18 +10,18 @@ import pytest
 from scipy.stats import binom, multinomial
 
 from fuzzsmooth.certify import (
+    LAST_SHARE,
     Majority,
     Rivals,
+    RivalsTest,
     SequentialTest,
-    bound_hybrid_top_class,
+    Strata,
     bound_top_class,
     clopper_pearson_lower,
     clopper_pearson_upper,
+    complement_upper,
 )
-from fuzzsmooth.certify.bounds import complement_upper
-from fuzzsmooth.certify.looks import LAST_SHARE, LOOKS, planned_looks
-from fuzzsmooth.certify.rivals import RivalsTest
-from fuzzsmooth.certify.selection import Strata
+from fuzzsmooth.certify.confidence.group_sequential import LOOKS, planned_looks
 
 Bound = Callable[[int], float]
 MIDDLE = (0.5, 0.5)
@@ -194,7 +194,7 @@ def test_enumerated_masks_and_draws_of_two_classes_fail_with_probability_alpha_a
     trials, alpha, mass = 60, 0.05, 0.4
     for parts in ((0.3, 0.1), (0.2, 0.2), (0.25, 0.05), (0.4, 0.0), (0.0, 0.1)):
         found = [
-            bound_hybrid_top_class(parts, mass, [count, trials - count], alpha=alpha)
+            bound_top_class([count, trials - count], alpha=alpha, strata=Strata(parts, mass))
             for count in range(trials + 1)
         ]
         worst = 0.0

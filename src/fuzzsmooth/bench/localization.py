@@ -16,7 +16,7 @@ from fuzzsmooth.bench.marking import claim
 from fuzzsmooth.bench.metrics import covers
 from fuzzsmooth.bench.points import POINTS_FILE, LocalizationPoint
 from fuzzsmooth.bench.stages import Stages, as_advance, silent_stages
-from fuzzsmooth.certify.bounds import clopper_pearson_interval
+from fuzzsmooth.certify import clopper_pearson_interval
 from fuzzsmooth.common.files import Ledger
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import SEEDS, Between, Options, require

@@ -19,7 +19,7 @@ from math import comb
 from typing import Annotated, Any
 
 from fuzzsmooth.certify import NOT_CERTIFIED
-from fuzzsmooth.certify.edit import ROUNDING
+from fuzzsmooth.certify.theorems.edit import ROUNDING
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from fuzzsmooth.certify import (
+    MOST_MASS,
     TopClassBound,
     exact_probabilities,
     low_masks,
     mask_probability,
     sample_high_masks,
+    selection_draws,
     stratum_mass,
+    top_class,
 )
-from fuzzsmooth.certify.hybrid import MOST_MASS
-from fuzzsmooth.certify.selection import selection_draws, top_class
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.engine.evaluation import Answers
 from fuzzsmooth.engine.evidence import PURPOSE, DrawnText, Evidence, count_labels

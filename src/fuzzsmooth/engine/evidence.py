@@ -9,8 +9,14 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify import ExactProbabilities, Rivals, TopClassBound, selection_draws
-from fuzzsmooth.certify.selection import Strata, bound_selected, bound_strata
+from fuzzsmooth.certify import (
+    ExactProbabilities,
+    Rivals,
+    Strata,
+    TopClassBound,
+    bound_top_class,
+    selection_draws,
+)
 from fuzzsmooth.engine.sampler import Plan, Sampler, Votes
 
 PURPOSE = "certify"
@@ -199,15 +205,16 @@ def _votes(source: VoteSource, drawn_texts: Sequence[DrawnText], draws: range) -
 
 def _bounded(drawn: DrawnText, selection: Votes, estimation: Votes, alpha: float, rivals: Rivals) -> Evidence:
     chosen, votes = selection.tolist(), estimation.tolist()
-    trials = drawn.draws - drawn.selecting
-    if len(votes) == 2 and drawn.sole is None:
-        bound = bound_strata(
-            drawn.strata, votes, None, alpha=alpha, undecided=trials - sum(votes), rivals=rivals
-        )
-    else:
-        bound = bound_selected(
-            drawn.strata, chosen, votes, trials, label=drawn.sole, alpha=alpha, rivals=rivals
-        )
+    both = len(votes) == 2 and drawn.sole is None  # selected and bounded by the same draws
+    bound = bound_top_class(
+        votes if both else chosen,
+        None if both else votes,
+        alpha=alpha,
+        undecided=drawn.draws - drawn.selecting - sum(votes),
+        rivals=rivals,
+        strata=drawn.strata,
+        label=drawn.sole,
+    )
     return Evidence(
         bound,
         tuple(int(count) for count in selection + estimation),

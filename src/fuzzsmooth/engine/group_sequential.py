@@ -13,9 +13,7 @@ import math
 import numpy as np
 from scipy.special import betaincinv
 
-from fuzzsmooth.certify import mask_probability, stratum_mass
-from fuzzsmooth.certify.hybrid import MOST_MASS
-from fuzzsmooth.certify.looks import LAST_SHARE
+from fuzzsmooth.certify import LAST_SHARE, MOST_MASS, mask_probability, stratum_mass
 
 _SHARES = np.linspace(0.0, 1.0, 41)  # conditional probabilities at which bounds are compared
 

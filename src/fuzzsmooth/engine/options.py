@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from fuzzsmooth.certify import AWAITED
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search.options import SearchOptions
@@ -15,7 +16,7 @@ Rivals = Literal["auto", "complement", "separate"]
 
 Statistics = Literal["auto", "fixed", "group-sequential", "sequential"]
 
-THREATS = ("edit", "insert", "backward")
+THREATS = tuple(AWAITED)
 """What a vote over deletions certifies: edits, insertions into a clean text, and in a received one."""
 
 

@@ -1,9 +1,9 @@
 """Draws in rounds, until an anytime-valid test has settled the radii of a text.
 
 All threats share one probability, so their radius levels are merged into one increasing sequence and tested
-in that order (see :mod:`fuzzsmooth.certify.sequential`). Texts are drawn for together: a text that is settled
-makes room for the next one. Draws are addressed by their index, so neither the rounds nor the neighbors
-change what is drawn; they only change where a test may stop.
+in that order (see :class:`fuzzsmooth.certify.SequentialTest`). Texts are drawn for together: a text that is
+settled makes room for the next one. Draws are addressed by their index, so neither the rounds nor the
+neighbors change what is drawn; they only change where a test may stop.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify import EARLY_SHARE, Rivals, SequentialTest, TopClassBound
-from fuzzsmooth.certify.bounds import complement_upper
-from fuzzsmooth.certify.looks import LookedTest
-from fuzzsmooth.certify.rivals import RivalsTest
-from fuzzsmooth.certify.selection import choose_rivals
+from fuzzsmooth.certify import (
+    EARLY_SHARE,
+    LookedTest,
+    Rivals,
+    RivalsTest,
+    SequentialTest,
+    TopClassBound,
+    choose_rivals,
+    complement_upper,
+)
 from fuzzsmooth.engine.evidence import DrawnText, Evidence, VoteSource
 
 _TOGETHER = 64  # texts under way at once

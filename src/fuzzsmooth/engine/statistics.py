@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from fuzzsmooth.certify import Threat, plan_hybrid, radius_levels
-from fuzzsmooth.certify.exact import MOST_UNITS
+from fuzzsmooth.certify import AWAITED, MOST_UNITS, Threat, plan_strata, radius_levels
 from fuzzsmooth.engine.enumeration import exact_evidence, stratified_plans
 from fuzzsmooth.engine.evidence import (
     DrawnText,
@@ -28,9 +27,6 @@ Advance = Callable[[int], None]
 
 _TOGETHER = 8  # short texts enumerated at once
 _MOST = 1000  # units: no certificate of edits or insertions reaches further below a rate of .9993
-
-# Removing what was inserted is deleting, so the backward levels are those of deletions.
-_THREATS: dict[str, Threat] = {"edit": "edit", "insert": "insert", "backward": "delete"}
 
 # Levels between the radius levels: nobody waits for them, but weights and costs are certified from them.
 _GRID = tuple(k / 100 for k in range(51, 100))
@@ -139,7 +135,7 @@ def _draw(
 
 def _planned(length: int, rate: float, draws: int, *, sparing: bool) -> tuple[int | None, float]:
     """How many units the enumerated masks keep at most, or None, and how many passes that may take."""
-    return _plan_looks(length, rate, draws) if sparing else (plan_hybrid(length, rate, draws), draws)
+    return _plan_looks(length, rate, draws) if sparing else (plan_strata(length, rate, draws), draws)
 
 
 @cache
@@ -152,8 +148,8 @@ def levels_of(options: DrawOptions, length: int, *, weighted: bool = False) -> L
     rate = represented(options.rate)
     by_threat = {
         # More cannot have been inserted than there is; but any number can be inserted.
-        name: _levels(rate, threat, length if name == "backward" else _MOST)
-        for name, threat in _THREATS.items()
+        name: _levels(rate, threat, length if threat == "delete" else _MOST)
+        for name, threat in AWAITED.items()
     }
     awaited = {level for name in options.awaited for level in by_threat[name]}
     awaited |= set(_BUDGET_LEVELS if weighted else ())
