@@ -206,10 +206,10 @@ class Windows:
         self.texts, owners, sizes = list[str](), list[int](), list[int]()
         for owner, text in enumerate(held_out.texts):
             units = WORDS.segment(text).units
-            for window in contiguous_up_to(LONGEST)(len(units)):
-                self.texts.append(WORDS.join([u for at, u in enumerate(units) if not window >> at & 1]))
+            for kept in contiguous_up_to(LONGEST)(len(units)):
+                self.texts.append(WORDS.join([u for at, u in enumerate(units) if kept >> at & 1]))
                 owners.append(owner)
-                sizes.append(window.bit_count())
+                sizes.append(len(units) - kept.bit_count())
         self.owners, self.sizes = np.array(owners), np.array(sizes)
         self._ids: list[Any] = []
 

@@ -16,7 +16,7 @@ from fuzzsmooth.certify import (
     MaskOracle,
     contiguous_up_to,
     exact_probabilities,
-    plan_hybrid,
+    plan_strata,
     scattered,
     two_round_ablation,
 )
@@ -77,7 +77,7 @@ def test_a_short_text_is_exact() -> None:
 def test_the_bound_fails_no_more_often_than_alpha(shares: tuple[float, ...], rate: float) -> None:
     """Twelve words, 150 copies: enumerated ones first, the rest drawn; truth by all 4,096 masks."""
     words, alpha, draws = [f"w{index}" for index in range(12)], 0.1, 150
-    assert plan_hybrid(12, rate, draws) is not None
+    assert plan_strata(12, rate, draws) is not None
     wrong = claimed = 0
     for seed in range(120):
         classifier = Hashed(shares, seed)
@@ -107,7 +107,7 @@ def test_the_bound_is_tighter_than_that_of_sampling_alone() -> None:
 
 def test_a_text_too_long_to_enumerate_is_sampled() -> None:
     classifier, text = Hashed([0.0, 1.0], 0), " ".join(f"w{index}" for index in range(60))
-    assert plan_hybrid(60, 0.5, 200) is None
+    assert plan_strata(60, 0.5, 200) is None
     answer = certify(classifier, text, rate=0.5, draws=200)
     assert answer.counts == (0, 200)
     three = certify(Hashed([0.0, 0.0, 1.0], 0), text, rate=0.5, draws=200)

@@ -1,4 +1,4 @@
-"""Exact enumeration and hybrid strata: direct sums, optimality against fresh units, coverage."""
+"""Exact enumeration and strata: direct sums, optimality against fresh units, coverage."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from scipy.stats import binom
 from fuzzsmooth.certify import (
     BudgetExceededError,
     MaskOracle,
+    Strata,
     Threat,
     clopper_pearson_lower,
     exact_probabilities,
     exact_radius,
     exact_rate,
-    hybrid_lower_bound,
     low_masks,
     mask_probability,
-    plan_hybrid,
+    plan_strata,
     radius,
     sample_high_masks,
     stratum_mass,
@@ -164,10 +164,10 @@ def test_strata_masses_and_masks() -> None:
 
 
 def test_plan() -> None:
-    assert plan_hybrid(20, 0.9, 1000) == 2
-    assert plan_hybrid(40, 0.9, 1121) in (None, 1)
-    assert plan_hybrid(100, 0.7, 1000) is None
-    assert plan_hybrid(5, 0.9, 1000) == 5
+    assert plan_strata(20, 0.9, 1000) == 2
+    assert plan_strata(40, 0.9, 1121) in (None, 1)
+    assert plan_strata(100, 0.7, 1000) is None
+    assert plan_strata(5, 0.9, 1000) == 5
 
 
 def test_high_masks_have_the_conditional_law() -> None:
@@ -188,19 +188,17 @@ def test_high_masks_have_the_conditional_law() -> None:
         sample_high_masks(6, 0.6, 2, 10, np.random.default_rng(0))
 
 
-def test_hybrid_is_tighter_and_covers() -> None:
+def test_strata_are_tighter_and_cover() -> None:
     mass = stratum_mass(20, 0.9, 2)
-    assert 0.905 - hybrid_lower_bound(0.905 * mass, mass, 714, 789, alpha=1e-3) < 0.013
+    enumerated = Strata((0.905 * mass, 0.095 * mass), mass)
+    assert 0.905 - enumerated.lower(0, clopper_pearson_lower(714, 789, 1e-3)) < 0.013
     assert 0.905 - clopper_pearson_lower(905, 1000, 1e-3) > 0.03
-    exact_part, rest, trials, alpha = 0.3, 0.8, 60, 0.05
-    mass = 0.4
+    strata, rest, trials, alpha = Strata((0.3, 0.1), 0.4), 0.8, 60, 0.05
     outcomes = np.arange(trials + 1)
-    bounds = np.array([hybrid_lower_bound(exact_part, mass, int(k), trials, alpha=alpha) for k in outcomes])
-    truth = exact_part + (1 - mass) * rest
-    assert binom.pmf(outcomes, trials, rest)[bounds > truth].sum() <= alpha
-    assert hybrid_lower_bound(0.3, 0.4, 0, 0, alpha=0.1) == pytest.approx(0.3)
-    with pytest.raises(FuzzsmoothError):
-        hybrid_lower_bound(0.5, 0.4, 1, 2, alpha=0.1)
+    bounds = np.array([strata.lower(0, clopper_pearson_lower(int(k), trials, alpha)) for k in outcomes])
+    truth = 0.3 + 0.6 * rest
+    assert 0 < binom.pmf(outcomes, trials, rest)[bounds > truth].sum() <= alpha
+    assert strata.lower(0, 0.0) == pytest.approx(0.3)
 
 
 def test_oracle_caches_deduplicates_and_keeps_to_its_budget() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fuzzsmooth.certify import Majority, clopper_pearson_lower
-from fuzzsmooth.certify.majority import fewest_successes
+from fuzzsmooth.certify.confidence.clopper_pearson import fewest_successes
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 

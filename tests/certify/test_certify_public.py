@@ -11,13 +11,23 @@ import pytest
 from fuzzsmooth import certify
 
 
-def test_the_room_loads_without_torch() -> None:
-    code = (
-        "import sys, fuzzsmooth.certify as c; c.radius(c.clopper_pearson_lower(99, 100, 0.01), 0.9);"
-        "print([name for name in ('torch', 'transformers', 'pandas', 'sklearn') if name in sys.modules])"
-    )
+def loaded(code: str) -> set[str]:
+    """The packages that are loaded once this has run in a process of its own."""
+    code += "; import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return set(done.stdout.split())
+
+
+def test_the_room_loads_without_torch() -> None:
+    modules = loaded("import fuzzsmooth.certify as c; c.radius(c.clopper_pearson_lower(99, 100, 0.01), 0.9)")
+    assert "scipy.special" in modules, "control: it would be seen"
+    assert not modules & {"torch", "transformers", "pandas", "sklearn", "scipy.stats"}
+    everything = loaded("from fuzzsmooth.certify import *")
+    assert not everything & {"torch", "transformers", "scipy.stats"}
+
+
+def test_certificates_and_threats_are_read_without_scipy() -> None:
+    assert "scipy" not in loaded("from fuzzsmooth.certify import THREATS, Certificate, DatasetTally, radius")
 
 
 def test_first_functions() -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fuzzsmooth.certify.looks import planned_looks
-from fuzzsmooth.certify.rivals import RivalsTest
-from fuzzsmooth.certify.selection import Strata, rival_bounds
+from fuzzsmooth.certify import RivalsTest, Strata, rival_bounds
+from fuzzsmooth.certify.confidence.group_sequential import planned_looks
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 NOTHING = Strata((0.0, 0.0, 0.0, 0.0))

@@ -7,13 +7,13 @@ import pytest
 
 from fuzzsmooth.certify import (
     Majority,
-    bound_hybrid_top_class,
+    Strata,
     bound_top_class,
+    choose_rivals,
     clopper_pearson_lower,
     clopper_pearson_upper,
     selection_draws,
 )
-from fuzzsmooth.certify.selection import Strata, choose_rivals
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 
@@ -107,13 +107,13 @@ def test_auto_looks_at_the_selection_alone() -> None:
 
 def test_enumerated_parts_bound_rivals_from_both_sides() -> None:
     """What is undecided among the enumerated masks may be any rival's."""
-    parts, mass, votes = (0.3, 0.1, 0.05), 0.5, [60, 30, 10]
-    bound = bound_hybrid_top_class(parts, mass, [6, 3, 1], votes, alpha=0.01, rivals="separate")
+    strata, votes = Strata((0.3, 0.1, 0.05), 0.5), [60, 30, 10]
+    bound = bound_top_class([6, 3, 1], votes, alpha=0.01, rivals="separate", strata=strata)
     lower = clopper_pearson_lower(60, 100, 0.005)
     assert bound.p_lower == pytest.approx(0.3 + 0.5 * lower, abs=1e-9)
     upper = clopper_pearson_upper(30, 100, 0.0025)
     assert bound.p_upper == pytest.approx(0.1 + 0.05 + 0.5 * upper, abs=1e-9)
-    nothing = bound_hybrid_top_class(parts, mass, [0, 0, 0], [0, 0, 0], alpha=0.01, rivals="auto")
+    nothing = bound_top_class([0, 0, 0], [0, 0, 0], alpha=0.01, rivals="auto", strata=strata)
     assert (nothing.label, nothing.trials) == (0, 0)
     assert nothing.p_lower == pytest.approx(0.3, abs=1e-9)
     assert nothing.p_upper == pytest.approx(0.7, abs=1e-9)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from scipy.stats import norm
 
+from deletion_bounds import lower_bound
 from fuzzsmooth.certify import (
     WEIGHT_CONDITION,
     Threat,
     check_fresh_draws,
     joint_lower_bound,
     joint_radius,
-    lower_bound,
     radius,
     weight_lower_bound,
     weight_radius,

@@ -7,8 +7,8 @@ import pytest
 from guarantee_universe import Tally, longest_common_subsequence, uniform_law, universe, worst_margin
 from guarantee_universe import worst_probability as worst
 
-from fuzzsmooth.certify import certified, exact_rate, lower_bound, margin_bound, radius
-from fuzzsmooth.certify.edit import Threat
+from deletion_bounds import lower_bound, margin_bound
+from fuzzsmooth.certify import Threat, certified, exact_rate, radius
 from fuzzsmooth.noise.text import represented
 
 SPACES = [

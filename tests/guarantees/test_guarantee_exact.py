@@ -7,6 +7,7 @@ import pytest
 from guarantee_universe import Universe, uniform_law, universe
 
 from fuzzsmooth.certify import (
+    ExactProbabilities,
     Threat,
     exact_frontier,
     exact_probabilities,
@@ -15,7 +16,6 @@ from fuzzsmooth.certify import (
     frontier,
     radius,
 )
-from fuzzsmooth.certify.exact import ExactProbabilities
 
 SPACES = [(2, 4), pytest.param((2, 6), marks=pytest.mark.slow)]
 THREATS: list[Threat] = ["edit", "insert", "delete"]

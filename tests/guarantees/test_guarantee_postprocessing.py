@@ -7,7 +7,8 @@ import pytest
 from guarantee_universe import Tally, Universe, uniform_law, universe
 from guarantee_universe import worst_probability as worst
 
-from fuzzsmooth.certify import conditional_radius, exact_rate, lower_bound, radius
+from deletion_bounds import lower_bound
+from fuzzsmooth.certify import conditional_radius, exact_rate, radius
 
 LEVELS = np.array([0.6, 0.8, 0.95, 1.0])
 SPACES = [(2, 4), pytest.param((3, 4), marks=pytest.mark.slow)]

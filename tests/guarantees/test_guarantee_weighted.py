@@ -7,8 +7,8 @@ import pytest
 from guarantee_universe import Tally, Text, deletion_law, universe, worst_margin
 from guarantee_universe import worst_probability as worst
 
-from fuzzsmooth.certify import RateTable, lower_bound
-from fuzzsmooth.certify.edit import conditional_lower_bound, conditional_margin_bound
+from deletion_bounds import conditional_lower_bound, conditional_margin_bound, lower_bound
+from fuzzsmooth.certify import RateTable
 
 LEVELS = np.array([0.55, 0.7, 0.85, 0.97, 1.0])
 SPACES = [(3, 3), pytest.param((3, 4), marks=pytest.mark.slow)]

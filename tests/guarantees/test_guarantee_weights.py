@@ -7,7 +7,8 @@ import pytest
 from guarantee_universe import Tally, uniform_law, universe
 from scipy.stats import norm
 
-from fuzzsmooth.certify import exact_rate, joint_lower_bound, joint_radius, lower_bound
+from deletion_bounds import lower_bound
+from fuzzsmooth.certify import exact_rate, joint_lower_bound, joint_radius
 
 SPACES = [(2, 3), pytest.param((2, 4), marks=pytest.mark.slow), pytest.param((3, 3), marks=pytest.mark.slow)]
 RATE = 0.8

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fuzzsmooth.attacks import ATTACKS, Planted, TriggeredText, load_attack
-from fuzzsmooth.bench.claim import claim
+from fuzzsmooth.bench.marking import claim
 from fuzzsmooth.bench.metrics import covers
 from fuzzsmooth.bench.points import POINTS_FILE, LocalizationPoint
 from fuzzsmooth.bench.stages import Stages, as_advance, silent_stages
-from fuzzsmooth.certify.bounds import clopper_pearson_interval
+from fuzzsmooth.certify import clopper_pearson_interval
 from fuzzsmooth.common.files import Ledger
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import SEEDS, Between, Options, require

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzzsmooth.bench.records import CONDITIONAL_PREFIX, Span, TextRecord
-from fuzzsmooth.certify import NOT_CERTIFIED, Certificate
+from fuzzsmooth.certify import BACKWARD, NOT_CERTIFIED, Certificate
 from fuzzsmooth.defenses import Answer, Defense
 
 
@@ -68,7 +68,7 @@ def radii_by_threat(certificates: Sequence[Certificate]) -> dict[str, int]:
     for certificate in certificates:
         if certificate.radius == NOT_CERTIFIED or certificate.frontier:
             continue
-        name: str = certificate.threat if certificate.direction != "backward" else "backward"
+        name: str = certificate.threat if certificate.direction != "backward" else BACKWARD
         if certificate.guarantee == "conditional":
             name = f"{CONDITIONAL_PREFIX}-{name}"
         radii[name] = int(certificate.radius)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from fuzzsmooth.bench.records import CLEAN, GUARANTEES, TRIGGERED, TextRecord, is_backward
-from fuzzsmooth.certify.bounds import clopper_pearson_interval
+from fuzzsmooth.certify import clopper_pearson_interval
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 CONFIDENCE: Final = 0.95

@@ -7,100 +7,156 @@ The two functions to start with, for votes from any randomized deletion of your 
 
 ``radius(p_lower, rate, threat=..., p_upper=None)`` gives the largest number of operations that cannot change
 the top class, or -1 where not even the label is certain.
+
+``confidence`` goes from votes to bounds on probabilities, ``theorems`` from these to radii; neither knows the
+other. ``certificate`` is what is claimed, in the words of ``threats``. Names are loaded when first used, so
+that reading certificates does not load SciPy.
 """
 
-from fuzzsmooth.certify.bounds import (
-    clopper_pearson_interval,
-    clopper_pearson_lower,
-    clopper_pearson_upper,
-)
-from fuzzsmooth.certify.dataset import DatasetStatement, DatasetTally, dataset_statement, per_text_alpha
-from fuzzsmooth.certify.deletion_sets import Family, contiguous, contiguous_up_to, scattered
-from fuzzsmooth.certify.edit import (
-    NOT_CERTIFIED,
-    UNBOUNDED,
-    Threat,
-    backward_radius,
-    certified,
-    forward_radius,
-    frontier,
-    lower_bound,
-    margin_bound,
-    radius,
-)
-from fuzzsmooth.certify.exact import (
-    ExactProbabilities,
-    exact_frontier,
-    exact_probabilities,
-    exact_radius,
-)
-from fuzzsmooth.certify.hybrid import (
-    conditional_level,
-    hybrid_lower_bound,
-    hybrid_probability,
-    low_masks,
-    mask_probability,
-    plan_hybrid,
-    sample_high_masks,
-    stratum_mass,
-)
-from fuzzsmooth.certify.majority import Majority
-from fuzzsmooth.certify.oracle import UNDECIDED, BudgetExceededError, MaskOracle, Procedure, Steps
-from fuzzsmooth.certify.outward import ceiled, floored
-from fuzzsmooth.certify.paper import (
-    CONDITION,
-    MASKED_CONDITION,
-    conditional_radius,
-    corollary_factor,
-    corollary_radius,
-)
-from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
-from fuzzsmooth.certify.result import Certificate, Direction, ThreatName
-from fuzzsmooth.certify.rounding import Rounding
-from fuzzsmooth.certify.selection import (
-    Rivals,
-    TopClassBound,
-    bound_hybrid_top_class,
-    bound_top_class,
-    selection_draws,
-)
-from fuzzsmooth.certify.sequential import (
-    EARLY_SHARE,
-    SequentialTest,
-    group_sequential_lower,
-    log_e_value,
-    merged_levels,
-    radius_levels,
-)
-from fuzzsmooth.certify.vote import vote_error
-from fuzzsmooth.certify.weighted import RateTable, insertion_budget, removal_budget
-from fuzzsmooth.certify.weights import (
-    WEIGHT_CONDITION,
-    check_fresh_draws,
-    joint_lower_bound,
-    joint_radius,
-    weight_lower_bound,
-    weight_radius,
-)
-from fuzzsmooth.certify.windows import (
-    Ablation,
-    AblationCertificate,
-    certify_block,
-    certify_contiguous_edit,
-    certify_contiguous_insertion,
-    certify_contiguous_replacement,
-    certify_scattered,
-    detect,
-    most_passes,
-    two_round_ablation,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzzsmooth.common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from fuzzsmooth.certify.certificate import Certificate
+    from fuzzsmooth.certify.confidence.anytime import EARLY_SHARE, SequentialTest
+    from fuzzsmooth.certify.confidence.clopper_pearson import (
+        Majority,
+        clopper_pearson_interval,
+        clopper_pearson_lower,
+        clopper_pearson_upper,
+        vote_error,
+    )
+    from fuzzsmooth.certify.confidence.group_sequential import LAST_SHARE, LookedTest, RivalsTest
+    from fuzzsmooth.certify.confidence.selection import (
+        Rivals,
+        Strata,
+        TopClassBound,
+        bound_top_class,
+        choose_rivals,
+        rival_bounds,
+        selection_draws,
+        top_class,
+    )
+    from fuzzsmooth.certify.confidence.stratified import (
+        MOST_MASS,
+        low_masks,
+        mask_probability,
+        plan_strata,
+        sample_high_masks,
+        stratum_mass,
+    )
+    from fuzzsmooth.certify.dataset import DatasetStatement, DatasetTally
+    from fuzzsmooth.certify.rounding import (
+        RATE_BITS,
+        Rounding,
+        ceiled,
+        complement_upper,
+        exact_rate,
+        floored,
+        rate_numerator,
+    )
+    from fuzzsmooth.certify.theorems.edit import (
+        NOT_CERTIFIED,
+        UNBOUNDED,
+        backward_radius,
+        certified,
+        forward_radius,
+        frontier,
+        radius,
+        radius_levels,
+    )
+    from fuzzsmooth.certify.theorems.exact import (
+        MOST_UNITS,
+        ExactProbabilities,
+        exact_frontier,
+        exact_probabilities,
+        exact_radius,
+    )
+    from fuzzsmooth.certify.theorems.frs import CONDITION, MASKED_CONDITION, conditional_radius
+    from fuzzsmooth.certify.theorems.oracle import (
+        UNDECIDED,
+        BudgetExceededError,
+        MaskOracle,
+        Procedure,
+        Steps,
+    )
+    from fuzzsmooth.certify.theorems.typed_rates import RateTable, insertion_budget, removal_budget
+    from fuzzsmooth.certify.theorems.weights import (
+        WEIGHT_CONDITION,
+        check_fresh_draws,
+        joint_lower_bound,
+        joint_radius,
+        weight_lower_bound,
+        weight_radius,
+    )
+    from fuzzsmooth.certify.theorems.windows import (
+        Ablation,
+        AblationCertificate,
+        Family,
+        certify_contiguous_edit,
+        certify_contiguous_insertion,
+        certify_contiguous_replacement,
+        certify_scattered,
+        contiguous,
+        contiguous_up_to,
+        detect,
+        most_passes,
+        scattered,
+        two_round_ablation,
+    )
+    from fuzzsmooth.certify.threats import (
+        AWAITED,
+        BACKWARD,
+        MEANINGS,
+        THREATS,
+        Direction,
+        Threat,
+        ThreatKind,
+        ThreatName,
+    )
+
+_HOMES = {
+    "certificate": "Certificate",
+    "confidence.anytime": "EARLY_SHARE SequentialTest",
+    "confidence.clopper_pearson": "Majority clopper_pearson_interval clopper_pearson_lower "
+    "clopper_pearson_upper vote_error",
+    "confidence.group_sequential": "LAST_SHARE LookedTest RivalsTest",
+    "confidence.selection": "Rivals Strata TopClassBound bound_top_class choose_rivals rival_bounds "
+    "selection_draws top_class",
+    "confidence.stratified": "MOST_MASS low_masks mask_probability plan_strata sample_high_masks "
+    "stratum_mass",
+    "dataset": "DatasetStatement DatasetTally",
+    "rounding": "RATE_BITS Rounding ceiled complement_upper exact_rate floored rate_numerator",
+    "theorems.edit": "NOT_CERTIFIED UNBOUNDED backward_radius certified forward_radius frontier radius "
+    "radius_levels",
+    "theorems.exact": "MOST_UNITS ExactProbabilities exact_frontier exact_probabilities exact_radius",
+    "theorems.frs": "CONDITION MASKED_CONDITION conditional_radius",
+    "theorems.oracle": "UNDECIDED BudgetExceededError MaskOracle Procedure Steps",
+    "theorems.typed_rates": "RateTable insertion_budget removal_budget",
+    "theorems.weights": "WEIGHT_CONDITION check_fresh_draws joint_lower_bound joint_radius "
+    "weight_lower_bound weight_radius",
+    "theorems.windows": "Ablation AblationCertificate Family certify_contiguous_edit "
+    "certify_contiguous_insertion certify_contiguous_replacement certify_scattered "
+    "contiguous contiguous_up_to detect most_passes scattered two_round_ablation",
+    "threats": "AWAITED BACKWARD MEANINGS THREATS Direction Threat ThreatKind ThreatName",
+}
 
 __all__ = [
+    "AWAITED",
+    "BACKWARD",
     "CONDITION",
     "EARLY_SHARE",
+    "LAST_SHARE",
     "MASKED_CONDITION",
+    "MEANINGS",
+    "MOST_MASS",
+    "MOST_UNITS",
     "NOT_CERTIFIED",
     "RATE_BITS",
+    "THREATS",
     "UNBOUNDED",
     "UNDECIDED",
     "WEIGHT_CONDITION",
@@ -113,38 +169,38 @@ __all__ = [
     "Direction",
     "ExactProbabilities",
     "Family",
+    "LookedTest",
     "Majority",
     "MaskOracle",
     "Procedure",
     "RateTable",
     "Rivals",
+    "RivalsTest",
     "Rounding",
     "SequentialTest",
     "Steps",
+    "Strata",
     "Threat",
+    "ThreatKind",
     "ThreatName",
     "TopClassBound",
     "backward_radius",
-    "bound_hybrid_top_class",
     "bound_top_class",
     "ceiled",
     "certified",
-    "certify_block",
     "certify_contiguous_edit",
     "certify_contiguous_insertion",
     "certify_contiguous_replacement",
     "certify_scattered",
     "check_fresh_draws",
+    "choose_rivals",
     "clopper_pearson_interval",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
-    "conditional_level",
+    "complement_upper",
     "conditional_radius",
     "contiguous",
     "contiguous_up_to",
-    "corollary_factor",
-    "corollary_radius",
-    "dataset_statement",
     "detect",
     "exact_frontier",
     "exact_probabilities",
@@ -153,31 +209,31 @@ __all__ = [
     "floored",
     "forward_radius",
     "frontier",
-    "group_sequential_lower",
-    "hybrid_lower_bound",
-    "hybrid_probability",
     "insertion_budget",
     "joint_lower_bound",
     "joint_radius",
-    "log_e_value",
     "low_masks",
-    "lower_bound",
-    "margin_bound",
     "mask_probability",
-    "merged_levels",
     "most_passes",
-    "per_text_alpha",
-    "plan_hybrid",
+    "plan_strata",
     "radius",
     "radius_levels",
     "rate_numerator",
     "removal_budget",
+    "rival_bounds",
     "sample_high_masks",
     "scattered",
     "selection_draws",
     "stratum_mass",
+    "top_class",
     "two_round_ablation",
     "vote_error",
     "weight_lower_bound",
     "weight_radius",
 ]
+
+__getattr__ = lazy_names(__name__, {name: home for home, names in _HOMES.items() for name in names.split()})
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

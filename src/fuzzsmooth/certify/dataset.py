@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from itertools import chain, repeat
 from typing import Any
 
-from fuzzsmooth.certify.bounds import check_alpha
-from fuzzsmooth.certify.edit import NOT_CERTIFIED
-from fuzzsmooth.certify.outward import ceiled, floored
-from fuzzsmooth.certify.result import Certificate
+from fuzzsmooth.certify.certificate import Certificate
+from fuzzsmooth.certify.rounding import ceiled, floored
+from fuzzsmooth.certify.theorems.edit import NOT_CERTIFIED
 from fuzzsmooth.common.options import require
 
 
@@ -78,17 +77,6 @@ class DatasetStatement:
             f"{self.counted} of {self.texts} texts ({share:.1f} %) {are}"
             f" ({self.guarantee}){against} at size {floored(self.size)}{alarm}, {sure}.{provided}"
         )
-
-
-def per_text_alpha(alpha: float, texts: int) -> float:
-    """The alpha each text must be certified at for all to hold at once with probability 1 - alpha.
-
-    Raises:
-        FuzzsmoothError: If alpha is not in (0, 1) or there is no text.
-    """
-    check_alpha(alpha)
-    require(texts >= 1, f"a data set needs at least one text, got {texts}")
-    return alpha / texts
 
 
 class DatasetTally:
@@ -176,30 +164,3 @@ class DatasetTally:
             )
             for size, counted, proved in zip(self._sizes, self._counted, self._proved, strict=True)
         ]
-
-
-def dataset_statement(
-    certificates: Sequence[Certificate], targets: Sequence[int | None] | None, size: float
-) -> DatasetStatement:
-    """Count the texts that are certified at a size of the threat, and correct where labels are known.
-
-    Args:
-        certificates: One per text, all for the same threat and direction.
-        targets: True class indices, shape (texts,); ``None`` for a text without a label, which then cannot
-            count. ``None`` altogether: count certified texts, whatever their label.
-        size: Size of the threat, >= 0, in the unit of the certificates.
-
-    Returns:
-        The count with its certainty; ``empirical`` results never count.
-
-    Raises:
-        FuzzsmoothError: If there is no text, the lengths differ, or different threats are mixed.
-    """
-    require(
-        targets is None or len(certificates) == len(targets),
-        f"{len(certificates)} certificates were given but {len(targets or ())} labels",
-    )
-    tally = DatasetTally([size], labels_known=targets is not None)
-    for certificate, target in zip(certificates, targets or repeat(None), strict=False):
-        tally.add(certificate, target)
-    return tally.statements()[0]

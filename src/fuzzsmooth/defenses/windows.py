@@ -18,8 +18,10 @@ from typing import Annotated, Any, Literal
 
 from fuzzsmooth.certify import (
     NOT_CERTIFIED,
+    AblationCertificate,
     Certificate,
     Direction,
+    Family,
     MaskOracle,
     Steps,
     ThreatName,
@@ -35,8 +37,6 @@ from fuzzsmooth.certify import (
     two_round_ablation,
 )
 from fuzzsmooth.certify import Ablation as Procedure
-from fuzzsmooth.certify.deletion_sets import Family
-from fuzzsmooth.certify.windows import AblationCertificate
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.defenses.answer import Answer, Status
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs

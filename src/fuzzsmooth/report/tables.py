@@ -10,22 +10,9 @@ from typing import Any, Final, Literal
 from fuzzsmooth.bench.catalog import ablation_groups, main_rows, summary
 from fuzzsmooth.bench.metrics import Curve, Row, Share
 from fuzzsmooth.bench.records import CONDITIONAL_PREFIX, is_backward, is_conditional
+from fuzzsmooth.certify import MEANINGS
 
 ABSENT: Final = "–"
-
-THREATS: Final[dict[str, str]] = {
-    "edit": "any r edits: insertions, deletions, substitutions, swaps",
-    "insert": "r units inserted anywhere",
-    "delete": "r units deleted anywhere",
-    "substitute": "r units substituted",
-    "transpose": "r swaps of adjacent units",
-    "backward": "r units of the received text were inserted",
-    "contiguous_insert": "one piece of up to r units inserted",
-    "contiguous_replace": "one piece of r units replaced by as many",
-    "contiguous_edit": "one piece of up to r units replaced by up to r others",
-    "trigger": "a trigger of up to r units",
-}
-"""What an attacker may do at radius r, by the name of the threat."""
 
 _RADII: Final = (1, 2, 3, 4, 5, 8, 10, 15, 20, 30, 50, 100, 200)
 _COLUMNS: Final = 8
@@ -197,8 +184,8 @@ def settings_rows(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
 def threat_words(threat: str) -> str:
     """A threat's name with what it means, without the prefix of conditional ones."""
     name = threat.removeprefix(CONDITIONAL_PREFIX).lstrip("_-:. ")
-    meaning = THREATS.get(name)
-    return f"{name or 'trigger'}: {meaning}" if meaning else name or THREATS["trigger"]
+    meaning = MEANINGS.get(name)
+    return f"{name}: {meaning}" if meaning else name or MEANINGS["trigger"]
 
 
 def write_markdown_table(rows: Sequence[Row]) -> str:

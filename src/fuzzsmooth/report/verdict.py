@@ -8,21 +8,11 @@ from typing import Final
 from fuzzsmooth.bench.catalog import main_rows
 from fuzzsmooth.bench.metrics import Row, Share
 from fuzzsmooth.bench.records import RunSettings, is_backward, is_conditional
+from fuzzsmooth.certify import THREATS
 from fuzzsmooth.report.tables import percent, threat_words
 
 UNDEFENDED: Final = "undefended"
 """Name of the row without any defense."""
-
-_ONE: Final = {
-    "edit": "any one edit",
-    "insert": "any one inserted unit",
-    "delete": "any one deleted unit",
-    "substitute": "any one substituted unit",
-    "transpose": "any one swap of neighbors",
-    "contiguous_insert": "any one inserted unit",
-    "contiguous_replace": "any one replaced unit",
-    "contiguous_edit": "any one replaced unit",
-}
 
 
 def verdict(rows: Sequence[Row], settings: RunSettings) -> list[str]:
@@ -114,7 +104,8 @@ def _proved(rows: Sequence[Row]) -> str:
     ]
     if proved:
         share, defense, threat = max(proved)
-        attack = _ONE.get(threat, f"any attack of size 1 ({threat_words(threat)})")
+        known = THREATS.get(threat)
+        attack = known.at_one if known and known.at_one else f"any attack of size 1 ({threat_words(threat)})"
         return (
             f"Proved, not only measured: with “{defense}”, {percent(share)} of clean texts are answered "
             f"correctly and keep that answer under {attack}."

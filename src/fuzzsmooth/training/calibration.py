@@ -91,10 +91,10 @@ def window_score(
     texts, owners, sizes = list[str](), list[int](), list[int]()
     for owner, example in enumerate(held_out):
         units = words.segment(example.text).units
-        for window in contiguous_up_to(longest)(len(units)):
-            texts.append(words.join([unit for place, unit in enumerate(units) if not window >> place & 1]))
+        for kept in contiguous_up_to(longest)(len(units)):
+            texts.append(words.join([unit for place, unit in enumerate(units) if kept >> place & 1]))
             owners.append(owner)
-            sizes.append(window.bit_count())
+            sizes.append(len(units) - kept.bit_count())
     logits, owner_of, size_of = classifier.logits(texts), np.array(owners), np.array(sizes)
     labels = np.array(held_out.targets)
 

@@ -11,12 +11,9 @@ from fuzzsmooth.certify import (
     CONDITION,
     MASKED_CONDITION,
     conditional_radius,
-    corollary_factor,
-    corollary_radius,
     radius,
 )
-from fuzzsmooth.certify.edit import ROUNDING
-from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.certify.theorems.edit import ROUNDING
 
 RATE_LOW, RATE_HIGH, RATE_UNIFORM = 0.7, 0.95, 0.7
 
@@ -33,8 +30,8 @@ def probability_of_a(trigger_units: int, rate: float) -> float:
 def test_counterexample_two_words_flip_where_the_formula_claims_thirteen() -> None:
     p_clean = probability_of_a(0, RATE_LOW)
     assert p_clean == 1.0
-    old = 1.9433  # ln(1/2) / ln(.7), the real-valued radius of p_A = 1
-    claimed = corollary_radius(old, RATE_UNIFORM, RATE_HIGH)
+    old = math.log(1 / 2) / math.log(RATE_UNIFORM)  # the real-valued radius of p_A = 1
+    claimed = math.log(RATE_UNIFORM) / math.log(RATE_HIGH) * old  # Corollary 1
     assert int(claimed) == 13
     assert conditional_radius(p_clean, RATE_HIGH) == 13
 
@@ -128,13 +125,3 @@ def test_no_base_classifier_changes_within_the_radius(masked: bool) -> None:
 def test_conditions_name_what_they_need() -> None:
     assert "otherwise exactly what it marks in this text" in CONDITION
     assert "in both texts" in MASKED_CONDITION
-
-
-def test_corollary_factor() -> None:
-    assert corollary_factor(0.7, 0.95) == pytest.approx(6.95, abs=0.01)
-    assert corollary_factor(0.9, 0.9) == 1.0
-    for uniform, high in ((0.0, 0.9), (0.9, 0.0), (1.0, 0.9)):
-        with pytest.raises(FuzzsmoothError):
-            corollary_factor(uniform, high)
-    with pytest.raises(FuzzsmoothError):
-        corollary_radius(-1.0, 0.7, 0.95)

@@ -5,50 +5,31 @@ from __future__ import annotations
 import json
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral
 from typing import Any, Literal, get_args
 
-from fuzzsmooth.certify.edit import NOT_CERTIFIED, UNBOUNDED
-from fuzzsmooth.certify.outward import ceiled
-from fuzzsmooth.certify.rounding import Rounding
-from fuzzsmooth.certify.wording import conclusion, premise
+from fuzzsmooth.certify.rounding import Rounding, ceiled, floored
+from fuzzsmooth.certify.theorems.edit import NOT_CERTIFIED, UNBOUNDED
+from fuzzsmooth.certify.threats import THREATS, Direction, ThreatName
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import parse_json
 
-ThreatName = Literal[
-    "edit",
-    "insert",
-    "delete",
-    "substitute",
-    "transpose",
-    "weighted_edit",
-    "weighted_insert",
-    "contiguous_insert",
-    "contiguous_replace",
-    "contiguous_edit",
-    "trigger",
-    "weights",
-    "edit_and_weights",
-    "insert_and_weights",
-    "insert_and_delete",
-]
-Direction = Literal["forward", "backward", "symmetric"]
 Method = Literal["monte_carlo", "exact", "deterministic"]
 Guarantee = Literal["proved", "conditional", "empirical"]
 Outcome = Literal["label", "label_or_alert"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "threat": get_args(ThreatName),
+    "threat": tuple(THREATS),
     "direction": get_args(Direction),
     "method": get_args(Method),
     "guarantee": get_args(Guarantee),
     "outcome": get_args(Outcome),
 }
-_WEIGHT_THREATS = ("weights", "edit_and_weights", "insert_and_weights")
 _MAPPINGS = ("rates", "versions")
+_MIXES = 4  # pairs of a frontier that a sentence can hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,8 +139,33 @@ class Certificate:
         answer = "the smoothed model's majority answer" if voted else "the answer"
         if self.radius == 0 and not any(map(any, self.frontier)):
             return f"this is {answer} to this text as it stands (no change is covered)"
-        covered = premise(self.threat, self.direction, self.radius, self.unit, self.rates, self.frontier)
-        return covered + conclusion(self.direction, self.outcome, voted=voted)
+        alert = self.outcome == "label_or_alert"
+        if self.direction == "backward":
+            same = f"{self._covered()}, {answer} to the original text was the same"
+            return same + (" or an alarm" if alert else "")
+        kept = answer if voted else "this answer"
+        return f"no {self._covered()} changes {kept}" + (" without raising an alarm" if alert else "")
+
+    def _covered(self) -> str:
+        """What an attacker may do or have done, in the words of the table.
+
+        Sizes are rounded down and costs up, so that whoever adds up the costs printed stays within what is
+        covered. The rates ``default`` and ``flagged``, where given, say what a unit costs.
+        """
+        kind, plural = THREATS[self.threat], self.unit if self.unit == "cost" else f"{self.unit}s"
+        phrase = kind.backward if self.direction == "backward" else kind.forward
+        told = phrase.format(
+            size="any number of" if self.radius >= UNBOUNDED else floored(self.radius),
+            unit=self.unit,
+            units=self.unit if self.radius == 1 else plural,
+            plural=plural,
+            delta=floored(self.rates.get("delta", 0.0)),
+            mixes=_mixes(self.frontier),
+        ).replace("up to any number of", "any number of")
+        if kind.prices and {"default", "flagged"} <= self.rates.keys():
+            usual, flagged = (ceiled(-math.log(self.rates[name]), 3) for name in ("default", "flagged"))
+            told += f" ({kind.prices.format(usual=usual, flagged=flagged)})"
+        return told
 
     def to_mapping(self) -> dict[str, Any]:
         """The fields as JSON values; an unbounded radius is an integer like any other."""
@@ -202,11 +208,8 @@ class Certificate:
     def _certainty(self) -> str:
         if self.guarantee == "empirical":
             return ""
-        return (
-            f", except with probability {ceiled(self.alpha)}"
-            if self.method == "monte_carlo"
-            else ", with certainty"
-        )
+        sampled = self.method == "monte_carlo"
+        return f", except with probability {ceiled(self.alpha)}" if sampled else ", with certainty"
 
     def _check_answer(self) -> None:
         require(
@@ -217,9 +220,8 @@ class Certificate:
             self.radius == NOT_CERTIFIED or 0 <= self.radius <= UNBOUNDED,
             f"Certificate.radius: must be at least 0, or -1 for ABSTAIN, got {self.radius!r}",
         )
-        require(
-            self.label is None or self.label >= 0, f"Certificate.label: must be at least 0, got {self.label}"
-        )
+        label = 0 if self.label is None else self.label
+        require(label >= 0, f"Certificate.label: must be at least 0, got {label}")
         require(bool(self.unit), "Certificate.unit: name the unit, for example 'word'")
 
     def _check_guarantee(self) -> None:
@@ -227,11 +229,10 @@ class Certificate:
             (self.guarantee == "conditional") == bool(self.conditional_on),
             "Certificate: 'conditional_on' is required for a conditional guarantee and refused for others",
         )
-        if self.threat in _WEIGHT_THREATS:
-            require(
-                self.guarantee != "proved",
-                f"Certificate: the threat '{self.threat}' is conditional on a weight distance, never proved",
-            )
+        require(
+            self.guarantee != "proved" or not THREATS[self.threat].of_weights,
+            f"Certificate: the threat '{self.threat}' is conditional on a weight distance, never proved",
+        )
 
     def _check_evidence(self) -> None:
         sampled = self.method == "monte_carlo"
@@ -241,16 +242,14 @@ class Certificate:
         )
         for name in ("p_lower", "p_upper"):
             value = getattr(self, name)
-            require(
-                value is None or 0.0 <= value <= 1.0, f"Certificate.{name}: must lie in [0, 1], got {value!r}"
-            )
+            inside = value is None or 0.0 <= value <= 1.0
+            require(inside, f"Certificate.{name}: must lie in [0, 1], got {value!r}")
         require(
             (self.p_lower is None) == (self.method == "deterministic"),
             "Certificate.p_lower: required for sampled and exact results, None for deterministic ones",
         )
-        mixed = self.threat == "insert_and_delete" and not self.abstained
         require(
-            bool(self.frontier) == mixed,
+            bool(self.frontier) == (THREATS[self.threat].mixed and not self.abstained),
             "Certificate.frontier: required for the threat 'insert_and_delete', and refused for others",
         )
         require(all(math.isfinite(rate) for rate in self.rates.values()), "Certificate.rates: must be finite")
@@ -260,32 +259,49 @@ class Certificate:
         )
 
 
-_TEXTS = ("threat", "direction", "unit", "method", "guarantee", "model", "outcome")
+def _mixes(frontier: Sequence[tuple[int, int]]) -> str:
+    """The pairs in words, at most so many: those in the middle say most."""
+    left_out = max(0, len(frontier) - _MIXES)
+    (inserted, deleted), *others = frontier[left_out // 2 : left_out // 2 + _MIXES] or [(0, 0)]
+    return ", or ".join(
+        [f"{inserted} insertions and {deleted} deletions", *(f"{more} and {less}" for more, less in others)]
+    )
+
+
+_TEXTS = (
+    "label_name",
+    "threat",
+    "direction",
+    "unit",
+    "method",
+    "guarantee",
+    "conditional_on",
+    "model",
+    "outcome",
+)
 _WHOLE = ("label", "draws", "seed")
 _OPTIONAL = ("label", "label_name", "conditional_on", "p_lower", "p_upper", "seed", "rounding")
 
 
-def _fits(name: str, value: object) -> bool:
+def _fits(name: str, value: Any) -> bool:
     """Whether a field that was read has the type of the field."""
     if value is None:
         return name in _OPTIONAL
-    if name in _TEXTS or name in ("label_name", "conditional_on"):
+    if name in _TEXTS:
         return isinstance(value, str)
-    if name in _MAPPINGS or name == "rounding":
-        return isinstance(value, Mapping | Rounding) and (name != "rates" or _all_numbers(value))
+    if name == "rates":
+        return isinstance(value, Mapping) and all(map(_is_number, value.values()))
+    if name in ("versions", "rounding"):
+        return isinstance(value, Mapping | Rounding)
     if name == "counts":
-        return _all_whole(value)
+        return _are_whole(value)
     if name == "frontier":
-        return isinstance(value, list | tuple) and all(_all_whole(pair) and len(pair) == 2 for pair in value)
+        return isinstance(value, list | tuple) and all(_are_whole(pair) and len(pair) == 2 for pair in value)
     return isinstance(value, Integral) if name in _WHOLE else _is_number(value)
 
 
-def _all_whole(values: object) -> bool:
+def _are_whole(values: object) -> bool:
     return isinstance(values, list | tuple) and all(isinstance(value, Integral) for value in values)
-
-
-def _all_numbers(rates: Mapping[str, Any] | Rounding) -> bool:
-    return isinstance(rates, Mapping) and all(map(_is_number, rates.values()))
 
 
 def _is_number(value: object) -> bool:

@@ -1,8 +1,8 @@
 """From votes to the selected label with bounds on its probability and on that of its rivals.
 
-Two classes are selected and bounded by the same draws, see :mod:`fuzzsmooth.certify.majority`. With three or
-more a few draws select the label and the others bound it: at alpha as a whole, whatever the first ones
-decided, the kind of bound included.
+Two classes are selected and bounded by the same draws, see :class:`Majority`. With three or more a few draws
+select the label and the others bound it: at alpha as a whole, whatever the first ones decided, the kind of
+bound included.
 
 What the rivals of three or more classes may have is known in two ways. ``complement``: what the label lacks
 to 1, which the same one bound says at all of alpha. ``separate``: each rival is bounded by its own votes, at
@@ -18,15 +18,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fuzzsmooth.certify.bounds import (
+from fuzzsmooth.certify.confidence.clopper_pearson import (
+    Majority,
     check_alpha,
     clopper_pearson_lower,
     clopper_pearson_upper,
-    complement_upper,
 )
-from fuzzsmooth.certify.hybrid import conditional_level, hybrid_probability, hybrid_upper
-from fuzzsmooth.certify.majority import Majority
+from fuzzsmooth.certify.rounding import complement_upper
 from fuzzsmooth.common.options import require
+
+# Sums over thousands of products of rates round by about 1e-13.
+_ROUNDING = 1e-11
 
 # Share of the draws that only select the label when there are three or more classes: selecting is easy,
 # bounding is what needs draws, so an even split would waste half of them.
@@ -60,6 +62,8 @@ class TopClassBound:
 class Strata:
     """What enumeration has said before any draw: p_c = exact_parts[c] + (1 - mass) P[c among the draws].
 
+    So a bound on the one unknown gives a bound on p_c without any correction.
+
     Attributes:
         exact_parts: Enumerated probability of each class, shape (classes,).
         mass: Probability of all that was enumerated, in [0, 1]; what the parts lack to it is undecided.
@@ -70,15 +74,30 @@ class Strata:
 
     def lower(self, label: int, rest: float) -> float:
         """Lower bound on a class probability from one on its probability among the draws."""
-        return hybrid_probability(self.exact_parts[label], self.mass, rest)
+        if self.mass == 0.0:
+            return rest
+        return max(0.0, self.exact_parts[label] + max(0.0, 1.0 - self.mass) * rest - _ROUNDING)
 
     def upper(self, label: int, rest: float) -> float:
-        """Upper bound on a class probability from one on its probability among the draws."""
-        return hybrid_upper(self.exact_parts[label], self.mass - sum(self.exact_parts), self.mass, rest)
+        """Upper bound on a class probability from one on its probability among the draws.
+
+        What is undecided among the enumerated masks may be any class's.
+        """
+        if self.mass == 0.0:
+            return rest
+        undecided = max(0.0, self.mass - sum(self.exact_parts))
+        drawn = max(0.0, 1.0 - self.mass) * rest
+        return min(1.0, self.exact_parts[label] + undecided + drawn + _ROUNDING)
 
     def level(self, label: int, level: float) -> float:
-        """What the probability among the draws must exceed for the class probability to exceed ``level``."""
-        return conditional_level(level, self.exact_parts[label], self.mass)
+        """What the probability among the draws must exceed for the class probability to exceed ``level``.
+
+        Returns:
+            A number, rounded up: at most 0 if the exact part suffices and at least 1 if nothing can.
+        """
+        if self.mass == 0.0:
+            return level
+        return (level + 2 * _ROUNDING - self.exact_parts[label]) / max(1.0 - self.mass, _ROUNDING)
 
     def leader(self, counts: Sequence[int]) -> int:
         """The class that is probably on top, from the votes of some draws, ties to the lower index."""
@@ -114,6 +133,8 @@ def bound_top_class(
     alpha: float,
     undecided: int = 0,
     rivals: Rivals = "complement",
+    strata: Strata | None = None,
+    label: int | None = None,
 ) -> TopClassBound:
     """Select the top class and bound its probability and that of its rivals.
 
@@ -121,15 +142,17 @@ def bound_top_class(
         selection_counts: Votes per class, shape (classes,); the label is their argmax, ties to the
             lower index.
         estimation_counts: Votes per class of further, independent draws, which then give the bound at full
-            alpha. ``None`` bounds from the selection draws themselves: two classes by
-            :class:`fuzzsmooth.certify.majority.Majority`, more at alpha / classes (Bonferroni over the label
-            that might have been selected).
+            alpha. ``None`` bounds from the selection draws themselves: two classes by :class:`Majority`,
+            more at alpha / classes (Bonferroni over the label that might have been selected).
         alpha: Probability with which the bounds may fail, in (0, 1).
         undecided: Draws among those bounded from that count against the certificate, such as predictions
             inside the numerical guard band: failures for the label, successes for each rival.
-        rivals: How the rivals of three or more classes are bounded, see :mod:`fuzzsmooth.certify.selection`;
-            two classes always complement each other. To be chosen before the counts are seen; ``auto``, which
-            looks at ``selection_counts``, needs ``estimation_counts``.
+        rivals: How the rivals of three or more classes are bounded, see the module; two classes always
+            complement each other. To be chosen before the counts are seen; ``auto``, which looks at
+            ``selection_counts``, needs ``estimation_counts``.
+        strata: What was enumerated before, the counts being of draws from the rest; no draw at all then
+            leaves what was enumerated. ``None``: nothing.
+        label: The class, where it was fixed without any draw; ``None`` selects it here.
 
     Returns:
         Bounds that hold together, except with probability ``alpha``.
@@ -137,101 +160,31 @@ def bound_top_class(
     Raises:
         FuzzsmoothError: If counts do not fit together or an argument is out of range.
     """
-    strata = Strata((0.0,) * len(selection_counts))
-    bounded = selection_counts if estimation_counts is None else estimation_counts
-    require(sum(bounded) + undecided >= 1, "at least one draw is needed to bound a class")
-    return bound_strata(
-        strata, selection_counts, estimation_counts, alpha=alpha, undecided=undecided, rivals=rivals
-    )
-
-
-def bound_hybrid_top_class(
-    exact_parts: Sequence[float],
-    mass: float,
-    selection_counts: Sequence[int],
-    estimation_counts: Sequence[int] | None = None,
-    *,
-    alpha: float,
-    undecided: int = 0,
-    rivals: Rivals = "complement",
-) -> TopClassBound:
-    """Select the top class and bound it, from enumerated masks and conditional draws.
-
-    Args:
-        exact_parts: e_c of each class, shape (classes,); masks with an undecided answer count for none.
-        mass: P[at most J kept].
-        selection_counts: As in :func:`bound_top_class`, of conditional draws; all 0 where the enumerated
-            masks alone select.
-        estimation_counts: The same; no draw at all leaves what was enumerated.
-        alpha: The same.
-        undecided: The same.
-        rivals: The same.
-
-    Returns:
-        Bounds that hold together, except with probability ``alpha``; ``successes`` and ``trials`` are of the
-        draws.
-
-    Raises:
-        FuzzsmoothError: As :func:`bound_top_class`.
-    """
-    strata = Strata(tuple(exact_parts), mass)
-    return bound_strata(
-        strata, selection_counts, estimation_counts, alpha=alpha, undecided=undecided, rivals=rivals
-    )
-
-
-def bound_strata(
-    strata: Strata,
-    selection_counts: Sequence[int],
-    estimation_counts: Sequence[int] | None,
-    *,
-    alpha: float,
-    undecided: int,
-    rivals: Rivals,
-) -> TopClassBound:
-    """:func:`bound_hybrid_top_class` for strata."""
+    if strata is None:
+        strata = Strata((0.0,) * len(selection_counts))
+        bounded = selection_counts if estimation_counts is None else estimation_counts
+        require(sum(bounded) + undecided >= 1, "at least one draw is needed to bound a class")
     check_alpha(alpha)
     require(undecided >= 0, f"undecided must be at least 0, got {undecided}")
-    selection = _checked_votes(selection_counts, "selection_counts")
+    selection = votes = _checked_votes(selection_counts, "selection_counts")
     if estimation_counts is not None:
         votes = _checked_votes(estimation_counts, "estimation_counts")
         require(
             len(votes) == len(selection),
             f"selection_counts have {len(selection)} classes but estimation_counts {len(votes)}",
         )
-        return bound_selected(strata, selection, votes, sum(votes) + undecided, alpha=alpha, rivals=rivals)
-    trials, label = sum(selection) + undecided, strata.leader(selection)
-    if trials and len(selection) == 2:
-        p_lower = strata.lower(label, strata.majority(label).lower(selection[label], trials, alpha))
-        return TopClassBound(label, p_lower, complement_upper(p_lower), selection[label], trials)
-    require(rivals != "auto", "rivals 'auto' needs estimation_counts, apart from selection_counts")
-    p_lower, p_upper = rival_bounds(strata, label, selection, trials, alpha / len(selection), rivals)
-    return TopClassBound(label, p_lower, p_upper, selection[label], trials)
-
-
-def bound_selected(
-    strata: Strata,
-    selection: Sequence[int],
-    votes: Sequence[int],
-    trials: int,
-    *,
-    alpha: float,
-    rivals: Rivals,
-    label: int | None = None,
-) -> TopClassBound:
-    """Bound a class that other draws, or none at all, have selected, by all of alpha.
-
-    Args:
-        strata: What was enumerated.
-        selection: Votes per class of the draws that select it; all 0 for none.
-        votes: Votes per class of the draws that bound it.
-        trials: Number of these, undecided ones included; 0 leaves what was enumerated.
-        alpha: Probability with which the bounds may fail, in (0, 1).
-        rivals: How its rivals are bounded.
-        label: The class, where it was fixed without any draw; ``None`` selects it here.
-    """
-    label = strata.leader(selection) if label is None else label
-    if rivals == "auto":
+    trials = sum(votes) + undecided
+    if label is None:
+        label = strata.leader(selection)
+    if estimation_counts is None:
+        if trials and len(votes) == 2:
+            p_lower = strata.lower(label, strata.majority(label).lower(votes[label], trials, alpha))
+            return TopClassBound(label, p_lower, complement_upper(p_lower), votes[label], trials)
+        if len(votes) == 2:  # two classes without a draw
+            rivals = "complement"
+        require(rivals != "auto", "rivals 'auto' needs estimation_counts, apart from selection_counts")
+        alpha /= len(votes)
+    elif rivals == "auto":
         rivals = choose_rivals(strata, selection, trials, alpha)
     p_lower, p_upper = rival_bounds(strata, label, votes, trials, alpha, rivals)
     return TopClassBound(label, p_lower, p_upper, votes[label], trials)

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from fuzzsmooth.certify import RateTable, insertion_budget, radius, removal_budget
-from fuzzsmooth.certify.edit import conditionally_certified
+from fuzzsmooth.certify.theorems.edit import conditionally_certified
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 P_LOWER = 0.95  # M = .9

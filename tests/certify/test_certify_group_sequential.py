@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from fuzzsmooth.certify import clopper_pearson_lower
-from fuzzsmooth.certify.looks import LAST_SHARE, LOOKS, LookedTest
+from fuzzsmooth.certify import LAST_SHARE, LookedTest, clopper_pearson_lower
+from fuzzsmooth.certify.confidence.group_sequential import LOOKS
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 

@@ -19,16 +19,12 @@ substitution of r units is, if they are marked in both texts: both then mask all
 w_H^r.
 
 The sound alternatives are uniform deletion with fuzzing on what is left (``edit``) and a fixed rate per unit
-type (``weighted``).
+type (``typed_rates``).
 """
 
 from __future__ import annotations
 
-import math
-
-from fuzzsmooth.certify.edit import radius
-from fuzzsmooth.certify.rates import checked_rate
-from fuzzsmooth.common.options import require
+from fuzzsmooth.certify.theorems.edit import radius
 
 CONDITION = (
     "the search marks in the changed text the whole trigger, and otherwise exactly what it marks in this text"
@@ -55,33 +51,9 @@ def conditional_radius(
         masked: Whether units are masked instead of deleted.
 
     Returns:
-        The radius in units, or -1 for ABSTAIN as in :func:`fuzzsmooth.certify.edit.radius`.
+        The radius in units, or -1 for ABSTAIN as in :func:`fuzzsmooth.certify.radius`.
 
     Raises:
         FuzzsmoothError: If an argument is out of range.
     """
     return radius(p_lower, rate_high, "substitute" if masked else "insert", p_upper=p_upper)
-
-
-def corollary_factor(rate_uniform: float, rate_high: float) -> float:
-    """Corollary 1: R_new / R_old = ln w_M / ln w_H, provided :data:`CONDITION`.
-
-    Args:
-        rate_uniform: Uniform rate w_M at which R_old was computed, in (0, 1).
-        rate_high: Rate w_H inside the vulnerable area, in (0, 1).
-
-    Returns:
-        The factor, above 1 iff w_H > w_M.
-
-    Raises:
-        FuzzsmoothError: If a rate is not strictly between 0 and 1.
-    """
-    uniform, high = checked_rate(rate_uniform), checked_rate(rate_high)
-    require(uniform > 0.0 and high > 0.0, "the rates of Corollary 1 must lie strictly between 0 and 1")
-    return math.log(uniform) / math.log(high)
-
-
-def corollary_radius(radius_uniform: float, rate_uniform: float, rate_high: float) -> float:
-    """Corollary 1 applied to a radius R_old >= 0 (real valued) at the uniform rate; errors as there."""
-    require(radius_uniform >= 0.0, f"the uniform radius must be at least 0, got {radius_uniform!r}")
-    return corollary_factor(rate_uniform, rate_high) * radius_uniform

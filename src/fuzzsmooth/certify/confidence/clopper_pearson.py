@@ -1,5 +1,8 @@
-r"""Two classes bounded from the same draws, at nearly the whole of alpha instead of half of it.
+r"""Confidence bounds on class probabilities from vote counts (Clopper and Pearson, Biometrika 1934).
 
+Every bound is rounded outward: a lower bound is never above, an upper bound never below, the exact value.
+
+**Two classes from the same draws, at nearly the whole of alpha instead of half of it** (:class:`Majority`).
 Testing both classes on the same draws seems to cost half of alpha for each. But something is claimed of a
 class only if its bound shows that it is the majority class, and of two classes one at most is. Let r be the
 probability of class A in a draw, 1 - r that of B, and let A be claimed from s successes on, B from t:
@@ -31,23 +34,79 @@ claimed rightly, and the proof goes through with t_A in the place of 1/2 for A a
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import SupportsIndex
 
-from scipy.special import betainc
+from scipy.special import betainc, betaincinv
 
-from fuzzsmooth.certify.bounds import check_alpha, clopper_pearson_lower
+from fuzzsmooth.certify.rounding import complement_upper
+from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 
-# Binomial tails are accurate to about 1e-13 relative; this margin is far outside it.
+# The inverse incomplete beta function is accurate to about 1e-13 relative; this margin is far outside it.
+_OUTWARD = 1e-10
+
+# The same of binomial tails.
 _UP = 1.0 + 1e-9
 
-# Each round is sound and at least as good as the one before; more than a few are needed only where alpha is
-# large or the draws few.
+# Each round of a bound for two classes is sound and at least as good as the one before; more than a few are
+# needed only where alpha is large or the draws few.
 _ROUNDS = 50
 _SETTLED = 1e-9
+
+
+def clopper_pearson_lower(successes: int, trials: int, alpha: float) -> float:
+    """One-sided exact lower confidence bound on a binomial probability.
+
+    Args:
+        successes: Number of successes, 0..trials; zero successes give the bound 0.
+        trials: Number of independent trials, >= 1.
+        alpha: Probability with which the bound may fail, in (0, 1).
+
+    Returns:
+        A number in [0, 1) that is at most the true probability, except with probability ``alpha``.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    successes, trials = _checked_counts(successes, trials)
+    check_alpha(alpha)
+    if successes == 0:
+        return 0.0
+    return float(betaincinv(successes, trials - successes + 1, alpha)) * (1.0 - _OUTWARD)
+
+
+def clopper_pearson_upper(successes: int, trials: int, alpha: float) -> float:
+    """One-sided exact upper confidence bound on a binomial probability; the mirror of the lower bound.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    successes, trials = _checked_counts(successes, trials)
+    return complement_upper(clopper_pearson_lower(trials - successes, trials, alpha))
+
+
+def clopper_pearson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Two-sided exact confidence interval, for measured rates such as clean accuracy.
+
+    Args:
+        successes: Number of successes, 0..trials.
+        trials: Number of independent trials, >= 1.
+        confidence: Coverage of the interval, in (0, 1); each side fails with half of the rest.
+
+    Returns:
+        (lower, upper), both in [0, 1].
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    require(0.0 < confidence < 1.0, f"confidence must lie strictly between 0 and 1, got {confidence!r}")
+    half = (1.0 - confidence) / 2.0
+    return clopper_pearson_lower(successes, trials, half), clopper_pearson_upper(successes, trials, half)
 
 
 @dataclass(frozen=True)
@@ -125,8 +184,52 @@ def fewest_successes(probability: float, trials: int, alpha: float) -> int:
     return bisect_left(range(trials + 1), True, key=suffices)
 
 
+def vote_error(votes: Sequence[int], *, undecided: int = 0) -> float:
+    """The error of a vote: at most how probable one so clear is where its winner is not the majority answer.
+
+    The exact two-sided binomial test of the two best classes against each other at 1/2, as in PREDICT of
+    Cohen et al. (ICML 2019, arXiv 1902.02918); by Hung and Fithian (Annals of Statistics 2019) that it picks
+    the two after the fact costs nothing more. Answering only where this is at most alpha is wrong, for any
+    text, with probability at most alpha.
+
+    Args:
+        votes: Votes per class, shape (classes,), at least two.
+        undecided: Draws that voted for no class; they count for the runner-up.
+
+    Returns:
+        A probability in (0, 1], rounded up.
+
+    Raises:
+        FuzzsmoothError: If there are fewer than two classes or a negative count.
+    """
+    require(len(votes) >= 2, f"a vote needs at least two classes, got {len(votes)}")
+    require(min(*votes, undecided) >= 0, "votes must be at least 0")
+    best, second = sorted(votes, reverse=True)[:2]
+    second += undecided
+    if best <= second:
+        return 1.0
+    return min(1.0, 2.0 * _tail(best, best + second, 0.5) * _UP)
+
+
+def check_alpha(alpha: float) -> None:
+    """Raise unless ``alpha`` is a usable failure probability, strictly between 0 and 1."""
+    require(0.0 < alpha < 1.0, f"alpha must lie strictly between 0 and 1, got {alpha!r}")
+
+
+def _checked_counts(successes: SupportsIndex, trials: SupportsIndex) -> tuple[int, int]:
+    try:
+        successes, trials = operator.index(successes), operator.index(trials)
+    except TypeError as error:
+        raise FuzzsmoothError(
+            f"successes and trials must be whole numbers, got {successes!r} of {trials!r}"
+        ) from error
+    require(trials >= 1, f"a confidence bound needs at least one trial, got {trials}")
+    require(0 <= successes <= trials, f"successes must lie in 0..{trials}, got {successes}")
+    return successes, trials
+
+
 def _tail(successes: int, trials: int, probability: float) -> float:
-    """P[Bin(trials, probability) >= successes]."""
+    """P[Bin(trials, probability) >= successes], which is a regularized incomplete beta function."""
     if successes <= 0:
         return 1.0
     if successes > trials:

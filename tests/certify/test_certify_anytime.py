@@ -14,13 +14,10 @@ from fuzzsmooth.certify import (
     SequentialTest,
     Threat,
     clopper_pearson_lower,
-    group_sequential_lower,
-    log_e_value,
-    merged_levels,
     radius,
     radius_levels,
 )
-from fuzzsmooth.certify.sequential import chance_of_reaching
+from fuzzsmooth.certify.confidence.anytime import chance_of_reaching, log_e_value
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 
@@ -147,14 +144,6 @@ def test_giving_up_saves_most_draws_and_hardly_ever_a_level(share: float) -> Non
     assert ours < 0.8 * theirs
 
 
-def test_group_sequential_bound_holds_and_costs_little() -> None:
-    looks, alpha, generator = [100, 400, 1600], 0.05, np.random.default_rng(6)
-    hits = (generator.random((800, 1600)) < 0.8).cumsum(axis=1)[:, np.array(looks) - 1]
-    bounds = np.array([group_sequential_lower(row.tolist(), looks, alpha=alpha, planned=3) for row in hits])
-    assert (bounds > 0.8).mean() <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / 800)
-    assert group_sequential_lower([90], [100], alpha=0.03, planned=3) == clopper_pearson_lower(90, 100, 0.01)
-
-
 def test_bad_arguments() -> None:
     for levels in ([], [0.5, 0.5], [0.9, 0.5], [0.0], [1.0]):
         with pytest.raises(FuzzsmoothError):
@@ -171,9 +160,6 @@ def test_bad_arguments() -> None:
         lambda: radius_levels(0.0, most=3),
         lambda: radius_levels(0.9, most=-1),
         lambda: radius_levels(0.9, "swap", most=3),  # type: ignore[arg-type]
-        lambda: group_sequential_lower([1, 2], [10], alpha=0.1, planned=2),
-        lambda: group_sequential_lower([1, 2], [10, 10], alpha=0.1, planned=2),
-        lambda: group_sequential_lower([1, 2], [10, 20], alpha=0.1, planned=1),
     ):
         with pytest.raises(FuzzsmoothError):
             call()
@@ -182,13 +168,18 @@ def test_bad_arguments() -> None:
 LADDERS: tuple[Threat, ...] = ("edit", "insert", "delete")
 
 
+def merged_levels(rate: float, most: int) -> list[float]:
+    """The levels of all threats as one sequence."""
+    return sorted({level for threat in LADDERS for level in radius_levels(rate, threat, most=most)})
+
+
 @pytest.mark.parametrize("early_share", [1.0, EARLY_SHARE])
 @pytest.mark.parametrize(("threat", "size"), [("edit", 1), ("insert", 2), ("delete", 3)])
 def test_family_wise_error_of_all_threats_together(threat: Threat, size: int, early_share: float) -> None:
     """p sits on a level of one threat: claiming it, or anything above it of any threat, is the error."""
     rate, alpha, runs, cap = 0.8, 0.1, 500, 400
     true, generator = radius_levels(rate, threat, most=size)[size], np.random.default_rng(size)
-    levels = merged_levels(rate, LADDERS, most=8)
+    levels = merged_levels(rate, most=8)
     wrong = 0
     for _ in range(runs):
         test = SequentialTest(
@@ -216,7 +207,7 @@ def test_control_a_fixed_bound_looked_at_in_rounds_claims_too_much() -> None:
 
 def test_each_threat_gets_the_radius_of_its_own_ladder() -> None:
     rate = 0.9
-    levels = merged_levels(rate, LADDERS, most=20)
+    levels = merged_levels(rate, most=20)
     assert list(levels) == sorted(set(levels))
     test = SequentialTest(levels, alpha=0.01, cap=3000)
     while not test.finished:
@@ -228,7 +219,7 @@ def test_each_threat_gets_the_radius_of_its_own_ladder() -> None:
 
 def test_only_awaited_levels_are_drawn_for_and_others_come_along() -> None:
     """Backward levels crowd near 1, so waiting for them too takes all draws there are."""
-    levels = merged_levels(0.9, LADDERS, most=50)
+    levels = merged_levels(0.9, most=50)
     edit = radius_levels(0.9, "edit", most=50)
     needed = {}
     for name, awaited in (("edit", edit), ("all", levels)):
@@ -245,7 +236,7 @@ def test_only_awaited_levels_are_drawn_for_and_others_come_along() -> None:
 def test_the_last_look_makes_up_for_what_early_stopping_costs() -> None:
     """At the cap the claim is that of a fixed sample at (1 - share) alpha, whatever the e-process says."""
     alpha, cap, generator = 1e-3, 1000, np.random.default_rng(0)
-    levels = merged_levels(0.9, LADDERS, most=10)
+    levels = merged_levels(0.9, most=10)
     lower = []
     for true in (0.55, 0.7, 0.85, 0.93):
         for _ in range(20):

@@ -25,13 +25,11 @@ import math
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import cast
 
-from fuzzsmooth.certify.bounds import complement_upper
-from fuzzsmooth.certify.rates import checked_rate
+from fuzzsmooth.certify.rounding import checked_rate, complement_upper
+from fuzzsmooth.certify.threats import OPERATIONS, THREATS, Threat
 from fuzzsmooth.common.options import require
-
-Threat = Literal["edit", "insert", "delete", "substitute", "transpose"]
 
 NOT_CERTIFIED = -1
 """Radius of a text whose top class is not certified at all: the answer must be ABSTAIN."""
@@ -42,88 +40,36 @@ UNBOUNDED = sys.maxsize
 # Far above the rounding error of the few float operations below (about 1e-15), far below any real margin.
 ROUNDING = 1e-12
 
-_INVERSE: dict[Threat, Threat] = {
-    "edit": "edit",
-    "insert": "delete",
-    "delete": "insert",
-    "substitute": "substitute",
-    "transpose": "transpose",
-}
-
-
-def lower_bound(p_lower: float, rate: float, *, unmatched_source: int, unmatched_target: int) -> float:
-    """Lower bound (E1) on a class probability at the target text.
-
-    Args:
-        p_lower: Lower bound on the probability of the class at the source text, in [0, 1].
-        rate: Deletion rate, in [0, 1), used as given; for votes drawn with 32-bit coins that is
-            :func:`fuzzsmooth.certify.exact_rate` of the rate wanted.
-        unmatched_source: a, units of the source outside the common subsequence.
-        unmatched_target: b, units of the target outside the common subsequence.
-
-    Returns:
-        A probability in [0, 1], rounded down.
-
-    Raises:
-        FuzzsmoothError: If an argument is out of range.
-    """
-    _check_probability(p_lower, "p_lower")
-    source, target = _masses(rate, unmatched_source, unmatched_target)
-    return conditional_lower_bound(p_lower, source, target)
-
-
-def conditional_lower_bound(p_lower: float, source_mass: float, target_mass: float) -> float:
-    """(E1) from the probabilities that all unmatched units of the source and of the target are deleted."""
-    if source_mass <= 1.0 - p_lower:  # at rate 0 even where p_lower is 1: nothing is known of fewer units
-        return 0.0
-    if p_lower >= 1.0:
-        return max(0.0, target_mass - ROUNDING)
-    return max(0.0, target_mass * (1.0 - (1.0 - p_lower) / source_mass) - ROUNDING)
-
-
-def margin_bound(
-    p_lower: float, rate: float, *, unmatched_source: int, unmatched_target: int, p_upper: float | None = None
-) -> float:
-    """Lower bound (E3) on the margin p_A - p_B at the target text; jointly better than (E1) for each class.
-
-    Args:
-        p_lower: Lower bound on p_A at the source text, in [0, 1].
-        rate: Deletion rate, in [0, 1).
-        unmatched_source: a, units of the source outside the common subsequence.
-        unmatched_target: b, units of the target outside the common subsequence.
-        p_upper: Upper bound on p_B of every other class at the source; ``None`` means 1 - p_lower.
-
-    Returns:
-        A margin in [-1, 1], rounded down; the top class is unchanged where it is positive.
-
-    Raises:
-        FuzzsmoothError: If an argument is out of range.
-    """
-    deficit = _deficit(p_lower, p_upper)
-    source, target = _masses(rate, unmatched_source, unmatched_target)
-    return conditional_margin_bound(deficit, source, target)
-
-
-def conditional_margin_bound(deficit: float, source_mass: float, target_mass: float) -> float:
-    """(E3) from 1 - M at the source and the two probabilities of deleting all unmatched units."""
-    if 2.0 * source_mass <= deficit:
-        return -1.0
-    if deficit <= 0.0:
-        return 2.0 * target_mass - 1.0 - ROUNDING
-    return max(-1.0, target_mass * (2.0 - deficit / source_mass) - 1.0 - ROUNDING)
-
 
 def certified(
     p_lower: float, rate: float, *, unmatched_source: int, unmatched_target: int, p_upper: float | None = None
 ) -> bool:
     """Whether the top class is the same at every target within a mixed threat of (a, b) unmatched units.
 
-    Arguments and errors as for :func:`margin_bound`. At (0, 0) it says whether the top class is
-    certified at all.
+    Args:
+        p_lower: Lower bound on p_A at the source text, in [0, 1].
+        rate: Deletion rate, in [0, 1), used as given; for votes drawn with 32-bit coins that is
+            :func:`fuzzsmooth.certify.exact_rate` of the rate wanted.
+        unmatched_source: a, units of the source outside the common subsequence.
+        unmatched_target: b, units of the target outside the common subsequence.
+        p_upper: Upper bound on p_B of every other class at the source; ``None`` means 1 - p_lower.
+
+    Returns:
+        Whether (E3) is positive; at (0, 0), whether the top class is certified at all.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
     """
     deficit = _deficit(p_lower, p_upper)
-    source, target = _masses(rate, unmatched_source, unmatched_target)
-    return conditionally_certified(deficit, source, target)
+    require(
+        unmatched_source >= 0 and unmatched_target >= 0,
+        f"unmatched units must be at least 0, got {unmatched_source} and {unmatched_target}",
+    )
+    rate = checked_rate(rate)
+    source = rate**unmatched_source
+    if rate > 0.0:  # however small, it is not nothing
+        source = max(source, sys.float_info.min)
+    return conditionally_certified(deficit, source, rate**unmatched_target)
 
 
 def conditionally_certified(deficit: float, source_mass: float, target_mass: float) -> bool:
@@ -153,7 +99,7 @@ def radius(
 
     Args:
         p_lower: Lower bound on p_A, in [0, 1].
-        rate: Deletion rate w, in [0, 1), used as given, see :func:`lower_bound`.
+        rate: Deletion rate w, in [0, 1), used as given, see :func:`certified`.
         threat: What may be done to the text; ``edit`` is unrestricted Damerau-Levenshtein distance.
         p_upper: Upper bound on p_B of every other class; ``None`` means 1 - p_lower.
         length: Units of the text; caps the radius of ``delete``, which more units cannot be deleted than.
@@ -165,7 +111,7 @@ def radius(
     Raises:
         FuzzsmoothError: If an argument is out of range or the threat is unknown.
     """
-    require(threat in _INVERSE, f"threat must be one of {', '.join(_INVERSE)}, got {threat!r}")
+    _check_threat(threat)
     require(length is None or length >= 0, f"length must be at least 0, got {length}")
     deficit = _deficit(p_lower, p_upper)
     margin = 1.0 - deficit
@@ -196,7 +142,7 @@ def frontier(
 
     Args:
         p_lower: Lower bound on p_A at the text the changes start from, in [0, 1].
-        rate: Deletion rate, in [0, 1), used as given, see :func:`lower_bound`.
+        rate: Deletion rate, in [0, 1), used as given, see :func:`certified`.
         p_upper: Upper bound on p_B of every other class; ``None`` means 1 - p_lower.
         length: Units of the text, more than which cannot be deleted; caps the deletions.
         most: Insertions listed at most, >= 0: rates very near to 1 have endless lists.
@@ -272,8 +218,38 @@ def backward_radius(
     Raises:
         FuzzsmoothError: If an argument is out of range or the threat is unknown.
     """
-    require(threat in _INVERSE, f"threat must be one of {', '.join(_INVERSE)}, got {threat!r}")
-    return radius(p_lower_received, rate, _INVERSE[threat], p_upper=p_upper, length=length)
+    _check_threat(threat)
+    undone = cast(Threat, THREATS[threat].inverse)
+    return radius(p_lower_received, rate, undone, p_upper=p_upper, length=length)
+
+
+def radius_levels(rate: float, threat: Threat = "edit", *, most: int) -> tuple[float, ...]:
+    """The probabilities p_A must exceed to certify radius 0, 1, 2, ... (with p_B = 1 - p_A).
+
+    Args:
+        rate: Deletion rate, strictly between 0 and 1.
+        threat: As in :func:`radius`.
+        most: Largest radius wanted, >= 0; for ``delete`` the number of units is a natural choice.
+
+    Returns:
+        Increasing thresholds q_0..q_R with R <= most, rounded up so that radius(q_r) = r; levels that no
+        probability below 1 can exceed are left out.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    _check_threat(threat)
+    require(most >= 0, f"the largest radius must be at least 0, got {most}")
+    rate = checked_rate(rate)
+    require(rate > 0.0, "early stopping by radius needs a deletion rate above 0")
+    powers = [rate**size for size in range(most + 1)]
+    if threat == "insert":
+        levels = [1.0 / (2.0 * power) if power > 0.5 else 1.0 for power in powers]
+    elif threat == "delete":
+        levels = [1.0 - power / 2.0 for power in powers]
+    else:
+        levels = [1.5 - power for power in powers]
+    return tuple(level + 4 * ROUNDING for level in levels if level + 4 * ROUNDING < 1.0)
 
 
 def _largest_exponent(threshold: float, rate: float) -> int:
@@ -291,26 +267,19 @@ def _largest_exponent(threshold: float, rate: float) -> int:
     return found
 
 
-def _masses(rate: float, unmatched_source: int, unmatched_target: int) -> tuple[float, float]:
-    require(
-        unmatched_source >= 0 and unmatched_target >= 0,
-        f"unmatched units must be at least 0, got {unmatched_source} and {unmatched_target}",
-    )
-    rate = checked_rate(rate)
-    source = rate**unmatched_source
-    if rate > 0.0:  # however small, it is not nothing
-        source = max(source, sys.float_info.min)
-    return source, rate**unmatched_target
-
-
 def _deficit(p_lower: float, p_upper: float | None) -> float:
     """1 - M, for the margin M = p_A - p_B."""
-    _check_probability(p_lower, "p_lower")
+    check_probability(p_lower, "p_lower")
     if p_upper is None:
         return 2.0 * (1.0 - p_lower)
-    _check_probability(p_upper, "p_upper")
+    check_probability(p_upper, "p_upper")
     return 1.0 - p_lower + min(p_upper, complement_upper(p_lower))
 
 
-def _check_probability(value: float, name: str) -> None:
+def _check_threat(threat: Threat) -> None:
+    require(threat in OPERATIONS, f"threat must be one of {', '.join(OPERATIONS)}, got {threat!r}")
+
+
+def check_probability(value: float, name: str) -> None:
+    """Raise unless a value, called ``name``, is a probability."""
     require(0.0 <= value <= 1.0, f"{name} must be a probability in [0, 1], got {value!r}")

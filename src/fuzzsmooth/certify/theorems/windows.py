@@ -24,17 +24,90 @@ the proof allows any answer on all other strings.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 from typing import Literal
 
-from fuzzsmooth.certify.deletion_sets import Family, block, contiguous, contiguous_up_to, subsets
-from fuzzsmooth.certify.oracle import UNDECIDED, BudgetExceededError, MaskOracle, Procedure, Steps
+from fuzzsmooth.certify.theorems.oracle import UNDECIDED, BudgetExceededError, MaskOracle, Procedure, Steps
 from fuzzsmooth.common.options import require
 
 Status = Literal["unanimous", "second_round", "majority", "alert", "budget_exceeded"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """The deletions of an ablation procedure: a function of the length of the RECEIVED text alone.
+
+    Attributes:
+        masks: From the number of units of a text to what its deletions leave, as masks whose bit i says that
+            unit i is kept; distinct, in a fixed order, those that keep the most units first.
+        count: From the number of units to the number of masks, without making them.
+    """
+
+    masks: Callable[[int], Sequence[int]]
+    count: Callable[[int], int]
+
+    def __call__(self, length: int) -> Sequence[int]:
+        """The masks for a text of ``length`` units."""
+        return self.masks(length)
+
+
+def contiguous(lengths: Sequence[int]) -> Family:
+    """All contiguous windows of the given lengths are deleted, in turn.
+
+    Args:
+        lengths: Window lengths >= 0, at least one; a window longer than the text is the whole text.
+
+    Raises:
+        FuzzsmoothError: If there is no length, or a negative one.
+    """
+    require(len(lengths) > 0 and min(lengths) >= 0, "window lengths must be given and be at least 0")
+
+    def deleted(length: int) -> list[int]:
+        return sorted({min(size, length) for size in lengths})
+
+    def places(length: int, size: int) -> int:
+        return 1 if size == 0 else length - size + 1
+
+    def masks(length: int) -> list[int]:
+        full = (1 << length) - 1
+        return [
+            full & ~(((1 << size) - 1) << start)
+            for size in deleted(length)
+            for start in range(places(length, size))
+        ]
+
+    return Family(masks, lambda length: sum(places(length, size) for size in deleted(length)))
+
+
+def contiguous_up_to(longest: int) -> Family:
+    """All contiguous windows of length 0..longest (ELDD): 1 + m n - m (m - 1) / 2 for n >= m."""
+    require(longest >= 1, f"the longest trigger must be at least 1 unit, got {longest}")
+    return contiguous(range(longest + 1))
+
+
+def scattered(most: int) -> Family:
+    """All sets of at most ``most`` units are deleted, fewest first: sum of C(n, q)."""
+    require(most >= 1, f"at least one scattered unit must be covered, got {most}")
+
+    def deleted(length: int) -> range:
+        return range(min(most, length) + 1)
+
+    return Family(
+        lambda length: list(_without(length, deleted(length))),
+        lambda length: sum(math.comb(length, size) for size in deleted(length)),
+    )
+
+
+def _without(length: int, sizes: Iterable[int]) -> Iterator[int]:
+    """What is left without each set of units of these sizes, in their order."""
+    full = (1 << length) - 1
+    return (
+        full - sum(1 << unit for unit in gone) for size in sizes for gone in combinations(range(length), size)
+    )
 
 
 @dataclass(frozen=True)
@@ -81,19 +154,18 @@ def two_round_ablation(oracle: MaskOracle, family: Family) -> Steps[Ablation]:
         oracle: The base classifier on subsets of the received text.
         family: Its deletions, the same as when certifying.
     """
-    deletions = family(oracle.length)
+    kept = family(oracle.length)
     try:
-        labels = yield from oracle.labels(oracle.full & ~deletion for deletion in deletions)
+        labels = yield from oracle.labels(kept)
         votes = Counter(labels)
         first = tuple(sorted(votes.items()))
         majority = min(votes, key=lambda label: (-votes[label], label))
         if len(votes) == 1:
             return Ablation(majority, "unanimous", oracle.passes, first)
-        for deletion, label in zip(deletions, labels, strict=True):
-            kept = oracle.full & ~deletion
+        for mask, label in zip(kept, labels, strict=True):
             if label == majority:
                 continue
-            if (yield from oracle.all_equal((kept & ~other for other in deletions), label)):
+            if (yield from oracle.all_equal((mask & other for other in kept), label)):
                 return Ablation(label, "second_round", oracle.passes, first)
     except BudgetExceededError:
         return Ablation(None, "budget_exceeded", oracle.passes)
@@ -109,8 +181,7 @@ def detect(oracle: MaskOracle, family: Family) -> Steps[Ablation]:
     x, whatever it was (backward), without any condition on x.
     """
     try:
-        deletions = family(oracle.length)
-        labels = yield from oracle.labels(oracle.full & ~deletion for deletion in deletions)
+        labels = yield from oracle.labels(family(oracle.length))
     except BudgetExceededError:
         return Ablation(None, "budget_exceeded", oracle.passes)
     votes = tuple(sorted(Counter(labels).items()))
@@ -142,7 +213,7 @@ def certify_contiguous_edit(oracle: MaskOracle, longest: int) -> Steps[AblationC
     ``longest`` units. A U2 that straddles the gap of U1 makes one block of at most 2 * ``longest`` units, so
     these are the same sets as the unions of two windows of x.
     """
-    return (yield from _certify_all(oracle, _unions(contiguous_up_to(longest)(oracle.length))))
+    return (yield from _certify_all(oracle, _pairs(contiguous_up_to(longest)(oracle.length))))
 
 
 @Procedure
@@ -152,7 +223,7 @@ def certify_contiguous_replacement(oracle: MaskOracle, width: int) -> Steps[Abla
     Certified if h(x - (U1 or U2)) = h(x) for all pairs of these windows, as PatchCleanser has it for images.
     """
     require(width >= 1, f"the replaced block must have at least 1 unit, got {width}")
-    return (yield from _certify_all(oracle, _unions(contiguous([width])(oracle.length))))
+    return (yield from _certify_all(oracle, _pairs(contiguous([width])(oracle.length))))
 
 
 @Procedure
@@ -167,75 +238,25 @@ def certify_scattered(
     require(threat in ("insert", "edit"), f"threat must be 'insert' or 'edit', got {threat!r}")
     require(most >= 1, f"at least one scattered unit must be covered, got {most}")
     reach = min(oracle.length, most if threat == "insert" else 2 * most)
-    return (yield from _certify_all(oracle, subsets(oracle.length, range(reach, -1, -1))))
+    return (yield from _certify_all(oracle, _without(oracle.length, range(reach, -1, -1))))
 
 
-@Procedure
-def certify_block(
-    oracle: MaskOracle, family: Family, *, inserted: Sequence[int], removed: Sequence[int] = (0,)
-) -> Steps[AblationCertificate]:
-    """Any family against any block threat: ``d`` units at one place are replaced by ``t`` arbitrary ones.
-
-    Checks the theorem's condition itself: for every (d, t, place) some deletion of the received text covers
-    the new units and keeps the label together with every second deletion. All model calls are on subsets of
-    x.
-
-    Args:
-        oracle: The base classifier on subsets of the clean text.
-        family: Deletions of the procedure.
-        inserted: The possible t >= 0.
-        removed: The possible d >= 0; (0,) for pure insertion.
-    """
-    places = [
-        (place, gone, new)
-        for gone in removed
-        for new in inserted
-        for place in range(max(0, oracle.length - gone) + 1)
-        if gone <= oracle.length
-    ]
-    try:
-        label = yield from oracle.label(oracle.full)
-        for place, gone, new in places:
-            if not (yield from _survives(oracle, family, label, place, gone, new)):
-                return AblationCertificate(_known(label), False, oracle.passes)
-    except BudgetExceededError:
-        return AblationCertificate(None, False, oracle.passes, budget_exceeded=True)
-    return AblationCertificate(_known(label), True, oracle.passes)
+def _pairs(kept: Sequence[int]) -> Iterator[int]:
+    """What two deletions leave, one of them possibly twice; mostly those first that leave the least."""
+    return (one & two for one, two in combinations_with_replacement(reversed(kept), 2))
 
 
-def _survives(oracle: MaskOracle, family: Family, label: int, place: int, gone: int, new: int) -> Steps[bool]:
-    """Whether some deletion of the changed text covers its ``new`` units at ``place`` and is good."""
-    changed = family(oracle.length - gone + new)
-    trigger = block(place, place + new)
-    rest = oracle.full & ~block(place, place + gone)
-    # What a deletion of the changed text leaves out of x: bits before the block stay, bits behind it move.
-    clean = [
-        (deletion & block(0, place)) | (deletion >> (place + new)) << (place + gone) for deletion in changed
-    ]
-    for deletion, own in zip(changed, clean, strict=True):
-        if deletion & trigger == trigger and (
-            yield from oracle.all_equal((rest & ~own & ~other for other in clean), label)
-        ):
-            return True
-    return False
+def _certify_all(oracle: MaskOracle, kept: Iterable[int]) -> Steps[AblationCertificate]:
+    """Certified iff every mask keeps the label of the whole text.
 
-
-def _unions(deletions: Sequence[int]) -> Iterator[int]:
-    """Every union of two deletions, one of them possibly twice; the largest mostly first."""
-    return (one | two for one, two in combinations_with_replacement(reversed(deletions), 2))
-
-
-def _certify_all(oracle: MaskOracle, deletions: Iterable[int]) -> Steps[AblationCertificate]:
-    """Certified iff every deletion keeps the label of the whole text.
-
-    Callers list large deletions first: what fails, fails mostly where much is gone.
+    Callers list masks that keep little first: what fails, fails mostly where much is gone.
     """
     label: int | None = None
     try:
         label = _known((yield from oracle.label(oracle.full)))
         if label is None:
             return AblationCertificate(None, False, oracle.passes)
-        certified = yield from oracle.all_equal((oracle.full & ~deletion for deletion in deletions), label)
+        certified = yield from oracle.all_equal(kept, label)
     except BudgetExceededError:
         return AblationCertificate(label, False, oracle.passes, budget_exceeded=True)
     return AblationCertificate(label, certified, oracle.passes)

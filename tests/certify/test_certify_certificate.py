@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from fuzzsmooth.certify import UNBOUNDED, Certificate
+from fuzzsmooth.certify import THREATS, UNBOUNDED, Certificate, Direction
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 
@@ -191,11 +191,7 @@ def test_statements(changes: dict[str, Any], statement: str) -> None:
 
 
 def test_every_threat_and_direction_has_a_sentence() -> None:
-    from typing import get_args
-
-    from fuzzsmooth.certify.result import Direction, ThreatName
-
-    for threat in get_args(ThreatName):
+    for threat in THREATS:
         for direction in get_args(Direction):
             changes = CONDITIONAL if "weights" in threat else {}
             if threat == "insert_and_delete":

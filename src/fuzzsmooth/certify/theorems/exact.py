@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify.edit import Threat, maximal_pairs
-from fuzzsmooth.certify.rates import checked_rate
+from fuzzsmooth.certify.rounding import checked_rate
+from fuzzsmooth.certify.theorems.edit import maximal_pairs
+from fuzzsmooth.certify.threats import Threat
 from fuzzsmooth.common.options import require
 
 # 2^20 masks are a million passes: beyond that exact enumeration is a mistake, not a choice.
@@ -126,7 +127,7 @@ def exact_radius(exact: ExactProbabilities, threat: Threat = "edit") -> int:
 
     Args:
         exact: Probabilities of the text and its subsequences.
-        threat: As in :func:`fuzzsmooth.certify.edit.radius`.
+        threat: As in :func:`fuzzsmooth.certify.radius`.
 
     Returns:
         The radius, -1 if the top class is not unique; n is the cap of ``delete``.
@@ -143,7 +144,7 @@ def exact_radius(exact: ExactProbabilities, threat: Threat = "edit") -> int:
 
 
 def exact_frontier(exact: ExactProbabilities, *, most: int = 1000) -> tuple[tuple[int, int], ...]:
-    """Theorem 2b for mixtures: as :func:`fuzzsmooth.certify.edit.frontier`, with certainty.
+    """Theorem 2b for mixtures: as :func:`fuzzsmooth.certify.frontier`, with certainty.
 
     Args:
         exact: Probabilities of the text and its subsequences.

@@ -10,9 +10,10 @@ after every draw. Levels q_0 < q_1 < ... are tested in this fixed order, each on
 rejected: the first level that is at or above p stops every false claim, so the family-wise error stays alpha
 without splitting it. See Voracek, arXiv 2406.17830.
 
-Several threats at once need no split either. Each has its own ladder of levels for the SAME p, so the ladders
-are merged into one increasing sequence (:func:`merged_levels`), and the highest rejected level is a lower
-bound on p from which every threat's radius follows. Levels that nobody waits for cost nothing.
+Several threats at once need no split either. Each has levels of its own for the SAME p
+(:func:`fuzzsmooth.certify.radius_levels`), so these are merged into one increasing sequence, and the highest
+rejected level is a lower bound on p from which every threat's radius follows. Levels that nobody waits for
+cost nothing.
 
 A level that is out of reach should cost nothing. Given S and F, the number of successes among the draws left
 has, under a uniform prior, a beta-binomial law (:func:`chance_of_reaching`); once the number that the level
@@ -36,10 +37,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaln, gammaln
 
-from fuzzsmooth.certify.bounds import check_alpha, clopper_pearson_lower
-from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, Threat
-from fuzzsmooth.certify.majority import Majority, bound_or_majority
-from fuzzsmooth.certify.rates import checked_rate
+from fuzzsmooth.certify.confidence.clopper_pearson import Majority, bound_or_majority, check_alpha
 from fuzzsmooth.common.options import require
 
 # Far above the rounding error of the log special functions, negligible against ln(1 / alpha).
@@ -116,54 +114,6 @@ def _needed(null: float, cap: int, threshold: float, final_alpha: float, majorit
     return bisect_left(range(cap + 1), True, key=claims)
 
 
-def radius_levels(rate: float, threat: Threat = "edit", *, most: int) -> tuple[float, ...]:
-    """The probabilities p_A must exceed to certify radius 0, 1, 2, ... (with p_B = 1 - p_A).
-
-    Args:
-        rate: Deletion rate, strictly between 0 and 1.
-        threat: As in :func:`fuzzsmooth.certify.edit.radius`.
-        most: Largest radius wanted, >= 0; for ``delete`` the number of units is a natural choice.
-
-    Returns:
-        Increasing thresholds q_0..q_R with R <= most, rounded up so that radius(q_r) = r; levels that no
-        probability below 1 can exceed are left out.
-
-    Raises:
-        FuzzsmoothError: If an argument is out of range.
-    """
-    require(most >= 0, f"the largest radius must be at least 0, got {most}")
-    rate = checked_rate(rate)
-    require(rate > 0.0, "early stopping by radius needs a deletion rate above 0")
-    powers = [rate**size for size in range(most + 1)]
-    if threat == "insert":
-        levels = [1.0 / (2.0 * power) if power > 0.5 else 1.0 for power in powers]
-    elif threat == "delete":
-        levels = [1.0 - power / 2.0 for power in powers]
-    else:
-        require(threat in ("edit", "substitute", "transpose"), f"unknown threat {threat!r}")
-        levels = [1.5 - power for power in powers]
-    return tuple(level + 4 * ROUNDING for level in levels if level + 4 * ROUNDING < 1.0)
-
-
-def merged_levels(rate: float, threats: Iterable[Threat], *, most: int) -> tuple[float, ...]:
-    """The ladders of several threats as one, to be tested in increasing order.
-
-    Args:
-        rate: Deletion rate, strictly between 0 and 1.
-        threats: As in :func:`fuzzsmooth.certify.edit.radius`; a backward threat by its inverse.
-        most: Largest radius wanted of each, >= 0.
-
-    Returns:
-        Increasing thresholds; a test that rejects exactly the first k of them has shown for every threat the
-        radius of its own highest level among these k.
-
-    Raises:
-        FuzzsmoothError: If an argument is out of range.
-    """
-    levels = {level for threat in threats for level in radius_levels(rate, threat, most=most)}
-    return tuple(sorted(levels))
-
-
 class SequentialTest:
     """Tests increasing levels of one class probability on a stream of draws, looking as often as one likes.
 
@@ -180,7 +130,7 @@ class SequentialTest:
             the cap, see :data:`EARLY_SHARE`.
         majority: Of two classes that are tested on the same draws, what this one must exceed. Both tests
             together then fail with probability ``alpha``: each e-process has half of the early share, and the
-            last look is :meth:`fuzzsmooth.certify.majority.Majority.lower` on the rest.
+            last look is :meth:`fuzzsmooth.certify.Majority.lower` on the rest.
 
     Raises:
         FuzzsmoothError: If levels are not increasing or an argument is out of range.
@@ -227,7 +177,7 @@ class SequentialTest:
     @property
     def level(self) -> int:
         """Highest level claimed so far, -1 for none: with radius levels, the certified radius."""
-        return self._rejected - 1 if self._rejected else NOT_CERTIFIED
+        return self._rejected - 1
 
     @property
     def p_lower(self) -> float:
@@ -270,30 +220,3 @@ class SequentialTest:
 
     def _rejects(self, null: float) -> bool:
         return float(log_e_value(self.successes, self.failures, null)) >= self._threshold
-
-
-def group_sequential_lower(
-    successes: Sequence[int], looks: Sequence[int], *, alpha: float, planned: int
-) -> float:
-    """Clopper-Pearson at a few planned looks, each at alpha / planned: the alternative to the e-process.
-
-    Args:
-        successes: Cumulative successes at the looks taken so far.
-        looks: Cumulative draws at these looks, increasing; planned before the first draw.
-        alpha: Failure probability of all looks together, in (0, 1).
-        planned: Number of looks planned in all, >= len(looks).
-
-    Returns:
-        The largest lower bound of the looks taken, which holds except with probability alpha.
-
-    Raises:
-        FuzzsmoothError: If the looks do not fit the plan or an argument is out of range.
-    """
-    check_alpha(alpha)
-    require(1 <= len(looks) <= planned, f"{len(looks)} looks were taken but {planned} planned")
-    require(len(looks) == len(successes), "one count of successes is needed per look")
-    require(all(low < high for low, high in pairwise(looks)), "looks must increase")
-    return max(
-        clopper_pearson_lower(count, trials, alpha / planned)
-        for count, trials in zip(successes, looks, strict=True)
-    )

@@ -13,14 +13,12 @@ import math
 import numpy as np
 from scipy.special import betaincinv
 
-from fuzzsmooth.certify import mask_probability, stratum_mass
-from fuzzsmooth.certify.hybrid import MOST_MASS
-from fuzzsmooth.certify.looks import LAST_SHARE
+from fuzzsmooth.certify import LAST_SHARE, MOST_MASS, mask_probability, stratum_mass
 
 _SHARES = np.linspace(0.0, 1.0, 41)  # conditional probabilities at which bounds are compared
 
 
-def plan_lean(length: int, rate: float, draws: int) -> tuple[int | None, float]:
+def plan_looks(length: int, rate: float, draws: int) -> tuple[int | None, float]:
     """How many units the enumerated masks keep at most, so that passes are expected to be fewest.
 
     Args:

@@ -21,9 +21,10 @@ from collections.abc import Sequence
 
 from scipy.special import ndtr, ndtri
 
-from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, Threat, radius
-from fuzzsmooth.certify.rates import checked_rate
-from fuzzsmooth.certify.weighted import insertion_margin
+from fuzzsmooth.certify.rounding import checked_rate
+from fuzzsmooth.certify.theorems.edit import NOT_CERTIFIED, ROUNDING, check_probability, radius
+from fuzzsmooth.certify.theorems.typed_rates import insertion_margin
+from fuzzsmooth.certify.threats import Threat
 from fuzzsmooth.common.options import require
 
 # The normal distribution function and its inverse are accurate to about 1e-14 in the range used here.
@@ -114,7 +115,7 @@ def joint_radius(
         p_lower: Lower bound on p_A, in [0, 1]; the rivals get 1 - p_A.
         rate: Deletion rate, in [0, 1).
         delta: Weight distance in standard deviations, >= 0; 0 gives the edit certificate again.
-        threat: As in :func:`fuzzsmooth.certify.edit.radius`; ``delete`` without weights in reach of 1 ends at
+        threat: As in :func:`fuzzsmooth.certify.radius`; ``delete`` without weights in reach of 1 ends at
             the radius of the edit certificate.
         length: Units of the text, which caps the radius of ``delete`` as it does there.
 
@@ -161,5 +162,5 @@ def check_fresh_draws(weight_seeds: Sequence[int]) -> None:
 
 
 def _check(p_lower: float, delta: float) -> None:
-    require(0.0 <= p_lower <= 1.0, f"p_lower must be a probability in [0, 1], got {p_lower!r}")
+    check_probability(p_lower, "p_lower")
     require(delta >= 0.0, f"the weight distance must be at least 0, got {delta!r}")

@@ -21,9 +21,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from fuzzsmooth.certify.bounds import complement_upper
-from fuzzsmooth.certify.edit import NOT_CERTIFIED, ROUNDING, conditionally_certified, radius
-from fuzzsmooth.certify.rates import checked_rate
+from fuzzsmooth.certify.rounding import checked_rate, complement_upper
+from fuzzsmooth.certify.theorems.edit import (
+    NOT_CERTIFIED,
+    ROUNDING,
+    check_probability,
+    conditionally_certified,
+    radius,
+)
 from fuzzsmooth.common.options import require
 
 
@@ -173,9 +178,8 @@ def removal_budget(p_lower: float, *, p_upper: float | None = None) -> float:
 
 def insertion_margin(p_lower: float, p_upper: float | None) -> float:
     """M = p_A - p_B with p_B = 1 - p_A where it is not given, in [-1, 1]."""
-    for name, value in (("p_lower", p_lower), ("p_upper", p_upper)):
-        require(
-            value is None or 0.0 <= value <= 1.0, f"{name} must be a probability in [0, 1], got {value!r}"
-        )
+    check_probability(p_lower, "p_lower")
+    if p_upper is not None:
+        check_probability(p_upper, "p_upper")
     complement = complement_upper(p_lower)
     return p_lower - (complement if p_upper is None else min(p_upper, complement))
