@@ -1,4 +1,4 @@
-"""Certify a file of texts with a command, and read the answers: one JSON object a line, appended text by text.
+"""Certify a file of texts with a command, and read the answers: a JSON object a line, appended text by text.
 
 The model is a tiny random one, so that this runs anywhere; with yours, give its folder or hub name. A run
 that is stopped goes on where it was when the same command is given again.

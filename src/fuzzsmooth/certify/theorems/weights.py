@@ -96,6 +96,9 @@ def weight_radius(p_lower: float, *, p_upper: float | None = None) -> float:
 
     Raises:
         FuzzsmoothError: If a probability is out of range, or p_lower is 1, which draws cannot show.
+
+    >>> round(weight_radius(0.95), 3)
+    1.645
     """
     margin = insertion_margin(p_lower, p_upper)
     require(p_lower < 1.0, "a weight radius needs p_lower below 1; bound it from draws first")
