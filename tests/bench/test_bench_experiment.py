@@ -13,7 +13,6 @@ from fuzzsmooth.bench.measure import EvaluatedText, measure
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
 from fuzzsmooth.bench.rows import defenses
 from fuzzsmooth.engine import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.report import build_report
 from fuzzsmooth.search import References
@@ -117,9 +116,7 @@ def test_measuring_gives_what_records_take(finished: Path) -> None:
     references = References.load(victim / REFERENCES_FILE)
     text = EvaluatedText("clean", 3, "a good film", 1)
     for name, defense in defenses(SmoothingOptions(copies=4, draws=10), (8,)).items():
-        smoothed = defense.options and SmoothedClassifier(
-            NoisyHuggingFaceClassifier(classifier), defense.options, references
-        )
+        smoothed = defense.options and SmoothedClassifier(classifier, defense.options, references)
         (result,) = measure(classifier, smoothed, [text.text])
         record = TextRecord(
             seed=0, defense=name, split=text.split, index=text.index, text=text.text, label=text.label,

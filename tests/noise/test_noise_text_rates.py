@@ -11,8 +11,8 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.noise.text import (
     COIN_VALUES,
     area_rates,
+    coin_threshold,
     draw_masks,
-    exact_rate,
     kept_mask,
     represented,
     uniform_rates,
@@ -21,24 +21,24 @@ from fuzzsmooth.noise.text import (
 
 @given(st.floats(0.0, 1.0))
 def test_a_rate_is_the_nearest_multiple_of_a_coin(rate: float) -> None:
-    threshold = exact_rate(rate)
+    threshold = coin_threshold(rate)
     assert 0 <= threshold <= COIN_VALUES
     assert abs(Fraction(rate) - Fraction(threshold, COIN_VALUES)) <= Fraction(1, 2 * COIN_VALUES)
     used = represented(rate)
     assert Fraction(used) == Fraction(threshold, COIN_VALUES)  # a float holds it exactly
     assert represented(used) == used
-    assert exact_rate(used) == threshold
+    assert coin_threshold(used) == threshold
 
 
 def test_the_ends_are_exact() -> None:
-    assert (exact_rate(0.0), exact_rate(0.5), exact_rate(1.0)) == (0, 2**31, 2**32)
+    assert (coin_threshold(0.0), coin_threshold(0.5), coin_threshold(1.0)) == (0, 2**31, 2**32)
     assert represented(0.9) != 0.9
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0000001, float("nan"), float("inf")])
 def test_what_is_not_a_probability_is_refused(rate: float) -> None:
     with pytest.raises(FuzzsmoothError, match="not a probability"):
-        exact_rate(rate)
+        coin_threshold(rate)
     with pytest.raises(FuzzsmoothError, match="unit 1 is not a probability"):
         kept_mask(np.array([0.5, rate]), np.random.default_rng(0))
 
@@ -55,7 +55,7 @@ def test_a_unit_is_deleted_exactly_when_its_coin_is_below_the_threshold() -> Non
 def test_masks_compare_coins_with_exact_rates(rates: list[float], seed: int) -> None:
     coins = np.random.default_rng(seed).integers(0, COIN_VALUES, size=len(rates), dtype=np.uint32).tolist()
     kept = kept_mask(np.array(rates, dtype=np.float64), np.random.default_rng(seed)).tolist()
-    assert kept == [coin >= exact_rate(rate) for coin, rate in zip(coins, rates, strict=True)]
+    assert kept == [coin >= coin_threshold(rate) for coin, rate in zip(coins, rates, strict=True)]
 
 
 def test_rates_of_zero_and_one_are_certain() -> None:

@@ -114,9 +114,11 @@ def test_deletion_scores_are_close_to_what_the_certificates_say(classifier: Hugg
 
 def test_offsets_move_the_logits_and_nothing_else(classifier: HuggingFaceClassifier) -> None:
     data = texts(20)
-    before, fingerprint = classifier.logits(data.texts), classifier.fingerprint
+    before, fingerprint = classifier.logits_of_texts(data.texts), classifier.fingerprint
     add_offsets(classifier, np.array([0.5, -1.0]))
-    np.testing.assert_allclose(classifier.logits(data.texts), before + np.array([0.5, -1.0]), atol=1e-5)
+    np.testing.assert_allclose(
+        classifier.logits_of_texts(data.texts), before + np.array([0.5, -1.0]), atol=1e-5
+    )
     assert classifier.fingerprint != fingerprint
 
 

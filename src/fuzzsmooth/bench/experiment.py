@@ -27,7 +27,6 @@ from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
 from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.training import FinetuneOptions, splits_for
 
 
@@ -180,8 +179,7 @@ def _measure_row(name: str, defense: Defense, run: SeedRun, attack: AttackResult
     classifier, smoothed = run.victim(defense.victim), None
     if defense.options is not None:
         options = defense.options.replace(seed=run.seed)
-        noisy, references = NoisyHuggingFaceClassifier(classifier), run.references(defense.victim)
-        smoothed = SmoothedClassifier(noisy, options, references)
+        smoothed = SmoothedClassifier(classifier, options, run.references(defense.victim))
     with run.stages(f"seed {run.seed}: {name}") as counts:
         advance = as_advance(counts, sum(map(len, missing)))
         for chunk in missing:

@@ -16,17 +16,16 @@ from fuzzsmooth.engine.certificates import Issuer
 from fuzzsmooth.engine.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.engine.keeping import save_smoothed, saved_options
 from fuzzsmooth.engine.options import SmoothingOptions
-from fuzzsmooth.engine.referee import CertificateSampler, in_float32
-from fuzzsmooth.engine.requirements import check_deterministic, check_rates, with_noise
+from fuzzsmooth.engine.recheck import CertificateSampler, in_float32
+from fuzzsmooth.engine.requirements import check_deterministic, check_rates
 from fuzzsmooth.engine.results import Certification, Prediction, vote_prediction
-from fuzzsmooth.engine.sampler import Plan, Sampler
+from fuzzsmooth.engine.sampler import Plan, Sampler, read_alike
 from fuzzsmooth.engine.statistics import gather_evidence, vote_evidence
-from fuzzsmooth.engine.tokens import read_alike
 from fuzzsmooth.engine.vote_certificates import vote_certification
 from fuzzsmooth.engine.weighted import TypeRates, rate_table, unit_rates
 from fuzzsmooth.engine.window_answers import window_certifications, window_predictions
 from fuzzsmooth.engine.windows import WindowAblation
-from fuzzsmooth.models.protocol import Classifier, WeightNoise
+from fuzzsmooth.models.protocol import Classifier, WeightNoise, with_noise
 from fuzzsmooth.models.sources import model_name
 from fuzzsmooth.noise.text import TextKernel, area_rates, text_kernel, uniform_rates
 from fuzzsmooth.search.references import References
@@ -87,7 +86,7 @@ class SmoothedClassifier:
             fuzzer=self._make_fuzzer(),
             seed=options.seed,
         )
-        self._certifying = CertificateSampler(options)
+        self._certifying = CertificateSampler(options, takes_any=options.mode == "windows")
 
     def _follow_model(self) -> None:
         """Forget what another state of the model has answered, once its weights were changed."""

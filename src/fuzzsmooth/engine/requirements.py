@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.engine.options import SmoothingOptions
 from fuzzsmooth.engine.weighted import TypeRates
-from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, declares_deterministic
-
-
-def with_noise(classifier: Classifier) -> NoisyClassifier:
-    """The classifier as one that can be evaluated under parameter noise.
-
-    Raises:
-        FuzzsmoothError: If it has no parameters here.
-    """
-    if isinstance(classifier, NoisyClassifier):
-        return classifier
-    # Imported here: a callable classifier needs no torch.
-    from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
-    from fuzzsmooth.models.huggingface import HuggingFaceClassifier
-
-    if isinstance(classifier, HuggingFaceClassifier):
-        return NoisyHuggingFaceClassifier(classifier)
-    raise FuzzsmoothError(
-        "parameter noise needs a local Hugging Face model; set sigma=0 to smooth this "
-        "classifier by its texts alone"
-    )
+from fuzzsmooth.models.protocol import Classifier, declares_deterministic
 
 
 def check_rates(rates: TypeRates, classifier: Classifier, options: SmoothingOptions) -> None:

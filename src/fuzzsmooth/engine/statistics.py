@@ -12,7 +12,6 @@ from fuzzsmooth.engine.enumeration import exact_evidence, hybrid_cases
 from fuzzsmooth.engine.evidence import Case, Evidence, SampledSource, Source, undivided
 from fuzzsmooth.engine.fixed import fixed_evidence
 from fuzzsmooth.engine.lean import plan_lean
-from fuzzsmooth.engine.masks import has_one_answer
 from fuzzsmooth.engine.options import SmoothingOptions
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.engine.sequential import Ladder, sequential_evidence
@@ -54,7 +53,7 @@ def gather_evidence(
     low: dict[int, int] = {}
     short: list[int] = []
     lean = options.statistics == "lean"
-    if options.statistics in ("auto", "lean") and has_one_answer(sampler):
+    if options.statistics in ("auto", "lean") and sampler.has_one_answer:
         for text, plan in enumerate(plans):
             length = len(plan.units)
             most_kept, passes = _planned(length, rate, options.draws, lean=lean)

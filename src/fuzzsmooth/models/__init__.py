@@ -8,14 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fuzzsmooth.common.lazy import lazy_names
-from fuzzsmooth.models.builtin import builtin_minilm
 from fuzzsmooth.models.callable import CallableClassifier
-from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, Probabilities, WeightNoise
+from fuzzsmooth.models.encoding import EncodedTexts
+from fuzzsmooth.models.model import MODELS, NamedModel
+from fuzzsmooth.models.protocol import (
+    Classifier,
+    Probabilities,
+    SlowPathWarning,
+    TokenClassifier,
+    WeightNoise,
+)
 from fuzzsmooth.models.sources import ResolvedModel, resolve_model
 from fuzzsmooth.models.stubs import AdditiveClassifier, TableClassifier, TriggerClassifier
 
 if TYPE_CHECKING:
-    from fuzzsmooth.models.encoding import EncodedTexts
     from fuzzsmooth.models.heads import head_labels
     from fuzzsmooth.models.huggingface import HuggingFaceClassifier, softmax
     from fuzzsmooth.models.loading import ModelWarning, load_classifier
@@ -24,20 +30,22 @@ if TYPE_CHECKING:
     from fuzzsmooth.models.tiny import build_tiny
 
 __all__ = [
+    "MODELS",
     "AdditiveClassifier",
     "CallableClassifier",
     "Classifier",
     "EncodedTexts",
     "HuggingFaceClassifier",
     "ModelWarning",
-    "NoisyClassifier",
+    "NamedModel",
     "Probabilities",
     "ResolvedModel",
+    "SlowPathWarning",
     "TableClassifier",
+    "TokenClassifier",
     "TriggerClassifier",
     "WeightNoise",
     "build_tiny",
-    "builtin_minilm",
     "head_labels",
     "load_classifier",
     "pad_rows",
@@ -49,7 +57,6 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "EncodedTexts": "encoding",
         "HuggingFaceClassifier": "huggingface",
         "ModelWarning": "loading",
         "build_tiny": "tiny",

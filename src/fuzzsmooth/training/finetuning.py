@@ -17,7 +17,7 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
-from fuzzsmooth.models.devices import Precision
+from fuzzsmooth.models.protocol import Precision
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness

@@ -1,26 +1,25 @@
 """Text noise: kernels that delete, mask or substitute units with exactly represented rates. No torch."""
 
-from fuzzsmooth.noise.text.delete import Deletion
-from fuzzsmooth.noise.text.kernel import SelectionKernel, TextKernel
-from fuzzsmooth.noise.text.mask import Masking
+from fuzzsmooth.noise.text.deletion import Deletion
+from fuzzsmooth.noise.text.kernel import KERNELS, SelectionKernel, TextKernel, text_kernel
+from fuzzsmooth.noise.text.masking import Masking
 from fuzzsmooth.noise.text.rates import (
     COIN_VALUES,
     Kept,
     Rates,
     addressed_masks,
     area_rates,
+    coin_threshold,
     draw_masks,
-    exact_rate,
     kept_mask,
     represented,
     uniform_rates,
 )
-from fuzzsmooth.noise.text.registry import TEXT_KERNELS, text_kernel
-from fuzzsmooth.noise.text.substitute import Substitution
+from fuzzsmooth.noise.text.substitution import Substitution
 
 __all__ = [
     "COIN_VALUES",
-    "TEXT_KERNELS",
+    "KERNELS",
     "Deletion",
     "Kept",
     "Masking",
@@ -30,8 +29,8 @@ __all__ = [
     "TextKernel",
     "addressed_masks",
     "area_rates",
+    "coin_threshold",
     "draw_masks",
-    "exact_rate",
     "kept_mask",
     "represented",
     "text_kernel",

@@ -25,7 +25,7 @@ COIN_VALUES = 2**32
 """A coin is uniform on 0, ..., COIN_VALUES - 1."""
 
 
-def exact_rate(rate: float) -> int:
+def coin_threshold(rate: float) -> int:
     """The integer threshold of a rate: the multiple of 2**-32 nearest to it, ties to even.
 
     Args:
@@ -42,11 +42,11 @@ def exact_rate(rate: float) -> int:
 
 
 def represented(rate: float) -> float:
-    """The rate that is really used, ``exact_rate(rate) / 2**32``, within 2**-33 of ``rate``.
+    """The rate that is really used, ``coin_threshold(rate) / 2**32``, within 2**-33 of ``rate``.
 
     It is an exact float and its own representation; certificates are computed with it.
     """
-    return exact_rate(rate) / COIN_VALUES
+    return coin_threshold(rate) / COIN_VALUES
 
 
 def uniform_rates(n: int, rate: float) -> Rates:
@@ -140,7 +140,7 @@ def addressed_masks(rates: Rates, draws: range, *, seed: int, purpose: str, key:
 
 
 def _thresholds(rates: Rates) -> npt.NDArray[np.uint64]:
-    """:func:`exact_rate` of each rate, in one go; scaling by a power of two and rint are exact."""
+    """:func:`coin_threshold` of each rate, in one go; scaling by a power of two and rint are exact."""
     rates = np.asarray(rates, dtype=np.float64)
     require(rates.ndim == 1, f"rates have shape {rates.shape}; give one rate per unit, shape (n,)")
     outside = ~((rates >= 0.0) & (rates <= 1.0))
