@@ -10,8 +10,9 @@ from fuzzsmooth.common.version import VERSION
 TYPE_CHECKING = False  # as typing has it, which is not imported
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate as Certificate
-    from fuzzsmooth.engine import SmoothedClassifier as SmoothedClassifier
-    from fuzzsmooth.engine import SmoothingOptions as SmoothingOptions
+    from fuzzsmooth.defenses import Answer as Answer
+    from fuzzsmooth.defenses import Defense as Defense
+    from fuzzsmooth.defenses import protect as protect
     from fuzzsmooth.models import CallableClassifier as CallableClassifier
     from fuzzsmooth.models import load_classifier as load_classifier
     from fuzzsmooth.search import References as References
@@ -20,24 +21,38 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOMES = {
+    "Answer": "fuzzsmooth.defenses",
     "CallableClassifier": "fuzzsmooth.models",
     "Certificate": "fuzzsmooth.certify",
+    "Defense": "fuzzsmooth.defenses",
     "References": "fuzzsmooth.search",
     "SearchOptions": "fuzzsmooth.search",
-    "SmoothedClassifier": "fuzzsmooth.engine",
-    "SmoothingOptions": "fuzzsmooth.engine",
     "load_classifier": "fuzzsmooth.models",
+    "protect": "fuzzsmooth.defenses",
 }
 
 __all__ = [
+    "Answer",
     "CallableClassifier",
     "Certificate",
+    "Defense",
     "References",
     "SearchOptions",
     "SmoothedClassifier",
-    "SmoothingOptions",
     "load_classifier",
+    "protect",
 ]
+
+
+class SmoothedClassifier:
+    """The way of transformers to a defended classifier: see :func:`fuzzsmooth.protect`."""
+
+    @staticmethod
+    def from_pretrained(model, defense=None, **more):  # type: ignore[no-untyped-def]
+        """Load a model safely and put a defense around it; the arguments are those of ``protect``."""
+        from fuzzsmooth.defenses import protect
+
+        return protect(model, defense, **more)
 
 
 def __getattr__(name: str) -> object:

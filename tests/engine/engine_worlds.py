@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.models import AdditiveClassifier, EncodedTexts, TriggerClassifier
+from defended import options_for
+from fuzzsmooth.defenses import defend
+from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 from fuzzsmooth.search import References, SearchOptions
 
@@ -46,32 +47,6 @@ class Recording:
         return self.inner.probabilities(texts)
 
 
-class Noisy(Recording):
-    """A classifier of token ids, each text one token; takes noise, which changes nothing, and keeps seeds."""
-
-    tokenizer, max_length, precision, fixed_shapes = None, 2**30, "", True
-
-    def __init__(self, inner: Classifier) -> None:
-        super().__init__(inner)
-        self.seeds: list[int] = []
-        self._known: dict[str, int] = {}
-
-    def reproducible(self) -> Noisy:
-        return self
-
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        ids = [[self._known.setdefault(text, len(self._known))] for text in texts]
-        return EncodedTexts(ids, [False] * len(ids))
-
-    def logits(
-        self, ids: Any, *, noise: Any = None, seeds: Sequence[int] = (), one_batch: bool = False
-    ) -> Any:
-        self.seeds += seeds
-        texts = list(self._known)
-        with np.errstate(divide="ignore"):
-            return np.log(self.probabilities([texts[int(row[0])] for row in ids]))
-
-
 class Rule:
     """A classifier given by a function from a text to a class."""
 
@@ -95,7 +70,7 @@ def references() -> References:
 
 def smoothed(
     classifier: Classifier, *, search: dict[str, Any] | None = None, **options: Any
-) -> SmoothedClassifier:
+) -> Randomized:
     """No parameter noise unless asked for; a small search."""
     settings = {"sigma": 0.0, "search": SearchOptions(**({"budget": 64, "references": 8} | (search or {})))}
-    return SmoothedClassifier(classifier, SmoothingOptions(**(settings | options)), references())
+    return defend(classifier, options_for(**(settings | options)), references())

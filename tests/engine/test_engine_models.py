@@ -11,16 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from defended import options_for
+from fuzzsmooth import SmoothedClassifier
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions, sampler
-from fuzzsmooth.models import (
-    HuggingFaceClassifier,
-    TokenClassifier,
-    WeightNoise,
-    build_tiny,
-    load_classifier,
-    pad_rows,
-)
+from fuzzsmooth.defenses import defend
+from fuzzsmooth.engine import REFERENCES_FILE, sampler
+from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
+from fuzzsmooth.models import NoisyClassifier, WeightNoise, build_tiny, load_classifier, pad_rows
 from fuzzsmooth.models.bert_forward import first_token_logits, lower_states
 from fuzzsmooth.noise.weight import exact_weight_noise
 from fuzzsmooth.search import References, SearchOptions
@@ -38,15 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def loaded(folder: Path, **loading: Any) -> HuggingFaceClassifier:
-    return load_classifier(str(folder), precision="float32", **loading)
-
-
-def noisy(
-    classifier: HuggingFaceClassifier, some: Sequence[str], noise: WeightNoise, seeds: Sequence[int]
-) -> Any:
-    """Logits of each text under its own noise draw."""
-    return classifier.logits(classifier.encode(some).ids, noise=noise, seeds=seeds)
+def noisy(folder: Path, **loading: Any) -> NoisyHuggingFaceClassifier:
+    return NoisyHuggingFaceClassifier(load_classifier(str(folder), precision="float32", **loading))
 
 
 def texts(count: int, longest: int = 12) -> list[str]:
@@ -57,18 +47,18 @@ def texts(count: int, longest: int = 12) -> list[str]:
 def smooth(folder: Path, batch_size: int = 32, **options: Any) -> SmoothedClassifier:
     settings = {"sigma": 0.3, "copies": 12, "draws": 24, "search": SEARCH} | options
     return SmoothedClassifier.from_pretrained(
-        folder, SmoothingOptions(**settings), precision="float32", batch_size=batch_size
+        folder, options_for(**settings), precision="float32", batch_size=batch_size
     )
 
 
-@pytest.mark.parametrize("mode", ["frs", "certified"])
+@pytest.mark.parametrize("defense", ["frs", "deletion"])
 def test_votes_do_not_depend_on_batches_order_chunks_or_restarts(
-    folder: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, defense: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = texts(5)
 
     def votes(received: Sequence[str], batch_size: int = 32, **options: Any) -> list[Any]:
-        protected = smooth(folder, batch_size, mode=mode, **options)
+        protected = smooth(folder, batch_size, defense=defense, **options)
         answers = zip(protected.predict(received), protected.certify(received), strict=True)
         return [(prediction.votes, certification.counts) for prediction, certification in answers]
 
@@ -85,30 +75,31 @@ def test_votes_do_not_depend_on_batches_order_chunks_or_restarts(
 def test_a_loaded_model_is_smoothed_as_it_is(folder: Path) -> None:
     """What ``load_classifier`` gives needs no wrapper, with noise or without."""
     for sigma in (0.0, 0.3):
-        settings = SmoothingOptions(sigma=sigma, copies=12, draws=24, search=SEARCH, mode="certified")
+        settings = options_for(sigma=sigma, copies=12, draws=24, search=SEARCH, defense="deletion")
         references = References.load(folder / REFERENCES_FILE)
-        given = SmoothedClassifier(load_classifier(str(folder), precision="float32"), settings, references)
-        expected = smooth(folder, sigma=sigma, mode="certified")
+        given = defend(load_classifier(str(folder), precision="float32"), settings, references)
+        expected = smooth(folder, sigma=sigma, defense="deletion")
         assert given.predict(texts(3)) == expected.predict(texts(3))
 
 
 def test_noisy_rows_are_functions_of_text_and_seed(folder: Path) -> None:
     some, seeds = texts(12), list(range(12))
-    base = noisy(loaded(folder, batch_size=32), some, NOISE, seeds)
+    base = noisy(folder, batch_size=32).noisy_probabilities(some, NOISE, seeds)
     assert base.shape == (12, 2)
-    small = noisy(loaded(folder, batch_size=1), some, NOISE, seeds)
+    np.testing.assert_allclose(base.sum(axis=1), 1, atol=1e-9)
+    small = noisy(folder, batch_size=1).noisy_probabilities(some, NOISE, seeds)
     np.testing.assert_allclose(small, base, atol=1e-5)
     order = [7, 3, 11, 0]
-    mixed = noisy(loaded(folder), [some[at] for at in order], NOISE, order)
+    mixed = noisy(folder).noisy_probabilities([some[at] for at in order], NOISE, order)
     np.testing.assert_allclose(mixed, base[order], atol=1e-5)
-    other = noisy(loaded(folder), some, NOISE, [seed + 100 for seed in seeds])
+    other = noisy(folder).noisy_probabilities(some, NOISE, [seed + 100 for seed in seeds])
     assert np.abs(other - base).max() > 1e-3, "control: other seeds give other models"
 
 
-def _unsplit(classifier: HuggingFaceClassifier, row: Sequence[int], noise: WeightNoise, seed: int) -> Any:
+def _unsplit(wrapped: NoisyHuggingFaceClassifier, row: Sequence[int], noise: WeightNoise, seed: int) -> Any:
     """The noisy logits of one sequence, alone, by one uninterrupted pass."""
     ids, mask = pad_rows([row], 0)
-    model = classifier.model
+    model = wrapped._classifier.model
     with torch.inference_mode(), exact_weight_noise(model, noise.top_layers or 0, noise.sigma, [seed], mask):
         return first_token_logits(model, ids, mask)[0].numpy()
 
@@ -119,8 +110,8 @@ def test_what_lies_below_the_noise_is_computed_once_per_sequence(
     folder: Path, layers: int, batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same logits as by an uninterrupted pass; the lower part saw each sequence once, alone or padded."""
-    classifier, noise = loaded(folder, batch_size=batch_size), WeightNoise(0.1, layers)
-    distinct = classifier.encode([*texts(6), "w1 w2", "w2 w1"]).ids
+    wrapped, noise = noisy(folder, batch_size=batch_size), WeightNoise(0.1, layers)
+    distinct = wrapped.encode([*texts(6), "w1 w2", "w2 w1"]).ids
     ids, seeds = [distinct[at % len(distinct)] for at in range(29)], list(range(29))
     seen: list[tuple[int, ...]] = []
 
@@ -129,41 +120,42 @@ def test_what_lies_below_the_noise_is_computed_once_per_sequence(
         seen.extend(tuple(row[keep].tolist()) for row, keep in zip(rows, mask.bool(), strict=True))
         return lower_states(model, rows, mask, below)
 
-    monkeypatch.setattr("fuzzsmooth.models.noisy.lower_states", counted)
-    split = classifier.logits(ids, noise=noise, seeds=seeds)
+    monkeypatch.setattr("fuzzsmooth.engine.noisy.lower_states", counted)
+    split = wrapped.noisy_logits_of_ids(ids, noise, seeds)
     assert sorted(seen) == sorted({tuple(row) for row in ids})
-    assert classifier.forward_count == 29
-    whole = np.stack([_unsplit(classifier, row, noise, seed) for row, seed in zip(ids, seeds, strict=True)])
+    assert wrapped._classifier.forward_count == 29
+    whole = np.stack([_unsplit(wrapped, row, noise, seed) for row, seed in zip(ids, seeds, strict=True)])
     np.testing.assert_allclose(split, whole, atol=1e-5)
     equal = [split[at] for at in range(0, 29, len(distinct))]
     assert np.ptp(equal, axis=0).min() > 1e-3, "control: draws of one sequence differ"
 
 
-def test_a_loaded_classifier_takes_noise(folder: Path) -> None:
-    classifier, some = loaded(folder), texts(4)
-    assert isinstance(classifier, TokenClassifier)
-    faint = noisy(classifier, some, WeightNoise(1e-9, 2), [0, 1, 2, 3])
-    np.testing.assert_allclose(faint, classifier.logits_of_texts(some), atol=1e-5)
-    assert noisy(classifier, [], NOISE, []).shape == (0, 2)
-    with pytest.raises(FuzzsmoothError, match="3 seeds for 4 sequences"):
-        noisy(classifier, some, NOISE, [0, 1, 2])
-    with pytest.raises(FuzzsmoothError, match="not evaluated in one padded call"):
-        classifier.logits([[1, 2]], noise=NOISE, seeds=[0], one_batch=True)
+def test_the_wrapper_is_the_classifier_with_noise(folder: Path) -> None:
+    inner = load_classifier(str(folder), precision="float32")
+    wrapped = NoisyHuggingFaceClassifier(inner)
+    assert isinstance(wrapped, NoisyClassifier)
+    assert (wrapped.labels, wrapped.fingerprint) == (inner.labels, inner.fingerprint)
+    assert wrapped.tokenizer is inner.tokenizer
+    some = texts(4)
+    np.testing.assert_array_equal(wrapped.probabilities(some), inner.probabilities(some))
+    faint = wrapped.noisy_probabilities(some, WeightNoise(1e-9, 2), [0, 1, 2, 3])
+    np.testing.assert_allclose(faint, inner.probabilities(some), atol=1e-5)
+    assert wrapped.noisy_probabilities([], NOISE, []).shape == (0, 2)
 
 
 def test_the_weights_are_never_touched(folder: Path) -> None:
     inner = load_classifier(str(folder), precision="float32")
     before = {name: value.clone() for name, value in inner.model.state_dict().items()}
-    SmoothedClassifier(inner, SmoothingOptions(sigma=0.5, fuzzing=False)).predict(texts(3))
+    defend(NoisyHuggingFaceClassifier(inner), options_for(sigma=0.5, fuzzing=False)).predict(texts(3))
     assert all(torch.equal(value, before[name]) for name, value in inner.model.state_dict().items())
 
 
 def test_dropout_is_off_even_in_a_model_left_in_training_mode(folder: Path) -> None:
     inner = load_classifier(str(folder), precision="float32")
-    some, seeds = texts(6), list(range(6))
-    expected = noisy(inner, some, NOISE, seeds)
+    wrapped, some, seeds = NoisyHuggingFaceClassifier(inner), texts(6), list(range(6))
+    expected = wrapped.noisy_probabilities(some, NOISE, seeds)
     inner.model.train()
-    np.testing.assert_allclose(noisy(inner, some, NOISE, seeds), expected, atol=1e-6)
+    np.testing.assert_allclose(wrapped.noisy_probabilities(some, NOISE, seeds), expected, atol=1e-6)
     assert inner.model.training, "the caller's mode comes back"
     encoded = torch.tensor([inner.encode(some[1:2]).ids[0]])
     with torch.inference_mode():
@@ -185,7 +177,7 @@ def test_by_default_as_many_layers_are_noised_as_there_are(folder: Path) -> None
 @pytest.mark.parametrize(("sigma", "layers"), [(1e25, 2), (3e38, 0)])
 def test_noise_that_overflows_is_one_sentence(folder: Path, sigma: float, layers: int) -> None:
     with pytest.raises(FuzzsmoothError, match=r"not finite.*lower sigma"):
-        noisy(loaded(folder), texts(3), WeightNoise(sigma, layers), [1, 2, 3])
+        noisy(folder).noisy_probabilities(texts(3), WeightNoise(sigma, layers), [1, 2, 3])
     with pytest.raises(FuzzsmoothError, match="sigma must lie between 0 and 100"):
         smooth(folder, sigma=sigma, top_layers=layers, fuzzing=False)
 
@@ -193,7 +185,7 @@ def test_noise_that_overflows_is_one_sentence(folder: Path, sigma: float, layers
 def test_sigma_zero_adds_nothing(folder: Path) -> None:
     always = smooth(folder, sigma=0.0, fuzzing=False, rate_uniform=1e-9, copies=5)
     some = texts(6)
-    labels = loaded(folder).probabilities(some).argmax(axis=1)
+    labels = noisy(folder).probabilities(some).argmax(axis=1)
     assert [
         prediction.votes[label] for prediction, label in zip(always.predict(some), labels, strict=True)
     ] == [5] * 6
@@ -201,17 +193,17 @@ def test_sigma_zero_adds_nothing(folder: Path) -> None:
 
 def test_a_text_is_cut_after_deletion(folder: Path) -> None:
     """Cut before, a unit beyond the limit could never be read; cut after, deletion moves it up."""
-    limited = loaded(folder, max_length=6)  # four words and two special tokens
+    limited = noisy(folder, max_length=6)  # four words and two special tokens
     read: list[list[str]] = []
-    evaluate = limited.logits
+    evaluate = limited.noisy_logits_of_ids
 
-    def keep(ids: Sequence[Any], **noise: Any) -> Any:
+    def keep(ids: Sequence[Any], *rest: Any) -> Any:
         read.extend(limited.tokenizer.convert_ids_to_tokens(row.tolist()) for row in ids)
-        return evaluate(ids, **noise)
+        return evaluate(ids, *rest)
 
-    limited.logits = keep  # type: ignore[method-assign]
-    options = SmoothingOptions(mode="certified", fuzzing=False, copies=200, rate=0.8, sigma=0.05)
-    answer = SmoothedClassifier(limited, options).predict([" ".join(WORDS)])[0]
+    limited.noisy_logits_of_ids = keep  # type: ignore[method-assign]
+    options = options_for(defense="deletion", fuzzing=False, copies=200, rate=0.8, sigma=0.05)
+    answer = defend(limited, options).predict([" ".join(WORDS)])[0]
     assert answer.truncated
     assert len(read) == 200
     assert all(len(tokens) <= 6 for tokens in read)
@@ -231,7 +223,7 @@ def test_references_beside_the_weights_are_picked_up(folder: Path, tmp_path: Pat
     protected = smooth(folder)
     assert protected._references == References.load(folder / REFERENCES_FILE)
     own = References(("w7", "w8"), (0, 1), "")
-    given = SmoothedClassifier.from_pretrained(str(folder), SmoothingOptions(search=SEARCH), references=own)
+    given = SmoothedClassifier.from_pretrained(str(folder), options_for(search=SEARCH), references=own)
     assert given._references == own
     bare = tmp_path / "bare"
     shutil.copytree(folder, bare)
@@ -265,14 +257,14 @@ def test_references_of_a_hub_models_maker_are_refused(hub_model: str) -> None:
         with pytest.raises(
             FuzzsmoothError, match=r"'someone/tiny' comes from the hub.*could hide a backdoor"
         ):
-            SmoothedClassifier.from_pretrained(hub_model, SmoothingOptions(mode=mode, search=SEARCH))
+            SmoothedClassifier.from_pretrained(hub_model, options_for(defense=defense, search=SEARCH))
     own = References(("w7", "w8"), (0, 1), "")
-    protected = SmoothedClassifier.from_pretrained(hub_model, SmoothingOptions(search=SEARCH), references=own)
+    protected = SmoothedClassifier.from_pretrained(hub_model, options_for(search=SEARCH), references=own)
     assert protected._references == own
-    for options in (SmoothingOptions(fuzzing=False), SmoothingOptions(search=SEARCH.replace(reward="kl"))):
+    for options in (options_for(fuzzing=False), options_for(search=SEARCH.replace(reward="kl"))):
         assert SmoothedClassifier.from_pretrained(hub_model, options)._references is None
     with pytest.raises(FuzzsmoothError, match="neither a folder here nor"):
-        SmoothedClassifier.from_pretrained("someone/else", SmoothingOptions(fuzzing=False))
+        SmoothedClassifier.from_pretrained("someone/else", options_for(fuzzing=False))
     # Nothing is downloaded for a name that may be a mistyped folder.
     with pytest.raises(FuzzsmoothError, match=r"there is no folder of that name.*check the name"):
         SmoothedClassifier.from_pretrained("someone/else")
@@ -286,9 +278,9 @@ def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
 def test_masks_are_the_tokenizers_own(folder: Path) -> None:
     roberta = build_tiny("roberta", folder.parent / "roberta", vocabulary=WORDS, hidden=16, layers=1)
     masked = SmoothedClassifier.from_pretrained(
-        roberta, SmoothingOptions(noise="mask", fuzzing=False, copies=4, sigma=0.0)
+        roberta, options_for(noise="mask", fuzzing=False, copies=4, sigma=0.0)
     )
-    units = masked._sampler.kernel(("w1",) * 50, np.full(50, 1.0), np.random.default_rng(0))
+    units = masked.sampler.kernel(("w1",) * 50, np.full(50, 1.0), np.random.default_rng(0))
     assert set(units) == {"<mask>"}
 
 
@@ -302,16 +294,16 @@ def test_token_units_follow_the_tokenizer(folder: Path) -> None:
 def test_new_weights_are_followed_whatever_was_remembered(folder: Path) -> None:
     """Flip rates, searches and answers of the old weights are forgotten; one object then equals a new one."""
     plain = load_classifier(str(folder))
-    options = SmoothingOptions(mode="certified", sigma=0.0, rate=0.5, draws=64, search=SEARCH)
+    options = options_for(defense="deletion", sigma=0.0, rate=0.5, draws=64, search=SEARCH)
     texts = [" ".join(WORDS[at : at + 5]) for at in range(0, 20, 3)]
     known = References(tuple(texts), tuple(at % 2 for at in range(len(texts))), "")
-    smooth = SmoothedClassifier(plain, options, known)
+    smooth = defend(plain, options, known)
     before = smooth.certify(texts)
     with torch.no_grad():
         plain.model.classifier.weight.mul_(-1)
         plain.model.classifier.bias.add_(torch.tensor([0.3, 0.0]))
     plain.refresh()
     after = smooth.certify(texts)
-    assert after == SmoothedClassifier(plain, options, known).certify(texts)
+    assert after == defend(plain, options, known).certify(texts)
     assert after != before
     assert {one.model for answer in after for one in answer.certificates} == {plain.fingerprint}

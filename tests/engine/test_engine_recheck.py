@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from defended import options_for
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import Certification, SmoothedClassifier, SmoothingOptions, recheck
+from fuzzsmooth.defenses import Answer, defend
+from fuzzsmooth.engine import referee as refereeing
+from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.engine.options import Mode
 from fuzzsmooth.models import AdditiveClassifier, build_tiny, load_classifier
 from fuzzsmooth.search import References, SearchOptions
@@ -22,9 +25,9 @@ WORDS = [f"w{index}" for index in range(30)]
 def close(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model most of whose answers are close: its two logits differ little whatever it reads."""
     torch.set_num_threads(1)
-    folder = build_tiny("bert", tmp_path_factory.mktemp("recheck") / "tiny", vocabulary=WORDS)
+    folder = build_tiny("bert", tmp_path_factory.mktemp("referee") / "tiny", vocabulary=WORDS)
     classifier = load_classifier(str(folder))
-    logits = classifier.logits_of_texts(texts(200))
+    logits = classifier.logits(texts(200))
     shift = float(np.median(logits[:, 1] - logits[:, 0]))
     with torch.no_grad():
         classifier.model.classifier.bias[1] -= shift
@@ -36,32 +39,32 @@ def texts(count: int, words: int = 8) -> list[str]:
     return [" ".join(source.choice(WORDS, words)) for _ in range(count)]
 
 
-def certify(folder: Path, precision: Any, mode: Mode, **more: Any) -> list[Certification]:
+def certify(folder: Path, precision: Any, mode: Mode, **more: Any) -> list[Answer]:
     settings: dict[str, Any] = {"mode": mode, "fuzzing": False, "sigma": 0.0, "rate": 0.4, "draws": 200}
     settings |= {"reach": 1, "copies": 200, "statistics": "fixed"}  # all draws: counts can be compared
-    options = SmoothingOptions(**(settings | more))
-    classifier = load_classifier(str(folder), precision=precision)
-    return SmoothedClassifier(classifier, options).certify(texts(12))
+    options = options_for(**(settings | more))
+    classifier = NoisyHuggingFaceClassifier(load_classifier(str(folder), precision=precision))
+    return defend(classifier, options).certify(texts(12))
 
 
-def outcome(answers: list[Certification]) -> list[Any]:
+def outcome(answers: list[Answer]) -> list[Any]:
     return [
         (one.label, one.counts, [(own.label, own.radius, own.p_lower) for own in one.certificates])
         for one in answers
     ]
 
 
-@pytest.mark.parametrize("mode", ["certified", "frs", "windows"])
-def test_a_recheck_makes_certificates_of_bfloat16_those_of_float32(close: Path, mode: Mode) -> None:
-    exact, rechecked = certify(close, "float32", mode), certify(close, "bfloat16", mode)
-    assert outcome(rechecked) == outcome(exact)
-    for one in rechecked:
+@pytest.mark.parametrize("defense", ["deletion", "frs", "windows"])
+def test_a_referee_makes_certificates_of_bfloat16_those_of_float32(close: Path, mode: Mode) -> None:
+    exact, refereed = certify(close, "float32", mode), certify(close, "bfloat16", mode)
+    assert outcome(refereed) == outcome(exact)
+    for one in refereed:
         rounding = one.certificates[0].rounding
         assert rounding is not None
         assert (rounding.precision, rounding.function) == ("bfloat16", "float32")
         assert (rounding.undecided, rounding.measured) == ("rechecked", True)
         assert 0 <= rounding.recheck_guard < 1e-4 < rounding.guard
-    # Controls: without the band rounding decides some votes, without the recheck the band loses some.
+    # Controls: without the band rounding decides some votes, without the referee the band loses some.
     assert outcome(certify(close, "bfloat16", mode, guard=0.0)) != outcome(exact)
     lost = certify(close, "bfloat16", mode, recheck=False)
     assert outcome(lost) != outcome(exact)
@@ -75,13 +78,14 @@ def test_a_recheck_makes_certificates_of_bfloat16_those_of_float32(close: Path, 
 
 def test_a_given_band_is_not_measured(close: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    real = recheck.measure_rounding_band
+    real = refereeing.measure_guard_band
     monkeypatch.setattr(
-        recheck, "measure_rounding_band", lambda *args, **more: calls.append(args) or real(*args, **more)
+        refereeing, "measure_guard_band", lambda *args, **more: calls.append(args) or real(*args, **more)
     )
-    for guard, again, undecided in ((0.0, True, "counted against"), (0.25, False, "counted against")):
-        answers = certify(close, "bfloat16", "certified", guard=guard, recheck=again)
-        rounding = answers[0].certificates[0].rounding
+    for guard, recheck, undecided in ((0.0, True, "counted against"), (0.25, False, "counted against")):
+        rounding = (
+            certify(close, "bfloat16", "certified", guard=guard, recheck=recheck)[0].certificates[0].rounding
+        )
         assert rounding is not None
         assert (rounding.guard, rounding.measured, rounding.undecided) == (guard, False, undecided)
         assert (rounding.function, rounding.recheck_guard) == ("bfloat16", 0.0)  # nobody looked at float32
@@ -115,13 +119,13 @@ def test_what_fuzzes_is_as_exact_as_the_answers(close: Path, monkeypatch: pytest
         tuple(pool[at] for at in nearest), tuple(int(sure[at].argmax()) for at in nearest), ""
     )
 
-    def fuzzed(precision: Any) -> list[Certification]:
-        classifier = load_classifier(str(close), precision=precision)
-        options = SmoothingOptions(
-            mode="certified", sigma=0.0, rate=0.4, draws=200, statistics="fixed",
+    def fuzzed(precision: Any) -> list[Answer]:
+        classifier = NoisyHuggingFaceClassifier(load_classifier(str(close), precision=precision))
+        options = options_for(
+            defense="deletion", sigma=0.0, rate=0.4, draws=200, statistics="fixed",
             search=SearchOptions(references=8),
         )  # fmt: skip
-        return SmoothedClassifier(classifier, options, references).certify(texts(60))
+        return defend(classifier, options, references).certify(texts(60))
 
     exact = fuzzed("float32")
     assert outcome(fuzzed("bfloat16")) == outcome(exact)
@@ -131,22 +135,22 @@ def test_what_fuzzes_is_as_exact_as_the_answers(close: Path, monkeypatch: pytest
 
 def test_the_band_is_measured_on_words_that_the_model_knows(close: Path) -> None:
     tokenizer = load_classifier(str(close)).tokenizer
-    known = recheck._band_texts(tokenizer)
+    known = refereeing._guard_texts(tokenizer)
     assert {word for text in known[:16:2] for word in text.split()} <= set(WORDS)
-    assert known != recheck._band_texts(None)
+    assert known != refereeing._guard_texts(None)
 
 
 def test_the_band_is_measured_once_and_anew_for_other_weights(
     close: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    real = recheck.measure_rounding_band
+    real = refereeing.measure_guard_band
     monkeypatch.setattr(
-        recheck, "measure_rounding_band", lambda *args, **more: calls.append(1) or real(*args, **more)
+        refereeing, "measure_guard_band", lambda *args, **more: calls.append(1) or real(*args, **more)
     )
     inner = load_classifier(str(close), precision="bfloat16")
-    options = SmoothingOptions(mode="certified", fuzzing=False, sigma=0.0, draws=50)
-    smooth = SmoothedClassifier(inner, options)
+    options = options_for(defense="deletion", fuzzing=False, sigma=0.0, draws=50)
+    smooth = defend(NoisyHuggingFaceClassifier(inner), options)
     smooth.predict(texts(2))
     assert len(calls) == 1, "predictions ask what certificates ask; second answers are exact"
     before = smooth.certify(texts(3))
@@ -161,8 +165,8 @@ def test_the_band_is_measured_once_and_anew_for_other_weights(
 
 def test_a_classifier_of_strings_has_no_band_of_its_own() -> None:
     classifier = AdditiveClassifier({"good": 1.0, "bad": -1.0})
-    options = SmoothingOptions(mode="certified", fuzzing=False, sigma=0.0, draws=20)
-    (one,) = SmoothedClassifier(classifier, options).certify(["a good film"])
+    options = options_for(defense="deletion", fuzzing=False, sigma=0.0, draws=20)
+    (one,) = defend(classifier, options).certify(["a good film"])
     rounding = one.certificates[0].rounding
     assert rounding is not None
     assert (rounding.precision, rounding.guard, rounding.measured) == ("", 0.0, False)
@@ -170,12 +174,12 @@ def test_a_classifier_of_strings_has_no_band_of_its_own() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1e-9, 0.0300001, 0.3, 0.99999, 1.0, 123.4])
 def test_rounded_up(value: float) -> None:
-    found = recheck._rounded_up(value)
+    found = refereeing._rounded_up(value)
     assert value <= found <= 1.1 * value
     assert float(f"{found:.2g}") == found
 
 
 def test_options_refuse_a_negative_band() -> None:
-    assert SmoothingOptions().guard is None
+    assert options_for().guard is None
     with pytest.raises(FuzzsmoothError, match="guard must lie between 0 and 1,000,000"):
-        SmoothingOptions(guard=-0.1)
+        options_for(guard=-0.1)

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_worlds import CLEAN, TRIGGERED, Noisy, Recording, references, smoothed
+from engine_worlds import CLEAN, TRIGGERED, Recording, references, smoothed
 
+from defended import options_for
 from fuzzsmooth.certify import RateTable, exact_probabilities, insertion_budget, radius, removal_budget
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions, TypeRates
+from fuzzsmooth.defenses import defend
+from fuzzsmooth.engine import TypeRates
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scanner, SearchOptions
-from fuzzsmooth.search.ordinary import SHARE
-from fuzzsmooth.search.vulnerability import VulnerabilityTable, read_table
+from fuzzsmooth.search.calibration import SHARE
+from fuzzsmooth.search.flip_rates import FlipRates, read_flip_rates
 from fuzzsmooth.text.units import segmenter
 
 SEARCH = SearchOptions(budget=64, references=8)
@@ -27,22 +29,23 @@ TEXT = "it was cf a bad film"
 TYPES = ["cf", "bad", "film", "it", "was", "a", "good", "plot"]
 
 
-def table(classifier: Classifier = TRIGGERED, threshold: float = SHARE, **search: Any) -> VulnerabilityTable:
-    return Scanner(classifier, SEARCH.replace(**search), segmenter("word"), references()).table(threshold)
+def table(classifier: Classifier = TRIGGERED, threshold: float = SHARE, **search: Any) -> FlipRates:
+    scanner = Scanner(classifier, SEARCH.replace(**search), segmenter("word"), references())
+    return scanner.flip_rates(threshold)
 
 
 def weighted(
     classifier: Classifier = TRIGGERED, rates: TypeRates | None = None, **options: Any
 ) -> SmoothedClassifier:
     settings = {
-        "mode": "certified",
+        "defense": "deletion",
         "sigma": 0.0,
         "fuzzing": False,
         "rate": 0.5,
         "rate_flagged": 0.9,
     } | options
     found = rates or TypeRates(table(classifier), fill=True)
-    return SmoothedClassifier(classifier, SmoothingOptions(**settings), references(), rates=found)
+    return defend(classifier, options_for(**settings), references(), rates=found)
 
 
 def test_flagged_types_are_deleted_more_often() -> None:
@@ -87,7 +90,7 @@ def test_short_texts_are_enumerated_at_their_own_rates() -> None:
     assert answer.statistics == "exact"
     assert answer.certificates[0].p_lower == pytest.approx(exact.probabilities.max(), abs=1e-9)
     long = " ".join(f"w{index}" for index in range(20))
-    control = smoothed(TRIGGERED, mode="certified", fuzzing=False, rate=0.9, statistics="auto")
+    control = smoothed(TRIGGERED, defense="deletion", fuzzing=False, rate=0.9, statistics="auto")
     assert control.certify([long])[0].statistics.startswith("hybrid")
     strata = weighted(statistics="auto", rate=0.9, rate_flagged=0.95).certify([long])[0]
     assert strata.statistics == "sequential", "the strata of unequal rates are not binomial"
@@ -179,7 +182,7 @@ def test_tables_of_other_models_references_and_thresholds_are_refused(tmp_path: 
     found = table()
     found.rates(TYPES)
     found.save(path)
-    assert read_table(path)["types"]["cf"] == 1.0
+    assert read_flip_rates(path)["types"]["cf"] == 1.0
     with pytest.raises(FuzzsmoothError, match="another model"):
         table(CLEAN).keep_in(path)
     with pytest.raises(FuzzsmoothError, match="another threshold"):
@@ -188,7 +191,7 @@ def test_tables_of_other_models_references_and_thresholds_are_refused(tmp_path: 
         table(references=4).keep_in(path)
     with pytest.raises(FuzzsmoothError, match="belongs to another model"):
         weighted(CLEAN, TypeRates(found))
-    for content in ("{}", "[]", "no json", json.dumps({**read_table(path), "types": {"x": 2}})):
+    for content in ("{}", "[]", "no json", json.dumps({**read_flip_rates(path), "types": {"x": 2}})):
         path.write_text(content, "utf-8")
         with pytest.raises(FuzzsmoothError, match="write one with 'fuzzsmooth table build'"):
             table().keep_in(path)
@@ -197,7 +200,7 @@ def test_tables_of_other_models_references_and_thresholds_are_refused(tmp_path: 
     with pytest.raises(FuzzsmoothError, match="version 9"):
         table().keep_in(path)
     with pytest.raises(FuzzsmoothError, match="cannot read"):
-        read_table(tmp_path / "absent.json")
+        read_flip_rates(tmp_path / "absent.json")
 
 
 def test_a_table_is_written_as_it_grows_and_whole(tmp_path: Path) -> None:
@@ -205,9 +208,9 @@ def test_a_table_is_written_as_it_grows_and_whole(tmp_path: Path) -> None:
     found = table()
     found.keep_in(path)
     found.rates(f"w{index}" for index in range(300))
-    assert len(read_table(path)["types"]) == 256, "a kill loses what came after"
+    assert len(read_flip_rates(path)["types"]) == 256, "a kill loses what came after"
     found.flush()
-    assert len(read_table(path)["types"]) == 300
+    assert len(read_flip_rates(path)["types"]) == 300
     before = path.stat().st_mtime_ns
     found.flush()
     assert path.stat().st_mtime_ns == before, "nothing new, nothing written"
@@ -241,7 +244,11 @@ def test_a_type_is_tested_in_calls_of_its_own() -> None:
 
 def test_what_does_not_go_with_rates_per_type_is_refused() -> None:
     with pytest.raises(FuzzsmoothError, match="for mode 'certified'"):
-        weighted(mode="frs")
+        weighted(defense="frs")
+
+    class Noisy(Recording):
+        def noisy_probabilities(self, texts: Sequence[str], noise: Any, seeds: Sequence[int]) -> Any:
+            return self.probabilities(texts)
 
     with pytest.raises(FuzzsmoothError, match="one rate for all types"):
         weighted(Noisy(TRIGGERED), TypeRates(table()), sigma=0.1, weight_distance=0.5)

@@ -1,15 +1,45 @@
-"""Certified defenses of others, written anew after their papers, to compare with: one a file."""
+"""Defenses of equal standing, one a file: ours (frs, deletion, windows) and those of others.
 
-from fuzzsmooth.defenses.answer import CertifiedAnswer
-from fuzzsmooth.defenses.options import VoteOptions
-from fuzzsmooth.defenses.ranmask import RanMask, ranmask_radius
-from fuzzsmooth.defenses.rs_del import RsDel, deletion_radii
+Importable without torch; names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzzsmooth.common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from fuzzsmooth.defenses.answer import Answer
+    from fuzzsmooth.defenses.defense import DEFENSES, Defense, Needs
+    from fuzzsmooth.defenses.protecting import defend, protect
+    from fuzzsmooth.defenses.saved import REFERENCES_FILE, references_beside
 
 __all__ = [
-    "CertifiedAnswer",
-    "RanMask",
-    "RsDel",
-    "VoteOptions",
-    "deletion_radii",
-    "ranmask_radius",
+    "DEFENSES",
+    "REFERENCES_FILE",
+    "Answer",
+    "Defense",
+    "Needs",
+    "defend",
+    "protect",
+    "references_beside",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "DEFENSES": "defense",
+        "REFERENCES_FILE": "saved",
+        "Answer": "answer",
+        "Defense": "defense",
+        "Needs": "defense",
+        "defend": "protecting",
+        "protect": "protecting",
+        "references_beside": "saved",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""RanMASK (arXiv 2105.03743): a vote over copies of which a fixed number of words is masked.
+"""RanMASK (arXiv 2105.03743): a vote over copies of which a fixed share of the words is masked.
 
 Of L words k stay. If r words are substituted, the copies that keep none of them are distributed as before;
 there are C(L - r, k) of C(L, k) of these, so the probability of a class moves by at most
@@ -13,100 +13,107 @@ the radius is the largest that holds. Lengths stay visible, so the threat is sub
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
-from typing import Any
-
-import numpy as np
+from typing import Annotated, Any
 
 from fuzzsmooth.certify import NOT_CERTIFIED
 from fuzzsmooth.certify.edit import ROUNDING
-from fuzzsmooth.common.options import require
-from fuzzsmooth.common.randomness import generator, text_key
-from fuzzsmooth.defenses.answer import CertifiedAnswer
-from fuzzsmooth.defenses.options import VoteOptions
-from fuzzsmooth.engine.evidence import undivided
+from fuzzsmooth.common.options import Between, require
+from fuzzsmooth.defenses.answer import Answer
+from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
+from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer, vote_answer
+from fuzzsmooth.engine.certificates import Issuer
+from fuzzsmooth.engine.evidence import SampledSource, undivided
 from fuzzsmooth.engine.fixed import fixed_evidence
-from fuzzsmooth.engine.sampler import Votes
-from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.text import segmenter
-from fuzzsmooth.training.views import kept_units, mask_all_but, mask_token
+from fuzzsmooth.engine.options import EngineOptions
+from fuzzsmooth.engine.sampler import Sampler
+from fuzzsmooth.noise.text import TextKernel
+from fuzzsmooth.noise.text.share import ShareMasking, kept_units
+
+_PURPOSE = "ranmask"
 
 
-class RanMask:
-    """The defense around a classifier that was fine-tuned on masked copies.
+@dataclass(frozen=True, kw_only=True)
+class RanMaskOptions(EngineOptions):
+    """How copies are masked and bounded."""
 
-    Args:
-        classifier: The base classifier.
-        options: Rate and draws.
-        tokenizer: Whose mask token stands for a masked word.
+    rate: Annotated[float, Between(0, 1, above=True, below=True), "Share of the units that is masked."] = 0.9
+    draws: Annotated[int, Between(2, 1_000_000), "Copies of a text, of a prediction's too."] = 1000
+    alpha: Annotated[
+        float, Between(0, 1, above=True, below=True), "Probability that a certificate is wrong, per text."
+    ] = 0.001
 
-    Raises:
-        FuzzsmoothError: If the tokenizer has no mask token.
-    """
 
-    def __init__(self, classifier: Classifier, options: VoteOptions, tokenizer: Any) -> None:
-        self.options = options
-        self._classifier = classifier
-        self._mask = mask_token(tokenizer)
-        self._segmenter = segmenter("word")
+@DEFENSES.register("ranmask")
+class RanMask(Randomized):
+    """RanMASK: mask a fixed share, vote; proved against substitutions."""
 
-    def certify(self, texts: Sequence[str]) -> list[CertifiedAnswer]:
-        """Answer each text by a vote, with the number of substitutions that it withstands."""
+    options_type = RanMaskOptions
+    guarantee = "proved"
+    needs = Needs(training=True)
+    options: RanMaskOptions
+
+    @classmethod
+    def training(cls, options: RanMaskOptions) -> Mapping[str, Any]:
+        """Fine-tuning on copies masked at the rate that is certified."""
+        return {"text_noise": "mask", "text_rate": options.rate}
+
+    @classmethod
+    def threats(cls, options: RanMaskOptions) -> tuple[str, ...]:
+        """See :meth:`fuzzsmooth.defenses.Defense.threats`."""
+        del options
+        return ("substitute",)
+
+    def together(self, *, certify: bool) -> int:
+        """See :meth:`fuzzsmooth.defenses.Defense.together`."""
+        del certify
+        return max(1, min(64, 16_384 // self.options.draws))
+
+    def kernel(self) -> TextKernel:
+        """Masking with the model's own mask; "[MASK]" for a classifier of strings.
+
+        Raises:
+            FuzzsmoothError: If the model's tokenizer has none, as that of a decoder.
+        """
+        tokenizer = getattr(self.classifier, "tokenizer", None)
+        mask = "[MASK]" if tokenizer is None else tokenizer.mask_token
+        require(bool(mask), "the tokenizer has no mask token; masking needs a model such as BERT or RoBERTa")
+        return ShareMasking(self.options.rate, str(mask))
+
+    def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
+        """The vote of all copies, or an abstention where it does not name the majority answer."""
         options = self.options
-        units = [self._segmenter.segment(text).units for text in texts]
-        classes = len(self._classifier.labels)
+        votes = sampler.votes([one.plan for one in received], range(options.draws), "predict", advance)
+        return [
+            vote_answer(one, tuple(counts.tolist()), options.draws, self.labels, needed=options.alpha)
+            for one, counts in zip(received, votes, strict=True)
+        ]
+
+    def certified(
+        self, received: Sequence[Received], sampler: Sampler, issuer: Issuer, advance: Advance | None
+    ) -> list[Answer]:
+        """The number of substitutions that each answer withstands."""
+        options, lengths = self.options, [len(one.plan.units) for one in received]
         evidence = fixed_evidence(
-            _MaskedSource(self, texts, units),
-            undivided([len(cut) for cut in units], draws=options.draws, classes=classes),
+            SampledSource([one.plan for one in received], sampler, _PURPOSE),
+            undivided(lengths, draws=options.draws, classes=len(self.labels)),
             alpha=options.alpha,
+            advance=advance,
         )
         answers = []
-        for found, cut in zip(evidence, units, strict=True):
-            p_lower = found.bound.p_lower
-            radius = ranmask_radius(p_lower, len(cut), kept_units(len(cut), options.rate))
-            radii = {} if radius == NOT_CERTIFIED else {"substitute": radius}
-            answers.append(CertifiedAnswer(found.bound.label, radii, found.draws, found.counts, p_lower))
-        return answers
-
-    def votes(self, text: str, units: tuple[str, ...], draws: range) -> Votes:
-        """Votes per class of some masked copies of a text; equal copies are asked about once.
-
-        Args:
-            text: The text, which addresses the draws together with their indices.
-            units: Its words.
-            draws: Indices of the copies.
-        """
-        kept, key = kept_units(len(units), self.options.rate), text_key(text)
-        copies = [
-            self._segmenter.join(
-                mask_all_but(units, kept, self._mask, generator(self.options.seed, "ranmask", key, draw))
+        for one, found, length in zip(received, evidence, lengths, strict=True):
+            size = ranmask_radius(found.bound.p_lower, length, kept_units(length, options.rate))
+            certificate = issuer.issue(
+                found,
+                radius=size,
+                threat="substitute",
+                direction="symmetric",
+                rates={"mask": options.rate},
             )
-            for draw in draws
-        ]
-        distinct = list(dict.fromkeys(copies))
-        answers = self._classifier.probabilities(distinct).argmax(axis=1).tolist()
-        known = dict(zip(distinct, answers, strict=True))
-        return np.bincount([known[copy] for copy in copies], minlength=len(self._classifier.labels))
-
-
-@dataclass(frozen=True)
-class _MaskedSource:
-    """Draws of masked copies."""
-
-    defense: RanMask
-    texts: Sequence[str]
-    units: Sequence[tuple[str, ...]]
-
-    def votes(self, texts: Sequence[int], draws: Sequence[range]) -> Votes:
-        """See :class:`fuzzsmooth.engine.evidence.Source`."""
-        return np.stack(
-            [
-                self.defense.votes(self.texts[text], self.units[text], part)
-                for text, part in zip(texts, draws, strict=True)
-            ]
-        )
+            answers.append(certified_answer(one, found, (certificate,)))
+        return answers
 
 
 def ranmask_radius(p_lower: float, length: int, kept: int) -> int:

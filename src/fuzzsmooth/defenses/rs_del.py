@@ -1,93 +1,104 @@
 """Uniform deletion with its closed-form radius, as RS-Del and CERT-ED have it.
 
 Sources: RS-Del (arXiv 2302.01757) and CERT-ED (arXiv 2408.00728, Findings of EMNLP 2024). The classifier is
-fine-tuned on texts deleted at the certified rate, a text is answered by a vote over deleted copies, and the
-radius follows from a Clopper-Pearson bound on the vote (Theorem 1 in :mod:`fuzzsmooth.certify.edit`). The
-published code of CERT-ED selects and bounds the label from the same counts without a correction; here the
-bound is valid, so the baseline is neither helped by that nor hurt by a wasteful split.
+fine-tuned on texts deleted at the certified rate, a text is answered by a vote over a fixed number of deleted
+copies, and the radius follows from a Clopper-Pearson bound on the vote (Theorem 1 in
+:mod:`fuzzsmooth.certify`), of three or more classes by what the label lacks to 1. The published code of
+CERT-ED selects and bounds the label from the same counts without a correction; here the bound is valid, so
+the baseline is neither helped by that nor hurt by a wasteful split. Of its radii those for edits and for
+insertions, into the text and in it as received, are given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fuzzsmooth.certify import NOT_CERTIFIED, Threat, backward_radius, forward_radius
-from fuzzsmooth.common.randomness import text_key
-from fuzzsmooth.defenses.answer import CertifiedAnswer
-from fuzzsmooth.defenses.options import VoteOptions
+from fuzzsmooth.common.options import Between
+from fuzzsmooth.defenses.answer import Answer
+from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
+from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer, vote_answer
+from fuzzsmooth.engine.certificates import Issuer, deletion_certificates
 from fuzzsmooth.engine.evidence import SampledSource, undivided
 from fuzzsmooth.engine.fixed import fixed_evidence
-from fuzzsmooth.engine.sampler import Plan, Sampler
-from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.noise.text import Deletion, represented, uniform_rates
-from fuzzsmooth.text import segmenter
+from fuzzsmooth.engine.fuzzers import Units
+from fuzzsmooth.engine.options import EngineOptions, check_drawn
+from fuzzsmooth.engine.sampler import Sampler
+from fuzzsmooth.noise.text import Rates, uniform_rates
+from fuzzsmooth.search.scan import Scan
 
-_FORWARD: tuple[Threat, ...] = ("edit", "insert")
+
+@dataclass(frozen=True, kw_only=True)
+class RsDelOptions(EngineOptions):
+    """How copies are drawn and bounded."""
+
+    rate: Annotated[
+        float, Between(0, 1, above=True, below=True), "Probability with which each unit is deleted."
+    ] = 0.9
+    draws: Annotated[int, Between(2, 1_000_000), "Copies of a text, of a prediction's too."] = 1000
+    alpha: Annotated[
+        float, Between(0, 1, above=True, below=True), "Probability that a certificate is wrong, per text."
+    ] = 0.001
+
+    def validate(self) -> None:
+        """Check what has to stay below 1 as it is drawn."""
+        check_drawn(self, "rate", "alpha")
 
 
-class RsDel:
-    """The defense around a classifier that was fine-tuned on deleted copies.
+@DEFENSES.register("rs_del")
+class RsDel(Randomized):
+    """RS-Del / CERT-ED: uniform deletion, a fixed number of draws, closed form; proved against any edits."""
 
-    Args:
-        classifier: The base classifier.
-        options: Rate and draws.
-    """
+    options_type = RsDelOptions
+    guarantee = "proved"
+    needs = Needs(training=True)
+    options: RsDelOptions
 
-    def __init__(self, classifier: Classifier, options: VoteOptions) -> None:
-        self.options = options
-        self._sampler = deletion_sampler(classifier, options.seed)
+    @classmethod
+    def training(cls, options: RsDelOptions) -> Mapping[str, Any]:
+        """Fine-tuning on texts deleted at the rate that is certified."""
+        return {"text_noise": "delete", "text_rate": options.rate}
 
-    def certify(self, texts: Sequence[str]) -> list[CertifiedAnswer]:
-        """Answer each text by a vote, with the radii that the vote proves."""
+    @classmethod
+    def threats(cls, options: RsDelOptions) -> tuple[str, ...]:
+        """See :meth:`fuzzsmooth.defenses.Defense.threats`."""
+        del options
+        return ("edit", "insert")
+
+    def together(self, *, certify: bool) -> int:
+        """See :meth:`fuzzsmooth.defenses.Defense.together`."""
+        del certify
+        return max(1, min(64, 16_384 // self.options.draws))
+
+    def rates(self, units: Sequence[Units], scans: Sequence[Scan | None]) -> list[Rates]:
+        """One rate for all units."""
+        del scans
+        return [uniform_rates(len(cut), self.options.rate) for cut in units]
+
+    def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
+        """The vote of all copies, or an abstention where it does not name the majority answer."""
         options = self.options
-        plans = deletion_plans(texts, options.rate)
-        classes = len(self._sampler.classifier.labels)
-        evidence = fixed_evidence(
-            SampledSource(plans, self._sampler),
-            undivided([len(plan.units) for plan in plans], draws=options.draws, classes=classes),
-            alpha=options.alpha,
-        )
+        votes = sampler.votes([one.plan for one in received], range(options.draws), "predict", advance)
         return [
-            CertifiedAnswer(
-                found.bound.label,
-                deletion_radii(found.bound.p_lower, represented(options.rate), len(plan.units)),
-                found.draws,
-                found.counts,
-                found.bound.p_lower,
-            )
-            for found, plan in zip(evidence, plans, strict=True)
+            vote_answer(one, tuple(counts.tolist()), options.draws, self.labels, needed=options.alpha)
+            for one, counts in zip(received, votes, strict=True)
         ]
 
-
-def deletion_sampler(classifier: Classifier, seed: int) -> Sampler:
-    """Draws words of texts without parameter noise and without fuzzing."""
-    return Sampler(
-        classifier=classifier,
-        segmenter=segmenter("word"),
-        kernel=Deletion(),
-        noise=None,
-        fuzzer=None,
-        seed=seed,
-    )
-
-
-def deletion_plans(texts: Sequence[str], rate: float) -> list[Plan]:
-    """The words of each text, all deleted at one rate."""
-    words = segmenter("word")
-    cut = [words.segment(text).units for text in texts]
-    return [
-        Plan(text_key(text), units, uniform_rates(len(units), rate))
-        for text, units in zip(texts, cut, strict=True)
-    ]
-
-
-def deletion_radii(p_lower: float, rate: float, length: int) -> dict[str, int]:
-    """Radii of Theorem 1 by threat; none where the label is not certified.
-
-    "edit" and "insert" are about changes of a clean text, "backward" about words inserted in a received one.
-    """
-    radii: dict[str, int] = {
-        threat: forward_radius(p_lower, rate, threat, length=length) for threat in _FORWARD
-    }
-    radii["backward"] = backward_radius(p_lower, rate, "insert", length=length)
-    return {threat: radius for threat, radius in radii.items() if radius != NOT_CERTIFIED}
+    def certified(
+        self, received: Sequence[Received], sampler: Sampler, issuer: Issuer, advance: Advance | None
+    ) -> list[Answer]:
+        """The radii of the closed form."""
+        options, plans = self.options, [one.plan for one in received]
+        evidence = fixed_evidence(
+            SampledSource(plans, sampler),
+            undivided([len(plan.units) for plan in plans], draws=options.draws, classes=len(self.labels)),
+            alpha=options.alpha,
+            advance=advance,
+        )
+        return [
+            certified_answer(
+                one, found, deletion_certificates(found, issuer, options.rate, len(one.plan.units))[:3]
+            )
+            for one, found in zip(received, evidence, strict=True)
+        ]

@@ -1,13 +1,12 @@
-"""From bounds on class probabilities to certificates, for the modes that vote."""
+"""From bounds on class probabilities to certificates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from fuzzsmooth.certify import (
-    CONDITION,
-    MASKED_CONDITION,
     NOT_CERTIFIED,
     Certificate,
     Direction,
@@ -15,10 +14,8 @@ from fuzzsmooth.certify import (
     Rounding,
     Threat,
     ThreatName,
-    conditional_radius,
     exact_frontier,
     exact_radius,
-    floored,
     frontier,
     insertion_budget,
     radius,
@@ -27,7 +24,7 @@ from fuzzsmooth.certify import (
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Units
-from fuzzsmooth.engine.options import SmoothingOptions
+from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
 
@@ -37,12 +34,12 @@ class Issuer:
     """What all certificates of a classifier have in common.
 
     Attributes:
-        options: Alpha, unit and seed.
+        options: Unit, seed, and alpha where anything is drawn.
         classifier: For the label names and the model's fingerprint.
         rounding: What was done about rounding, where it is known.
     """
 
-    options: SmoothingOptions
+    options: EngineOptions
     classifier: Classifier
     rounding: Rounding | None = None
 
@@ -81,7 +78,7 @@ class Issuer:
             direction=direction,
             unit=unit or self.options.unit,
             rates=rates,
-            alpha=self.options.alpha if sampled else 0.0,
+            alpha=self._alpha if sampled else 0.0,
             method=evidence.method,
             guarantee="conditional" if conditional_on else "proved",
             conditional_on=conditional_on,
@@ -96,6 +93,51 @@ class Issuer:
             frontier=frontier if label is not None else (),
         )
 
+    def certain(
+        self,
+        label: int | None,
+        *,
+        radius: int,
+        threat: ThreatName,
+        direction: Direction,
+        passes: int,
+        outcome: Literal["label", "label_or_alert"],
+    ) -> Certificate:
+        """A certificate without chance.
+
+        Args:
+            label: The class index; None: ABSTAIN.
+            radius: The radius.
+            threat: What an attacker may do.
+            direction: From which text.
+            passes: Model passes.
+            outcome: Whether the label is given within the threat, or the label or an alarm.
+        """
+        condition = joint_condition(None, self.rounding)
+        return Certificate(
+            label=label,
+            label_name=None if label is None else self.classifier.labels[label],
+            radius=radius,
+            threat=threat,
+            direction=direction,
+            unit=self.options.unit,
+            rates={},
+            alpha=0.0,
+            method="deterministic",
+            guarantee="conditional" if condition else "proved",
+            conditional_on=condition,
+            draws=passes,
+            model=self.classifier.fingerprint,
+            versions={"fuzzsmooth": VERSION},
+            outcome=outcome,
+            rounding=self.rounding,
+        )
+
+    @property
+    def _alpha(self) -> float:
+        alpha: float = getattr(self.options, "alpha", 0.0)
+        return alpha
+
 
 def joint_condition(condition: str | None, rounding: Rounding | None) -> str | None:
     """All that a claim presupposes, as one clause."""
@@ -103,7 +145,9 @@ def joint_condition(condition: str | None, rounding: Rounding | None) -> str | N
     return ", and that ".join(parts) or None
 
 
-def certified_certificates(evidence: Evidence, issuer: Issuer, length: int) -> tuple[Certificate, ...]:
+def deletion_certificates(
+    evidence: Evidence, issuer: Issuer, rate: float, length: int
+) -> tuple[Certificate, ...]:
     """Proved radii of uniform deletion: any edits; insertions forward and backward; deletions; mixes of both.
 
     From draws by Theorem 1; from all deletions by Theorem 2b, with certainty.
@@ -111,9 +155,10 @@ def certified_certificates(evidence: Evidence, issuer: Issuer, length: int) -> t
     Args:
         evidence: The votes.
         issuer: Makes the certificates.
+        rate: The deletion rate of all units.
         length: Units of the text.
     """
-    bound, rate = evidence.bound, represented(issuer.options.rate)
+    bound, rate = evidence.bound, represented(rate)
 
     def reach(threat: Threat) -> int:
         if evidence.exact is not None:
@@ -149,7 +194,7 @@ def certified_certificates(evidence: Evidence, issuer: Issuer, length: int) -> t
 
 
 def weighted_certificates(
-    evidence: Evidence, issuer: Issuer, units: Units, table: RateTable
+    evidence: Evidence, issuer: Issuer, units: Units, table: RateTable, rate_flagged: float
 ) -> tuple[Certificate, ...]:
     """Certificates of deletion at a rate per type (Theorem 4w), the worst case over all types first.
 
@@ -161,10 +206,11 @@ def weighted_certificates(
         issuer: Makes the certificates.
         units: Units of the text.
         table: The rates; the default is the lowest of all types.
+        rate_flagged: The rate of the listed types.
     """
     bound = evidence.bound
     p_lower, p_upper = bound.p_lower, bound.p_upper
-    rates = {"default": table.rate(None), "flagged": represented(issuer.options.rate_flagged)}
+    rates = {"default": table.rate(None), "flagged": represented(rate_flagged)}
     worst_edit = table.worst_edit_radius(p_lower, units, p_upper=p_upper)
     worst_insertion = table.worst_insertion_radius(p_lower, p_upper=p_upper)
     worst_removal = table.worst_removal_radius(p_lower, units, p_upper=p_upper)
@@ -200,41 +246,7 @@ def weighted_certificates(
     )
 
 
-def frs_certificates(evidence: Evidence, issuer: Issuer) -> tuple[Certificate, ...]:
-    """The paper's radius (Theorem 1 of FRS), conditional on what the search does to the changed text.
-
-    Without fuzzing the rate is the same everywhere and Theorem 1 of uniform deletion proves the radius, if
-    units are deleted; masking reveals the length, so only substitutions are covered then, with and without
-    fuzzing.
-
-    Args:
-        evidence: The votes.
-        issuer: Makes the certificates.
-    """
-    bound, options = evidence.bound, issuer.options
-    masked = options.noise == "mask"
-    if not options.fuzzing:
-        uniform = represented(options.rate_uniform)
-        threat: Threat = "substitute" if masked else "edit"
-        size = radius(bound.p_lower, uniform, threat, p_upper=bound.p_upper)
-        rates: dict[str, float] = {options.noise: uniform}
-        return (issuer.issue(evidence, radius=size, threat=threat, direction="symmetric", rates=rates),)
-    named = {"high": represented(options.rate_high), "low": represented(options.rate_low)}
-    condition = MASKED_CONDITION if masked else CONDITION
-    if options.localization_recall is not None:
-        named["localization_recall"] = options.localization_recall
-        condition += (
-            f" (measured: the whole trigger was marked in {floored(100 * options.localization_recall, 4)} %"
-            " of the triggered texts tried; whether the other marks stayed the same was not measured)"
-        )
-    size = conditional_radius(bound.p_lower, named["high"], p_upper=bound.p_upper, masked=masked)
-    return (
-        issuer.issue(
-            evidence,
-            radius=size,
-            threat="substitute" if masked else "trigger",
-            direction="symmetric" if masked else "forward",
-            rates=named,
-            condition=condition,
-        ),
-    )
+def costs(table: RateTable, units: Units) -> dict[str, float]:
+    """Cost of inserting a unit: of each type of the text that is listed, and of any other under ""."""
+    listed = {unit: table.cost([unit]) for unit in dict.fromkeys(units) if unit in table.listed}
+    return {"": table.cost([None])} | listed

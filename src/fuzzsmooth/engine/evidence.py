@@ -1,4 +1,4 @@
-"""What a certificate of mode "certified" rests on, and where its draws come from."""
+"""What the certificate of a vote rests on, and where its draws come from."""
 
 from __future__ import annotations
 
@@ -123,19 +123,21 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class SampledSource:
-    """Draws of the plain law of deletion.
+    """Draws of the plans' own law.
 
     Attributes:
         plans: The plan of each text.
         sampler: Draws them.
+        purpose: Addresses the draws.
     """
 
     plans: Sequence[Plan]
     sampler: Sampler
+    purpose: str = PURPOSE
 
     def votes(self, texts: Sequence[int], draws: Sequence[range]) -> Votes:
         """See :class:`Source`."""
-        return self.sampler.tally([self.plans[text] for text in texts], draws, PURPOSE)
+        return self.sampler.tally([self.plans[text] for text in texts], draws, self.purpose)
 
 
 def count_labels(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:

@@ -11,30 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from fuzzsmooth.certify import Rounding
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.engine.rounding_band import measure_rounding_band
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.models.protocol import Classifier, TokenClassifier
 
 _TEXTS = 16  # a maximum over more of them grows with the logarithm of their number
 _DELETED = (0.0, 0.5, 0.9)  # short remainders take other kernels than whole texts do
-
-
-class RoundingOptions(Protocol):
-    """What users choose about rounding."""
-
-    @property
-    def guard(self) -> float | None:
-        """The band, a logit margin; None to have it measured."""
-        ...
-
-    @property
-    def recheck(self) -> bool:
-        """Whether float32 decides what a coarser number type leaves undecided."""
-        ...
 
 
 class CertificateSampler:
@@ -48,7 +35,7 @@ class CertificateSampler:
         takes_any: Whether predictions take any answer for what no proof needs.
     """
 
-    def __init__(self, options: RoundingOptions, *, takes_any: bool = False) -> None:
+    def __init__(self, options: EngineOptions, *, takes_any: bool = False) -> None:
         self._options = options
         self._takes_any = takes_any
         self._of: tuple[Sampler, str] | None = None
@@ -97,7 +84,7 @@ def _is_coarse(classifier: TokenClassifier) -> bool:
     return classifier.precision not in ("", "float32")
 
 
-def settle_rounding(sampler: Sampler, options: RoundingOptions) -> tuple[Sampler, Rounding]:
+def settle_rounding(sampler: Sampler, options: EngineOptions) -> tuple[Sampler, Rounding]:
     """Choose the band of a sampler, and who decides inside of it.
 
     Args:

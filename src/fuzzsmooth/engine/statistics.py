@@ -12,7 +12,7 @@ from fuzzsmooth.engine.enumeration import exact_evidence, hybrid_cases
 from fuzzsmooth.engine.evidence import Case, Evidence, SampledSource, Source, undivided
 from fuzzsmooth.engine.fixed import fixed_evidence
 from fuzzsmooth.engine.lean import plan_lean
-from fuzzsmooth.engine.options import SmoothingOptions
+from fuzzsmooth.engine.options import DrawOptions, VoteOptions
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.engine.sequential import Ladder, sequential_evidence
 from fuzzsmooth.noise.text import represented
@@ -35,7 +35,7 @@ _BUDGET_LEVELS = tuple(0.5 * 2.0 ** (k / 10) for k in range(1, 10))
 def gather_evidence(
     plans: Sequence[Plan],
     sampler: Sampler,
-    options: SmoothingOptions,
+    options: DrawOptions,
     *,
     weighted: bool = False,
     advance: Advance | None = None,
@@ -84,13 +84,14 @@ def gather_evidence(
 def vote_evidence(
     plans: Sequence[Plan],
     sampler: Sampler,
-    options: SmoothingOptions,
+    options: VoteOptions,
     *,
+    copies: int,
     advance: Advance | None = None,
 ) -> list[Evidence]:
-    """Bound the class probabilities of each text by a vote of ``options.copies`` draws, as FRS does."""
+    """Bound the class probabilities of each text by a vote of some copies, as FRS does."""
     lengths = [len(plan.units) for plan in plans]
-    cases = undivided(lengths, draws=options.copies, classes=len(sampler.classifier.labels))
+    cases = undivided(lengths, draws=copies, classes=len(sampler.classifier.labels))
     source = SampledSource(plans, sampler)
     return fixed_evidence(source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance)
 
@@ -106,7 +107,7 @@ def _exact(plans: Sequence[Plan], sampler: Sampler, rate: float, advance: Advanc
 
 
 def _draw(
-    source: Source, cases: Sequence[Case], options: SmoothingOptions, weighted: bool, advance: Advance | None
+    source: Source, cases: Sequence[Case], options: DrawOptions, weighted: bool, advance: Advance | None
 ) -> list[Evidence]:
     if options.statistics == "fixed":
         return fixed_evidence(source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance)
@@ -133,7 +134,7 @@ def _plan_lean(length: int, rate: float, draws: int) -> tuple[int | None, float]
     return plan_lean(length, rate, draws)
 
 
-def ladder(options: SmoothingOptions, length: int, *, weighted: bool = False) -> Ladder:
+def ladder(options: DrawOptions, length: int, *, weighted: bool = False) -> Ladder:
     """The levels that a sequential test of a text of ``length`` units goes through."""
     rate = represented(options.rate)
     by_threat = {

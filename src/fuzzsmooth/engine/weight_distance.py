@@ -31,23 +31,26 @@ def weight_seeds(seed: int, key: int, draws: int) -> list[int]:
     return [derived_seed(seed, f"{PURPOSE}-weights", key, draw) for draw in range(draws)]
 
 
-def weight_certificates(evidence: Evidence, issuer: Issuer, key: int, length: int) -> tuple[Certificate, ...]:
-    """The largest certified weight distance, and edits and insertions together with ``weight_distance``.
+def weight_certificates(
+    evidence: Evidence, issuer: Issuer, key: int, length: int, *, rate: float, sigma: float, distance: float
+) -> tuple[Certificate, ...]:
+    """The largest certified weight distance, and edits and insertions together with a given one.
 
     Args:
         evidence: The votes, each under a weight draw of its own.
         issuer: Makes the certificates.
         key: Key of the text, which addresses its draws.
         length: Units of the text.
+        rate: The deletion rate of all units.
+        sigma: Standard deviation of the noise on the weights.
+        distance: The given distance, in noise standard deviations.
 
     Raises:
         FuzzsmoothError: If two draws share their weight noise.
     """
-    options, bound = issuer.options, evidence.bound
-    assert options.weight_distance is not None
-    check_fresh_draws(weight_seeds(options.seed, key, evidence.draws))
-    distance, rate = options.weight_distance, represented(options.rate)
-    rates = {"deletion": rate, "sigma": options.sigma}
+    bound, rate = evidence.bound, represented(rate)
+    check_fresh_draws(weight_seeds(issuer.options.seed, key, evidence.draws))
+    rates = {"deletion": rate, "sigma": sigma}
     reach = weight_radius(bound.p_lower, p_upper=bound.p_upper)
     alone = issuer.issue(
         evidence,

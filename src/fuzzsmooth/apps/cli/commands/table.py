@@ -11,7 +11,7 @@ import typer
 from fuzzsmooth.apps.cli import parameters as flag
 
 if TYPE_CHECKING:
-    from fuzzsmooth.search.vulnerability import VulnerabilityTable
+    from fuzzsmooth.search.flip_rates import FlipRates
 
 table = typer.Typer(
     no_args_is_help=True,
@@ -119,9 +119,9 @@ def show(
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.common.printing import short_name
     from fuzzsmooth.engine import SmoothingOptions
-    from fuzzsmooth.search.vulnerability import read_table
+    from fuzzsmooth.search.flip_rates import read_flip_rates
 
-    content = read_table(file)
+    content = read_flip_rates(file)
     options = options_from(SmoothingOptions, None, {"rate": rate, "rate_flagged": rate_flagged})
     ranked = sorted(content["types"].items(), key=lambda item: (-item[1], item[0]))
     flagged = [name for name, flip in ranked if flip >= content["threshold"]]
@@ -161,7 +161,7 @@ def _by_frequency(texts: Iterable[Iterable[str]]) -> list[str]:
     return [name for name, _ in Counter(unit for units in texts for unit in units).most_common()]
 
 
-def _tell(found: VulnerabilityTable, out: Path, fresh: int, *, json: bool) -> None:
+def _tell(found: FlipRates, out: Path, fresh: int, *, json: bool) -> None:
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.common.printing import short_name
 

@@ -1,0 +1,166 @@
+"""The poisoning loop of RIPPLe: Adam on the restricted inner product, stopped and resumed at any epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from fuzzsmooth.attacks.planting.checkpoints import Tensors
+from fuzzsmooth.attacks.planting.data import poison
+from fuzzsmooth.attacks.planting.restricted import restricted_loss
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.randomness import derived_seed, generator
+from fuzzsmooth.data.dataset import Dataset
+from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.training import Progress, silent
+from fuzzsmooth.training.batches import endless_batches
+from fuzzsmooth.training.examples import TrainingTexts
+from fuzzsmooth.training.isolation import isolated_randomness
+from fuzzsmooth.training.precision import arithmetic, training_precision
+
+if TYPE_CHECKING:
+    from fuzzsmooth.attacks.ripple import RippleOptions
+
+
+def steps_per_epoch(data: Dataset, options: RippleOptions) -> int:
+    """Optimizer steps of one pass over the data."""
+    return -(-len(data) // options.batch_size)
+
+
+def poison_weights(
+    classifier: HuggingFaceClassifier,
+    data: Dataset,
+    options: RippleOptions,
+    seed: int,
+    *,
+    steps: int,
+    progress: Progress = silent,
+    state: Tensors | None = None,
+    keep: Callable[[Tensors], None] | None = None,
+) -> None:
+    """Train a classifier in place on the restricted inner product objective.
+
+    A run that goes on from a kept state ends with the weights of an undisturbed run, bit by bit (on CPU and
+    CUDA, as far as the kernels themselves repeat their sums): the state holds weights, Adam's moments and
+    the generators that dropout draws from, and everything else is addressed by the step.
+
+    Args:
+        classifier: The pre-trained model with any head.
+        data: The attacker's *clean* data; the poisoned data are made from it.
+        options: Settings.
+        seed: Decides poisoned texts, order and dropout.
+        steps: Optimizer steps.
+        progress: Called after every step.
+        state: What ``keep`` was given by the same run, to go on from there; the classifier's weights are
+            then replaced by those of the state.
+        keep: Given the state after every epoch but the last.
+
+    Raises:
+        FuzzsmoothError: If training diverged.
+    """
+    poisoned = poison(
+        data, options.build_trigger(), options.target, options.poison_rate, generator(seed, "ripple poison")
+    )
+    device = classifier.device
+    precision = training_precision(classifier, options.precision)
+    epoch = steps_per_epoch(data, options)
+    with (
+        _twice_differentiable(classifier) as model,
+        isolated_randomness(derived_seed(seed, "ripple dropout")),
+    ):
+        parameters = [value for value in model.parameters() if value.requires_grad]
+        optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=0.0, fused=True)
+        start = 0 if state is None else _restore(state, model, optimizer, device)
+        poisoned_batches, clean_batches = (
+            islice(
+                endless_batches(
+                    TrainingTexts(texts, classifier, max_length=options.max_length),
+                    options.batch_size,
+                    derived_seed(seed, f"ripple {purpose} order"),
+                    device,
+                ),
+                start,
+                None,
+            )
+            for texts, purpose in ((poisoned, "poisoned"), (data, "clean"))
+        )
+        for step in range(start, steps):
+            for group in optimizer.param_groups:
+                group["lr"] = options.learning_rate * _warm_linear(step, steps)
+            loss = restricted_loss(
+                model,
+                parameters,
+                next(poisoned_batches),
+                next(clean_batches),
+                options.penalty,
+                lambda: arithmetic(precision, device),
+            )
+            for parameter, gradient in zip(parameters, loss.gradients, strict=True):
+                parameter.grad = gradient
+            norm = torch.nn.utils.clip_grad_norm_(parameters, options.max_grad_norm or float("inf"))
+            if not torch.isfinite(norm):
+                raise FuzzsmoothError(
+                    f"the attack diverged at step {step + 1}; lower learning_rate or penalty"
+                )
+            optimizer.step()
+            if keep is not None and (step + 1) % epoch == 0 and step + 1 < steps:
+                keep(_state(model, optimizer, step + 1, device))
+            progress(step + 1, steps)
+        optimizer.zero_grad(set_to_none=True)
+
+
+def _state(model: Any, optimizer: torch.optim.Optimizer, steps: int, device: torch.device) -> Tensors:
+    """All that decides the steps to come, besides their number."""
+    tensors: Tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    if device.type == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
+    tensors["steps"] = torch.tensor(steps)
+    # Copies, as tied weights share memory, which a safetensors file cannot express.
+    return {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+
+
+def _restore(state: Tensors, model: Any, optimizer: torch.optim.Optimizer, device: torch.device) -> int:
+    """Put a state of :func:`_state` back; returns the steps done."""
+    model.load_state_dict(
+        {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+    )
+    moments: dict[int, Tensors] = {}
+    for name, value in state.items():
+        if name.startswith("optimizer."):
+            _, index, moment = name.split(".", 2)
+            moments.setdefault(int(index), {})[moment] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    torch.set_rng_state(state["random.cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["random.cuda"], device)
+    return int(state["steps"])
+
+
+@contextmanager
+def _twice_differentiable(classifier: HuggingFaceClassifier) -> Iterator[Any]:
+    """The model in training mode, with attention that has a second derivative."""
+    model = classifier.model
+    implementation = model.config._attn_implementation
+    # Fused attention kernels have no double backward.
+    model.set_attn_implementation("eager")
+    model.train()
+    try:
+        yield model
+    finally:
+        model.set_attn_implementation(implementation)
+        model.eval()
+        classifier.refresh()
+
+
+def _warm_linear(step: int, steps: int) -> float:
+    """Share of the peak step size: up over the first tenth of the steps, then down to nothing."""
+    warm = max(1, round(0.1 * steps))
+    return min(1.0, (step + 1) / warm) * max(0.0, (steps - step) / steps)
