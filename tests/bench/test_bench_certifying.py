@@ -209,9 +209,9 @@ class Counting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def logits_of_ids(self, ids: Any) -> Any:
+    def logits(self, ids: Any, **more: Any) -> Any:
         self.rows += [row.tobytes() for row in ids]
-        return self.inner.logits_of_ids(ids)
+        return self.inner.logits(ids, **more)
 
 
 @pytest.mark.parametrize("how", ["windows", "scattered"])

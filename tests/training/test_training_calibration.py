@@ -72,7 +72,9 @@ def test_window_scores_are_what_the_certificates_say(
     add_offsets(classifier, offsets)
     answers = list(map(by_windows(Windows(classifier, {"fuzzing": False}), 3), data.texts))
     right = [answer.label == label for answer, label in zip(answers, data.targets, strict=True)]
-    assert score.accuracy == pytest.approx(np.mean(classifier.logits(data.texts).argmax(1) == data.targets))
+    assert score.accuracy == pytest.approx(
+        np.mean(classifier.logits_of_texts(data.texts).argmax(1) == data.targets)
+    )
     certified = [
         class_mean(
             [

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzzsmooth.certify import Certificate, vote_error
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.common.texts import checked_texts

@@ -30,7 +30,7 @@ from fuzzsmooth.engine.fixed import fixed_evidence
 from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.noise.text import TextKernel
-from fuzzsmooth.noise.text.share import ShareMasking, kept_units
+from fuzzsmooth.noise.text.share_masking import ShareMasking, kept_units
 
 _PURPOSE = "ranmask"
 

@@ -19,7 +19,7 @@ from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
 from fuzzsmooth.models.protocol import Precision
 from fuzzsmooth.noise.text import Deletion
-from fuzzsmooth.noise.text.share import ShareMasking
+from fuzzsmooth.noise.text.share_masking import ShareMasking
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness

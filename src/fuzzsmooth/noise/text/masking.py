@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fuzzsmooth.common.options import require
-from fuzzsmooth.noise.text.kernel import KERNELS, SelectionKernel
-from fuzzsmooth.noise.text.rates import Kept
+from fuzzsmooth.noise.text.kernel import KERNELS, Kept, SelectionKernel
 
 
 @KERNELS.register("masking")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fuzzsmooth.common.options import require
-from fuzzsmooth.noise.text.kernel import KERNELS, TextKernel, require_rate_per_unit
-from fuzzsmooth.noise.text.rates import Rates, kept_mask
+from fuzzsmooth.noise.text.kernel import KERNELS, Rates, TextKernel, kept_mask, require_rate_per_unit
 
 
 @KERNELS.register("substitution")
