@@ -22,7 +22,7 @@ from fuzzsmooth.models import (
     quiet_transformers,
 )
 from fuzzsmooth.models.loading import ModelWarning
-from fuzzsmooth.noise.weight import forward, materialized_weight_noise, noised_modules, noised_parameters
+from fuzzsmooth.noise.weight import PerturbedParameters, forward, noised_modules, noised_parameters
 from fuzzsmooth.noise.weight.factor import Spans
 from fuzzsmooth.noise.weight.forward import ForwardNoise
 from fuzzsmooth.noise.weight.layers import is_linear
@@ -203,7 +203,7 @@ def _materialized(
 ) -> np.ndarray:
     logits = []
     for seed in seeds:
-        with materialized_weight_noise(classifier.model, 2, sigma, seed):
+        with PerturbedParameters(noised_parameters(classifier.model, 2), sigma).perturb(seed):
             logits.append(classifier.logits([row], one_batch=True)[0])
     return np.array(logits)
 

@@ -12,8 +12,9 @@ import torch
 from tiny_models import ARCHITECTURES, ODD_TEXTS, WORDS, random_texts
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models import Classifier, build_tiny, load_classifier, pad_rows, softmax
+from fuzzsmooth.models import Classifier, build_tiny, load_classifier, pad_rows
 from fuzzsmooth.models.devices import choose_device, choose_precision, has_native_bfloat16
+from fuzzsmooth.models.huggingface import softmax
 
 
 @pytest.fixture(params=ARCHITECTURES)

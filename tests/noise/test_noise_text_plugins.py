@@ -31,13 +31,13 @@ SCRIPT = """
 import json, sys, warnings
 import numpy as np
 from fuzzsmooth.engine.sampler import Plan, Sampler
-from fuzzsmooth.models import TableClassifier
+from fuzzsmooth.models import CallableClassifier
 from fuzzsmooth.noise.text import KERNELS, text_kernel, uniform_rates
 from fuzzsmooth.text.units import segmenter
 
 names = list(KERNELS.all())
 kernel = text_kernel("keep-first", count=1)
-classifier = TableClassifier({"a": (0.0, 1.0)}, (1.0, 0.0))
+classifier = CallableClassifier(lambda texts: [[text != "a", text == "a"] for text in texts], ["other", "a"])
 plan = Plan(1, ("a", "b"), uniform_rates(2, 1.0))
 votes = Sampler(classifier, segmenter("word"), kernel, None, None, 0).votes([plan], range(5), "x")
 units = kernel(("a", "b"), uniform_rates(2, 1.0), np.random.default_rng(0))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from noise_weight_models import ARCHITECTURES, SIGMA, TEXT, batch, tiny
+from noise_weight_models import ARCHITECTURES, SIGMA, TEXT, batch, tiny, written_noise
 from scipy import stats
 from torch import Tensor, nn
 
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
-from fuzzsmooth.noise.weight import exact_weight_noise, forward, materialized_weight_noise
+from fuzzsmooth.noise.weight import exact_weight_noise, forward
 from fuzzsmooth.noise.weight.factor import NoiseFactor, Scratch, Spans, noise_factor
 from fuzzsmooth.noise.weight.normals import stream
 
@@ -37,7 +37,7 @@ def _materialized(model: nn.Module, layers: int, draws: int = DRAWS, sigma: floa
     inputs = batch([TEXT])
     rows = []
     for seed in range(draws):
-        with materialized_weight_noise(model, layers, sigma, seed):
+        with written_noise(model, layers, sigma, seed):
             rows.append(_statistics(model, inputs))
     return torch.cat(rows)
 

@@ -19,11 +19,11 @@ from fuzzsmooth.models.protocol import (
     WeightNoise,
 )
 from fuzzsmooth.models.sources import ResolvedModel, resolve_model
-from fuzzsmooth.models.stubs import AdditiveClassifier, TableClassifier, TriggerClassifier
+from fuzzsmooth.models.stubs import AdditiveClassifier, TriggerClassifier
 
 if TYPE_CHECKING:
     from fuzzsmooth.models.heads import head_labels
-    from fuzzsmooth.models.huggingface import HuggingFaceClassifier, softmax
+    from fuzzsmooth.models.huggingface import HuggingFaceClassifier
     from fuzzsmooth.models.loading import ModelWarning, load_classifier
     from fuzzsmooth.models.quiet import quiet_transformers
     from fuzzsmooth.models.rows import pad_rows
@@ -41,7 +41,6 @@ __all__ = [
     "Probabilities",
     "ResolvedModel",
     "SlowPathWarning",
-    "TableClassifier",
     "TokenClassifier",
     "TriggerClassifier",
     "WeightNoise",
@@ -51,7 +50,6 @@ __all__ = [
     "pad_rows",
     "quiet_transformers",
     "resolve_model",
-    "softmax",
 ]
 
 __getattr__ = lazy_names(
@@ -64,7 +62,6 @@ __getattr__ = lazy_names(
         "load_classifier": "loading",
         "pad_rows": "rows",
         "quiet_transformers": "quiet",
-        "softmax": "huggingface",
     },
 )
 

@@ -21,11 +21,12 @@ def exact_weight_noise(
 ) -> Iterator[None]:
     """Give each sample of one forward call its own independent draw of parameter noise.
 
-    The law of the outputs is that of :func:`~fuzzsmooth.noise.weight.materialized_weight_noise` run once per
-    sample (arXiv 2502.06892, Eq. 5), but the weights stay shared: given what a layer reads, the noise it adds
-    is Gaussian with a known covariance (see :func:`~fuzzsmooth.noise.weight.factor.noise_factor`), and the
-    noises of different layers are independent, so layer by layer the law is the same. Call the model exactly
-    once inside, without gradients and with the same attention mask. The model is left untouched.
+    The law of the outputs is that of weights drawn anew for every sample
+    (:func:`~fuzzsmooth.noise.weight.drawn_weights`; arXiv 2502.06892, Eq. 5), though not the numbers of one
+    seed. But the weights stay shared: given what a layer reads, the noise it adds is Gaussian with a known
+    covariance (see :func:`~fuzzsmooth.noise.weight.factor.noise_factor`), and the noises of different layers
+    are independent, so layer by layer the law is the same. Call the model exactly once inside, without
+    gradients and with the same attention mask. The model is left untouched.
 
     Args:
         model: A Hugging Face sequence classifier.
