@@ -125,7 +125,7 @@ def defended(row: str) -> Defense:
     if "sigma" in known:
         options["sigma"] = 0.0  # stubs have no parameters
     if row == "deletion-rates":
-        table = Scanner(model, SearchOptions(**SEARCH), segmenter("word"), references).table()
+        table = Scanner(model, SearchOptions(**SEARCH), segmenter("word"), references).flip_rates()
         table.rates(["cf", "film", "bad"])
         more["rates"] = TypeRates(table)
     return kind(model, kind.options_type.from_mapping(options), references, **more)

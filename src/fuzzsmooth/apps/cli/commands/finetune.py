@@ -117,7 +117,7 @@ def finetune(
     # These import torch: mistakes are told before.
     from fuzzsmooth.models import load_classifier
     from fuzzsmooth.training import finetune as train
-    from fuzzsmooth.training import is_main_process
+    from fuzzsmooth.training import is_main_process, leave_processes
 
     classifier = load_classifier(
         model,
@@ -130,6 +130,7 @@ def finetune(
     )
     with resumable(), Display(quiet).counts("finetune") as progress:
         train(classifier, splits.train, options, output=out, progress=progress, resume=not fresh)
+    leave_processes()
     if not is_main_process():
         return
     with Display(quiet).counts("references") as progress:
