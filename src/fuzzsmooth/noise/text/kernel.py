@@ -89,7 +89,7 @@ class SelectionKernel(TextKernel):
 
 
 KERNELS: Registry[type[TextKernel]] = Registry("text noise", "fuzzsmooth.noise.text")
-"""All kernels by name."""
+"""All kernels by name; entry points of the group ``fuzzsmooth.noise.text`` add those of other packages."""
 
 
 def text_kernel(name: str, **parameters: Any) -> TextKernel:
