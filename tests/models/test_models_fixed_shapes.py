@@ -101,7 +101,7 @@ def test_twins_share_counts_fingerprints_and_weights(tmp_path: Path) -> None:
     exact = plain.reproducible()
     assert exact.fingerprint == plain.fingerprint
     plain.forward_count = 0
-    exact.logits_of_texts(sequences(plain, 3))
+    exact.logits(sequences(plain, 3))
     assert plain.forward_count >= 3
     before = exact.fingerprint
     with torch.no_grad():
