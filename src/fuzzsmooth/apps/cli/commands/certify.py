@@ -40,7 +40,7 @@ def certify(
         ),
     ] = None,
     statistics: Annotated[
-        Literal["auto", "fixed", "lean", "sequential"] | None,
+        Literal["auto", "fixed", "group-sequential", "sequential"] | None,
         typer.Option(
             help="How passes are used in mode certified: fixed draws, draws until the radii are settled, "
             "(auto) also exact enumeration where that pays, or (lean) the fewest for the radii of fixed.",
