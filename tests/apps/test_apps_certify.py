@@ -238,7 +238,7 @@ def test_bad_tables_are_one_sentence(capfd, tiny, trained, tmp_path):
 
 def test_the_guard_band_is_measured_unless_it_is_given(capfd, tiny, monkeypatch):
     """Answers that rounding could turn around count for nobody: all of them, for a band this wide."""
-    from fuzzsmooth.engine import referee
+    from fuzzsmooth.engine import recheck
 
     base = ("certify", "--model", tiny, *CERTIFIED, "--draws", 40, "--text", "a good film", "--json")
     base = (*base, "--precision", "bfloat16", "--no-recheck")
@@ -247,7 +247,7 @@ def test_the_guard_band_is_measured_unless_it_is_given(capfd, tiny, monkeypatch)
     assert sum(measured["counts"]) <= sum(plain["counts"])
     (wide,) = call(capfd, *base, "--guard", 1e6).lines
     assert (wide["label"], sum(wide["counts"])) == (None, 0)
-    monkeypatch.setattr(referee, "measure_guard_band", lambda *_, **__: 1e6)
+    monkeypatch.setattr(recheck, "measure_rounding_band", lambda *_, **__: 1e6)
     (forced,) = call(capfd, *base).lines
     assert forced["counts"] == wide["counts"]
     assert call(capfd, *base, "--guard", 0).lines[0]["counts"] == plain["counts"]

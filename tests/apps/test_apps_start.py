@@ -102,11 +102,11 @@ def test_doctor_tells_how_to_get_what_is_missing(capfd, monkeypatch):
 
 def test_list_shows_every_registry(capfd):
     from fuzzsmooth.attacks import ATTACKS, TRIGGERS
-    from fuzzsmooth.noise.text import TEXT_KERNELS
+    from fuzzsmooth.noise.text import KERNELS
 
     found = call(capfd, "list", "--json").lines[0]
     assert set(found["attacks"]) == set(ATTACKS.all())
-    assert set(found["kernels"]) == set(TEXT_KERNELS)
+    assert set(found["kernels"]) == set(KERNELS.all())
     assert set(found["modes"]) == {"frs", "certified", "windows"}
     assert set(found["rewards"]) == {"transplant", "kl"}
     assert set(found["triggers"]) == set(TRIGGERS.all())

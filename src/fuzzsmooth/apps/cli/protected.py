@@ -74,7 +74,6 @@ def protect(
     )
     given = given_references(model, options, references, clean)  # torch is not imported before
     from fuzzsmooth.engine import SmoothedClassifier, TypeRates
-    from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 
     classifier = loading.load(model)
     chosen = find_references(given, classifier, options, quiet=quiet)
@@ -83,7 +82,7 @@ def protect(
         found = flip_rates(classifier, chosen, options)
         found.keep_in(table)
         rates = TypeRates(found, fill=fill)
-    smoothed = SmoothedClassifier(NoisyHuggingFaceClassifier(classifier), options, chosen, rates=rates)
+    smoothed = SmoothedClassifier(classifier, options, chosen, rates=rates)
     settings: dict[str, Any] = {
         "options": options.to_mapping(),
         "model": classifier.fingerprint,

@@ -90,10 +90,10 @@ def _model(device: str) -> str:
 def _minilm() -> dict[str, Any]:
     """The packaged model: where it is, and whether its files are the pinned ones."""
     from fuzzsmooth.common.errors import FuzzsmoothError
-    from fuzzsmooth.models import builtin_minilm
+    from fuzzsmooth.models import resolve_model
 
     try:
-        return {"present": True, "folder": str(builtin_minilm()), "sha256": "as pinned"}
+        return {"present": True, "folder": resolve_model("builtin:minilm").location, "sha256": "as pinned"}
     except FuzzsmoothError as error:
         return {"present": False, "error": str(error)}
 

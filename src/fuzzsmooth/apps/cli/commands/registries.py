@@ -13,12 +13,13 @@ from fuzzsmooth.apps.cli import parameters as flag
 
 def registries(
     kind: Annotated[
-        Literal["attacks", "triggers", "modes", "rewards", "kernels", "rows", "certificates"] | None,
+        Literal["attacks", "triggers", "modes", "rewards", "kernels", "models", "rows", "certificates"]
+        | None,
         typer.Argument(help="What to list; everything if omitted."),
     ] = None,
     json: flag.Json = False,
 ) -> None:
-    """List attacks, triggers, modes, rewards, text-noise kernels, and the rows of both experiments."""
+    """List attacks, triggers, modes, rewards, kernels, models, and the rows of both experiments."""
     from fuzzsmooth.apps.cli.console import answers, write_json
 
     finders = {
@@ -27,6 +28,7 @@ def registries(
         "modes": _modes,
         "rewards": _rewards,
         "kernels": _kernels,
+        "models": _models,
         "rows": _rows,
         "certificates": _certificates,
     }
@@ -81,9 +83,15 @@ def _rewards() -> dict[str, str]:
 
 
 def _kernels() -> dict[str, str]:
-    from fuzzsmooth.noise.text import TEXT_KERNELS
+    from fuzzsmooth.noise.text import KERNELS
 
-    return {name: _summary(kernel) for name, kernel in TEXT_KERNELS.items()}
+    return {name: _summary(kernel) for name, kernel in KERNELS.all().items()}
+
+
+def _models() -> dict[str, str]:
+    from fuzzsmooth.models import MODELS
+
+    return {f"builtin:{name}": f"{one.summary} ({one.install})" for name, one in MODELS.all().items()}
 
 
 def _rows() -> dict[str, str]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fuzzsmooth.common.options import require
-from fuzzsmooth.noise.text.kernel import require_rate_per_unit
-from fuzzsmooth.noise.text.rates import Kept, Rates, kept_mask
+from fuzzsmooth.noise.text.kernel import KERNELS, Kept, SelectionKernel
 
 
+@KERNELS.register("masking")
 @dataclass(frozen=True)
-class Masking:
+class Masking(SelectionKernel):
     """Replaces each unit by the mask independently with its rate (after RanMASK, arXiv 2105.03743).
 
     RanMASK masks a fixed number of units, we throw independent coins. The length of the text stays visible,
@@ -29,19 +29,6 @@ class Masking:
 
     def __post_init__(self) -> None:
         require(self.mask != "", "the mask is empty, which would be a deletion; give the model's mask token")
-
-    @property
-    def name(self) -> str:
-        """Always "masking"."""
-        return "masking"
-
-    def __call__(
-        self, units: tuple[str, ...], rates: Rates, generator: np.random.Generator
-    ) -> tuple[str, ...]:
-        """As many units as before, some masked; shape and errors as in :class:`TextKernel`."""
-        require_rate_per_unit(units, rates)
-        kept = kept_mask(rates, generator).tolist()
-        return tuple(unit if keep else self.mask for unit, keep in zip(units, kept, strict=True))
 
     def candidates(self, units: tuple[str, ...]) -> tuple[str, ...]:
         """Each unit followed by the mask that may take its place, 2 n in all."""

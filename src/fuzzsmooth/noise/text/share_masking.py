@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fuzzsmooth.common.options import require
-from fuzzsmooth.noise.text.rates import Rates
+from fuzzsmooth.noise.text.kernel import KERNELS, Rates, TextKernel
 
 
+@KERNELS.register("share-masking")
 @dataclass(frozen=True)
-class ShareMasking:
+class ShareMasking(TextKernel):
     """Masks a fixed number of the units, every choice of them being equally likely; positions stay.
 
     The rates of the units are not read: how many are masked depends on the length alone.
@@ -23,11 +24,6 @@ class ShareMasking:
 
     share: float
     mask: str
-
-    @property
-    def name(self) -> str:
-        """Always "share-masking"."""
-        return "share-masking"
 
     def __call__(
         self, units: tuple[str, ...], rates: Rates, generator: np.random.Generator

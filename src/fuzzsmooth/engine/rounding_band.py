@@ -1,9 +1,9 @@
-"""The guard band: how far rounding may move a logit margin, measured.
+"""The rounding band: how far rounding may move a logit margin, measured.
 
 A certificate is about one function of the text. A floating-point model is that function up to rounding,
 which depends on the shape of the batch, on padding and on the number type. A draw whose margin between the
 two highest logits is larger than every deviation seen gives the same vote however it is computed; the others
-count for no class (:class:`fuzzsmooth.engine.sampler.Sampler`, ``guard``).
+count for no class (:class:`fuzzsmooth.engine.sampler.Sampler`, ``band``).
 
 Where draws are made under parameter noise, the function is that of text and noise seed, and deviations are
 measured under that noise: it changes what is rounded, and its own computation (a covariance factor of the
@@ -17,16 +17,13 @@ reference with noise too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import derived_seed
-from fuzzsmooth.models.encoding import EncodedTexts
-from fuzzsmooth.models.protocol import WeightNoise
+from fuzzsmooth.models.protocol import TokenClassifier, WeightNoise
 
 SAFETY = 4.0
 """Times the largest deviation measured. A sample shows the body of the law of rounding errors, not its tail:
@@ -37,38 +34,12 @@ coarser number type is conditional on it."""
 _TEXTS = 200  # texts measured; more sharpen a maximum only with the logarithm of their number
 _BATCHES = (2, 7, 32)  # sequences in a call: below, between and at the sizes that kernels are tiled for
 
-Logits = npt.NDArray[np.float32]
 
-
-@runtime_checkable
-class Measurable(Protocol):
-    """What a classifier must offer to be measured; :class:`fuzzsmooth.models.HuggingFaceClassifier` does."""
-
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Token ids of texts."""
-        ...
-
-    def logits_of_batch(self, ids: Sequence[Sequence[int]]) -> Logits:
-        """Logits of token sequences evaluated in one padded call."""
-        ...
-
-
-@runtime_checkable
-class NoisyMeasurable(Measurable, Protocol):
-    """What a classifier must offer to be measured under parameter noise."""
-
-    def noisy_logits_of_ids(
-        self, ids: Sequence[Sequence[int]], noise: WeightNoise, seeds: Sequence[int]
-    ) -> Logits:
-        """Logits of token sequences, each under its own noise draw, batched as for votes."""
-        ...
-
-
-def measure_guard_band(
-    classifier: Measurable,
+def measure_rounding_band(
+    classifier: TokenClassifier,
     texts: Sequence[str],
     *,
-    reference: Measurable | None = None,
+    reference: TokenClassifier | None = None,
     noise: WeightNoise | None = None,
     seed: int = 0,
     safety: float = SAFETY,
@@ -90,13 +61,13 @@ def measure_guard_band(
         safety: Factor on the largest deviation seen, >= 1.
 
     Returns:
-        A logit margin, >= 0: the guard band.
+        A logit margin, >= 0.
 
     Raises:
-        FuzzsmoothError: If there are no texts, the factor is less than 1, or a classifier cannot be asked
-            under noise and there is some.
+        FuzzsmoothError: If there are no texts, the factor is less than 1, or there is noise and the
+            classifier has no parameters.
     """
-    require(len(texts) > 0, "give at least one text to measure the guard band on")
+    require(len(texts) > 0, "give at least one text to measure the rounding band on")
     require(safety >= 1, f"the safety factor must be at least 1, got {safety}")
     rows = list({tuple(row): None for row in classifier.encode(texts[:_TEXTS]).ids})
     ask, judge = (_asking(one, rows, noise, seed) for one in (classifier, reference or classifier))
@@ -116,17 +87,18 @@ def measure_guard_band(
 
 
 def _asking(
-    classifier: Measurable, rows: Sequence[tuple[int, ...]], noise: WeightNoise | None, seed: int
+    classifier: TokenClassifier, rows: Sequence[tuple[int, ...]], noise: WeightNoise | None, seed: int
 ) -> Callable[[Sequence[int]], npt.NDArray[np.float64]]:
     """What gives the logits of some rows, asked about together; with noise, each row under its own seed."""
-    if noise is None:
-        return lambda chosen: classifier.logits_of_batch([rows[at] for at in chosen]).astype(np.float64)
-    if not isinstance(classifier, NoisyMeasurable):
-        raise FuzzsmoothError("this classifier cannot be measured under parameter noise; give a guard band")
     seeds = [derived_seed(seed, "guard band", at) for at in range(len(rows))]
-    return lambda chosen: classifier.noisy_logits_of_ids(
-        [rows[at] for at in chosen], noise, [seeds[at] for at in chosen]
-    ).astype(np.float64)
+
+    def ask(chosen: Sequence[int]) -> npt.NDArray[np.float64]:
+        some = [rows[at] for at in chosen]
+        if noise is None:
+            return classifier.logits(some, one_batch=True).astype(np.float64)
+        return classifier.logits(some, noise=noise, seeds=[seeds[at] for at in chosen]).astype(np.float64)
+
+    return ask
 
 
 def margin_deviation(found: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> float:

@@ -12,8 +12,7 @@ import torch
 from defended import options_for
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.defenses import Answer, defend
-from fuzzsmooth.engine import referee as refereeing
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
+from fuzzsmooth.engine import recheck
 from fuzzsmooth.models import AdditiveClassifier, build_tiny, load_classifier
 from fuzzsmooth.search import References, SearchOptions
 
@@ -24,9 +23,9 @@ WORDS = [f"w{index}" for index in range(30)]
 def close(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model most of whose answers are close: its two logits differ little whatever it reads."""
     torch.set_num_threads(1)
-    folder = build_tiny("bert", tmp_path_factory.mktemp("referee") / "tiny", vocabulary=WORDS)
+    folder = build_tiny("bert", tmp_path_factory.mktemp("recheck") / "tiny", vocabulary=WORDS)
     classifier = load_classifier(str(folder))
-    logits = classifier.logits(texts(200))
+    logits = classifier.logits_of_texts(texts(200))
     shift = float(np.median(logits[:, 1] - logits[:, 0]))
     with torch.no_grad():
         classifier.model.classifier.bias[1] -= shift
@@ -42,7 +41,7 @@ def certify(folder: Path, precision: Any, defense: str, **more: Any) -> list[Ans
     settings: dict[str, Any] = {"defense": defense, "fuzzing": False, "sigma": 0.0, "rate": 0.4, "draws": 200}
     settings |= {"reach": 1, "copies": 200, "statistics": "fixed"}  # all draws: counts can be compared
     options = options_for(**(settings | more))
-    classifier = NoisyHuggingFaceClassifier(load_classifier(str(folder), precision=precision))
+    classifier = load_classifier(str(folder), precision=precision)
     return defend(classifier, options).certify(texts(12))
 
 
@@ -54,16 +53,16 @@ def outcome(answers: list[Answer]) -> list[Any]:
 
 
 @pytest.mark.parametrize("defense", ["deletion", "frs", "windows"])
-def test_a_referee_makes_certificates_of_bfloat16_those_of_float32(close: Path, defense: str) -> None:
-    exact, refereed = certify(close, "float32", defense), certify(close, "bfloat16", defense)
-    assert outcome(refereed) == outcome(exact)
-    for one in refereed:
+def test_a_recheck_makes_certificates_of_bfloat16_those_of_float32(close: Path, defense: str) -> None:
+    exact, rechecked = certify(close, "float32", defense), certify(close, "bfloat16", defense)
+    assert outcome(rechecked) == outcome(exact)
+    for one in rechecked:
         rounding = one.certificates[0].rounding
         assert rounding is not None
         assert (rounding.precision, rounding.function) == ("bfloat16", "float32")
         assert (rounding.undecided, rounding.measured) == ("rechecked", True)
         assert 0 <= rounding.recheck_guard < 1e-4 < rounding.guard
-    # Controls: without the band rounding decides some votes, without the referee the band loses some.
+    # Controls: without the band rounding decides some votes, without the recheck the band loses some.
     assert outcome(certify(close, "bfloat16", defense, guard=0.0)) != outcome(exact)
     lost = certify(close, "bfloat16", defense, recheck=False)
     assert outcome(lost) != outcome(exact)
@@ -77,13 +76,13 @@ def test_a_referee_makes_certificates_of_bfloat16_those_of_float32(close: Path, 
 
 def test_a_given_band_is_not_measured(close: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    real = refereeing.measure_guard_band
+    real = recheck.measure_rounding_band
     monkeypatch.setattr(
-        refereeing, "measure_guard_band", lambda *args, **more: calls.append(args) or real(*args, **more)
+        recheck, "measure_rounding_band", lambda *args, **more: calls.append(args) or real(*args, **more)
     )
-    for guard, recheck, undecided in ((0.0, True, "counted against"), (0.25, False, "counted against")):
+    for guard, again, undecided in ((0.0, True, "counted against"), (0.25, False, "counted against")):
         rounding = (
-            certify(close, "bfloat16", "deletion", guard=guard, recheck=recheck)[0].certificates[0].rounding
+            certify(close, "bfloat16", "deletion", guard=guard, recheck=again)[0].certificates[0].rounding
         )
         assert rounding is not None
         assert (rounding.guard, rounding.measured, rounding.undecided) == (guard, False, undecided)
@@ -119,7 +118,7 @@ def test_what_fuzzes_is_as_exact_as_the_answers(close: Path, monkeypatch: pytest
     )
 
     def fuzzed(precision: Any) -> list[Answer]:
-        classifier = NoisyHuggingFaceClassifier(load_classifier(str(close), precision=precision))
+        classifier = load_classifier(str(close), precision=precision)
         options = options_for(
             defense="deletion", sigma=0.0, rate=0.4, draws=200, statistics="fixed",
             search=SearchOptions(references=8),
@@ -134,22 +133,22 @@ def test_what_fuzzes_is_as_exact_as_the_answers(close: Path, monkeypatch: pytest
 
 def test_the_band_is_measured_on_words_that_the_model_knows(close: Path) -> None:
     tokenizer = load_classifier(str(close)).tokenizer
-    known = refereeing._guard_texts(tokenizer)
+    known = recheck._band_texts(tokenizer)
     assert {word for text in known[:16:2] for word in text.split()} <= set(WORDS)
-    assert known != refereeing._guard_texts(None)
+    assert known != recheck._band_texts(None)
 
 
 def test_the_band_is_measured_once_and_anew_for_other_weights(
     close: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    real = refereeing.measure_guard_band
+    real = recheck.measure_rounding_band
     monkeypatch.setattr(
-        refereeing, "measure_guard_band", lambda *args, **more: calls.append(1) or real(*args, **more)
+        recheck, "measure_rounding_band", lambda *args, **more: calls.append(1) or real(*args, **more)
     )
     inner = load_classifier(str(close), precision="bfloat16")
     options = options_for(defense="deletion", fuzzing=False, sigma=0.0, draws=50)
-    smooth = defend(NoisyHuggingFaceClassifier(inner), options)
+    smooth = defend(inner, options)
     smooth.predict(texts(2))
     assert len(calls) == 1, "predictions ask what certificates ask; second answers are exact"
     before = smooth.certify(texts(3))
@@ -173,7 +172,7 @@ def test_a_classifier_of_strings_has_no_band_of_its_own() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1e-9, 0.0300001, 0.3, 0.99999, 1.0, 123.4])
 def test_rounded_up(value: float) -> None:
-    found = refereeing._rounded_up(value)
+    found = recheck._rounded_up(value)
     assert value <= found <= 1.1 * value
     assert float(f"{found:.2g}") == found
 

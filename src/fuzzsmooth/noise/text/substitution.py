@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fuzzsmooth.common.options import require
-from fuzzsmooth.noise.text.kernel import require_rate_per_unit
-from fuzzsmooth.noise.text.rates import Rates, kept_mask
+from fuzzsmooth.noise.text.kernel import KERNELS, Rates, TextKernel, kept_mask, require_rate_per_unit
 
 
+@KERNELS.register("substitution")
 @dataclass(frozen=True)
-class Substitution:
+class Substitution(TextKernel):
     """Replaces each unit independently with its rate by a uniform draw from one fixed vocabulary.
 
     The draw may give the unit that was there, so a unit of the vocabulary is changed with probability
@@ -34,11 +34,6 @@ class Substitution:
             len(set(self.vocabulary)) == len(self.vocabulary),
             "the vocabulary of substitutions lists a unit twice; remove the repetition",
         )
-
-    @property
-    def name(self) -> str:
-        """Always "substitution"."""
-        return "substitution"
 
     def __call__(
         self, units: tuple[str, ...], rates: Rates, generator: np.random.Generator
