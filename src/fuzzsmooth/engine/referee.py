@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from fuzzsmooth.certify import Rounding
 from fuzzsmooth.common.randomness import generator
@@ -20,8 +20,10 @@ from fuzzsmooth.engine.guard import Measurable, measure_guard_band
 from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.engine.tokens import TokenClassifier
-from fuzzsmooth.models.devices import Precision
 from fuzzsmooth.models.protocol import Classifier
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models.devices import Precision  # torch is not imported before a model is loaded
 
 _TEXTS = 16  # a maximum over more of them grows with the logarithm of their number
 _DELETED = (0.0, 0.5, 0.9)  # short remainders take other kernels than whole texts do
