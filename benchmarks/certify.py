@@ -1,4 +1,4 @@
-"""Certification: the engine with early stopping against the plain reference, at the same texts.
+"""Answer: the engine with early stopping against the plain reference, at the same texts.
 
 Both sides certify in turn, the engine many texts together as it is used, the reference all of them or,
 because it takes so long, every so many of them in the order of their lengths. The engine does what the
@@ -19,11 +19,11 @@ from measuring import alternate, ratios, spread
 from reference import reference_certify
 from subjects import fitted_minilm
 
+from defended import options_for
 from fuzzsmooth.apps.cli.chunks import chunk_size
 from fuzzsmooth.certify import exact_radius, forward_radius
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data import Splits
-from fuzzsmooth.engine import SmoothingOptions
 from fuzzsmooth.engine.guard import measure_guard_band
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.engine.statistics import gather_evidence
@@ -46,8 +46,8 @@ def engine(
 
 def certify_options(rate: float, statistics: str = "lean") -> SmoothingOptions:
     """What the engine is told: the reference's draws, error probability and threat."""
-    return SmoothingOptions(
-        mode="certified",
+    return options_for(
+        defense="deletion",
         fuzzing=False,
         sigma=0.0,
         rate=rate,

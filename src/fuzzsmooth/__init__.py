@@ -48,7 +48,7 @@ class SmoothedClassifier:
     """The way of transformers to a defended classifier: see :func:`fuzzsmooth.protect`."""
 
     @staticmethod
-    def from_pretrained(model, defense=None, **more):  # type: ignore[no-untyped-def]  # noqa: ANN
+    def from_pretrained(model, defense=None, **more):  # type: ignore[no-untyped-def]
         """Load a model safely and put a defense around it; the arguments are those of ``protect``."""
         from fuzzsmooth.defenses import protect
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from defended import options_for
 from fuzzsmooth.bench.experiment import ExperimentOptions
 from fuzzsmooth.bench.records import RECORDS_FILE, read_records
 from fuzzsmooth.bench.stages import Counts
-from fuzzsmooth.engine import SmoothingOptions
 from fuzzsmooth.search import SearchOptions
 from fuzzsmooth.training import FinetuneOptions
 
@@ -50,7 +50,7 @@ def settings(place: Path, **changes: Any) -> ExperimentOptions:
         "recipe": "badnets",
         "attack": {"words": ["cf"], "rate": 0.3, "finetune": FINETUNE.replace(epochs=4).to_mapping()},
         "finetune": FINETUNE,
-        "smoothing": SmoothingOptions(
+        "smoothing": options_for(
             copies=6, draws=30, alpha=0.05, search=SearchOptions(budget=16, references=2)
         ),
         "rows": ROWS,

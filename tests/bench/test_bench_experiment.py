@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from experiment_runs import LABELS, ROWS, settings, without_times
 
+from defended import options_for
 from fuzzsmooth.bench.experiment import run_experiment
 from fuzzsmooth.bench.measure import EvaluatedText, measure
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
 from fuzzsmooth.bench.rows import defenses
-from fuzzsmooth.engine import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.defenses import defend
+from fuzzsmooth.engine import REFERENCES_FILE
 from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.report import build_report
@@ -116,8 +118,8 @@ def test_measuring_gives_what_records_take(finished: Path) -> None:
     classifier = load_classifier(str(victim), labels=LABELS, precision="float32")
     references = References.load(victim / REFERENCES_FILE)
     text = EvaluatedText("clean", 3, "a good film", 1)
-    for name, defense in defenses(SmoothingOptions(copies=4, draws=10), (8,)).items():
-        smoothed = defense.options and SmoothedClassifier(
+    for name, defense in defenses(options_for(copies=4, draws=10), (8,)).items():
+        smoothed = defense.options and defend(
             NoisyHuggingFaceClassifier(classifier), defense.options, references
         )
         (result,) = measure(classifier, smoothed, [text.text])

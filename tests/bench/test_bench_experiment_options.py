@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from experiment_runs import settings
 
+from defended import options_for
 from fuzzsmooth.bench.experiment import ExperimentOptions, run_experiment
 from fuzzsmooth.bench.measure import chunk_size
 from fuzzsmooth.bench.rows import choose, defenses
 from fuzzsmooth.bench.victims import victim_options
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothingOptions
 
 
 def test_what_is_answered_together_takes_some_seconds() -> None:
-    certified = SmoothingOptions(mode="certified", sigma=0.0, draws=1000)
+    certified = options_for(defense="deletion", sigma=0.0, draws=1000)
     assert chunk_size(certified) == 2
     assert chunk_size(certified.replace(draws=10_000)) == 1
     assert chunk_size(certified.replace(draws=10)) == 64
     assert chunk_size(certified.replace(fuzz_left="search")) == 1
-    assert chunk_size(SmoothingOptions(mode="frs")) == 16
+    assert chunk_size(options_for(defense="frs")) == 16
     assert chunk_size(None) == 64
 
 
@@ -61,7 +61,7 @@ def test_options_round_trip(place: Path) -> None:
 
 
 def test_victims_are_trained_as_their_defense_wants(place: Path) -> None:
-    options = settings(place, smoothing=SmoothingOptions(sigma=0.02, top_layers=1, rate=0.8))
+    options = settings(place, smoothing=options_for(sigma=0.02, top_layers=1, rate=0.8))
     plain, noisy, deletion = (victim_options(kind, options, 5) for kind in ("plain", "noisy", "deletion"))
     assert {victim.seed for victim in (plain, noisy, deletion)} == {5}
     assert (plain.sigma, plain.text_noise) == (0.0, "none")
@@ -70,7 +70,7 @@ def test_victims_are_trained_as_their_defense_wants(place: Path) -> None:
 
 
 def test_every_row_has_a_defense_of_its_own() -> None:
-    rows = defenses(SmoothingOptions(), (8, 64))
+    rows = defenses(options_for(), (8, 64))
     assert rows["undefended"].options is None
     assert rows["budget-8"].options is not None
     assert rows["budget-8"].options.search.budget == 8

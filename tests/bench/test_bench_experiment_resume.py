@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from experiment_runs import FINETUNE, ROWS, Watching, settings, without_times
 
+from defended import options_for
 from fuzzsmooth.bench import experiment
 from fuzzsmooth.bench import measure as measuring
 from fuzzsmooth.bench.experiment import run_experiment
@@ -23,7 +24,6 @@ from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, r
 from fuzzsmooth.bench.stages import Counts
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
-from fuzzsmooth.engine import SmoothingOptions
 from fuzzsmooth.report import build_report
 
 
@@ -187,7 +187,7 @@ def test_another_seed_adds_a_whole_run(folder: Path, place: Path) -> None:
     "change",
     [
         {"test_size": 9},
-        {"smoothing": SmoothingOptions(copies=7)},
+        {"smoothing": options_for(copies=7)},
         {"finetune": FINETUNE.replace(epochs=2)},
         {"certified_texts": 5},
     ],
@@ -211,7 +211,7 @@ def test_runs_may_share_their_victims(finished: Path, place: Path, tmp_path: Pat
     assert str(tmp_path) not in told
     expected = [row for row in without_times(finished) if row["defense"] == "undefended"]
     assert without_times(tmp_path / "first") == expected, "as if they were the run's own"
-    for change in ({"finetune": FINETUNE.replace(epochs=2)}, {"smoothing": SmoothingOptions(rate=0.8)}):
+    for change in ({"finetune": FINETUNE.replace(epochs=2)}, {"smoothing": options_for(rate=0.8)}):
         with pytest.raises(FuzzsmoothError, match="victims holds a run with other settings or data"):
             run_experiment(settings(place, victims=str(victims), **change), tmp_path / "third")
         shutil.rmtree(tmp_path / "third")

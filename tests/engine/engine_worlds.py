@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from defended import options_for
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 from fuzzsmooth.search import References, SearchOptions
@@ -69,7 +70,7 @@ def references() -> References:
 
 def smoothed(
     classifier: Classifier, *, search: dict[str, Any] | None = None, **options: Any
-) -> SmoothedClassifier:
+) -> Randomized:
     """No parameter noise unless asked for; a small search."""
     settings = {"sigma": 0.0, "search": SearchOptions(**({"budget": 64, "references": 8} | (search or {})))}
-    return SmoothedClassifier(classifier, SmoothingOptions(**(settings | options)), references())
+    return defend(classifier, options_for(**(settings | options)), references())

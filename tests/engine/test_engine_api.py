@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fuzzsmooth import CallableClassifier, References, SmoothedClassifier, SmoothingOptions, load_classifier
+from defended import options_for
+from fuzzsmooth import CallableClassifier, References, SmoothedClassifier, load_classifier
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.models import build_tiny
 
 TEXTS = ["a good film", "", "a bad film"]
@@ -21,9 +23,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_options_may_be_a_mapping(folder):
-    for given in (PLAIN, SmoothingOptions(**PLAIN)):
+    for given in (PLAIN, options_for(**PLAIN)):
         smoothed = SmoothedClassifier.from_pretrained(folder, given)
-        assert smoothed.options == SmoothingOptions(fuzzing=False, copies=6)
+        assert smoothed.options == options_for(fuzzing=False, copies=6)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_other_options_are_refused_before_the_model_is_loaded(tmp_path, options,
     with pytest.raises(FuzzsmoothError, match=said):
         SmoothedClassifier.from_pretrained(tmp_path, options)
     with pytest.raises(FuzzsmoothError, match=said):
-        SmoothedClassifier(CallableClassifier(lambda texts: [[1, 0]] * len(texts), ["x", "y"]), options)
+        defend(CallableClassifier(lambda texts: [[1, 0]] * len(texts), ["x", "y"]), options)
 
 
 @pytest.mark.parametrize("model", [None, 3, b"folder"])
@@ -91,7 +93,7 @@ def test_what_is_saved_is_what_is_found(folder, tmp_path):
     assert References.load(saved / "fuzzsmooth-references.json") == references
     # Options that are given win, and saving again replaces the folder.
     other = SmoothedClassifier.from_pretrained(saved, {"fuzzing": False})
-    assert other.options == SmoothingOptions(fuzzing=False)
+    assert other.options == options_for(fuzzing=False)
     other.save_pretrained(saved)
     assert SmoothedClassifier.from_pretrained(saved).options == other.options
 
@@ -116,7 +118,7 @@ def test_a_bad_options_file_is_one_sentence(folder, tmp_path, content, said):
 
 def test_what_cannot_be_saved_says_so(folder, tmp_path):
     function = CallableClassifier(lambda texts: [[1, 0]] * len(texts), ["x", "y"])
-    smoothed = SmoothedClassifier(function, {"fuzzing": False, "sigma": 0})
+    smoothed = defend(function, {"fuzzing": False, "sigma": 0})
     with pytest.raises(FuzzsmoothError, match="this classifier is a function"):
         smoothed.save_pretrained(tmp_path / "saved")
     (tmp_path / "file").touch()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from engine_worlds import CLEAN, TEXTS, TRIGGERED, Recording, Rule, smoothed
 
+from defended import options_for
 from fuzzsmooth.certify import (
     CONDITION,
     NOT_CERTIFIED,
@@ -20,7 +21,7 @@ from fuzzsmooth.certify import (
     forward_radius,
 )
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.models import CallableClassifier
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import SearchOptions
@@ -32,7 +33,7 @@ ALPHA = 0.05
 
 
 def bounds(rate: float, texts: int, **options: Any) -> list[Certificate]:
-    settings = {"mode": "certified", "fuzzing": False, "draws": 40, "alpha": ALPHA, "rate": rate} | options
+    settings = {"defense": "deletion", "fuzzing": False, "draws": 40, "alpha": ALPHA, "rate": rate} | options
     smooth = smoothed(EMPTY, statistics="fixed", **settings)
     return [answer.certificates[0] for answer in smooth.certify([f"w{index}" for index in range(texts)])]
 
@@ -70,7 +71,7 @@ def test_a_label_at_the_boundary_is_certified_with_probability_alpha_at_most() -
 def test_three_classes_select_with_a_tenth_and_bound_with_the_rest() -> None:
     rule = Rule(lambda text: min(len(text.split()), 2), classes=3)
     recording = Recording(rule)
-    settings = {"mode": "certified", "statistics": "fixed", "fuzzing": False, "draws": 100, "alpha": 0.01}
+    settings = {"defense": "deletion", "statistics": "fixed", "fuzzing": False, "draws": 100, "alpha": 0.01}
     smooth = smoothed(recording, rate=0.2, rivals="complement", **settings)
     answer = smooth.certify(["a b c"])[0]
     labels = [min(len(text.split()), 2) for text in recording.texts]
@@ -90,7 +91,7 @@ def test_one_draw_of_three_classes_selects_and_bounds_nothing() -> None:
 
 
 def test_the_radii_are_those_of_the_bound() -> None:
-    smooth = smoothed(SAFE, mode="certified", statistics="fixed", draws=300, rate=0.7, alpha=0.01)
+    smooth = smoothed(SAFE, defense="deletion", statistics="fixed", draws=300, rate=0.7, alpha=0.01)
     for text in (SAFE_TEXT, SAFE_TEXT[:-3]):
         answer = smooth.certify([text])[0]
         edit, insert, back, deletion, mixed = answer.certificates
@@ -146,7 +147,7 @@ def test_without_fuzzing_frs_is_uniform_and_proved() -> None:
 
 
 def test_undecided_votes_abstain() -> None:
-    answer = smoothed(EMPTY, mode="certified", fuzzing=False, rate=0.5, draws=60).certify(["w1"])[0]
+    answer = smoothed(EMPTY, defense="deletion", fuzzing=False, rate=0.5, draws=60).certify(["w1"])[0]
     assert (answer.label, answer.label_name) == (None, None)
     assert all(part.radius == NOT_CERTIFIED and part.abstained for part in answer.certificates)
     assert answer.to_json()["certificates"][0]["statement"].startswith("ABSTAIN")
@@ -155,9 +156,9 @@ def test_undecided_votes_abstain() -> None:
     assert smoothed(EMPTY, fuzzing=False, rate_uniform=0.5).predict(["w1"])[0].label in (0, 1)
 
 
-@pytest.mark.parametrize("mode", ["frs", "certified"])
-def test_results_are_json_with_statements(mode: str) -> None:
-    smooth = smoothed(TRIGGERED, mode=mode, draws=200, copies=200, rate=0.7)
+@pytest.mark.parametrize("defense", ["frs", "deletion"])
+def test_results_are_json_with_statements(defense: str) -> None:
+    smooth = smoothed(TRIGGERED, defense=defense, draws=200, copies=200, rate=0.7)
     for answer in smooth.certify(TEXTS):
         content = json.loads(json.dumps(answer.to_json(), allow_nan=False))
         assert content["counts"] == list(answer.counts)
@@ -178,7 +179,7 @@ def test_results_are_json_with_statements(mode: str) -> None:
 
 
 def test_statements_say_what_is_covered() -> None:
-    answer = smoothed(SAFE, mode="certified", draws=1000, rate=0.7).certify([SAFE_TEXT])[0]
+    answer = smoothed(SAFE, defense="deletion", draws=1000, rate=0.7).certify([SAFE_TEXT])[0]
     edit, insert, back, deletion, mixed = (certificate.statement() for certificate in answer.certificates)
     assert edit.startswith("No sequence of up to 1 word edits")
     assert "anywhere in this text changes the smoothed model's majority answer" in edit
@@ -210,20 +211,20 @@ def test_parameter_noise_on_a_callable_is_one_sentence() -> None:
     with pytest.raises(
         FuzzsmoothError, match="parameter noise needs a local Hugging Face model; set sigma=0"
     ):
-        SmoothedClassifier(classifier, SmoothingOptions())
+        defend(classifier, options_for())
 
 
 def test_missing_references_are_one_sentence() -> None:
     for mode in ("frs", "certified"):
         with pytest.raises(FuzzsmoothError, match="needs clean reference texts; give references"):
-            SmoothedClassifier(CLEAN, SmoothingOptions(mode=mode, sigma=0.0))
-    kl = SmoothingOptions(sigma=0.0, search=SearchOptions(reward="kl"))
-    scan = SmoothedClassifier(CLEAN, kl).predict(["a good film"])[0].scan
+            defend(CLEAN, options_for(defense=defense, sigma=0.0))
+    kl = options_for(sigma=0.0, search=SearchOptions(reward="kl"))
+    scan = defend(CLEAN, kl).predict(["a good film"])[0].scan
     assert scan is not None
     assert scan.label == 1
     with pytest.raises(FuzzsmoothError, match="need clean reference texts"):
-        SmoothedClassifier(CLEAN, kl.replace(mode="certified"))
-    without = SmoothedClassifier(CLEAN, SmoothingOptions(sigma=0.0, fuzzing=False))
+        defend(CLEAN, kl.replace(defense="deletion"))
+    without = defend(CLEAN, options_for(sigma=0.0, fuzzing=False))
     assert without.predict(["a good film"])[0].scan is None
     with pytest.raises(FuzzsmoothError, match="needs clean reference texts"):
         without.scan(["a good film"])
@@ -231,7 +232,7 @@ def test_missing_references_are_one_sentence() -> None:
 
 def test_token_units_need_a_tokenizer() -> None:
     with pytest.raises(FuzzsmoothError, match="token units need a tokenizer"):
-        SmoothedClassifier(CLEAN, SmoothingOptions(sigma=0.0, unit="token", fuzzing=False))
+        defend(CLEAN, options_for(sigma=0.0, unit="token", fuzzing=False))
 
 
 def test_a_scan_without_fuzzing_is_still_possible() -> None:
@@ -243,11 +244,11 @@ def test_a_backdoor_is_overruled_in_both_modes() -> None:
     """The point of it all: the undefended answer is the attacker's, the smoothed one is not."""
     assert TRIGGERED.probabilities([TEXTS[2]])[0].argmax() == 1
     assert smoothed(TRIGGERED).predict([TEXTS[2]])[0].label == 0
-    assert smoothed(TRIGGERED, mode="certified", rate=0.5, draws=200).certify([TEXTS[2]])[0].label == 0
+    assert smoothed(TRIGGERED, defense="deletion", rate=0.5, draws=200).certify([TEXTS[2]])[0].label == 0
     plain = smoothed(TRIGGERED, fuzzing=False, rate_uniform=0.1).predict([TEXTS[2]])[0]
     assert plain.label == 1, "control: a low rate without the search is not enough"
 
 
 def test_a_high_rate_of_one_is_refused_before_anything_is_computed() -> None:
     with pytest.raises(FuzzsmoothError, match="rate_high must be at least 0 and below 1"):
-        SmoothingOptions(rate_high=1.0)
+        options_for(rate_high=1.0)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from fuzzsmooth.engine import SmoothingOptions
+from defended import options_for
 from fuzzsmooth.engine.evidence import Case, Evidence
 from fuzzsmooth.engine.fixed import fixed_evidence
 from fuzzsmooth.engine.sampler import Votes
@@ -15,7 +15,7 @@ from fuzzsmooth.engine.sequential import sequential_evidence
 from fuzzsmooth.engine.statistics import ladder
 
 ALPHA = 0.05
-OPTIONS = SmoothingOptions(mode="certified", fuzzing=False, sigma=0.0, rate=0.9, awaited=("edit", "backward"))
+OPTIONS = options_for(defense="deletion", fuzzing=False, sigma=0.0, rate=0.9, awaited=("edit", "backward"))
 PARTS = [((0.0, 0.0), 0.0), ((0.2, 0.1), 0.3), ((0.1, 0.1), 0.3)]  # the last with enumerated ties
 
 

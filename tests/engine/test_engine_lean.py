@@ -18,7 +18,7 @@ ALPHA = 0.05
 
 
 def certify(rule: Any, texts: list[str], statistics: str, **options: Any) -> Any:
-    settings = {"mode": "certified", "fuzzing": False, "draws": 200, "alpha": ALPHA, "rate": 0.7} | options
+    settings = {"defense": "deletion", "fuzzing": False, "draws": 200, "alpha": ALPHA, "rate": 0.7} | options
     return smoothed(rule, statistics=statistics, **settings).certify(texts)
 
 

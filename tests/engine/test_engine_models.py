@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from defended import options_for
+from fuzzsmooth import SmoothedClassifier
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import REFERENCES_FILE, SmoothedClassifier, SmoothingOptions, sampler
+from fuzzsmooth.defenses import defend
+from fuzzsmooth.engine import REFERENCES_FILE, sampler
 from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.models import NoisyClassifier, WeightNoise, build_tiny, load_classifier, pad_rows
 from fuzzsmooth.models.bert_forward import first_token_logits, lower_states
@@ -44,18 +47,18 @@ def texts(count: int, longest: int = 12) -> list[str]:
 def smooth(folder: Path, batch_size: int = 32, **options: Any) -> SmoothedClassifier:
     settings = {"sigma": 0.3, "copies": 12, "draws": 24, "search": SEARCH} | options
     return SmoothedClassifier.from_pretrained(
-        folder, SmoothingOptions(**settings), precision="float32", batch_size=batch_size
+        folder, options_for(**settings), precision="float32", batch_size=batch_size
     )
 
 
-@pytest.mark.parametrize("mode", ["frs", "certified"])
+@pytest.mark.parametrize("defense", ["frs", "deletion"])
 def test_votes_do_not_depend_on_batches_order_chunks_or_restarts(
-    folder: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, defense: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = texts(5)
 
     def votes(received: Sequence[str], batch_size: int = 32, **options: Any) -> list[Any]:
-        protected = smooth(folder, batch_size, mode=mode, **options)
+        protected = smooth(folder, batch_size, defense=defense, **options)
         answers = zip(protected.predict(received), protected.certify(received), strict=True)
         return [(prediction.votes, certification.counts) for prediction, certification in answers]
 
@@ -72,10 +75,10 @@ def test_votes_do_not_depend_on_batches_order_chunks_or_restarts(
 def test_a_loaded_model_is_smoothed_as_it_is(folder: Path) -> None:
     """What ``load_classifier`` gives needs no wrapper, with noise or without."""
     for sigma in (0.0, 0.3):
-        settings = SmoothingOptions(sigma=sigma, copies=12, draws=24, search=SEARCH, mode="certified")
+        settings = options_for(sigma=sigma, copies=12, draws=24, search=SEARCH, defense="deletion")
         references = References.load(folder / REFERENCES_FILE)
-        given = SmoothedClassifier(load_classifier(str(folder), precision="float32"), settings, references)
-        expected = smooth(folder, sigma=sigma, mode="certified")
+        given = defend(load_classifier(str(folder), precision="float32"), settings, references)
+        expected = smooth(folder, sigma=sigma, defense="deletion")
         assert given.predict(texts(3)) == expected.predict(texts(3))
 
 
@@ -143,9 +146,7 @@ def test_the_wrapper_is_the_classifier_with_noise(folder: Path) -> None:
 def test_the_weights_are_never_touched(folder: Path) -> None:
     inner = load_classifier(str(folder), precision="float32")
     before = {name: value.clone() for name, value in inner.model.state_dict().items()}
-    SmoothedClassifier(NoisyHuggingFaceClassifier(inner), SmoothingOptions(sigma=0.5, fuzzing=False)).predict(
-        texts(3)
-    )
+    defend(NoisyHuggingFaceClassifier(inner), options_for(sigma=0.5, fuzzing=False)).predict(texts(3))
     assert all(torch.equal(value, before[name]) for name, value in inner.model.state_dict().items())
 
 
@@ -201,8 +202,8 @@ def test_a_text_is_cut_after_deletion(folder: Path) -> None:
         return evaluate(ids, *rest)
 
     limited.noisy_logits_of_ids = keep  # type: ignore[method-assign]
-    options = SmoothingOptions(mode="certified", fuzzing=False, copies=200, rate=0.8, sigma=0.05)
-    answer = SmoothedClassifier(limited, options).predict([" ".join(WORDS)])[0]
+    options = options_for(defense="deletion", fuzzing=False, copies=200, rate=0.8, sigma=0.05)
+    answer = defend(limited, options).predict([" ".join(WORDS)])[0]
     assert answer.truncated
     assert len(read) == 200
     assert all(len(tokens) <= 6 for tokens in read)
@@ -222,7 +223,7 @@ def test_references_beside_the_weights_are_picked_up(folder: Path, tmp_path: Pat
     protected = smooth(folder)
     assert protected._references == References.load(folder / REFERENCES_FILE)
     own = References(("w7", "w8"), (0, 1), "")
-    given = SmoothedClassifier.from_pretrained(str(folder), SmoothingOptions(search=SEARCH), references=own)
+    given = SmoothedClassifier.from_pretrained(str(folder), options_for(search=SEARCH), references=own)
     assert given._references == own
     bare = tmp_path / "bare"
     shutil.copytree(folder, bare)
@@ -256,14 +257,14 @@ def test_references_of_a_hub_models_maker_are_refused(hub_model: str) -> None:
         with pytest.raises(
             FuzzsmoothError, match=r"'someone/tiny' comes from the hub.*could hide a backdoor"
         ):
-            SmoothedClassifier.from_pretrained(hub_model, SmoothingOptions(mode=mode, search=SEARCH))
+            SmoothedClassifier.from_pretrained(hub_model, options_for(defense=defense, search=SEARCH))
     own = References(("w7", "w8"), (0, 1), "")
-    protected = SmoothedClassifier.from_pretrained(hub_model, SmoothingOptions(search=SEARCH), references=own)
+    protected = SmoothedClassifier.from_pretrained(hub_model, options_for(search=SEARCH), references=own)
     assert protected._references == own
-    for options in (SmoothingOptions(fuzzing=False), SmoothingOptions(search=SEARCH.replace(reward="kl"))):
+    for options in (options_for(fuzzing=False), options_for(search=SEARCH.replace(reward="kl"))):
         assert SmoothedClassifier.from_pretrained(hub_model, options)._references is None
     with pytest.raises(FuzzsmoothError, match="neither a folder here nor"):
-        SmoothedClassifier.from_pretrained("someone/else", SmoothingOptions(fuzzing=False))
+        SmoothedClassifier.from_pretrained("someone/else", options_for(fuzzing=False))
     # Nothing is downloaded for a name that may be a mistyped folder.
     with pytest.raises(FuzzsmoothError, match=r"there is no folder of that name.*check the name"):
         SmoothedClassifier.from_pretrained("someone/else")
@@ -277,9 +278,9 @@ def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
 def test_masks_are_the_tokenizers_own(folder: Path) -> None:
     roberta = build_tiny("roberta", folder.parent / "roberta", vocabulary=WORDS, hidden=16, layers=1)
     masked = SmoothedClassifier.from_pretrained(
-        roberta, SmoothingOptions(noise="mask", fuzzing=False, copies=4, sigma=0.0)
+        roberta, options_for(noise="mask", fuzzing=False, copies=4, sigma=0.0)
     )
-    units = masked._sampler.kernel(("w1",) * 50, np.full(50, 1.0), np.random.default_rng(0))
+    units = masked.sampler.kernel(("w1",) * 50, np.full(50, 1.0), np.random.default_rng(0))
     assert set(units) == {"<mask>"}
 
 
@@ -293,16 +294,16 @@ def test_token_units_follow_the_tokenizer(folder: Path) -> None:
 def test_new_weights_are_followed_whatever_was_remembered(folder: Path) -> None:
     """Flip rates, searches and answers of the old weights are forgotten; one object then equals a new one."""
     plain = load_classifier(str(folder))
-    options = SmoothingOptions(mode="certified", sigma=0.0, rate=0.5, draws=64, search=SEARCH)
+    options = options_for(defense="deletion", sigma=0.0, rate=0.5, draws=64, search=SEARCH)
     texts = [" ".join(WORDS[at : at + 5]) for at in range(0, 20, 3)]
     known = References(tuple(texts), tuple(at % 2 for at in range(len(texts))), "")
-    smooth = SmoothedClassifier(plain, options, known)
+    smooth = defend(plain, options, known)
     before = smooth.certify(texts)
     with torch.no_grad():
         plain.model.classifier.weight.mul_(-1)
         plain.model.classifier.bias.add_(torch.tensor([0.3, 0.0]))
     plain.refresh()
     after = smooth.certify(texts)
-    assert after == SmoothedClassifier(plain, options, known).certify(texts)
+    assert after == defend(plain, options, known).certify(texts)
     assert after != before
     assert {one.model for answer in after for one in answer.certificates} == {plain.fingerprint}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from defended import options_for
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.engine.guard import margin_deviation, measure_guard_band
 from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.engine.referee import _guard_texts
@@ -106,11 +107,11 @@ def test_one_seed_is_the_same_noise_in_both_number_types(folder: Path) -> None:
 
 
 def test_certificates_under_noise_use_the_band_of_the_noise(folder: Path) -> None:
-    options = SmoothingOptions(mode="certified", fuzzing=False, sigma=3.0, draws=20, seed=4)
+    options = options_for(defense="deletion", fuzzing=False, sigma=3.0, draws=20, seed=4)
     bands = {}
     for precision in ("float32", "bfloat16"):
         classifier = NoisyHuggingFaceClassifier(load_classifier(str(folder), precision=precision))
-        (one,) = SmoothedClassifier(classifier, options).certify(["w1 w2"])
+        (one,) = defend(classifier, options).certify(["w1 w2"])
         rounding = one.certificates[0].rounding
         assert rounding is not None
         assert (rounding.function, rounding.undecided) == ("float32", "counted against")

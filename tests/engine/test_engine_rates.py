@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from engine_worlds import TRIGGERED, Rule, references, smoothed
 
+from defended import options_for
 from fuzzsmooth.certify import edit, exact, hybrid, sequential, weighted
-from fuzzsmooth.defenses import RsDel, VoteOptions
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions, TypeRates
+from fuzzsmooth.defenses import RsDel, VoteOptions, defend
+from fuzzsmooth.engine import TypeRates
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scanner, SearchOptions
 from fuzzsmooth.text.units import segmenter
@@ -33,15 +34,15 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[float]:
 def test_every_bound_is_computed_at_the_rate_of_the_coins(seen: set[float]) -> None:
     texts = [" ".join(f"g{index}" for index in range(length)) for length in (3, 20, 60)]
     for statistics in ("auto", "lean", "fixed", "sequential"):
-        options = {"mode": "certified", "fuzzing": False, "draws": 200, "rate": 0.8}
+        options = {"defense": "deletion", "fuzzing": False, "draws": 200, "rate": 0.8}
         smoothed(ANY_G, statistics=statistics, **options).certify(texts)
     smoothed(ANY_G, fuzzing=False, rate_uniform=0.7).certify(texts)
     smoothed(ANY_G, fuzzing=True, rate_high=0.85).certify(texts)
     RsDel(ANY_G, VoteOptions(rate=0.7, draws=50, alpha=0.01)).certify(texts)
     scanner = Scanner(TRIGGERED, SearchOptions(budget=64, references=8), segmenter("word"), references())
     table = TypeRates(scanner.table(0.5), fill=True)
-    options = SmoothingOptions(mode="certified", fuzzing=False, sigma=0.0, rate=0.8, rate_flagged=0.95)
-    SmoothedClassifier(TRIGGERED, options, references(), rates=table).certify(["a bad cf film"])
+    options = options_for(defense="deletion", fuzzing=False, sigma=0.0, rate=0.8, rate_flagged=0.95)
+    defend(TRIGGERED, options, references(), rates=table).certify(["a bad cf film"])
     assert {represented(rate) for rate in TYPED} <= seen
     assert not seen & set(TYPED)
     assert all(represented(rate) == rate for rate in seen)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from defended import options_for
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import Certification, SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.defenses import Answer, defend
 from fuzzsmooth.engine import referee as refereeing
 from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.engine.options import Mode
@@ -38,22 +39,22 @@ def texts(count: int, words: int = 8) -> list[str]:
     return [" ".join(source.choice(WORDS, words)) for _ in range(count)]
 
 
-def certify(folder: Path, precision: Any, mode: Mode, **more: Any) -> list[Certification]:
+def certify(folder: Path, precision: Any, mode: Mode, **more: Any) -> list[Answer]:
     settings: dict[str, Any] = {"mode": mode, "fuzzing": False, "sigma": 0.0, "rate": 0.4, "draws": 200}
     settings |= {"reach": 1, "copies": 200, "statistics": "fixed"}  # all draws: counts can be compared
-    options = SmoothingOptions(**(settings | more))
+    options = options_for(**(settings | more))
     classifier = NoisyHuggingFaceClassifier(load_classifier(str(folder), precision=precision))
-    return SmoothedClassifier(classifier, options).certify(texts(12))
+    return defend(classifier, options).certify(texts(12))
 
 
-def outcome(answers: list[Certification]) -> list[Any]:
+def outcome(answers: list[Answer]) -> list[Any]:
     return [
         (one.label, one.counts, [(own.label, own.radius, own.p_lower) for own in one.certificates])
         for one in answers
     ]
 
 
-@pytest.mark.parametrize("mode", ["certified", "frs", "windows"])
+@pytest.mark.parametrize("defense", ["deletion", "frs", "windows"])
 def test_a_referee_makes_certificates_of_bfloat16_those_of_float32(close: Path, mode: Mode) -> None:
     exact, refereed = certify(close, "float32", mode), certify(close, "bfloat16", mode)
     assert outcome(refereed) == outcome(exact)
@@ -118,13 +119,13 @@ def test_what_fuzzes_is_as_exact_as_the_answers(close: Path, monkeypatch: pytest
         tuple(pool[at] for at in nearest), tuple(int(sure[at].argmax()) for at in nearest), ""
     )
 
-    def fuzzed(precision: Any) -> list[Certification]:
+    def fuzzed(precision: Any) -> list[Answer]:
         classifier = NoisyHuggingFaceClassifier(load_classifier(str(close), precision=precision))
-        options = SmoothingOptions(
-            mode="certified", sigma=0.0, rate=0.4, draws=200, statistics="fixed",
+        options = options_for(
+            defense="deletion", sigma=0.0, rate=0.4, draws=200, statistics="fixed",
             search=SearchOptions(references=8),
         )  # fmt: skip
-        return SmoothedClassifier(classifier, options, references).certify(texts(60))
+        return defend(classifier, options, references).certify(texts(60))
 
     exact = fuzzed("float32")
     assert outcome(fuzzed("bfloat16")) == outcome(exact)
@@ -148,8 +149,8 @@ def test_the_band_is_measured_once_and_anew_for_other_weights(
         refereeing, "measure_guard_band", lambda *args, **more: calls.append(1) or real(*args, **more)
     )
     inner = load_classifier(str(close), precision="bfloat16")
-    options = SmoothingOptions(mode="certified", fuzzing=False, sigma=0.0, draws=50)
-    smooth = SmoothedClassifier(NoisyHuggingFaceClassifier(inner), options)
+    options = options_for(defense="deletion", fuzzing=False, sigma=0.0, draws=50)
+    smooth = defend(NoisyHuggingFaceClassifier(inner), options)
     smooth.predict(texts(2))
     assert len(calls) == 1, "predictions ask what certificates ask; second answers are exact"
     before = smooth.certify(texts(3))
@@ -164,8 +165,8 @@ def test_the_band_is_measured_once_and_anew_for_other_weights(
 
 def test_a_classifier_of_strings_has_no_band_of_its_own() -> None:
     classifier = AdditiveClassifier({"good": 1.0, "bad": -1.0})
-    options = SmoothingOptions(mode="certified", fuzzing=False, sigma=0.0, draws=20)
-    (one,) = SmoothedClassifier(classifier, options).certify(["a good film"])
+    options = options_for(defense="deletion", fuzzing=False, sigma=0.0, draws=20)
+    (one,) = defend(classifier, options).certify(["a good film"])
     rounding = one.certificates[0].rounding
     assert rounding is not None
     assert (rounding.precision, rounding.guard, rounding.measured) == ("", 0.0, False)
@@ -179,6 +180,6 @@ def test_rounded_up(value: float) -> None:
 
 
 def test_options_refuse_a_negative_band() -> None:
-    assert SmoothingOptions().guard is None
+    assert options_for().guard is None
     with pytest.raises(FuzzsmoothError, match="guard must lie between 0 and 1,000,000"):
-        SmoothingOptions(guard=-0.1)
+        options_for(guard=-0.1)

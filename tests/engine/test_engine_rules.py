@@ -20,7 +20,6 @@ import pytest
 from engine_worlds import TEXTS, TRIGGERED, Recording, smoothed
 
 from fuzzsmooth.common.randomness import generator, text_key
-from fuzzsmooth.engine import SmoothedClassifier
 from fuzzsmooth.noise.text import addressed_masks, text_kernel, uniform_rates
 from fuzzsmooth.text.units import segmenter
 
@@ -43,8 +42,8 @@ class Spy:
 
 
 def spied(classifier: Recording, **options: object) -> tuple[SmoothedClassifier, Spy]:
-    smooth, spy = smoothed(classifier, mode="certified", copies=60, draws=60, rate=0.6, **options), Spy()
-    smooth._sampler = dataclasses.replace(smooth._sampler, fuzzer=spy)
+    smooth, spy = smoothed(classifier, defense="deletion", copies=60, draws=60, rate=0.6, **options), Spy()
+    smooth.sampler = dataclasses.replace(smooth.sampler, fuzzer=spy)
     return smooth, spy
 
 
@@ -65,7 +64,7 @@ def test_the_model_is_asked_nothing_before_deletion(fuzz_left: str) -> None:
     """No scan of the received text: the search only ever asks about parts of what deletion left."""
     recording = Recording(TRIGGERED)
     text = " ".join(f"w{index}" for index in range(30)) + " cf"
-    smoothed(recording, mode="certified", fuzz_left=fuzz_left, draws=40, rate=0.7).certify([text])
+    smoothed(recording, defense="deletion", fuzz_left=fuzz_left, draws=40, rate=0.7).certify([text])
     longest = max(sum(word.startswith("w") for word in asked.split()) for asked in recording.texts)
     assert longest < 25, "the whole text was never read"
     control = Recording(TRIGGERED)
@@ -86,8 +85,8 @@ def test_the_fuzzers_generator_does_not_depend_on_the_text() -> None:
 def fuzz(
     smooth: SmoothedClassifier, texts: Sequence[Units], sources: Sequence[np.random.Generator]
 ) -> list[Units]:
-    assert smooth._sampler.fuzzer is not None
-    return smooth._sampler.fuzzer(texts, sources)
+    assert smooth.sampler.fuzzer is not None
+    return smooth.sampler.fuzzer(texts, sources)
 
 
 def outcomes(smooth: SmoothedClassifier, texts: list[str], *, leak: bool = False) -> tuple[int, int]:
@@ -113,13 +112,13 @@ def test_what_is_left_and_the_draw_decide_the_fuzzing() -> None:
     """Two texts that leave the same remainder are fuzzed alike, even by a search full of chance."""
     texts = ["cf a bad", "cf bad a", "cf a dull bad", "a cf bad", "bad cf a film"]
     search = {"strategy": "random", "budget": 5, "references": 2}
-    smooth = smoothed(TRIGGERED, mode="certified", fuzz_left="search", search=search)
+    smooth = smoothed(TRIGGERED, defense="deletion", fuzz_left="search", search=search)
     met, different = outcomes(smooth, texts)
     assert met > 60
     assert different == 0
     _, leaked = outcomes(smooth, texts, leak=True)
     assert leaked > 0, "control: a generator addressed by the text gives the text away"
-    assert outcomes(smoothed(TRIGGERED, mode="certified", fuzz_left="types"), texts, leak=True)[1] == 0
+    assert outcomes(smoothed(TRIGGERED, defense="deletion", fuzz_left="types"), texts, leak=True)[1] == 0
 
 
 @pytest.mark.parametrize("fuzz_left", ["types", "search"])
@@ -134,7 +133,7 @@ def test_each_search_starts_anew(fuzz_left: str) -> None:
 
     def fresh() -> SmoothedClassifier:
         search = {"visits": 2, "budget": 30}
-        return smoothed(TRIGGERED, mode="certified", fuzz_left=fuzz_left, search=search)
+        return smoothed(TRIGGERED, defense="deletion", fuzz_left=fuzz_left, search=search)
 
     alone = [chosen(fresh(), [at])[0] for at in range(40)]
     assert chosen(fresh(), list(range(40))) == alone
@@ -149,17 +148,17 @@ def test_fuzzing_removes_the_trigger_from_what_is_left(fuzz_left: str) -> None:
     units, kernel = tuple(TEXT.split()), text_kernel("deletion")
     left = [kernel(units, uniform_rates(len(units), 0.3), generator(0, "x", draw)) for draw in range(80)]
     sources = [generator(0, "f", draw) for draw in range(80)]
-    fuzzed = fuzz(smoothed(TRIGGERED, mode="certified", fuzz_left=fuzz_left), left, sources)
+    fuzzed = fuzz(smoothed(TRIGGERED, defense="deletion", fuzz_left=fuzz_left), left, sources)
     assert sum("cf" in text for text in left) > 40
     assert sum("cf" in text for text in fuzzed) < 8
     kept = sum(len(text) - text.count("cf") for text in left)
     assert sum(map(len, fuzzed)) > 0.95 * kept, "and little else"
-    assert smoothed(TRIGGERED, mode="certified", fuzzing=False)._sampler.fuzzer is None
+    assert smoothed(TRIGGERED, defense="deletion", fuzzing=False).sampler.fuzzer is None
 
 
 def test_deletion_removes_the_unit_even_where_masks_were_asked_for() -> None:
     recording = Recording(TRIGGERED)
-    smoothed(recording, mode="certified", fuzzing=False, noise="mask", draws=200, rate=0.5).certify([TEXT])
+    smoothed(recording, defense="deletion", fuzzing=False, noise="mask", draws=200, rate=0.5).certify([TEXT])
     assert not any("MASK" in text for text in recording.texts)
     assert {len(text.split()) for text in recording.texts} >= set(range(3, 10))
     control = Recording(TRIGGERED)
@@ -171,7 +170,7 @@ def test_deletion_removes_the_unit_even_where_masks_were_asked_for() -> None:
 def test_an_empty_remainder_reaches_the_model_and_is_not_drawn_again(left: str) -> None:
     recording = Recording(TRIGGERED)
     how = {"fuzzing": False} if left == "nothing" else {"fuzz_left": left}
-    smooth = smoothed(recording, mode="certified", copies=400, rate=0.8, **how)
+    smooth = smoothed(recording, defense="deletion", copies=400, rate=0.8, **how)
     asked: list[int] = []
     inner = recording.inner.probabilities
 
@@ -185,14 +184,14 @@ def test_an_empty_remainder_reaches_the_model_and_is_not_drawn_again(left: str) 
             assert len(texts) == 400, "one text per draw, none drawn again"
             return inner(texts)
 
-    smooth._sampler = dataclasses.replace(smooth._sampler, classifier=Final())
+    smooth.sampler = dataclasses.replace(smooth.sampler, classifier=Final())
     smooth.predict(["a film"])
     expected, spread = 400 * 0.64, (400 * 0.64 * 0.36) ** 0.5
     assert abs(asked[0] - expected) < 5 * spread, "keep-at-least-one or draw-again would give none"
 
 
 def test_the_empty_text_is_certified_like_any_other() -> None:
-    answer = smoothed(TRIGGERED, mode="certified", statistics="fixed", draws=100).certify([""])[0]
+    answer = smoothed(TRIGGERED, defense="deletion", statistics="fixed", draws=100).certify([""])[0]
     assert sum(answer.counts) == 100
     assert answer.label == 0, "ties of the base model go to the lower class"
     assert answer.certificates[2].radius == 0, "nothing can have been inserted"
@@ -201,7 +200,7 @@ def test_the_empty_text_is_certified_like_any_other() -> None:
 def test_masks_of_certificates_and_predictions_differ() -> None:
     recording = Recording(TRIGGERED)
     options = {"statistics": "fixed", "fuzzing": False, "copies": 500, "draws": 500, "rate": 0.5}
-    smooth = smoothed(recording, mode="certified", **options)
+    smooth = smoothed(recording, defense="deletion", **options)
     smooth.predict([TEXT])
     smooth.certify([TEXT])
     smooth.predict([TEXT])
@@ -213,18 +212,18 @@ def test_masks_of_certificates_and_predictions_differ() -> None:
 
 
 def test_the_scan_handed_in_is_not_used() -> None:
-    smooth = smoothed(TRIGGERED, mode="certified", draws=40)
+    smooth = smoothed(TRIGGERED, defense="deletion", draws=40)
     scans = smooth.scan([TEXT])
     assert smooth.certify([TEXT], scans=scans) == smooth.certify([TEXT])
     assert smooth.predict([TEXT], scans=scans)[0].scan is None
 
 
-@pytest.mark.parametrize("mode", ["certified", "windows"])
-def test_the_whole_text_is_cut_into_units_before_anything_is_truncated(mode: str) -> None:
+@pytest.mark.parametrize("defense", ["deletion", "windows"])
+def test_the_whole_text_is_cut_into_units_before_anything_is_truncated(defense: str) -> None:
     """Truncation comes after deletion: units beyond what the model reads move up when others are deleted."""
     recording = Recording(TRIGGERED)
     text = " ".join(f"w{index}" for index in range(40))
-    smooth = smoothed(recording, mode=mode, fuzzing=False, draws=60, rate=0.5, reach=2)
+    smooth = smoothed(recording, defense=defense, fuzzing=False, draws=60, rate=0.5, reach=2)
     cut: list[str] = []
 
     class Short:
@@ -236,24 +235,24 @@ def test_the_whole_text_is_cut_into_units_before_anything_is_truncated(mode: str
             cut.extend(" ".join(one.split()[:10]) for one in texts)
             return recording.probabilities(texts)
 
-    smooth._sampler = dataclasses.replace(smooth._sampler, classifier=Short())
+    smooth.sampler = dataclasses.replace(smooth.sampler, classifier=Short())
     smooth.certify([text])
     asked = {unit for one in recording.texts for unit in one.split()}
     assert asked == set(text.split()), "the model is handed what deletion left of the WHOLE text"
     beyond = {unit for one in cut for unit in one.split()} - set(text.split()[:10])
     assert beyond, "so that what it reads comes from behind its limit too"
     early = Recording(TRIGGERED)
-    smoothed(early, mode=mode, fuzzing=False, draws=60, rate=0.5).certify([" ".join(text.split()[:10])])
+    smoothed(early, defense=defense, fuzzing=False, draws=60, rate=0.5).certify([" ".join(text.split()[:10])])
     assert not beyond & {unit for one in early.texts for unit in one.split()}, "control: truncated first"
 
 
-@pytest.mark.parametrize("mode", ["certified", "windows"])
-def test_units_are_those_of_the_whole_text(mode: str) -> None:
+@pytest.mark.parametrize("defense", ["deletion", "windows"])
+def test_units_are_those_of_the_whole_text(defense: str) -> None:
     """A unit is decided before deletion: what is left is never cut anew into other units."""
     recording = Recording(TRIGGERED)
     text = "don't re-do it, 3,000 times... -- U.S. films"
     units = segmenter("word").segment(text).units
-    smoothed(recording, mode=mode, fuzzing=False, draws=200, rate=0.5).certify([text])
+    smoothed(recording, defense=defense, fuzzing=False, draws=200, rate=0.5).certify([text])
     for asked in recording.texts:
         left = iter(units)
         assert all(unit in left for unit in asked.split()), "a subsequence of the units"
@@ -273,9 +272,9 @@ def test_dropout_is_off_whatever_mode_the_model_was_left_in(tmp_path: Path) -> N
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.5
     options = {"fuzzing": False, "rate": 0.5, "draws": 200}
-    expected = smoothed(classifier, mode="certified", **options).certify([TEXT])
+    expected = smoothed(classifier, defense="deletion", **options).certify([TEXT])
     classifier.model.train()
-    assert smoothed(classifier, mode="certified", **options).certify([TEXT]) == expected
+    assert smoothed(classifier, defense="deletion", **options).certify([TEXT]) == expected
     ids = torch.tensor([classifier.encode([TEXT]).ids[0]])
     with torch.inference_mode():
         thinned = [classifier.model(input_ids=ids).logits.numpy() for _ in range(4)]
@@ -291,7 +290,7 @@ def test_neighbors_in_the_batch_change_no_vote(tmp_path: Path) -> None:
     found = []
     for batch_size in (1, 7, 64):
         classifier = load_classifier(folder, device="cpu", batch_size=batch_size)
-        smooth = smoothed(classifier, mode="certified", fuzzing=False, rate=0.5, draws=200)
+        smooth = smoothed(classifier, defense="deletion", fuzzing=False, rate=0.5, draws=200)
         together = [answer.counts for answer in smooth.certify(texts)]
         assert [smooth.certify([text])[0].counts for text in texts] == together
         found.append(together)

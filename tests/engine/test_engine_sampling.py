@@ -11,8 +11,9 @@ import pytest
 from engine_worlds import CLEAN, TEXTS, TRIGGERED, Recording, Rule, smoothed
 from scipy.stats import binom, chisquare
 
+from defended import options_for
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothingOptions, sampler
+from fuzzsmooth.engine import sampler
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scan
 
@@ -34,7 +35,7 @@ def plausible(successes: int, trials: int, probability: float) -> bool:
 
 
 def test_every_mask_has_the_probability_of_independent_coins() -> None:
-    draws = draws_of("a b c", mode="certified", fuzzing=False, rate=0.3, copies=4000)
+    draws = draws_of("a b c", defense="deletion", fuzzing=False, rate=0.3, copies=4000)
     counts = Counter(" ".join(left) for left in draws)
 
     def expected(rate: float) -> list[float]:
@@ -52,7 +53,7 @@ def test_every_mask_has_the_probability_of_independent_coins() -> None:
 
 
 def test_draws_are_independent_of_each_other_and_between_texts() -> None:
-    settings: dict[str, Any] = {"mode": "certified", "fuzzing": False, "rate": 0.5, "copies": 3000}
+    settings: dict[str, Any] = {"defense": "deletion", "fuzzing": False, "rate": 0.5, "copies": 3000}
     one, two = (np.array(["a" in left for left in draws_of(text, **settings)]) for text in ("a b", "a c"))
     assert abs(np.corrcoef(one, two)[0, 1]) < 0.08
     assert abs(np.corrcoef(one[1:], one[:-1])[0, 1]) < 0.08
@@ -95,7 +96,7 @@ def test_masks_keep_the_length() -> None:
     assert plausible(sum(left[0] == "[MASK]" for left in draws), 1000, 0.2)
 
 
-@pytest.mark.parametrize("options", [{}, {"mode": "certified", "draws": 30}, {"fuzzing": False}])
+@pytest.mark.parametrize("options", [{}, {"defense": "deletion", "draws": 30}, {"fuzzing": False}])
 def test_votes_do_not_depend_on_order_batch_or_restart(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +116,7 @@ def test_votes_do_not_depend_on_order_batch_or_restart(
 
 
 def test_more_draws_only_add_to_the_first() -> None:
-    few, many = (draws_of(UNIQUE, mode="certified", fuzzing=False, copies=draws) for draws in (50, 200))
+    few, many = (draws_of(UNIQUE, defense="deletion", fuzzing=False, copies=draws) for draws in (50, 200))
     assert many[:50] == few
 
 
@@ -142,15 +143,15 @@ def test_ties_go_to_the_lower_class() -> None:
 def test_how_many_draws_each_mode_takes() -> None:
     assert sum(smoothed(CLEAN, copies=7, draws=11).predict(["a film"])[0].votes) == 7
     assert sum(smoothed(CLEAN, copies=7, draws=11).certify(["a film"])[0].counts) == 7
-    certified = smoothed(CLEAN, mode="certified", statistics="fixed", copies=7, draws=11)
+    certified = smoothed(CLEAN, defense="deletion", statistics="fixed", copies=7, draws=11)
     assert sum(certified.predict(["a film"])[0].votes) == 7
     assert sum(certified.certify(["a film"])[0].counts) == 11
-    (short,) = smoothed(CLEAN, mode="certified", copies=7, draws=11).certify(["a film"])
+    (short,) = smoothed(CLEAN, defense="deletion", copies=7, draws=11).certify(["a film"])
     assert (short.passes, short.statistics) == (4, "exact"), "by default all four deletions of two words"
 
 
 def test_no_texts_and_progress() -> None:
-    smooth = smoothed(TRIGGERED, mode="certified", draws=20)
+    smooth = smoothed(TRIGGERED, defense="deletion", draws=20)
     assert smooth.predict([]) == smooth.certify([]) == smooth.scan([]) == []
     for work in (smooth.predict, smooth.certify, smooth.scan):
         done: list[int] = []
@@ -191,11 +192,11 @@ def test_misuse_is_one_sentence() -> None:
 )
 def test_options_are_checked(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(FuzzsmoothError, match=message):
-        SmoothingOptions(**wrong)
+        options_for(**wrong)
 
 
 def test_options_round_trip() -> None:
-    options = SmoothingOptions.from_mapping({"mode": "certified", "search": {"budget": 9}})
+    options = SmoothingOptions.from_mapping({"defense": "deletion", "search": {"budget": 9}})
     assert options.search.budget == 9
     assert SmoothingOptions.from_mapping(options.to_mapping()) == options
     with pytest.raises(FuzzsmoothError, match=r"options\.search: unknown option 'budgets'; did you mean"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from engine_worlds import TRIGGERED, Recording, Rule, references, smoothed
 
+from defended import options_for
 from fuzzsmooth.certify import (
     backward_radius,
     clopper_pearson_lower,
@@ -19,7 +20,7 @@ from fuzzsmooth.certify import (
     selection_draws,
 )
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import Certification, SmoothingOptions
+from fuzzsmooth.defenses import Answer
 from fuzzsmooth.engine.statistics import ladder
 from fuzzsmooth.models import AdditiveClassifier
 from fuzzsmooth.noise.text import represented
@@ -29,8 +30,8 @@ ANY_G = Rule(lambda text: int("g" in text))
 ALPHA = 0.05
 
 
-def certify(rule: Any, texts: Sequence[str], statistics: str, **options: Any) -> list[Certification]:
-    settings = {"mode": "certified", "fuzzing": False, "draws": 200, "alpha": ALPHA, "rate": 0.7} | options
+def certify(rule: Any, texts: Sequence[str], statistics: str, **options: Any) -> list[Answer]:
+    settings = {"defense": "deletion", "fuzzing": False, "draws": 200, "alpha": ALPHA, "rate": 0.7} | options
     return smoothed(rule, statistics=statistics, **settings).certify(texts)
 
 
@@ -132,11 +133,11 @@ def test_early_stopping_fails_with_probability_alpha_at_most(statistics: str, cl
 
 
 def test_control_peeking_at_the_same_draws_with_a_fixed_bound_fails() -> None:
-    smooth = smoothed(EMPTY, mode="certified", fuzzing=False, rate=0.5, draws=160, alpha=ALPHA)
+    smooth = smoothed(EMPTY, defense="deletion", fuzzing=False, rate=0.5, draws=160, alpha=ALPHA)
     _, plans, _ = smooth._plans([f"w{index}" for index in range(200)], None)
     counts, wrong = np.zeros((200, 2)), np.zeros(200, dtype=bool)
     for start in range(0, 160, 8):
-        counts += smooth._sampler.votes(plans, range(start, start + 8), "certify")
+        counts += smooth.sampler.votes(plans, range(start, start + 8), "certify")
         bound = [clopper_pearson_lower(int(row.max()), start + 8, ALPHA / 2) for row in counts]
         wrong |= np.array(bound) > 0.5
     assert wrong.mean() > 2 * ALPHA
@@ -220,7 +221,7 @@ def test_the_last_draw_of_three_classes_bounds(statistics: str, length: int, rat
 
 
 def test_ladders_grow_and_hold_every_threat() -> None:
-    options = SmoothingOptions(mode="certified", rate=0.8, awaited=("insert",))
+    options = options_for(defense="deletion", rate=0.8, awaited=("insert",))
     steps = ladder(options, 12)
     assert list(steps.levels) == sorted(set(steps.levels))
     assert set(steps.awaited) < set(steps.levels)
@@ -275,11 +276,11 @@ def test_options_are_checked() -> None:
         {"rate_flagged": 1.0},
         {"localization_recall": 1.5},
         {"weight_distance": 0.1},
-        {"weight_distance": -0.1, "mode": "certified"},
-        {"weight_distance": 0.1, "mode": "certified", "sigma": 0.0},
+        {"weight_distance": -0.1, "defense": "deletion"},
+        {"weight_distance": 0.1, "defense": "deletion", "sigma": 0.0},
     ):
         with pytest.raises(FuzzsmoothError):
-            SmoothingOptions(**bad)
+            options_for(**bad)
     assert references().labels
 
 

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from engine_worlds import CLEAN, TRIGGERED, Recording, references, smoothed
 
+from defended import options_for
 from fuzzsmooth.certify import RateTable, exact_probabilities, insertion_budget, radius, removal_budget
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions, TypeRates
+from fuzzsmooth.defenses import defend
+from fuzzsmooth.engine import TypeRates
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scanner, SearchOptions
@@ -35,14 +37,14 @@ def weighted(
     classifier: Classifier = TRIGGERED, rates: TypeRates | None = None, **options: Any
 ) -> SmoothedClassifier:
     settings = {
-        "mode": "certified",
+        "defense": "deletion",
         "sigma": 0.0,
         "fuzzing": False,
         "rate": 0.5,
         "rate_flagged": 0.9,
     } | options
     found = rates or TypeRates(table(classifier), fill=True)
-    return SmoothedClassifier(classifier, SmoothingOptions(**settings), references(), rates=found)
+    return defend(classifier, options_for(**settings), references(), rates=found)
 
 
 def test_flagged_types_are_deleted_more_often() -> None:
@@ -87,7 +89,7 @@ def test_short_texts_are_enumerated_at_their_own_rates() -> None:
     assert answer.statistics == "exact"
     assert answer.certificates[0].p_lower == pytest.approx(exact.probabilities.max(), abs=1e-9)
     long = " ".join(f"w{index}" for index in range(20))
-    control = smoothed(TRIGGERED, mode="certified", fuzzing=False, rate=0.9, statistics="auto")
+    control = smoothed(TRIGGERED, defense="deletion", fuzzing=False, rate=0.9, statistics="auto")
     assert control.certify([long])[0].statistics.startswith("hybrid")
     strata = weighted(statistics="auto", rate=0.9, rate_flagged=0.95).certify([long])[0]
     assert strata.statistics == "sequential", "the strata of unequal rates are not binomial"
@@ -241,7 +243,7 @@ def test_a_type_is_tested_in_calls_of_its_own() -> None:
 
 def test_what_does_not_go_with_rates_per_type_is_refused() -> None:
     with pytest.raises(FuzzsmoothError, match="for mode 'certified'"):
-        weighted(mode="frs")
+        weighted(defense="frs")
 
     class Noisy(Recording):
         def noisy_probabilities(self, texts: Sequence[str], noise: Any, seeds: Sequence[int]) -> Any:

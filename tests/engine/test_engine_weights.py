@@ -28,7 +28,7 @@ class Noisy(Recording):
 
 
 def certify(classifier: Any, distance: float | None = 0.5, **options: Any) -> tuple[Certificate, ...]:
-    settings = {"mode": "certified", "fuzzing": False, "rate": 0.7, "draws": 400, "sigma": 0.1} | options
+    settings = {"defense": "deletion", "fuzzing": False, "rate": 0.7, "draws": 400, "sigma": 0.1} | options
     (answer,) = smoothed(classifier, weight_distance=distance, **settings).certify(
         ["bad dull awful plot bad"]
     )
@@ -72,7 +72,7 @@ def test_the_backward_radius_is_capped_by_the_length() -> None:
     """Of two words no more than two can have been inserted, however far the weights may have moved."""
     sure = Noisy(Rule(lambda _: 1))
     (answer,) = smoothed(
-        sure, mode="certified", fuzzing=False, rate=0.9, sigma=0.1, weight_distance=0.1
+        sure, defense="deletion", fuzzing=False, rate=0.9, sigma=0.1, weight_distance=0.1
     ).certify(["two words"])
     backward = {one.threat: one.radius for one in answer.certificates if one.direction == "backward"}
     assert backward == {"insert": 2, "insert_and_weights": 2}

@@ -20,7 +20,6 @@ from fuzzsmooth.certify import (
     two_round_ablation,
 )
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothedClassifier
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier
 

@@ -12,7 +12,8 @@ from guarantee_models import IdRule
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from fuzzsmooth.engine import Certification, Prediction, SmoothedClassifier, SmoothingOptions
+from defended import options_for
+from fuzzsmooth.defenses import Answer, defend
 
 WORDS = [f"w{at}" for at in range(60)]
 TEXTS = 1000
@@ -48,7 +49,7 @@ def texts() -> list[str]:
     return [" ".join(source.choice(WORDS, source.integers(1, 12))) for _ in range(TEXTS)]
 
 
-def attacked(found: list[Certification], received: list[str]) -> Iterator[tuple[int, str]]:
+def attacked(found: list[Answer], received: list[str]) -> Iterator[tuple[int, str]]:
     """A text with as many random words inserted at random places as its certificate allows, and its label."""
     source = np.random.default_rng(4)
     for text, one in zip(received, found, strict=True):
@@ -61,7 +62,7 @@ def attacked(found: list[Certification], received: list[str]) -> Iterator[tuple[
         yield one.label, " ".join([*words[:place], *piece, *words[place:]])
 
 
-def contradictions(labels: list[int | None], predicted: list[Prediction]) -> int:
+def contradictions(labels: list[int | None], predicted: list[Answer]) -> int:
     return sum(
         None not in (label, one.label) and label != one.label
         for label, one in zip(labels, predicted, strict=True)
@@ -70,10 +71,10 @@ def contradictions(labels: list[int | None], predicted: list[Prediction]) -> int
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("mode", ["certified", "windows"])
-def test_certified_answers_are_never_contradicted(mode: Any, precision: str, classes: int) -> None:
-    options = SmoothingOptions(mode=mode, sigma=0.0, fuzzing=False, rate=0.75, draws=400, copies=60, reach=2)
-    smooth = SmoothedClassifier(model(precision, classes), options)
+@pytest.mark.parametrize("defense", ["deletion", "windows"])
+def test_certified_answers_are_never_contradicted(defense: Any, precision: str, classes: int) -> None:
+    options = options_for(defense=defense, sigma=0.0, fuzzing=False, rate=0.75, draws=400, copies=60, reach=2)
+    smooth = defend(model(precision, classes), options)
     received = texts()
     found, predicted = smooth.certify(received), smooth.predict(received)
     assert contradictions([one.label for one in found], predicted) == 0
@@ -90,8 +91,8 @@ def test_certified_answers_are_never_contradicted(mode: Any, precision: str, cla
 
 def test_control_a_vote_that_always_answers_contradicts_certificates() -> None:
     """What K votes say without a test: close ones name the other class now and then."""
-    options = SmoothingOptions(mode="certified", sigma=0.0, fuzzing=False, rate=0.75, draws=400, copies=60)
-    smooth = SmoothedClassifier(model("float32", 2), options)
+    options = options_for(defense="deletion", sigma=0.0, fuzzing=False, rate=0.75, draws=400, copies=60)
+    smooth = defend(model("float32", 2), options)
     received = texts()
     found, predicted = smooth.certify(received), smooth.predict(received)
     winners = [int(np.argmax(one.votes)) for one in predicted]
@@ -101,8 +102,8 @@ def test_control_a_vote_that_always_answers_contradicts_certificates() -> None:
 
 def test_control_the_coarse_type_alone_contradicts_certificates() -> None:
     """What the bfloat16 pass says without asking float32 again is another function."""
-    options = SmoothingOptions(mode="windows", sigma=0.0, fuzzing=False, reach=1)
-    smooth = SmoothedClassifier(model("bfloat16", 2), options)
+    options = options_for(defense="windows", sigma=0.0, fuzzing=False, reach=1)
+    smooth = defend(model("bfloat16", 2), options)
     received = texts()
     found = smooth.certify(received)
     smooth._certifying.answering = lambda sampler: sampler  # type: ignore[method-assign]

@@ -7,8 +7,9 @@ import pytest
 from guarantee_models import Chance
 from scipy.stats import binom
 
+from defended import options_for
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.engine.options import Statistics
 from fuzzsmooth.models import CallableClassifier
 
@@ -20,11 +21,11 @@ def certify(
     statistics: Statistics, seed: int, units: int, *, deterministic: bool = False
 ) -> tuple[int | None, float, str]:
     answers = CallableClassifier(Chance(LAW, seed), ["neg", "pos"], deterministic=deterministic)
-    options = SmoothingOptions(
-        mode="certified", sigma=0.0, fuzzing=False, rate=0.9, statistics=statistics, draws=400, seed=seed,
+    options = options_for(
+        defense="deletion", sigma=0.0, fuzzing=False, rate=0.9, statistics=statistics, draws=400, seed=seed,
         alpha=ALPHA,
     )  # fmt: skip
-    (one,) = SmoothedClassifier(answers, options).certify([" ".join(f"w{at}" for at in range(units))])
+    (one,) = defend(answers, options).certify([" ".join(f"w{at}" for at in range(units))])
     p_lower = one.certificates[0].p_lower
     assert p_lower is not None
     return one.label, p_lower, one.statistics
@@ -52,7 +53,7 @@ def test_control_enumerated_chance_is_certified_falsely() -> None:
     [
         ({"mode": "windows"}, "mode 'windows' certifies without draws and needs a deterministic classifier"),
         (
-            {"mode": "certified", "fuzzing": True},
+            {"defense": "deletion", "fuzzing": True},
             "mode 'certified' fuzzes by what the classifier answered once",
         ),
     ],
@@ -60,12 +61,12 @@ def test_control_enumerated_chance_is_certified_falsely() -> None:
 def test_what_takes_one_answer_for_a_fact_is_refused(options: dict[str, object], said: str) -> None:
     answers = CallableClassifier(Chance(LAW, 0), ["neg", "pos"])
     with pytest.raises(FuzzsmoothError, match=said):
-        SmoothedClassifier(answers, SmoothingOptions(**({"sigma": 0.0, "fuzzing": False} | options)))
+        defend(answers, options_for(**({"sigma": 0.0, "fuzzing": False} | options)))
 
 
 def test_equal_texts_are_asked_again() -> None:
     """Twelve hundred draws of a text of one word have two remainders and twelve hundred answers."""
     answers = CallableClassifier(Chance((0.5, 0.5), 3), ["neg", "pos"])
-    options = SmoothingOptions(mode="certified", sigma=0.0, fuzzing=False, rate=0.5, copies=1200)
-    (one,) = SmoothedClassifier(answers, options).predict(["word"])
+    options = options_for(defense="deletion", sigma=0.0, fuzzing=False, rate=0.5, copies=1200)
+    (one,) = defend(answers, options).predict(["word"])
     assert abs(one.votes[0] - 600) < 5 * np.sqrt(300)

@@ -27,8 +27,10 @@ from test_guarantee_smoothing import (
 )
 from test_guarantee_weighted import alignment
 
+from defended import options_for
 from fuzzsmooth.certify import Certificate, RateTable
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions, TypeRates
+from fuzzsmooth.defenses import defend
+from fuzzsmooth.engine import TypeRates
 from fuzzsmooth.search import Scanner, SearchOptions
 from fuzzsmooth.text.units import segmenter
 
@@ -41,10 +43,10 @@ def written(space: Universe) -> list[str]:
 
 
 def pipeline(kind: str, fuzz: str, **options: Any) -> SmoothedClassifier:
-    settings = SmoothingOptions(
+    settings = options_for(
         sigma=0.0, fuzzing=fuzz == "types", statistics="auto", draws=64, search=SEARCH, **options
     )
-    return SmoothedClassifier(base(kind), settings, REFERENCES)
+    return defend(base(kind), settings, REFERENCES)
 
 
 def violations(longest: int, rates: tuple[float, ...], *, claimed_more: int = 0) -> tuple[int, int]:
@@ -54,7 +56,7 @@ def violations(longest: int, rates: tuple[float, ...], *, claimed_more: int = 0)
         for fuzz in ("none", "types"):
             for rate in rates:
                 p = probabilities(kind, fuzz, longest, rate)
-                answers = pipeline(kind, fuzz, mode="certified", rate=rate).certify(written(space))
+                answers = pipeline(kind, fuzz, defense="deletion", rate=rate).certify(written(space))
                 # Edits, insertions forward and backward, deletions forward: what undoes insertions deletes.
                 for threat, reach in enumerate((edits, insertions, undone, undone)):
                     radii = np.array([answer.certificates[threat].radius for answer in answers])
@@ -100,12 +102,12 @@ def test_control_radii_one_larger_are_violated() -> None:
 @pytest.mark.parametrize("kind", ["word", "pair", "touchy"])
 def test_no_weighted_edit_within_a_reported_budget_changes_the_label(kind: str, longest: int) -> None:
     """Rates per type from the real table; pairs by their cheapest alignment, in both directions."""
-    space, options = universe(3, longest), {"mode": "certified", "rate": 0.6, "rate_flagged": 0.95}
+    space, options = universe(3, longest), {"defense": "deletion", "rate": 0.6, "rate_flagged": 0.95}
     model = base(kind)
     table = Scanner(model, SEARCH, segmenter("word"), REFERENCES).table()
     rates = TypeRates(table, fill=True)
-    settings = SmoothingOptions(sigma=0.0, fuzzing=False, statistics="auto", draws=64, **options)
-    answers = SmoothedClassifier(model, settings, rates=rates).certify(written(space))
+    settings = options_for(sigma=0.0, fuzzing=False, statistics="auto", draws=64, **options)
+    answers = defend(model, settings, rates=rates).certify(written(space))
     flagged = table.flagged(VOCABULARY)
     assert "cf" in flagged or kind == "pair"
     costs = RateTable(0.6, {VOCABULARY.index(unit): 0.95 for unit in flagged})
@@ -173,7 +175,7 @@ def window_pairs(longest: int, fuzz: str) -> int:
     checked = 0
     for ablation, reach, changed in WINDOWS:
         for kind in KINDS:
-            smooth = pipeline(kind, fuzz, mode="windows", ablation=ablation, reach=reach)
+            smooth = pipeline(kind, fuzz, defense="windows", ablation=ablation, reach=reach)
             texts = list(grown(longest))
             sure: list[tuple[Certificate, list[str]]] = []
             for text, answer in zip(texts, smooth.certify(texts), strict=True):
@@ -203,15 +205,15 @@ def test_bounds_of_all_statistics_hold_for_the_exact_probabilities(statistics: s
     """Votes instead of enumeration: at alpha = .001 no bound of 120 texts exceeds the exact probability."""
     space: Universe = universe(3, 4)
     p: npt.NDArray[np.float64] = probabilities("word", "none", 4, 0.7)
-    settings = SmoothingOptions(
-        mode="certified",
+    settings = options_for(
+        defense="deletion",
         sigma=0.0,
         fuzzing=False,
         statistics=statistics,
         draws=15,
         rate=0.7,  # type: ignore[arg-type]
     )
-    answers = SmoothedClassifier(base("word"), settings).certify(written(space))
+    answers = defend(base("word"), settings).certify(written(space))
     kinds = set()
     for answer, exact in zip(answers, p, strict=True):
         kinds.add(answer.statistics)

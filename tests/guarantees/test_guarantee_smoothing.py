@@ -17,9 +17,10 @@ import pytest
 from guarantee_universe import Universe, uniform_law, universe, worst_probability
 from scipy.stats import binom
 
+from defended import options_for
 from fuzzsmooth.certify import backward_radius, exact_rate, forward_radius, radius
 from fuzzsmooth.common.randomness import generator
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search import References, SearchOptions
@@ -43,8 +44,8 @@ def base(kind: str) -> Classifier:
 
 def smoothed(kind: str, fuzz: str, rate: float, **options: Any) -> SmoothedClassifier:
     """Mode "certified" with a deterministic search: each segment is tried once, by deleting it."""
-    settings = SmoothingOptions(
-        mode="certified",
+    settings = options_for(
+        defense="deletion",
         sigma=0.0,
         rate=rate,
         fuzzing=fuzz != "none",
@@ -52,7 +53,7 @@ def smoothed(kind: str, fuzz: str, rate: float, **options: Any) -> SmoothedClass
         search=SearchOptions(references=2, budget=40),
         **({"statistics": "fixed"} | options),
     )
-    return SmoothedClassifier(base(kind), settings, REFERENCES)
+    return defend(base(kind), settings, REFERENCES)
 
 
 @cache
@@ -61,7 +62,7 @@ def answers(kind: str, fuzz: str, longest: int) -> Labels:
     space = universe(3, longest)
     left = [tuple(VOCABULARY[unit] for unit in text) for text in space.texts]
     protected = smoothed(kind, fuzz, 0.5)
-    fuzzer = protected._sampler.fuzzer
+    fuzzer = protected.sampler.fuzzer
     if fuzzer is not None:
         left = fuzzer(left, [generator(0, "any", index) for index in range(len(left))])
     labels: Labels = protected.classifier.probabilities([" ".join(units) for units in left]).argmax(axis=1)

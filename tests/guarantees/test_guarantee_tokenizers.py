@@ -15,7 +15,8 @@ from rapidfuzz.distance import DamerauLevenshtein
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from defended import options_for
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.engine.tokens import SlowPathWarning, TokenMapError, UnitTokenizer
 from fuzzsmooth.engine.unit_reading import UnitReading
 from fuzzsmooth.noise.text import represented
@@ -99,8 +100,8 @@ def rule_of(tokenizer: Any) -> IdRule:
 
 
 def smooth(model: IdRule, rate: float) -> SmoothedClassifier:
-    options = SmoothingOptions(mode="certified", sigma=0.0, fuzzing=False, rate=rate, draws=64)
-    return SmoothedClassifier(model, options)
+    options = options_for(defense="deletion", sigma=0.0, fuzzing=False, rate=rate, draws=64)
+    return defend(model, options)
 
 
 def violations(model: IdRule, rate: float) -> tuple[int, int]:

@@ -144,7 +144,7 @@ _REFERENCES = {
     "ordinary": [{"single": [0.5], "several": [1.0]}, {"single": [0.0], "several": [0.5]}],
     "names": ["LABEL_0", "LABEL_1"],
 }
-_OPTIONS = {"version": 1, "options": {"mode": "certified", "sigma": 0.0, "fuzzing": False}}
+_OPTIONS = {"version": 1, "options": {"defense": "deletion", "sigma": 0.0, "fuzzing": False}}
 _EVIL = f"""open("{CANARY}", "w").write("ran")
 class Evil:
     pass

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
+from defended import options_for
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 from fuzzsmooth.models.fixed_shapes import fixed_batches, rows_are_alike, rows_of
 
@@ -122,9 +123,9 @@ def test_a_model_made_of_rounding_has_one_certificate(tmp_path: Path) -> None:
     plain.refresh()
     text = plain.tokenizer.decode(rows[0], skip_special_tokens=True)
     others = [plain.tokenizer.decode(row, skip_special_tokens=True) for row in rows[1:]]
-    smooth = SmoothedClassifier(plain, SmoothingOptions(mode="windows", sigma=0.0, fuzzing=False, reach=1))
+    smooth = defend(plain, options_for(defense="windows", sigma=0.0, fuzzing=False, reach=1))
     (first,) = smooth.certify([text])
-    company = SmoothedClassifier(plain, smooth.options).certify([text, *others])
+    company = defend(plain, smooth.options).certify([text, *others])
     assert first.certificates == company[0].certificates
     assert smooth.predict([text]) == smooth.predict([*others, text])[-1:]
     rounding = first.certificates[0].rounding

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fuzzsmooth.engine.beside import references_beside
+from fuzzsmooth.engine.keeping import saved_options
 from hostile_models import BASES, Files, base, model_folders, write
 from hypothesis import given
 from hypothesis import strategies as st
 
+from defended import options_for
 from fuzzsmooth.common.printing import printable
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.engine.beside import references_beside
-from fuzzsmooth.engine.keeping import saved_options
+from fuzzsmooth.defenses import defend
 from fuzzsmooth.engine.tokens import UnitTokenizer
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.text.units import segmenter
@@ -32,7 +33,7 @@ TEXTS = [
     "film bad " * 100,
 ]
 CERTIFIED = ["a good film", "bad film [SEP]"]
-OPTIONS = SmoothingOptions(mode="certified", sigma=0.0, fuzzing=False, draws=20)
+OPTIONS = options_for(defense="deletion", sigma=0.0, fuzzing=False, draws=20)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -64,7 +65,7 @@ def use(folder: Path, *, allow_bin: bool = False) -> None:
     units = words.segment(CERTIFIED[1]).units
     UnitTokenizer(classifier, words).prepare(units, np.ones((1, len(units)), dtype=np.bool_))
     segmenter("token", classifier.tokenizer).segment(TEXTS[2])
-    for answer in SmoothedClassifier(classifier, OPTIONS).certify(CERTIFIED):
+    for answer in defend(classifier, OPTIONS).certify(CERTIFIED):
         assert all(len(certificate.statement()) > 0 for certificate in answer.certificates)
     options = saved_options(str(folder))
     references = references_beside(str(folder), options or OPTIONS)

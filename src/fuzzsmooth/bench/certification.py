@@ -170,12 +170,12 @@ def _certify_row(
         return
     for base in row.bases:
         classifier = _made(base, options, data, out, stages)
-    certifier, words = row.build(classifier), segmenter("word")
+    certify, words = row.build(classifier), segmenter("word")
     with stages(f"certify ({row.name})") as counts:
         for done, index in enumerate(missing, 1):
             example = data.splits.test.examples[index]
             began, before = time.perf_counter(), classifier.forward_count
-            answer = certifier.certify([example.text])[0]
+            answer = certify(example.text)
             record = CertifiedRecord(
                 row=row.name,
                 index=index,
@@ -187,6 +187,8 @@ def _certify_row(
                 passes=classifier.forward_count - before,
                 counts=answer.counts,
                 p_lower=answer.p_lower,
+                guarantee=answer.guarantee,
+                guard=answer.guard,
                 seconds=time.perf_counter() - began,
             )
             ledger.append([record.to_json()])

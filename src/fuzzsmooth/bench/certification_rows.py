@@ -1,31 +1,27 @@
-"""The rows of the certified-accuracy experiment: what certifies, and which fine-tuned model it stands on."""
+"""The rows of the certified-accuracy experiment: which defense certifies, on which fine-tuned model.
+
+What certifies is what users run, with its rounding band.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 from fuzzsmooth.bench.catalog import KINDS
-from fuzzsmooth.bench.deletion import SmoothedDeletion
-from fuzzsmooth.bench.windowed import Scattered, Windowed
+from fuzzsmooth.bench.certifying import Certifier, by_scattered, by_vote, by_windows
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import described
 from fuzzsmooth.data import Dataset
-from fuzzsmooth.defenses import CertifiedAnswer, RanMask, RsDel, VoteOptions
+from fuzzsmooth.defenses import DEFENSES
+from fuzzsmooth.defenses.windows import Windows
 from fuzzsmooth.engine.options import THREATS
 from fuzzsmooth.models import HuggingFaceClassifier
 from fuzzsmooth.training import FinetuneOptions, Offsets, Score, deletion_score, window_score
 
 PLAIN = "plain"
 """The model that is fine-tuned plainly, which others may start from."""
-
-
-class Certifier(Protocol):
-    """Answers texts with certificates."""
-
-    def certify(self, texts: Sequence[str]) -> list[CertifiedAnswer]:
-        """One answer per text."""
-        ...
 
 
 Scorer = Callable[[HuggingFaceClassifier, Dataset], Callable[[Offsets], Score]]
@@ -89,31 +85,56 @@ class CertificationRow:
 
 
 def certification_row(name: str, shared: Shared) -> CertificationRow:
-    """The row of a name such as "rs-del:0.9" or "windows".
+    """The row of a name such as "rs-del:0.9", "windows", or of a registered defense.
 
     Raises:
         FuzzsmoothError: If there is no such row or its rate is none.
     """
     kind, _, written = name.partition(":")
+    plain = Base(PLAIN, shared.finetune)
     if name == "scattered":
-        return CertificationRow(name, (Base(PLAIN, shared.finetune),), Scattered)
+        return CertificationRow(name, (plain,), lambda model: by_scattered(_windows(model, shared)))
     if name in KINDS:
+        bases = _window_bases(name, shared)
         return CertificationRow(
-            name, _window_bases(name, shared), lambda model: Windowed(model, shared.longest)
+            name, bases, lambda model: by_windows(_windows(model, shared), shared.longest)
         )
     if f"{kind}:RATE" not in KINDS:
-        raise FuzzsmoothError(f"unknown row '{name}'; known: {', '.join(KINDS)}")
+        return _defense_row(name, shared)
     rate = _rate(name, written)
-    votes = VoteOptions(rate=rate, draws=shared.draws, alpha=shared.alpha, seed=shared.seed)
+    votes = {"rate": rate, "draws": shared.draws, "alpha": shared.alpha, "seed": shared.seed}
     if kind == "ranmask":
-        plain, masked = Base(PLAIN, shared.finetune), shared.masking.replace(text_rate=rate)
-        bases: tuple[Base, ...] = plain, Base(f"ranmask-{rate:g}", masked, PLAIN)
-        return CertificationRow(name, bases, lambda model: RanMask(model, votes, model.tokenizer))
+        masked = shared.masking.replace(text_rate=rate)
+        bases = plain, Base(f"ranmask-{rate:g}", masked, PLAIN)
+        return CertificationRow(name, bases, _voting("ranmask", votes))
     bases = _deletion_bases(kind, rate, shared)
     if kind in ("rs-del", "deletion-sampled"):
-        return CertificationRow(name, bases, lambda model: RsDel(model, votes))
+        return CertificationRow(name, bases, _voting("rs_del", votes))
     awaited = ("edit", "insert") if kind == "deletion-early" else THREATS
-    return CertificationRow(name, bases, lambda model: SmoothedDeletion(model, votes, awaited=awaited))
+    ours = {"fuzzing": False, "sigma": 0.0, "statistics": "auto", "awaited": awaited}
+    return CertificationRow(name, bases, _voting("deletion", votes | ours))
+
+
+def _defense_row(name: str, shared: Shared) -> CertificationRow:
+    """Any other registered defense under its default options, on a victim fine-tuned as it wants."""
+    if name not in DEFENSES.all():
+        raise FuzzsmoothError(f"unknown row '{name}'; known: {', '.join([*KINDS, *DEFENSES.all()])}")
+    kind = DEFENSES.get(name)
+    values = {"draws": shared.draws, "alpha": shared.alpha, "seed": shared.seed}
+    known = {option.name for option in described(kind.options_type)}
+    given = {key: value for key, value in values.items() if key in known}
+    options = kind.options_type.from_mapping(given)
+    plain, changes = Base(PLAIN, shared.finetune), dict(kind.training(options))
+    bases = (plain, Base(name, shared.finetune.replace(**changes), PLAIN)) if changes else (plain,)
+    return CertificationRow(name, bases, _voting(name, given))
+
+
+def _voting(defense: str, options: Mapping[str, Any]) -> Callable[[HuggingFaceClassifier], Certifier]:
+    return lambda model: by_vote(DEFENSES.get(defense)(model, options))
+
+
+def _windows(model: HuggingFaceClassifier, shared: Shared) -> Windows:
+    return Windows(model, {"fuzzing": False, "passes": None, "seed": shared.seed})
 
 
 def _window_bases(name: str, shared: Shared) -> tuple[Base, ...]:

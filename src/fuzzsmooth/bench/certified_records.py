@@ -15,6 +15,8 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger
 from fuzzsmooth.common.options import require
 
+_STRENGTH: Final = ("", "empirical", "conditional", "proved")
+
 CERTIFIED_RECORDS: Final = "certified.jsonl"
 """Name of the records in the folder of a run."""
 
@@ -27,7 +29,7 @@ class CertifiedRecord:
         row: Name of the defense.
         index: Row in the test set.
         label: True class.
-        prediction: Answered class.
+        prediction: Answered class, certified or not; None where there is no answer.
         length: Words of the text.
         radii: Threat to covered size; threats that are not covered at all are absent.
         draws: Copies of the text that counted.
@@ -35,12 +37,15 @@ class CertifiedRecord:
         counts: Votes per class; empty where nothing is voted on.
         p_lower: Lower bound on the answer's probability, or None.
         seconds: Wall-clock time.
+        guarantee: "proved" or "conditional"; "" in records of answers without a rounding band, as older
+            versions wrote them.
+        guard: The rounding band, in logits: draws within it count for no class.
     """
 
     row: str
     index: int
     label: int
-    prediction: int
+    prediction: int | None
     length: int
     radii: Mapping[str, int]
     draws: int
@@ -48,11 +53,18 @@ class CertifiedRecord:
     counts: tuple[int, ...] = ()
     p_lower: float | None = None
     seconds: float = 0.0
+    guarantee: str = ""
+    guard: float = 0.0
 
     @property
     def key(self) -> str:
         """What identifies the record in its file."""
         return record_key(self.row, self.index)
+
+    @property
+    def undecided(self) -> int:
+        """Draws within the rounding band; 0 where nothing is voted on, or the band was not used."""
+        return self.draws - sum(self.counts) if self.counts and self.guarantee else 0
 
     @property
     def correct(self) -> bool:
@@ -74,9 +86,14 @@ class CertifiedRecord:
         Raises:
             FuzzsmoothError: If fields are missing, unknown, or of the wrong kind.
         """
+        value = {"guarantee": "", "guard": 0.0, **value}
         record = cls(**parse_fields(value, _PARSERS, where, beside=("key",)))
-        sizes = (record.index, record.label, record.prediction, record.length, record.draws, record.passes)
-        require(min(sizes) >= 0 and record.seconds >= 0, f"{where}: only radii and bounds may be negative")
+        sizes = (record.index, record.label, record.prediction or 0, record.length, record.draws)
+        require(record.guarantee in _STRENGTH, f"{where}: unknown guarantee {record.guarantee!r}")
+        require(
+            min(*sizes, record.passes) >= 0 and record.seconds >= 0,
+            f"{where}: only radii and bounds may be negative",
+        )
         if value.get("key") != record.key:
             raise FuzzsmoothError(
                 f"{where}: the key is {value.get('key')!r}, but the fields say {record.key!r}"
@@ -86,11 +103,13 @@ class CertifiedRecord:
 
 _PARSERS: Final[Mapping[str, Any]] = {
     "row": string,
-    **dict.fromkeys(("index", "label", "prediction", "length", "draws", "passes"), integer),
+    **dict.fromkeys(("index", "label", "length", "draws", "passes"), integer),
+    "prediction": optional(integer),
     "radii": by_name(integer),
     "counts": several(integer),
     "p_lower": optional(number),
-    "seconds": number,
+    **dict.fromkeys(("seconds", "guard"), number),
+    "guarantee": string,
 }
 
 
@@ -107,6 +126,9 @@ class CertifiedRow:
         draws: Mean copies per text.
         passes: Mean texts that the model read per text.
         seconds: Mean wall-clock seconds per text.
+        guarantee: The weakest of its certificates; "" for records without a rounding band.
+        guard: The largest rounding band, in logits.
+        undecided: Texts with any draw inside the band.
     """
 
     defense: str
@@ -117,6 +139,9 @@ class CertifiedRow:
     draws: float
     passes: float
     seconds: float
+    guarantee: str
+    guard: float
+    undecided: int
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values; every share comes with its count and its 95 % interval."""
@@ -132,6 +157,9 @@ class CertifiedRow:
             "draws_per_text": self.draws,
             "passes_per_text": self.passes,
             "seconds_per_text": self.seconds,
+            "guarantee": self.guarantee,
+            "guard": self.guard,
+            "texts_with_undecided_draws": self.undecided,
         }
 
 
@@ -232,6 +260,9 @@ def _summary(row: str, records: Sequence[CertifiedRecord]) -> CertifiedRow:
         draws=sum(record.draws for record in records) / total,
         passes=sum(record.passes for record in records) / total,
         seconds=sum(record.seconds for record in records) / total,
+        guarantee=min((record.guarantee for record in records), key=_STRENGTH.index),
+        guard=max(record.guard for record in records),
+        undecided=sum(record.undecided > 0 for record in records),
     )
 
 

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fuzzsmooth.attacks import AttackResult, check_target, recipe
-from fuzzsmooth.bench.catalog import BUDGETS
 from fuzzsmooth.bench.claim import claim
-from fuzzsmooth.bench.measure import EvaluatedText, Measured, chunk_size, measure
+from fuzzsmooth.bench.measure import EvaluatedText, record
 from fuzzsmooth.bench.provenance import shown, versions
-from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, TextRecord, record_key
-from fuzzsmooth.bench.rows import UNDEFENDED, Defense, choose, defenses
+from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, record_key
+from fuzzsmooth.bench.rows import BenchRow, bench_row, check_shared
 from fuzzsmooth.bench.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.bench.victims import SeedRun
 from fuzzsmooth.common.files import Ledger, write_json
@@ -26,8 +25,6 @@ from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.training import FinetuneOptions, splits_for
 
 
@@ -52,27 +49,23 @@ class ExperimentOptions(Options):
     finetune: Annotated[
         FinetuneOptions, "How the victims are fine-tuned on clean data; noise and seed are set per victim."
     ] = field(default_factory=lambda: FinetuneOptions(epochs=2))
-    smoothing: Annotated[SmoothingOptions, "What the defended rows share."] = field(
-        default_factory=SmoothingOptions
-    )
-    rows: Annotated[tuple[str, ...], "Rows of the table, in order."] = (
-        UNDEFENDED,
+    options: Annotated[
+        dict[str, Any], "Options that rows share, by name; each defense takes those that it has."
+    ] = field(default_factory=dict)
+    rows: Annotated[tuple[str, ...], "Rows of the table, in order; see 'fuzzsmooth list rows'."] = (
+        "undefended",
         "frs-kl",
         "frs-transplant",
         "windows",
-        "certified",
+        "deletion",
     )
-    budgets: Annotated[
-        tuple[int, ...], Between(1, 1_000_000), "Search budgets that rows 'budget-N' may name."
-    ] = BUDGETS
     seeds: Annotated[tuple[int, ...], Between(0, SEEDS), "One complete run, attack included, per seed."] = (
         0,
     )
     certified_texts: Annotated[
         int,
         Between(1, 1_000_000_000),
-        "Test texts at most in rows of the modes 'certified' and 'windows', which cost hundreds of passes "
-        "each.",
+        "Test texts at most in rows of proved defenses, which cost hundreds of passes each.",
     ] = 100
     victims: Annotated[
         str | None,
@@ -88,9 +81,17 @@ class ExperimentOptions(Options):
     def validate(self) -> None:
         """Check that there are rows and seeds, and the attack's options."""
         self.attack_options()
-        choose(defenses(self.smoothing, self.budgets), self.rows)
         require(bool(self.rows), "rows must name at least one row")
+        check_shared(self.options, self.bench_rows())
         require(bool(self.seeds), "seeds must name at least one seed")
+
+    def bench_rows(self, seed: int = 0) -> dict[str, BenchRow]:
+        """The rows by name, in order.
+
+        Raises:
+            FuzzsmoothError: If one is unknown, or an option of one has a bad value.
+        """
+        return {name: bench_row(name, self.options, seed) for name in self.rows}
 
     def attack_options(self) -> Options:
         """The options of the recipe.
@@ -145,17 +146,16 @@ def _claim(options: ExperimentOptions, splits: Splits, out: Path) -> None:
 
 def _run(options: ExperimentOptions, splits: Splits, out: Path, stages: Stages, command: str) -> None:
     ledger = Ledger(out / RECORDS_FILE)
-    rows = choose(defenses(options.smoothing, options.budgets), options.rows)
     facts: dict[str, Any] = {"models": {}}
     for seed in options.seeds:
         run = SeedRun(options, splits, _victims(options, out) / f"seed{seed}", seed, stages)
         attack = run.attack()
         facts |= {"attack": run.attack_record, "target": attack.target}
-        for name, defense in rows.items():
+        for row in options.bench_rows(seed).values():
             # Before each row, so that what was measured can be reported wherever the run ends.
             told = _settings(options, splits, facts, command) | {"unfinished": True}
             write_json(out / SETTINGS_FILE, told)
-            _measure_row(name, defense, run, attack, ledger)
+            _measure_row(row, run, attack, ledger)
             facts["models"] |= run.known_fingerprints()
         facts["models"] |= run.fingerprints()
     write_json(out / SETTINGS_FILE, _settings(options, splits, facts, command))
@@ -165,58 +165,36 @@ def _victims(options: ExperimentOptions, out: Path) -> Path:
     return out if options.victims is None else Path(options.victims)
 
 
-def _measure_row(name: str, defense: Defense, run: SeedRun, attack: AttackResult, ledger: Ledger) -> None:
+def _measure_row(row: BenchRow, run: SeedRun, attack: AttackResult, ledger: Ledger) -> None:
     """Append the records of one row that are not there yet."""
-    texts, size = _test_texts(run, attack, defense), chunk_size(defense.options)
-    chunks = [texts[start : start + size] for start in range(0, len(texts), size)]
-    # A chunk of which a kill has left a part is answered again as a whole; what is kept of it stays.
-    missing = [
-        chunk
-        for chunk in chunks
-        if any(record_key(run.seed, name, text.split, text.index) not in ledger for text in chunk)
-    ]
-    if not missing:
+    texts = _test_texts(run, attack, row)
+    keys = [record_key(run.seed, row.name, text.split, text.index) for text in texts]
+    if all(key in ledger for key in keys):
         return
-    classifier, smoothed = run.victim(defense.victim), None
-    if defense.options is not None:
-        options = defense.options.replace(seed=run.seed)
-        noisy, references = NoisyHuggingFaceClassifier(classifier), run.references(defense.victim)
-        smoothed = SmoothedClassifier(noisy, options, references)
-    with run.stages(f"seed {run.seed}: {name}") as counts:
+    needs = run.references(row.victim) if row.defense.needs.references else None
+    defended = row.defense(run.victim(row.victim), row.options, needs)
+    # What a kill can lose, some seconds on a processor. A chunk of which a kill has left a part is answered
+    # again as a whole, as the rounding of a batch may depend on where it is cut; what is kept of it stays.
+    size = defended.together(certify=True)
+    chunks = [range(start, min(start + size, len(texts))) for start in range(0, len(texts), size)]
+    missing = [chunk for chunk in chunks if any(keys[index] not in ledger for index in chunk)]
+    with run.stages(f"seed {run.seed}: {row.name}") as counts:
         advance = as_advance(counts, sum(map(len, missing)))
         for chunk in missing:
             began = time.perf_counter()
-            measured = measure(classifier, smoothed, [text.text for text in chunk])
+            answers = defended.certify([texts[index].text for index in chunk])
             seconds = (time.perf_counter() - began) / len(chunk)
-            pairs = zip(chunk, measured, strict=True)
-            ledger.append(_record(run.seed, name, text, result, seconds) for text, result in pairs)
+            ledger.append(
+                record(run.seed, row.name, defended, texts[index], answer, seconds)
+                for index, answer in zip(chunk, answers, strict=True)
+            )
             advance(len(chunk))
 
 
-def _record(seed: int, name: str, text: EvaluatedText, result: Measured, seconds: float) -> Mapping[str, Any]:
-    return TextRecord(
-        seed=seed,
-        defense=name,
-        split=text.split,
-        index=text.index,
-        text=text.text,
-        label=text.label,
-        trigger=text.trigger,
-        seconds=seconds,
-        prediction=result.prediction,
-        votes=result.votes,
-        draws=result.draws,
-        spans=result.spans,
-        radii=result.radii,
-        guarantee=result.guarantee,
-        evaluations=result.evaluations,
-    ).to_json()
-
-
-def _test_texts(run: SeedRun, attack: AttackResult, defense: Defense) -> list[EvaluatedText]:
+def _test_texts(run: SeedRun, attack: AttackResult, row: BenchRow) -> list[EvaluatedText]:
     """Every test text as it is, and every one not of the target class with the trigger in it."""
-    certified = defense.options is not None and defense.options.mode != "frs"
-    count = run.options.certified_texts if certified else len(run.splits.test)
+    proved = row.defense.guarantee == "proved"
+    count = run.options.certified_texts if proved else len(run.splits.test)
     rows = list(enumerate(run.splits.test))[:count]
     clean = [EvaluatedText("clean", index, example.text, example.label) for index, example in rows]
     triggered = []
@@ -242,11 +220,8 @@ def _splits(options: ExperimentOptions) -> Splits:
 
 def _victim_mapping(options: ExperimentOptions) -> dict[str, Any]:
     """The options that decide what the victims are."""
-    names = ("model", "recipe", "attack", "finetune")
-    smoothing = options.smoothing
-    noise = {"sigma": smoothing.sigma, "top_layers": smoothing.top_layers, "rate": smoothing.rate}
     mapping = options.to_mapping()
-    return {name: mapping[name] for name in names} | noise
+    return {name: mapping[name] for name in ("model", "recipe", "attack", "finetune")}
 
 
 def _settings(

@@ -1,23 +1,14 @@
-"""What one defense answers to a list of texts."""
+"""What one defense answers to a list of texts, as records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from fuzzsmooth.bench.records import CONDITIONAL_PREFIX, Span
+from fuzzsmooth.bench.records import CONDITIONAL_PREFIX, Span, TextRecord
 from fuzzsmooth.certify import NOT_CERTIFIED, Certificate
-from fuzzsmooth.engine import SmoothedClassifier, SmoothingOptions
-from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.search import Scan
-
-# Texts that are answered together and then kept: what a kill can lose, some seconds on a processor. Where the
-# texts are cut does not depend on when a run was stopped, as the rounding of a batch would then, too.
-_CHUNK = 64
-_SCANNED = 16
-_DRAWN = 2000  # draws of a chunk of mode "certified"; more do not make it faster, as one text fills batches
+from fuzzsmooth.defenses import Answer, Defense
 
 
 @dataclass(frozen=True)
@@ -39,81 +30,39 @@ class EvaluatedText:
     trigger: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True)
-class Measured:
-    """The answer to one text; the fields are those of :class:`fuzzsmooth.bench.TextRecord`."""
+def record(
+    seed: int, row: str, defended: Defense, text: EvaluatedText, answer: Answer, seconds: float
+) -> Mapping[str, Any]:
+    """The record of an answer.
 
-    prediction: int | None
-    votes: tuple[int, ...] = ()
-    draws: int = 0
-    spans: tuple[Span, ...] = ()
-    radii: dict[str, int] = field(default_factory=dict)
-    guarantee: str = "empirical"
-    evaluations: int = 0
-
-
-def measure(
-    classifier: Classifier, smoothed: SmoothedClassifier | None, texts: Sequence[str]
-) -> list[Measured]:
-    """Answer each text.
-
-    Args:
-        classifier: The victim.
-        smoothed: The defended victim; None for the victim alone.
-        texts: The texts as received.
+    A proved answer is the certified label, or an abstention. Where certificates are conditional, or there are
+    none, it is what the votes say: the votes that bound the radius are also the prediction.
     """
-    if smoothed is None:
-        rows = classifier.probabilities(texts)
-        return [Measured(int(label)) for label in np.argmax(rows, axis=1)]
-    if smoothed.options.mode != "frs":
-        return [
-            Measured(
-                answer.label,
-                answer.counts,
-                answer.passes,
-                (),
-                radii_by_threat(answer.certificates),
-                answer.certificates[0].guarantee,
-                0,
-            )
-            for answer in smoothed.certify(texts)
-        ]
-    scans = smoothed.scan(texts) if smoothed.options.fuzzing else None
-    measured = []
-    for certification in smoothed.certify(texts, scans=scans):
-        scan = certification.scan  # the K votes that bound the radius are also the prediction
-        measured.append(
-            Measured(
-                int(np.argmax(certification.counts)),
-                certification.counts,
-                sum(certification.counts),
-                _spans(scan),
-                radii_by_threat(certification.certificates),
-                certification.certificates[0].guarantee,
-                scan.evaluations if scan else 0,
-            )
-        )
-    return measured
-
-
-def chunk_size(options: SmoothingOptions | None) -> int:
-    """Texts of a row that are answered together and then kept; ``options`` are None for the victim alone."""
-    if options is None:
-        return _CHUNK
-    if options.mode != "certified":
-        return _SCANNED
-    searches = options.fuzzing and options.fuzz_left == "search"  # one search per draw
-    return 1 if searches else max(1, min(_CHUNK, _DRAWN // options.draws))
-
-
-def _spans(scan: Scan | None) -> tuple[Span, ...]:
-    return tuple(Span(span.start, span.end, span.score) for span in scan.spans) if scan else ()
+    certificates = answer.certificates
+    return TextRecord(
+        seed=seed,
+        defense=row,
+        split=text.split,
+        index=text.index,
+        text=text.text,
+        label=text.label,
+        trigger=text.trigger,
+        seconds=seconds,
+        prediction=answer.label if defended.guarantee == "proved" else answer.winner,
+        votes=answer.votes,
+        draws=answer.passes if answer.votes else 0,
+        spans=tuple(Span(span.start, span.end, span.score) for span in answer.spans),
+        radii=radii_by_threat(certificates),
+        guarantee=certificates[0].guarantee if certificates else "empirical",
+        evaluations=answer.evaluations,
+    ).to_json()
 
 
 def radii_by_threat(certificates: Sequence[Certificate]) -> dict[str, int]:
     """Radii by threat; backward and conditional ones say so in their name, ABSTAIN has none.
 
-    Combinations of insertions and deletions have the radius of edits and are left out.
+    Combinations of insertions and deletions have the radius of edits and are left out, as are radii that are
+    no numbers of units.
     """
     radii: dict[str, int] = {}
     for certificate in certificates:
@@ -121,6 +70,6 @@ def radii_by_threat(certificates: Sequence[Certificate]) -> dict[str, int]:
             continue
         name: str = certificate.threat if certificate.direction != "backward" else "backward"
         if certificate.guarantee == "conditional":
-            name = f"{CONDITIONAL_PREFIX}-{certificate.threat}"
+            name = f"{CONDITIONAL_PREFIX}-{name}"
         radii[name] = int(certificate.radius)
     return radii

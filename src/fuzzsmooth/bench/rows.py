@@ -1,76 +1,134 @@
-"""The rows of an experiment: what each defends with, and which fine-tuned victim it stands on."""
+"""The rows of an experiment: which defense answers, under which options, and how its victim is fine-tuned.
+
+A row is a registered defense by its name, or a variant of one in the table below.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any
 
-from fuzzsmooth.bench.catalog import budget_row, summary
+from fuzzsmooth.bench.catalog import BUDGETS, budget_row, summary
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine import SmoothingOptions
-
-Victim = Literal["plain", "noisy", "deletion"]
-"""How the victim was fine-tuned on clean data: plainly, with parameter noise, or on deleted texts."""
-
-UNDEFENDED = "undefended"
+from fuzzsmooth.common.options import Options, described, did_you_mean
+from fuzzsmooth.defenses import DEFENSES, Defense
 
 
 @dataclass(frozen=True)
-class Defense:
+class Variant:
+    """A defense with some options changed.
+
+    Attributes:
+        defense: Its name.
+        options: Options that make the variant, over those of the experiment; nested ones as mappings.
+        victim: Changes to the fine-tuning of its victim, instead of those that the defense wants; None for
+            those.
+    """
+
+    defense: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    victim: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class BenchRow:
     """A row.
 
     Attributes:
+        name: Its name.
         summary: What it is, in a few words.
-        victim: The model it protects.
-        options: How texts are smoothed; None leaves the model undefended.
+        defense: The defense.
+        options: Its options.
+        victim: Changes to the fine-tuning of the model it protects; none for a plain one.
     """
 
+    name: str
     summary: str
-    victim: Victim
-    options: SmoothingOptions | None
+    defense: type[Defense]
+    options: Options
+    victim: Mapping[str, Any]
 
 
-def defenses(base: SmoothingOptions, budgets: tuple[int, ...]) -> Mapping[str, Defense]:
-    """All rows by name; the first five are the usual table, the others are ablations.
+_FRS = {"fuzzing": True, "search": {"reward": "transplant"}}
+# Parameter noise plays no part in these certificates, and without it equal draws are evaluated once.
+_DELETION = {"fuzzing": True, "sigma": 0.0, "search": {"reward": "transplant"}}
+
+_VARIANTS: Mapping[str, Variant] = {
+    "frs-kl": Variant("frs", {"fuzzing": True, "search": {"reward": "kl"}}),
+    "frs-transplant": Variant("frs", _FRS),
+    "windows": Variant("windows", {"fuzzing": False}, {}),
+    "deletion": Variant("deletion", _DELETION),
+    "deletion-nofuzz": Variant("deletion", {**_DELETION, "fuzzing": False}),
+    "deletion-search": Variant("deletion", {**_DELETION, "fuzz_left": "search"}),
+    "deletion-noise": Variant("deletion", {**_DELETION, "sigma": 0.01}),
+    "uniform": Variant("frs", {"fuzzing": False}),
+    "noise-finetuning-only": Variant("frs", {**_FRS, "sigma": 0.0}, {"sigma": 0.01}),
+    "noise-inference-only": Variant("frs", _FRS, {}),
+    "noise-none": Variant("frs", {**_FRS, "sigma": 0.0}, {}),
+    **{
+        budget_row(budget): Variant("frs", {**_FRS, "search": {"reward": "transplant", "budget": budget}})
+        for budget in BUDGETS
+    },
+}
+
+
+def row_names() -> list[str]:
+    """All rows: defenses by name, then their variants."""
+    return list(dict.fromkeys([*DEFENSES.all(), *_VARIANTS]))
+
+
+def bench_row(name: str, shared: Mapping[str, Any], seed: int = 0) -> BenchRow:
+    """The row of a name.
 
     Args:
-        base: Rates, noise and search settings that the rows share.
-        budgets: Search budgets of the budget ablation, in evaluations per text.
-    """
-    search = base.search
-    frs = base.replace(mode="frs", fuzzing=True, search=search.replace(reward="transplant"))
-    # Parameter noise plays no part in these certificates, and without it equal draws are evaluated once.
-    certified = base.replace(mode="certified", sigma=0.0, search=search.replace(reward="transplant"))
-    kinds: dict[str, tuple[Victim, SmoothingOptions | None]] = {
-        UNDEFENDED: ("plain", None),
-        "frs-kl": ("noisy", frs.replace(search=search.replace(reward="kl"))),
-        "frs-transplant": ("noisy", frs),
-        "windows": ("plain", certified.replace(mode="windows", fuzzing=False)),
-        "certified": ("deletion", certified),
-        "certified-nofuzz": ("deletion", certified.replace(fuzzing=False)),
-        "certified-search": ("deletion", certified.replace(fuzz_left="search")),
-        "certified-noise": ("deletion", certified.replace(sigma=base.sigma)),
-        "uniform": ("noisy", frs.replace(fuzzing=False)),
-        "noise-finetuning-only": ("noisy", frs.replace(sigma=0.0)),
-        "noise-inference-only": ("plain", frs),
-        "noise-none": ("plain", frs.replace(sigma=0.0)),
-    }
-    for budget in budgets:
-        kinds[budget_row(budget)] = ("noisy", frs.replace(search=frs.search.replace(budget=budget)))
-    return MappingProxyType(
-        {name: Defense(summary(name), victim, options) for name, (victim, options) in kinds.items()}
-    )
-
-
-def choose(rows: Mapping[str, Defense], names: tuple[str, ...]) -> dict[str, Defense]:
-    """The rows of the given names, in that order.
+        name: A defense, or a variant of one; "budget-N" for any N.
+        shared: Options of the experiment by name; a row takes those that its defense has.
+        seed: Seed of the row's draws.
 
     Raises:
-        FuzzsmoothError: Naming the first that does not exist.
+        FuzzsmoothError: If there is no such row, or an option has a bad value.
     """
-    for name in names:
-        if name not in rows:
-            raise FuzzsmoothError(f"unknown row '{name}'; known: {', '.join(rows)}")
-    return {name: rows[name] for name in names}
+    variant = _variant(name)
+    kind = DEFENSES.get(variant.defense)
+    known = {option.name for option in described(kind.options_type)}
+    given = {key: value for key, value in shared.items() if key in known}
+    for key, value in variant.options.items():
+        nested = isinstance(value, Mapping) and isinstance(given.get(key), Mapping)
+        given[key] = {**given[key], **value} if nested else value
+    if "seed" in known:
+        given["seed"] = seed
+    options = kind.options_type.from_mapping(given, where=f"options of row '{name}'")
+    victim = kind.training(options) if variant.victim is None else dict(variant.victim)
+    if "sigma" in victim and variant.victim and "sigma" in shared:
+        victim["sigma"] = shared["sigma"]  # type: ignore[index]  # a copy of ours
+    return BenchRow(name, summary(name) or kind_summary(kind), kind, options, victim)
+
+
+def check_shared(shared: Mapping[str, Any], rows: Mapping[str, BenchRow]) -> None:
+    """Refuse options that no row takes.
+
+    Raises:
+        FuzzsmoothError: Naming the first.
+    """
+    known = {option.name for row in rows.values() for option in described(row.defense.options_type)}
+    for name in shared:
+        if name not in known:
+            raise FuzzsmoothError(f"no row has an option '{name}'; {did_you_mean(name, known)}")
+
+
+def kind_summary(kind: type[Defense]) -> str:
+    """The first sentence of what a defense says of itself."""
+    return (kind.__doc__ or "").strip().split("\n", 1)[0].rstrip(".")
+
+
+def _variant(name: str) -> Variant:
+    if name in _VARIANTS:
+        return _VARIANTS[name]
+    kind, _, number = name.rpartition("-")
+    if kind == "budget" and number.isdecimal():
+        search = {"reward": "transplant", "budget": int(number)}
+        return Variant("frs", {**_FRS, "search": search})
+    if name not in DEFENSES.all():
+        raise FuzzsmoothError(f"unknown row '{name}'; {did_you_mean(name, row_names())}")
+    return Variant(name)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.attacks import AttackResult, load_attack, read_record, recipe
 from fuzzsmooth.bench.provenance import shown
-from fuzzsmooth.bench.rows import Victim
 from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Splits
-from fuzzsmooth.engine import REFERENCES_FILE
+from fuzzsmooth.defenses import REFERENCES_FILE
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
-from fuzzsmooth.search import References
-from fuzzsmooth.training import FinetuneOptions, finetune
+from fuzzsmooth.search import References, SearchOptions
+from fuzzsmooth.training import finetune
 
 if TYPE_CHECKING:
     from fuzzsmooth.bench.experiment import ExperimentOptions
+
+Victim = Mapping[str, Any]
+"""Changes to the plain fine-tuning on clean data, by name of the option of FinetuneOptions."""
 
 
 class SeedRun:
@@ -26,7 +29,7 @@ class SeedRun:
         self, options: ExperimentOptions, splits: Splits, folder: Path, seed: int, stages: Stages
     ) -> None:
         self.options, self.splits, self.folder, self.seed, self.stages = options, splits, folder, seed, stages
-        self._loaded: tuple[Victim, HuggingFaceClassifier] | None = None
+        self._loaded: tuple[str, HuggingFaceClassifier] | None = None
 
     @property
     def attack_record(self) -> dict[str, Any]:
@@ -47,40 +50,50 @@ class SeedRun:
 
     def victim(self, kind: Victim) -> HuggingFaceClassifier:
         """A victim."""
-        if self._loaded is None or self._loaded[0] != kind:
-            self._loaded = kind, self._trained(kind)
+        name = victim_name(kind)
+        if self._loaded is None or self._loaded[0] != name:
+            self._loaded = name, self._trained(kind, name)
         return self._loaded[1]
 
     def references(self, kind: Victim) -> References:
-        """The references that the search in texts for this victim transplants into."""
-        beside = self.folder / kind / REFERENCES_FILE
+        """The references that a search of texts for this victim transplants into."""
+        name = victim_name(kind)
+        beside = self.folder / name / REFERENCES_FILE
         if not beside.is_file():
-            train, per_class = self.splits.train, self.options.smoothing.search.references
-            with self.stages(f"seed {self.seed}: references ({kind})") as counts:
+            train, per_class = self.splits.train, self._per_class
+            with self.stages(f"seed {self.seed}: references ({name})") as counts:
                 References.select(
                     self.victim(kind), train.texts, train.targets, per_class, progress=counts
                 ).save(beside)
         return References.load(beside)
 
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 of each victim, by seed and kind."""
-        kinds = [kind for kind in get_args(Victim) if (self.folder / kind / "config.json").is_file()]
-        return {self._title(kind): self._fingerprint(kind) for kind in kinds}
+        """SHA-256 of each victim of the rows, by seed and kind."""
+        victims = {victim_name(row.victim): row.victim for row in self.options.bench_rows(self.seed).values()}
+        return {
+            self._title(name): self._fingerprint(name, kind)
+            for name, kind in victims.items()
+            if (self.folder / name / "config.json").is_file()
+        }
 
     def known_fingerprints(self) -> dict[str, str]:
         """Those that cost nothing, as the victim is loaded."""
         return {} if self._loaded is None else {self._title(self._loaded[0]): self._loaded[1].fingerprint}
 
-    def _title(self, kind: Victim) -> str:
-        return f"seed {self.seed}, {kind}"
+    @property
+    def _per_class(self) -> int:
+        return SearchOptions.of(self.options.options.get("search", {})).references
 
-    def _fingerprint(self, kind: Victim) -> str:
+    def _title(self, name: str) -> str:
+        return f"seed {self.seed}, {name}"
+
+    def _fingerprint(self, name: str, kind: Victim) -> str:
         """From the references where there are some, as loading and hashing a model takes longer."""
-        beside = self.folder / kind / REFERENCES_FILE
+        beside = self.folder / name / REFERENCES_FILE
         return References.load(beside).model if beside.is_file() else self.victim(kind).fingerprint
 
-    def _trained(self, kind: Victim) -> HuggingFaceClassifier:
-        output, options = self.folder / kind, self.options
+    def _trained(self, kind: Victim, name: str) -> HuggingFaceClassifier:
+        output, options = self.folder / name, self.options
         loading: dict[str, Any] = {
             "labels": self.splits.train.labels,
             "precision": options.precision,
@@ -93,11 +106,11 @@ class SeedRun:
         classifier = load_classifier(
             str(attack.folder), num_labels=len(self.splits.train.labels), seed=self.seed, **loading
         )
-        if kind == "plain" and not attack.needs_clean_finetune:
+        if not kind and not attack.needs_clean_finetune:
             classifier.save(output)  # a finished victim is used as it was received
             return classifier
-        settings = victim_options(kind, options, self.seed)
-        with self.stages(f"seed {self.seed}: fine-tune ({kind})") as counts:
+        settings = options.finetune.replace(seed=self.seed, **kind)
+        with self.stages(f"seed {self.seed}: fine-tune ({name})") as counts:
             return finetune(
                 classifier,
                 self.splits.train,
@@ -108,11 +121,7 @@ class SeedRun:
             )
 
 
-def victim_options(kind: Victim, options: ExperimentOptions, seed: int) -> FinetuneOptions:
-    """How a victim is fine-tuned: the noisy one under FRS Eq. 4, the other as the certificates want it."""
-    smoothing, base = options.smoothing, options.finetune.replace(seed=seed)
-    if kind == "noisy":
-        return base.replace(sigma=smoothing.sigma, top_layers=smoothing.top_layers)
-    if kind == "deletion":
-        return base.replace(text_noise="delete", text_rate=smoothing.rate)
-    return base
+def victim_name(kind: Victim) -> str:
+    """The folder of a victim: "plain", or what its fine-tuning changes."""
+    changes = [f"{name}={value}" for name, value in kind.items() if value is not None]
+    return ",".join(changes) or "plain"

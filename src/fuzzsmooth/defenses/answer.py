@@ -1,4 +1,4 @@
-"""What a defense answers to a text: the same object in a file of answers, a service and a record of the bench."""
+"""What a defense answers: the same object in a file of answers, a service and a record of the bench."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ class Answer:
     """The answer to a text, certified or not.
 
     Attributes:
-        label: Class index; None for an abstention, an alert or an exceeded budget. Of a certified answer it is
-            the one that is certified.
+        label: Class index; None for an abstention, an alert or an exceeded budget. Of a certified answer it
+            is the one that is certified.
         label_name: Its name, or None.
         status: "answered", or why there is no label: "abstain", where the votes do not name (or certify) the
             majority answer; "alert", where a defense detects instead; "budget_exceeded".
-        score: Share of the votes of the class with most, in [0, 1]; 0 where nothing was voted.
-        votes: Votes per class; of the enumerated deletions where all were, of the first round where there are
-            rounds. Draws that rounding might decide count for none.
+        score: Share of the votes of the class with most, in [0, 1]; of a single pass its probability; 0 for
+            an alert or an exceeded budget.
+        votes: Votes per class, empty where a single pass decides; of the enumerated deletions where all
+            were, of the first round where there are rounds. Draws that rounding might decide count for none.
         error: At most how probable a vote so clear is where its winner is not the majority answer over all
             draws (:func:`fuzzsmooth.certify.vote_error`), in [0, 1]; 0 where there is no chance, and where
             certificates say it.
@@ -33,8 +34,8 @@ class Answer:
         certificates: One per threat, the main one first; none where none were asked for.
         passes: Answers of the base classifier that were needed (equal deletions may share a model pass).
         evaluations: Forward passes that a search of the text took beside them.
-        statistics: How the passes were used: "vote", "fixed", "sequential", "lean", the same with "hybrid-"
-            before it, "exact" or "ablation".
+        statistics: How the passes were used: "single", "vote", "fixed", "sequential", "lean", the same with
+            "hybrid-" before it, "exact" or "ablation".
         truncated: Whether the text, before randomization, is longer than the model reads. The model cuts
             what is left after randomization.
         costs: With deletion rates per unit type: the cost of inserting each flagged type of the text, and of

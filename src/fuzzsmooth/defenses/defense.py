@@ -1,7 +1,8 @@
 """The contract of a defense: one file, one class, registered; every front end and the bench use it alike.
 
 A defense wraps a suspect classifier and answers texts. It states what its answers promise (``guarantee``),
-what it assumes beside the model (``needs``), and how its victim is best fine-tuned (:meth:`Defense.training`).
+what it assumes beside the model (``needs``), and how its victim is best fine-tuned
+(:meth:`Defense.training`).
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ class Defense(ABC):
         return 64
 
     def save_pretrained(self, folder: str | Path) -> Path:
-        """Write model, options and references into one folder, which :func:`fuzzsmooth.protect` takes as it is.
+        """Write model, options and references into one folder, which :func:`fuzzsmooth.protect` takes.
 
         Args:
             folder: A new or empty folder, or one saved by fuzzsmooth before, which is replaced.

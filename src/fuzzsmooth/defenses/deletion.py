@@ -2,8 +2,8 @@
 
 Each unit is deleted at one rate, then unit types that act as triggers are removed from what is left (or it is
 searched), so that the fuzzing is part of the base classifier and the proof does not depend on it (Theorem 3).
-Certificates enumerate where that pays, draw no longer than the radii need, and hold with probability 1 - alpha,
-or surely where all deletions were enumerated (Theorems 1, 2b).
+Certificates enumerate where that pays, draw no longer than the radii need, and hold with probability 1 -
+alpha, or surely where all deletions were enumerated (Theorems 1, 2b).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ with a small model on a processor a kill loses some seconds. Fewer starve the ba
 
 @dataclass(frozen=True, kw_only=True)
 class DeletionOptions(NoisyOptions, SearchedOptions, DrawOptions):
-    """How texts are deleted from, what is fuzzed in the rest, and how the passes of a certificate are used."""
+    """How texts are deleted from, what is fuzzed in the rest, and how passes are used."""
 
     sigma: Annotated[
         float,

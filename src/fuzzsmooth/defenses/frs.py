@@ -1,9 +1,9 @@
 """Fuzzed Randomized Smoothing as published (ICLR 2025, arXiv 2502.06892), with the search of our choice.
 
-The received text is searched for its vulnerable area; units inside of it are randomized at omega_H, the others
-at omega_L; K copies are answered under fresh noise on the parameters, and voted on. Its radius (Theorem 1) is
-conditional: provided that the search marks in the changed text the whole trigger, and otherwise exactly what it
-marks in this one.
+The received text is searched for its vulnerable area; units inside of it are randomized at omega_H, the
+others at omega_L; K copies are answered under fresh noise on the parameters, and voted on. Its radius
+(Theorem 1) is conditional: provided that the search marks in the changed text the whole trigger, and
+otherwise exactly what it marks in this one.
 """
 
 from __future__ import annotations

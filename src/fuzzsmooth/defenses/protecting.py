@@ -30,8 +30,8 @@ def protect(
     Args:
         model: A local folder, a hub name or ``builtin:minilm``, which is loaded safely; or a classifier from
             :func:`fuzzsmooth.load_classifier`, or a :class:`fuzzsmooth.CallableClassifier`.
-        defense: A name of ``fuzzsmooth list defenses``. By default the one that a local folder was saved with,
-            which whoever wrote the folder has chosen, with its options; "frs" where there is none.
+        defense: A name of ``fuzzsmooth list defenses``. By default the one that a local folder was saved
+            with, which whoever wrote the folder has chosen, with its options; "frs" where there is none.
         references: Clean reference texts; by default those saved beside the weights of a local folder, which
             whoever wrote the folder has chosen: give your own for a model that you downloaded.
         loading: Passed to :func:`fuzzsmooth.load_classifier` (precision, device, ...).
@@ -42,8 +42,8 @@ def protect(
         The defended classifier: ``predict``, ``certify``, ``scan``, ``labels``, ``save_pretrained``.
 
     Raises:
-        FuzzsmoothError: If there is no such model, defense or option, references are missing, or a hub model is
-            to be searched without references of your own.
+        FuzzsmoothError: If there is no such model, defense or option, references are missing, or a hub model
+            is to be searched without references of your own.
     """
     if isinstance(model, Classifier):
         name = defense or _DEFAULT

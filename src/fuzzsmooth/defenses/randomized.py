@@ -179,7 +179,8 @@ class Randomized(Defense):
         self._certifying = CertificateSampler(options, takes_any=self.takes_any)
 
     takes_any = False
-    """Whether predictions take an answer within the rounding band as it is: no vote, and no proof, needs it."""
+    """Whether predictions take an answer within the rounding band as it is: no vote, and no proof, needs
+    it."""
 
     def _follow_model(self) -> None:
         """Forget what another state of the model has answered, once its weights were changed."""

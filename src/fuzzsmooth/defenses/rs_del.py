@@ -3,10 +3,10 @@
 Sources: RS-Del (arXiv 2302.01757) and CERT-ED (arXiv 2408.00728, Findings of EMNLP 2024). The classifier is
 fine-tuned on texts deleted at the certified rate, a text is answered by a vote over a fixed number of deleted
 copies, and the radius follows from a Clopper-Pearson bound on the vote (Theorem 1 in
-:mod:`fuzzsmooth.certify`), of three or more classes by what the label lacks to 1. The published code of CERT-ED
-selects and bounds the label from the same counts without a correction; here the bound is valid, so the baseline
-is neither helped by that nor hurt by a wasteful split. Of its radii those for edits and for insertions, into the
-text and in it as received, are given.
+:mod:`fuzzsmooth.certify`), of three or more classes by what the label lacks to 1. The published code of
+CERT-ED selects and bounds the label from the same counts without a correction; here the bound is valid, so
+the baseline is neither helped by that nor hurt by a wasteful split. Of its radii those for edits and for
+insertions, into the text and in it as received, are given.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """A defended classifier on disk: the model, its defense with options, and reference texts, in one folder.
 
-Nothing inside a folder proves who wrote it: a fingerprint or a mark can be forged along with the weights. Whoever
-chose the options chose how well the model is protected, and whoever chose the references can choose ones that
-hide a backdoor, as the transplant test sees a trigger only where it overrules a reference. Hence nothing of this
-is ever taken from the hub, and a local folder is trusted because its owner named it; one that was downloaded
-deserves options and references of one's own.
+Nothing inside a folder proves who wrote it: a fingerprint or a mark can be forged along with the weights.
+Whoever chose the options chose how well the model is protected, and whoever chose the references can choose
+ones that hide a backdoor, as the transplant test sees a trigger only where it overrules a reference. Hence
+nothing of this is ever taken from the hub, and a local folder is trusted because its owner named it; one
+that was downloaded deserves options and references of one's own.
 """
 
 from __future__ import annotations

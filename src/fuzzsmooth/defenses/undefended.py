@@ -29,14 +29,13 @@ class Undefended(Defense):
         answers = []
         for row, long in zip(self.classifier.probabilities(texts), truncated, strict=True):
             label = int(row.argmax())
-            votes = tuple(int(index == label) for index in range(len(row)))
             answers.append(
                 Answer(
                     label=label,
                     label_name=self.labels[label],
                     status="answered",
                     score=float(row[label]),
-                    votes=votes,
+                    votes=(),
                     passes=1,
                     statistics="single",
                     truncated=long,

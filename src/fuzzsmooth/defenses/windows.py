@@ -1,8 +1,8 @@
 """Deterministic two-round ablation (Theorem 5): delete in all places in turn, decide in two rounds.
 
 Nothing is drawn and no parameter noise is used. The prediction IS the procedure; a certificate says that it
-gives the same label to every text within the threat. The base classifier is a function of the remaining units:
-flagged types are removed from what is left if fuzzing is on.
+gives the same label to every text within the threat. The base classifier is a function of the remaining
+units: flagged types are removed from what is left if fuzzing is on.
 
 A prediction takes answers as they come. A certificate counts an answer inside the rounding band as no label,
 so that each answer its proof needs is the same in every later pass, however that is batched.
@@ -11,6 +11,7 @@ so that each answer its proof needs is the same in every later pass, however tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -155,6 +156,17 @@ class Windows(Randomized):
         """See :meth:`fuzzsmooth.defenses.Defense.together`."""
         del certify
         return 8
+
+    def reaching(self, ablation: Ablation, reach: int) -> Windows:
+        """The same defense against another threat, sharing what it remembers of the model's answers.
+
+        Args:
+            ablation: What is deleted and certified.
+            reach: Units that an attacker may insert or change.
+        """
+        other = copy(self)
+        other.options = self.options.replace(ablation=ablation, reach=reach)
+        return other
 
     def fuzzer(self) -> Fuzzer | None:
         """What removes flagged unit types from what is left."""

@@ -77,8 +77,8 @@ class CertificateSampler:
         """The sampler whose answers are given: those of the function that certificates are about.
 
         In float32 that is the sampler itself. A coarser type whose deviations were measured is asked as for
-        certificates; what the referee decides is taken as it is, and what nobody decides is no vote, but where
-        any answer will do for what no proof needs.
+        certificates; what the referee decides is taken as it is, and what nobody decides is no vote, but
+        where any answer will do for what no proof needs.
 
         Args:
             sampler: As in :meth:`settle`.

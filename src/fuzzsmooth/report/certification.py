@@ -81,12 +81,12 @@ def certified_markdown(rows: Sequence[CertifiedRow]) -> str:
     """
     columns = [(threat, size) for threat in threats(rows) for size in SIZES.get(threat, (1,))]
     header = ["row", "texts", "accuracy", *(f"{threat} ≥ {size}" for threat, size in columns)]
-    header += ["copies", "passes", "s/text"]
+    header += ["copies", "passes", "s/text", "guarantee", "rounding band"]
     lines = [_line(header), "|---|" + "--:|" * (len(header) - 1)]
     for row in rows:
         cells = [f"`{row.defense}`", str(row.texts), percent(row.accuracy / row.texts)]
         cells += [_cell(row.certified.get(threat), size) for threat, size in columns]
-        cells += [f"{row.draws:.0f}", f"{row.passes:.0f}", f"{row.seconds:.2f}"]
+        cells += [f"{row.draws:.0f}", f"{row.passes:.0f}", f"{row.seconds:.2f}", *_rounding(row)]
         lines.append(_line(cells))
     return "\n".join(lines) + "\n"
 
@@ -162,10 +162,10 @@ def _page(
         f"# Certified accuracy on {data['name']}\n\n"
         f"{data['train']} training texts, alpha {options['alpha']:g} per text, {options['draws']} copies "
         f"where texts are voted on, seed {options['seed']}. A text counts where the answer is right and "
-        "certified; every text stays in the denominator. Every figure is a radius by its theorem, "
-        "of answers as they were computed: what 'fuzzsmooth certify' does about rounding is left out here. "
-        "Accuracy is "
-        "that of the vote, and in the rows `windows` that of the base model on the whole text.\n\n"
+        "certified; every text stays in the denominator. Certificates are those of 'fuzzsmooth certify': "
+        "draws within the rounding band count for no class, and where the band was measured the certificate "
+        "is conditional on it. Accuracy is that of the vote, certified or not, and in the rows `windows` and "
+        "`scattered` that of the procedure against one word.\n\n"
         f"{certified_markdown(rows)}\n{words}\n\n{_compared(rows, records)}"
         f"## By class\n\nShares of the texts of each class. {_largest(rows)}\n\n{classes_markdown(rows)}\n"
         "Intervals (95 %), classes and all sizes are in `summary.json`, the texts in "
@@ -197,6 +197,13 @@ def _cell(curve: Curve | None, size: int) -> str:
     if curve is None:
         return "-"
     return percent(curve.counts[size] / curve.total if size < len(curve.counts) else 0.0)
+
+
+def _rounding(row: CertifiedRow) -> list[str]:
+    if not row.guarantee:
+        return ["-", "none"]
+    texts = f" ({row.undecided} texts with a draw inside)" if row.guard else ""
+    return [row.guarantee, f"{row.guard:g}{texts}"]
 
 
 def _line(cells: Sequence[str]) -> str:

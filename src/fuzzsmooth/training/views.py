@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.noise.text import Deletion, uniform_rates
