@@ -1,102 +1,121 @@
-"""The texts a command works on."""
+"""The texts and the clean data a command works on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from fuzzsmooth.apps.cli.console import note, notes
+from fuzzsmooth.apps.cli.console import note
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import require
-from fuzzsmooth.data import Dataset, TextInput, load_texts
+from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.data import TextInput, load_texts
+
+if TYPE_CHECKING:
+    from fuzzsmooth.data import Splits
+    from fuzzsmooth.jobs.references import Clean
 
 
-def gather(
-    source: str | None,
-    given: Sequence[str] | None,
-    *,
-    text_column: str,
-    label_column: str,
-    stdin_format: Literal["txt", "csv", "tsv", "jsonl"],
-    strict: bool,
-) -> TextInput:
+@dataclass(frozen=True, kw_only=True)
+class Columns(Options):
+    """Where texts and labels are in a file."""
+
+    text_column: Annotated[str, "Column of the texts."] = "text"
+    label_column: Annotated[str, "Column of the labels."] = "label"
+    strict: Annotated[
+        bool, "Stop at the first bad row; otherwise it is reported and left out."
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading(Columns):
+    """How texts that are asked about are read."""
+
+    stdin_format: Annotated[Literal["txt", "csv", "tsv", "jsonl"], "How to read standard input."] = "txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData(Columns):
+    """How labeled data is read."""
+
+    train_size: Annotated[int | None, "Training texts at most."] = None
+    test_size: Annotated[int | None, "Test texts at most."] = None
+
+    def load(self, source: str, *, seed: int = 0) -> Splits:
+        """The data as its columns say, with what was left out told.
+
+        Raises:
+            FuzzsmoothError: If it cannot be read.
+        """
+        from fuzzsmooth.data import load_splits
+
+        return load_splits(source, **self.to_mapping(), seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceTexts(Options):
+    """Where the clean texts of the search come from."""
+
+    references: Annotated[
+        str | None, "File of clean reference texts, as finetune writes them beside a model."
+    ] = None
+    clean: Annotated[
+        str | None, "Clean labeled data to choose reference texts from, where the model has none."
+    ] = None
+    clean_text_column: Annotated[
+        str | None, "Column of the texts of --clean, if it is not --text-column."
+    ] = None
+    clean_label_column: Annotated[
+        str | None, "Column of the labels of --clean, if it is not --label-column."
+    ] = None
+
+    def validate(self) -> None:
+        """Check that columns come with data."""
+        require(
+            self.clean is not None or (self.clean_text_column is None and self.clean_label_column is None),
+            "--clean-text-column and --clean-label-column name columns of --clean; give it too",
+        )
+
+    def data(self, columns: Columns) -> Clean | None:
+        """The clean data, in the columns of the input where no others are named; None without."""
+        from fuzzsmooth.jobs.references import Clean
+
+        if self.clean is None:
+            return None
+        return Clean(
+            self.clean,
+            self.clean_text_column or columns.text_column,
+            self.clean_label_column or columns.label_column,
+        )
+
+
+def gather(source: str | None, given: Sequence[str] | None, reading: Reading) -> TextInput:
     """Texts of a file or of the command line; bad rows are reported by number.
 
     Args:
         source: A file or "-".
         given: Texts of the command line.
-        text_column: As in :func:`fuzzsmooth.data.load_texts`, like the others.
-        label_column: The same.
-        stdin_format: The same.
-        strict: The same.
+        reading: How to read the file.
 
     Raises:
-        FuzzsmoothError: If there are no texts, or two sources of them, or as :func:`load_texts` does.
+        FuzzsmoothError: If there are no texts, or two sources of them, or as
+            :func:`fuzzsmooth.data.load_texts` does.
     """
     if given:
         require(source is None, "give INPUT or --text, not both")
         return TextInput(tuple(map(_checked, given)), tuple(range(1, len(given) + 1)), None, ())
     if source is None:
         raise FuzzsmoothError("no texts; give a file, - for standard input, or --text 'a text'")
-    found = load_texts(
-        source,
-        text_column=text_column,
-        label_column=label_column,
-        strict=strict,
-        stdin_format=stdin_format,
-    )
-    tell_rows(found)
+    found = load_texts(source, **reading.to_mapping())
+    say_rows(found)
     return found
 
 
-def tell_rows(*parts: TextInput | Dataset) -> None:
+def say_rows(*parts: object) -> None:
     """Say what was assumed about labels, and which rows were left out."""
-    for sentence in dict.fromkeys(sentence for part in parts for sentence in part.notes):
-        note(sentence)
-    notes([sentence for part in parts for sentence in part.skipped], "bad rows left out")
+    from fuzzsmooth.jobs.references import tell_rows
 
-
-@dataclass(frozen=True)
-class CleanData:
-    """Clean labeled data to choose reference texts from.
-
-    Attributes:
-        source: As in :func:`fuzzsmooth.data.load_splits`.
-        text_column: Name of its column with texts.
-        label_column: Name of its column with labels.
-    """
-
-    source: str
-    text_column: str
-    label_column: str
-
-
-def clean_data(
-    source: str | None,
-    text_column: str | None,
-    label_column: str | None,
-    *,
-    as_input: tuple[str, str],
-) -> CleanData | None:
-    """What ``--clean`` and its columns ask for.
-
-    Args:
-        source: The data, if any.
-        text_column: Name of the column with texts, if it is another than in the input.
-        label_column: Name of the column with labels, likewise.
-        as_input: Names of the two columns of the input.
-
-    Raises:
-        FuzzsmoothError: If columns are given without data.
-    """
-    if source is None:
-        require(
-            text_column is None and label_column is None,
-            "--clean-text-column and --clean-label-column name columns of --clean; give it too",
-        )
-        return None
-    return CleanData(source, text_column or as_input[0], label_column or as_input[1])
+    tell_rows(note, *parts)  # type: ignore[arg-type]
 
 
 def _checked(text: str) -> str:
