@@ -7,18 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from defended import options_for
 from fuzzsmooth.bench.experiment import ExperimentOptions
 from fuzzsmooth.bench.records import RECORDS_FILE, read_records
 from fuzzsmooth.bench.stages import Counts
-from fuzzsmooth.search import SearchOptions
 from fuzzsmooth.training import FinetuneOptions
 
 SIDES = (("bad", "awful", "dull"), ("good", "great", "superb"))
 NEUTRAL = ("the", "a", "film", "was", "of", "story", "plot", "we", "saw")
 FINETUNE = FinetuneOptions(epochs=1, learning_rate=3e-3, batch_size=8)
 LABELS = ("negative", "positive")
-ROWS = ("undefended", "frs-transplant", "certified")
+ROWS = ("undefended", "frs-transplant", "deletion")
+NOISY, DELETED = "sigma=0.01", "text_noise=delete,text_rate=0.7"
 
 
 class Watching:
@@ -50,9 +49,7 @@ def settings(place: Path, **changes: Any) -> ExperimentOptions:
         "recipe": "badnets",
         "attack": {"words": ["cf"], "rate": 0.3, "finetune": FINETUNE.replace(epochs=4).to_mapping()},
         "finetune": FINETUNE,
-        "smoothing": options_for(
-            copies=6, draws=30, alpha=0.05, search=SearchOptions(budget=16, references=2)
-        ),
+        "options": {"copies": 6, "draws": 30, "alpha": 0.05, "search": {"budget": 16, "references": 2}},
         "rows": ROWS,
         "certified_texts": 4,
         "precision": "float32",

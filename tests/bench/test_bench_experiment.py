@@ -6,16 +6,13 @@ import json
 from pathlib import Path
 
 import numpy as np
-from experiment_runs import LABELS, ROWS, settings, without_times
+from experiment_runs import DELETED, LABELS, NOISY, ROWS, settings, without_times
 
-from defended import options_for
 from fuzzsmooth.bench.experiment import run_experiment
-from fuzzsmooth.bench.measure import EvaluatedText, measure
+from fuzzsmooth.bench.measure import EvaluatedText, text_record
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
-from fuzzsmooth.bench.rows import defenses
-from fuzzsmooth.defenses import defend
-from fuzzsmooth.engine import REFERENCES_FILE
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
+from fuzzsmooth.bench.rows import bench_row, row_names
+from fuzzsmooth.defenses import REFERENCES_FILE
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.report import build_report
 from fuzzsmooth.search import References
@@ -27,7 +24,7 @@ def test_every_text_of_every_row_is_recorded(finished: Path) -> None:
     test = [record for record in records if (record.defense, record.split) == ("undefended", "clean")]
     assert [record.index for record in test] == list(range(10))
     for row in ROWS:
-        count = 4 if row == "certified" else 10
+        count = 4 if row == "deletion" else 10
         of_row = [record for record in records if record.defense == row]
         clean = [record for record in of_row if record.split == "clean"]
         triggered = [record for record in of_row if record.split == "triggered"]
@@ -57,7 +54,7 @@ def test_rows_differ_in_what_they_record(finished: Path) -> None:
         assert record.guarantee == "conditional"
         assert 0 < record.evaluations <= 16
         assert set(record.radii) <= {"conditional-trigger"}
-    for record in by_row["certified"]:
+    for record in by_row["deletion"]:
         assert 0 < record.draws <= 30
         assert (record.guarantee, record.evaluations, record.spans) == ("proved", 0, ())
         assert set(record.radii) in ({"edit", "insert", "backward", "delete"}, set())
@@ -78,14 +75,14 @@ def test_settings_name_everything_but_no_local_place(finished: Path, place: Path
     told = json.loads(content)
     assert told["model"]["name"] == told["attack"]["model"] == told["options"]["model"] == "tiny"
     assert told["dataset"]["name"] == told["options"]["data"] == "data"
-    assert {len(told["model"][f"seed 0, {kind}"]) for kind in ("plain", "noisy", "deletion")} == {64}
+    assert {len(told["model"][f"seed 0, {kind}"]) for kind in ("plain", NOISY, DELETED)} == {64}
     assert told["attack"]["recipe"] == "badnets"
     assert told["dataset"]["train"] == 300
     assert told["dataset"]["test"] == 10
     assert told["command"] == "fuzzsmooth evaluate"
     assert told["seeds"] == [0]
     assert set(told["versions"]) == {"fuzzsmooth", "torch", "transformers", "numpy"}
-    assert told["options"]["smoothing"]["search"]["budget"] == 16
+    assert told["options"]["options"]["search"]["budget"] == 16
 
 
 def test_the_report_can_be_built(folder: Path) -> None:
@@ -97,7 +94,7 @@ def test_the_report_can_be_built(folder: Path) -> None:
 
 def test_victims_have_their_references(finished: Path) -> None:
     assert not (finished / "seed0" / "plain" / REFERENCES_FILE).exists(), "nothing searches for it"
-    for kind in ("noisy", "deletion"):
+    for kind in (NOISY, DELETED):
         victim = finished / "seed0" / kind
         references = References.load(victim / REFERENCES_FILE)
         classifier = load_classifier(str(victim), labels=LABELS, precision="float32", max_length=128)
@@ -108,27 +105,22 @@ def test_victims_have_their_references(finished: Path) -> None:
 
 
 def test_rows_do_not_depend_on_which_others_are_run(finished: Path, place: Path, tmp_path: Path) -> None:
-    alone = run_experiment(settings(place, rows=("certified",)), tmp_path / "alone")
-    expected = [row for row in without_times(finished) if row["defense"] == "certified"]
+    alone = run_experiment(settings(place, rows=("deletion",)), tmp_path / "alone")
+    expected = [row for row in without_times(finished) if row["defense"] == "deletion"]
     assert without_times(alone) == expected
 
 
-def test_measuring_gives_what_records_take(finished: Path) -> None:
-    victim = finished / "seed0" / "noisy"
+def test_every_row_gives_what_records_take(finished: Path) -> None:
+    victim = finished / "seed0" / NOISY
     classifier = load_classifier(str(victim), labels=LABELS, precision="float32")
     references = References.load(victim / REFERENCES_FILE)
     text = EvaluatedText("clean", 3, "a good film", 1)
-    for name, defense in defenses(options_for(copies=4, draws=10), (8,)).items():
-        smoothed = defense.options and defend(
-            NoisyHuggingFaceClassifier(classifier), defense.options, references
-        )
-        (result,) = measure(classifier, smoothed, [text.text])
-        record = TextRecord(
-            seed=0, defense=name, split=text.split, index=text.index, text=text.text, label=text.label,
-            prediction=result.prediction, votes=result.votes, draws=result.draws, spans=result.spans,
-            radii=result.radii, guarantee=result.guarantee, evaluations=result.evaluations,
-        )  # fmt: skip
-        assert TextRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
-        assert (result.guarantee == "proved") == (
-            name in ("certified", "certified-nofuzz", "certified-search", "windows")
-        )
+    shared = {"copies": 4, "draws": 10}
+    for name in [*row_names(), "budget-7"]:
+        row = bench_row(name, shared)
+        defended = row.defense(classifier, row.options, references)
+        (answer,) = defended.certify([text.text])
+        one = text_record(0, name, defended, text, answer, 0.5)
+        assert TextRecord.from_json(json.loads(json.dumps(one))).to_json() == one
+        noisy = name in ("deletion-noise",) or row.defense.name in ("frs", "undefended")
+        assert (one["guarantee"] == "proved") == (not noisy)

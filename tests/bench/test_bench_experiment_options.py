@@ -9,29 +9,19 @@ from typing import Any
 import pytest
 from experiment_runs import settings
 
-from defended import options_for
 from fuzzsmooth.bench.experiment import ExperimentOptions, run_experiment
-from fuzzsmooth.bench.measure import chunk_size
-from fuzzsmooth.bench.rows import choose, defenses
-from fuzzsmooth.bench.victims import victim_options
+from fuzzsmooth.bench.rows import bench_row, row_names
+from fuzzsmooth.bench.victims import victim_name
 from fuzzsmooth.common.errors import FuzzsmoothError
-
-
-def test_what_is_answered_together_takes_some_seconds() -> None:
-    certified = options_for(defense="deletion", sigma=0.0, draws=1000)
-    assert chunk_size(certified) == 2
-    assert chunk_size(certified.replace(draws=10_000)) == 1
-    assert chunk_size(certified.replace(draws=10)) == 64
-    assert chunk_size(certified.replace(fuzz_left="search")) == 1
-    assert chunk_size(options_for(defense="frs")) == 16
-    assert chunk_size(None) == 64
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"rows": ("undefended", "frs-magic")}, "unknown row 'frs-magic'; known: undefended, frs-kl"),
-        ({"rows": ("budget-7",)}, "unknown row 'budget-7'"),
+        ({"rows": ("undefended", "frs-magic")}, "unknown row 'frs-magic'; known: budget-128"),
+        ({"rows": ("budget-many",)}, "unknown row 'budget-many'"),
+        ({"options": {"rates": 0.5}}, "no defense has an option 'rates'; did you mean 'rate'"),
+        ({"options": {"rate": 1.5}}, "DeletionOptions.rate must lie strictly between 0 and 1"),
         ({"rows": ()}, "rows must name at least one row"),
         ({"seeds": ()}, "seeds must name at least one seed"),
         ({"seeds": (-1,)}, "seeds must lie between 0 and"),
@@ -55,29 +45,39 @@ def test_unknown_recipes_and_attack_options_are_told(place: Path, tmp_path: Path
 
 
 def test_options_round_trip(place: Path) -> None:
-    options = settings(place, budgets=(4, 9), rows=("budget-9",))
+    options = settings(place, rows=("budget-9",))
     again = ExperimentOptions.from_mapping(json.loads(json.dumps(options.to_mapping())))
     assert again == options
 
 
-def test_victims_are_trained_as_their_defense_wants(place: Path) -> None:
-    options = settings(place, smoothing=options_for(sigma=0.02, top_layers=1, rate=0.8))
-    plain, noisy, deletion = (victim_options(kind, options, 5) for kind in ("plain", "noisy", "deletion"))
-    assert {victim.seed for victim in (plain, noisy, deletion)} == {5}
-    assert (plain.sigma, plain.text_noise) == (0.0, "none")
-    assert (noisy.sigma, noisy.top_layers, noisy.text_noise) == (0.02, 1, "none")
-    assert (deletion.text_noise, deletion.text_rate) == ("delete", 0.8)
+def test_victims_are_trained_as_their_defense_wants() -> None:
+    shared = {"sigma": 0.02, "top_layers": 1, "rate": 0.8}
+    victims = {name: dict(bench_row(name, shared).victim) for name in row_names()}
+    assert victims["undefended"] == victims["windows"] == victims["noise-inference-only"] == {}
+    assert victims["frs-kl"] == victims["frs"] == {"sigma": 0.02, "top_layers": 1}
+    assert victims["noise-finetuning-only"] == {"sigma": 0.02}
+    assert victims["deletion"] == victims["rs_del"] == {"text_noise": "delete", "text_rate": 0.8}
+    assert victims["ranmask"] == {"text_noise": "mask", "text_rate": 0.8}
+    assert victim_name({}) == "plain"
+    assert victim_name({"sigma": 0.02, "top_layers": None}) == "sigma=0.02"
 
 
-def test_every_row_has_a_defense_of_its_own() -> None:
-    rows = defenses(options_for(), (8, 64))
-    assert rows["undefended"].options is None
-    assert rows["budget-8"].options is not None
-    assert rows["budget-8"].options.search.budget == 8
-    assert rows["frs-kl"].options is not None
-    assert rows["frs-kl"].options.search.reward == "kl"
-    assert rows["noise-inference-only"].victim == "plain"
-    own = {name: defense for name, defense in rows.items() if not name.startswith("budget")}
-    distinct = {json.dumps([row.victim, row.options and row.options.to_mapping()]) for row in own.values()}
+def test_every_row_is_a_defense_of_its_own() -> None:
+    rows = {name: bench_row(name, {}, seed=3) for name in [*row_names(), "budget-7"]}
+    assert rows["budget-7"].options.to_mapping()["search"]["budget"] == 7
+    assert rows["frs-kl"].options.to_mapping()["search"]["reward"] == "kl"
+    assert {row.options.to_mapping().get("seed", 3) for row in rows.values()} == {3}
+    same = {"frs": "frs-transplant"}  # the variant pins what is the default
+    own = {name: row for name, row in rows.items() if name not in same and name != "budget-128"}
+    distinct = {
+        json.dumps([row.defense.name, dict(row.victim), row.options.to_mapping()]) for row in own.values()
+    }
     assert len(distinct) == len(own)
-    assert list(choose(rows, ("certified", "undefended"))) == ["certified", "undefended"]
+
+
+def test_options_of_an_experiment_reach_the_rows_that_have_them() -> None:
+    shared = {"draws": 77, "search": {"budget": 9, "reward": "kl"}}
+    assert bench_row("deletion", shared).options.to_mapping()["draws"] == 77
+    search = bench_row("frs-transplant", shared).options.to_mapping()["search"]
+    assert (search["budget"], search["reward"]) == (9, "transplant")
+    assert "draws" not in bench_row("windows", shared).options.to_mapping()

@@ -15,15 +15,14 @@ from typing import Any
 import pytest
 from experiment_runs import FINETUNE, ROWS, Watching, settings, without_times
 
-from defended import options_for
 from fuzzsmooth.bench import experiment
-from fuzzsmooth.bench import measure as measuring
 from fuzzsmooth.bench.experiment import run_experiment
-from fuzzsmooth.bench.measure import measure
+from fuzzsmooth.bench.measure import text_record
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, read_records
 from fuzzsmooth.bench.stages import Counts
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
+from fuzzsmooth.defenses import DEFENSES
 from fuzzsmooth.report import build_report
 
 
@@ -50,13 +49,12 @@ def test_rows_may_be_added_later(folder: Path, place: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "at"),
-    [("attack (badnets)", 5), ("fine-tune (noisy)", 5), ("frs-transplant", 8), ("certified", 1)],
+    [("attack (badnets)", 5), ("fine-tune (sigma=0.01)", 5), ("frs-transplant", 8), ("deletion", 1)],
 )
 def test_a_killed_run_goes_on_without_loss_or_duplicates(
     finished: Path, place: Path, tmp_path: Path, stage: str, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_CHUNK", "_SCANNED"):
-        monkeypatch.setattr(measuring, name, 4)
+    answer_few(monkeypatch)
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         run_experiment(settings(place), out, stages=Watching(stage, at))
@@ -73,7 +71,7 @@ def test_a_killed_run_goes_on_without_loss_or_duplicates(
     assert measured == len(without_times(finished)) - kept, "what was recorded is not measured again"
     titles = resumed.opened
     assert ("seed 0: attack (badnets)" in titles) == stage.startswith("attack")
-    assert ("seed 0: fine-tune (noisy)" in titles) == (stage.startswith(("attack", "fine-tune")))
+    assert ("seed 0: fine-tune (sigma=0.01)" in titles) == (stage.startswith(("attack", "fine-tune")))
     assert len(titles) == len(set(titles))
 
 
@@ -81,18 +79,17 @@ def test_a_run_killed_oftener_than_a_row_lasts_comes_to_its_end(
     finished: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each attempt dies after eight texts, in the middle of a row and while the last are being written."""
-    for name in ("_CHUNK", "_SCANNED"):
-        monkeypatch.setattr(measuring, name, 4)
+    answer_few(monkeypatch)
     answered, out = 0, tmp_path / "out"
 
-    def measure_some(*arguments: Any) -> Any:
+    def record_some(*arguments: Any) -> Any:
         nonlocal answered
-        answered += len(arguments[2])
+        answered += 1
         if answered > 8:
             raise KeyboardInterrupt
-        return measure(*arguments)
+        return text_record(*arguments)
 
-    monkeypatch.setattr(experiment, "measure", measure_some)
+    monkeypatch.setattr(experiment, "text_record", record_some)
     options = settings(place, victims=str(victims_of(finished, tmp_path)))
     attempts = 0
     while attempts < 20:
@@ -108,6 +105,12 @@ def test_a_run_killed_oftener_than_a_row_lasts_comes_to_its_end(
     assert without_times(out) == without_times(finished)
 
 
+def answer_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few texts at once, so that a kill comes in the middle of a row."""
+    for kind in DEFENSES.all().values():
+        monkeypatch.setattr(kind, "together", lambda self, *, certify: 4)
+
+
 def victims_of(finished: Path, tmp_path: Path) -> Path:
     """The victims of the finished run as a folder that may be shared."""
     victims = tmp_path / "victims"
@@ -116,8 +119,7 @@ def victims_of(finished: Path, tmp_path: Path) -> Path:
         marked = json.loads((finished / "experiment.json").read_text())
         options = marked["options"]
         names = ("model", "recipe", "attack", "finetune", "train_sha256")
-        noise = {name: options["smoothing"][name] for name in ("sigma", "top_layers", "rate")}
-        kept = {name: options[name] for name in names} | noise
+        kept = {name: options[name] for name in names}
         write_json(victims / "experiment.json", {**marked, "options": kept})
     return victims
 
@@ -187,7 +189,7 @@ def test_another_seed_adds_a_whole_run(folder: Path, place: Path) -> None:
     "change",
     [
         {"test_size": 9},
-        {"smoothing": options_for(copies=7)},
+        {"options": {"copies": 7}},
         {"finetune": FINETUNE.replace(epochs=2)},
         {"certified_texts": 5},
     ],
@@ -211,7 +213,7 @@ def test_runs_may_share_their_victims(finished: Path, place: Path, tmp_path: Pat
     assert str(tmp_path) not in told
     expected = [row for row in without_times(finished) if row["defense"] == "undefended"]
     assert without_times(tmp_path / "first") == expected, "as if they were the run's own"
-    for change in ({"finetune": FINETUNE.replace(epochs=2)}, {"smoothing": options_for(rate=0.8)}):
+    for change in ({"finetune": FINETUNE.replace(epochs=2)}, {"recipe": "ripple", "attack": {}}):
         with pytest.raises(FuzzsmoothError, match="victims holds a run with other settings or data"):
             run_experiment(settings(place, victims=str(victims), **change), tmp_path / "third")
         shutil.rmtree(tmp_path / "third")

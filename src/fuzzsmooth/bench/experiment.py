@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from fuzzsmooth.attacks import AttackResult, check_target, recipe
 from fuzzsmooth.bench.claim import claim
-from fuzzsmooth.bench.measure import EvaluatedText, record
+from fuzzsmooth.bench.measure import EvaluatedText, text_record
 from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, record_key
 from fuzzsmooth.bench.rows import BenchRow, bench_row, check_shared
@@ -82,7 +82,8 @@ class ExperimentOptions(Options):
         """Check that there are rows and seeds, and the attack's options."""
         self.attack_options()
         require(bool(self.rows), "rows must name at least one row")
-        check_shared(self.options, self.bench_rows())
+        check_shared(self.options)
+        self.bench_rows()
         require(bool(self.seeds), "seeds must name at least one seed")
 
     def bench_rows(self, seed: int = 0) -> dict[str, BenchRow]:
@@ -185,7 +186,7 @@ def _measure_row(row: BenchRow, run: SeedRun, attack: AttackResult, ledger: Ledg
             answers = defended.certify([texts[index].text for index in chunk])
             seconds = (time.perf_counter() - began) / len(chunk)
             ledger.append(
-                record(run.seed, row.name, defended, texts[index], answer, seconds)
+                text_record(run.seed, row.name, defended, texts[index], answer, seconds)
                 for index, answer in zip(chunk, answers, strict=True)
             )
             advance(len(chunk))

@@ -30,7 +30,7 @@ class EvaluatedText:
     trigger: tuple[tuple[int, int], ...] = ()
 
 
-def record(
+def text_record(
     seed: int, row: str, defended: Defense, text: EvaluatedText, answer: Answer, seconds: float
 ) -> Mapping[str, Any]:
     """The record of an answer.

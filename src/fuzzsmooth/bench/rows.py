@@ -105,16 +105,16 @@ def bench_row(name: str, shared: Mapping[str, Any], seed: int = 0) -> BenchRow:
     return BenchRow(name, summary(name) or kind_summary(kind), kind, options, victim)
 
 
-def check_shared(shared: Mapping[str, Any], rows: Mapping[str, BenchRow]) -> None:
-    """Refuse options that no row takes.
+def check_shared(shared: Mapping[str, Any]) -> None:
+    """Refuse options that no defense has.
 
     Raises:
         FuzzsmoothError: Naming the first.
     """
-    known = {option.name for row in rows.values() for option in described(row.defense.options_type)}
+    known = {option.name for kind in DEFENSES.all().values() for option in described(kind.options_type)}
     for name in shared:
         if name not in known:
-            raise FuzzsmoothError(f"no row has an option '{name}'; {did_you_mean(name, known)}")
+            raise FuzzsmoothError(f"no defense has an option '{name}'; {did_you_mean(name, known)}")
 
 
 def kind_summary(kind: type[Defense]) -> str:
