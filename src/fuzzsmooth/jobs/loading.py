@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +21,7 @@ from fuzzsmooth.models import resolve_model
 
 if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
+    from fuzzsmooth.training import FinetuneOptions
 
 DEFAULT = "frs"
 """The defense of a model that was saved with none."""
@@ -45,6 +46,27 @@ class Machine(Options):
             import torch
 
             torch.set_num_threads(self.threads)
+
+    def trainable(
+        self, model: str, labels: Sequence[str], options: FinetuneOptions
+    ) -> HuggingFaceClassifier:
+        """Load a model to be trained on data of some classes; one without a head gets one.
+
+        Raises:
+            FuzzsmoothError: As :func:`fuzzsmooth.models.load_classifier`.
+        """
+        self.prepare()
+        from fuzzsmooth.models import load_classifier
+
+        return load_classifier(
+            model,
+            num_labels=len(labels),
+            labels=labels,
+            max_length=options.max_length,
+            device=self.device,
+            allow_bin=self.allow_bin,
+            seed=options.seed,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fuzzsmooth.apps.cli.console import note
-from fuzzsmooth.apps.cli.flags import DEFENSE, GONE, Given, defenses, options
-from fuzzsmooth.apps.cli.inputs import Reading, ReferenceTexts, gather
+from fuzzsmooth.apps.cli.flags import DEFENSE, GONE, Given
+from fuzzsmooth.apps.cli.inputs import gather
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.sections import Reading, ReferenceTexts
 from fuzzsmooth.apps.cli.settings import overruled, read_config
 from fuzzsmooth.apps.cli.showing import Output, show_all
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
     from fuzzsmooth.defenses import Defense
     from fuzzsmooth.jobs.answering import AnswerChunk, Record
     from fuzzsmooth.jobs.loading import Asked, Defended
-
-MODEL = options("fuzzsmooth.jobs.loading:Loading", "Model")
-READING = options(Reading, "Input")
-REFERENCES = options(ReferenceTexts, "Search")
-FLAGS = (READING, defenses, REFERENCES, MODEL)
-"""The options of a command that asks a defended model."""
 
 
 @dataclass(frozen=True)

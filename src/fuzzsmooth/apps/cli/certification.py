@@ -18,8 +18,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
     """Train and certify what is not done yet under ``out``, then write table and curves.
 
     Args:
-        flags: Dotted names of :class:`fuzzsmooth.bench.certification.CertificationOptions` to values or
-            None.
+        flags: Options of :class:`fuzzsmooth.bench.certification.CertificationOptions`.
         config: A file with more of them.
         out: Folder of the run.
         json: Show the summary as JSON.

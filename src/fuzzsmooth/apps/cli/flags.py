@@ -53,7 +53,14 @@ Group = Callable[[], list[Flag]]
 """Makes the flags of some options."""
 
 
-def options(kind: type[Options] | str, panel: str, *, under: str = "", skip: Iterable[str] = ()) -> Group:
+def options(
+    kind: type[Options] | str,
+    panel: str,
+    *,
+    under: str = "",
+    only: Iterable[str] | None = None,
+    skip: Iterable[str] = (),
+) -> Group:
     """The flags of an options class.
 
     Args:
@@ -61,6 +68,7 @@ def options(kind: type[Options] | str, panel: str, *, under: str = "", skip: Ite
         panel: Where ``--help`` shows them.
         under: If given, they are named as if nested in an option of that name: after it where another flag
             has the name.
+        only: The options that have a flag; all if None.
         skip: Options without a flag.
     """
 
@@ -70,7 +78,7 @@ def options(kind: type[Options] | str, panel: str, *, under: str = "", skip: Ite
         return [
             Flag(name, (under, *flag.path) if under else flag.path, flag.type, flag.help, flag.panel)
             for flag in _flags(found, name, panel)
-            if flag.path[0] not in skip
+            if flag.path[0] not in skip and (only is None or flag.path[0] in only)
         ]
 
     return make
@@ -80,17 +88,33 @@ def defenses() -> list[Flag]:
     """The flags of all registered defenses, each told with the defenses that have it."""
     from fuzzsmooth.defenses import DEFENSES
 
-    found: dict[tuple[str, ...], dict[str, Flag]] = {}
-    for name, kind in DEFENSES.all().items():
-        for flag in _flags(kind.options_type, DEFENSE, ""):
-            found.setdefault(flag.path, {})[name] = flag
-    flags = [_merged(path, own) for path, own in found.items()]
-    gone = [] if (GONE,) in found else [Flag(GONE, (GONE,), str, "Now --defense.", "", hidden=True)]
+    flags = union({name: kind.options_type for name, kind in DEFENSES.all().items()}, DEFENSE)
+    gone = [] if any(flag.path == (GONE,) for flag in flags) else [_replaced()]
     return flags + gone
+
+
+def union(kinds: Mapping[str, type[Options]], group: str, *, skip: Iterable[str] = ()) -> list[Flag]:
+    """The flags of several options classes together.
+
+    Args:
+        kinds: Who has which.
+        group: The group of the flags.
+        skip: Options without a flag.
+    """
+    found: dict[tuple[str, ...], dict[str, Flag]] = {}
+    for name, kind in kinds.items():
+        for flag in _flags(kind, group, ""):
+            if flag.path[0] not in skip:
+                found.setdefault(flag.path, {})[name] = flag
+    return [_merged(path, own) for path, own in found.items()]
 
 
 DEFENSE, GONE = "defense", "mode"
 """The groups of :func:`defenses`: their flags, and one that they replace."""
+
+
+def _replaced() -> Flag:
+    return Flag(GONE, (GONE,), str, "Now --defense.", "", hidden=True)
 
 
 def takes(*groups: Group) -> Callable[[CommandT], CommandT]:
@@ -217,7 +241,7 @@ def _merged(path: tuple[str, ...], own: Mapping[str, Flag]) -> Flag:
         told.setdefault(flag.help, []).append(name)
     text = first.help if len(told) == 1 else " ".join(f"{', '.join(of)}: {what}" for what, of in told.items())
     panel = first.panel or f"Of {', '.join(own)}"
-    return Flag(DEFENSE, path, _common([flag.type for flag in own.values()]), text, panel, tuple(own))
+    return Flag(first.group, path, _common([flag.type for flag in own.values()]), text, panel, tuple(own))
 
 
 def _common(kinds: Sequence[Any]) -> Any:

@@ -1,92 +1,15 @@
-"""The texts and the clean data a command works on."""
+"""The texts a command works on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
 
 from fuzzsmooth.apps.cli.console import note
+from fuzzsmooth.apps.cli.sections import Reading
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import Options, require
-from fuzzsmooth.data import TextInput, load_texts
-
-if TYPE_CHECKING:
-    from fuzzsmooth.data import Splits
-    from fuzzsmooth.jobs.references import Clean
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns(Options):
-    """Where texts and labels are in a file."""
-
-    text_column: Annotated[str, "Column of the texts."] = "text"
-    label_column: Annotated[str, "Column of the labels."] = "label"
-    strict: Annotated[
-        bool, "Stop at the first bad row; otherwise it is reported and left out."
-    ] = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading(Columns):
-    """How texts that are asked about are read."""
-
-    stdin_format: Annotated[Literal["txt", "csv", "tsv", "jsonl"], "How to read standard input."] = "txt"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingData(Columns):
-    """How labeled data is read."""
-
-    train_size: Annotated[int | None, "Training texts at most."] = None
-    test_size: Annotated[int | None, "Test texts at most."] = None
-
-    def load(self, source: str, *, seed: int = 0) -> Splits:
-        """The data as its columns say, with what was left out told.
-
-        Raises:
-            FuzzsmoothError: If it cannot be read.
-        """
-        from fuzzsmooth.data import load_splits
-
-        return load_splits(source, **self.to_mapping(), seed=seed)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReferenceTexts(Options):
-    """Where the clean texts of the search come from."""
-
-    references: Annotated[
-        str | None, "File of clean reference texts, as finetune writes them beside a model."
-    ] = None
-    clean: Annotated[
-        str | None, "Clean labeled data to choose reference texts from, where the model has none."
-    ] = None
-    clean_text_column: Annotated[
-        str | None, "Column of the texts of --clean, if it is not --text-column."
-    ] = None
-    clean_label_column: Annotated[
-        str | None, "Column of the labels of --clean, if it is not --label-column."
-    ] = None
-
-    def validate(self) -> None:
-        """Check that columns come with data."""
-        require(
-            self.clean is not None or (self.clean_text_column is None and self.clean_label_column is None),
-            "--clean-text-column and --clean-label-column name columns of --clean; give it too",
-        )
-
-    def data(self, columns: Columns) -> Clean | None:
-        """The clean data, in the columns of the input where no others are named; None without."""
-        from fuzzsmooth.jobs.references import Clean
-
-        if self.clean is None:
-            return None
-        return Clean(
-            self.clean,
-            self.clean_text_column or columns.text_column,
-            self.clean_label_column or columns.label_column,
-        )
+from fuzzsmooth.common.options import require
+from fuzzsmooth.data import Dataset, TextInput, load_texts
+from fuzzsmooth.jobs.references import tell_rows
 
 
 def gather(source: str | None, given: Sequence[str] | None, reading: Reading) -> TextInput:
@@ -111,11 +34,9 @@ def gather(source: str | None, given: Sequence[str] | None, reading: Reading) ->
     return found
 
 
-def say_rows(*parts: object) -> None:
+def say_rows(*parts: TextInput | Dataset) -> None:
     """Say what was assumed about labels, and which rows were left out."""
-    from fuzzsmooth.jobs.references import tell_rows
-
-    tell_rows(note, *parts)  # type: ignore[arg-type]
+    tell_rows(note, *parts)
 
 
 def _checked(text: str) -> str:

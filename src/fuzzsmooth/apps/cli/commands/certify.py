@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
-from fuzzsmooth.apps.cli.answering import FLAGS
 from fuzzsmooth.apps.cli.flags import takes
+from fuzzsmooth.apps.cli.sections import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ Estimating = Annotated[
 ]
 
 
-@takes(*FLAGS)
+@takes(*ASKED)
 def certify(
     ctx: typer.Context,
     model: flag.Model,

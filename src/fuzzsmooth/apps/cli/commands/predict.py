@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
-from fuzzsmooth.apps.cli.answering import FLAGS
 from fuzzsmooth.apps.cli.flags import takes
+from fuzzsmooth.apps.cli.sections import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@takes(*FLAGS)
+@takes(*ASKED)
 def predict(
     ctx: typer.Context,
     model: flag.Model,

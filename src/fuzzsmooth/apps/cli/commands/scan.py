@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
-from fuzzsmooth.apps.cli.answering import FLAGS
 from fuzzsmooth.apps.cli.flags import takes
+from fuzzsmooth.apps.cli.sections import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _CHUNK = 64
 
 
-@takes(*FLAGS)
+@takes(*ASKED)
 def scan(
     ctx: typer.Context,
     model: flag.Model,

@@ -1,0 +1,7 @@
+"""``fuzzsmooth protect``: in progress."""
+
+import typer
+
+
+def protect(ctx: typer.Context) -> None:
+    """Protect."""
