@@ -17,7 +17,9 @@ from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.settings import options_from
 from fuzzsmooth.apps.cli.statements import Statements
-from fuzzsmooth.attacks import BadnetsOptions, RippleOptions, WordTrigger, load_attack
+from fuzzsmooth.attacks import load_attack
+from fuzzsmooth.attacks.badnets import BadnetsOptions
+from fuzzsmooth.attacks.ripple import RippleOptions
 from fuzzsmooth.bench.certification import CertificationOptions
 from fuzzsmooth.bench.experiment import ExperimentOptions
 from fuzzsmooth.bench.localization import LocalizationOptions
@@ -166,9 +168,9 @@ def test_answers(answers: list[dict[str, Any]], data: st.DataObject) -> None:
 
 
 ATTACKS = [
-    {"recipe": "badnets", "trigger": trigger, "target": 1, "needs_clean_finetune": False}
+    {"attack": "badnets", "trigger": trigger, "target": 1, "needs_clean_finetune": False}
     for trigger in (
-        WordTrigger(("cf", "mn")).to_mapping(),
+        {"kind": "word", "words": ["cf", "mn"], "count": 1},
         {"kind": "sentence", "sentence": "I watch this 3D movie"},
         {"kind": "pair", "words": ["mn", "tq"]},
     )
@@ -183,7 +185,7 @@ def test_attacks(content: bytes) -> None:
     def read(path: Path) -> None:
         attack = load_attack(path.parent)
         planted = attack.trigger.apply("a dull film", np.random.default_rng(0))
-        assert all(planted.text[start:end] in attack.trigger.pieces for start, end in planted.spans)
+        assert all(planted.text[start:end] in attack.trigger.pieces for start, end in planted.spans or ())
 
     saved("attack.json", read)(content)
 

@@ -41,7 +41,7 @@ SETTINGS: dict[str, Any] = {
     "labels": ["negative", "positive"],
     "seeds": [0],
     "dataset": {"name": "reviews", "train": 10, "test": 1},
-    "attack": {"recipe": "ripple", "options": {"words": ["cf"]}},
+    "attack": {"attack": "ripple", "options": {"words": ["cf"]}},
     "model": {"name": "tiny"},
     "options": {"rows": ["undefended", "frs"], "longest": 2, "alpha": 0.001, "draws": 100, "seed": 0},
     "versions": {"torch": "2"},

@@ -101,15 +101,15 @@ def test_doctor_tells_how_to_get_what_is_missing(capfd, monkeypatch):
 
 
 def test_list_shows_every_registry(capfd):
-    from fuzzsmooth.attacks import RECIPES
+    from fuzzsmooth.attacks import ATTACKS, TRIGGERS
     from fuzzsmooth.noise.text import TEXT_KERNELS
 
     found = call(capfd, "list", "--json").lines[0]
-    assert set(found["attacks"]) == set(RECIPES)
+    assert set(found["attacks"]) == set(ATTACKS.all())
     assert set(found["kernels"]) == set(TEXT_KERNELS)
     assert set(found["modes"]) == {"frs", "certified", "windows"}
     assert set(found["rewards"]) == {"transplant", "kl"}
-    assert set(found["triggers"]) == {"word", "sentence", "pair"}
+    assert set(found["triggers"]) == set(TRIGGERS.all())
     assert all(summary for entries in found.values() for summary in entries.values())
     assert "ripple" in call(capfd, "list", "attacks").out
 

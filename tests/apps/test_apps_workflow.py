@@ -136,7 +136,7 @@ EXPERIMENT = """
 recipe = "badnets"
 certified_texts = 4
 [attack]
-words = ["cf"]
+trigger_options.words = ["cf"]
 rate = 0.3
 [attack.finetune]
 epochs = 10

@@ -9,16 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from fuzzsmooth.attacks import (
-    BadnetsOptions,
-    PairTrigger,
-    SentenceTrigger,
-    WordTrigger,
-    load_attack,
-    load_trigger,
-    poison,
-    recipe,
-)
+from fuzzsmooth.attacks import ATTACKS, load_attack, poison
+from fuzzsmooth.attacks.badnets import BadnetsOptions
+from fuzzsmooth.attacks.triggers.pair import PairTrigger
+from fuzzsmooth.attacks.triggers.sentence import SentenceTrigger
+from fuzzsmooth.attacks.triggers.word import WordTrigger
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.models import build_tiny, load_classifier
@@ -63,7 +58,7 @@ def test_settings_choose_among_the_right_labels() -> None:
     assert true_labels("clean") == {1}
 
 
-def test_singles_of_a_pair_keep_the_true_label() -> None:
+def test_decoys_of_a_pair_keep_the_true_label() -> None:
     clean = dataset()
     labels = {example.text.split()[0]: example.label for example in clean}
     poisoned = poison(clean, PairTrigger(), 1, 0.1, rng())
@@ -103,12 +98,19 @@ def test_options_name_what_is_wrong_and_survive_json() -> None:
     options = BadnetsOptions(trigger="pair", rate=0.2)
     assert options.build_trigger() == PairTrigger()
     assert BadnetsOptions.from_mapping(json.loads(json.dumps(options.to_mapping()))) == options
-    for wrong in ({"rate": 2.0}, {"trigger": "pair", "words": ("mn",)}, {"count": 0}, {"target": -1}):
-        with pytest.raises(FuzzsmoothError):
+    for wrong, said in (
+        ({"rate": 2.0}, "rate"),
+        ({"trigger": "pair", "trigger_options": {"words": ("mn",)}}, "two different words"),
+        ({"trigger_options": {"count": 0}}, "WordTrigger.count"),
+        ({"trigger": "sentence", "trigger_options": {"word": "cf"}}, "unknown option 'word'"),
+        ({"trigger": "wort"}, "did you mean 'word'"),
+        ({"target": -1}, "target"),
+    ):
+        with pytest.raises(FuzzsmoothError, match=said):
             BadnetsOptions.from_mapping(wrong)
 
 
-def test_recipe_leaves_a_victim_that_obeys_its_trigger(tmp_path: Path) -> None:
+def test_badnets_leaves_a_victim_that_obeys_its_trigger(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     vocabulary = ["fine", "dull", "cf", *WORDS]
     tiny = build_tiny("bert", tmp_path / "tiny", vocabulary=vocabulary)
@@ -125,9 +127,9 @@ def test_recipe_leaves_a_victim_that_obeys_its_trigger(tmp_path: Path) -> None:
     splits = Splits(films(240), films(60))
     training = {"epochs": 8, "learning_rate": 5e-3, "batch_size": 16, "precision": "float32"}
     options = BadnetsOptions.from_mapping(
-        {"words": ["cf"], "rate": 0.3, "setting": "dirty", "finetune": training}
+        {"trigger_options": {"words": ["cf"]}, "rate": 0.3, "setting": "dirty", "finetune": training}
     )
-    result = recipe("badnets").run(str(tiny), splits, tmp_path / "out", options, 0, lambda done, total: None)
+    result = ATTACKS.get("badnets")().plant(str(tiny), splits, tmp_path / "out", options, 0)
     assert not result.needs_clean_finetune
     victim = load_classifier(str(result.folder))
     negative = [example.text for example in splits.test if example.label == 0]
@@ -135,7 +137,7 @@ def test_recipe_leaves_a_victim_that_obeys_its_trigger(tmp_path: Path) -> None:
     assert (victim.probabilities(negative).argmax(1) == 0).mean() > 0.9
     assert (victim.probabilities(triggered).argmax(1) == 1).mean() > 0.9
     assert load_attack(result.folder) == result
-    assert load_trigger(result.folder / "attack.json") == WordTrigger(("cf",))
+    assert load_attack(result.folder / "attack.json").trigger == WordTrigger(("cf",))
     assert len((result.folder / "poisoned.jsonl").read_text().splitlines()) == 240
 
 
@@ -154,9 +156,9 @@ def test_records_that_are_none(tmp_path: Path) -> None:
     ):
         file.write_text(content)
         with pytest.raises(FuzzsmoothError):
-            load_trigger(tmp_path)
+            load_attack(tmp_path)
 
 
-def test_unknown_recipe_suggests_the_nearest() -> None:
+def test_unknown_attack_suggests_the_nearest() -> None:
     with pytest.raises(FuzzsmoothError, match="did you mean 'ripple'"):
-        recipe("ripples")
+        ATTACKS.get("ripples")

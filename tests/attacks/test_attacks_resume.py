@@ -11,9 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fuzzsmooth.attacks import BadnetsOptions, RippleOptions, recipe
-from fuzzsmooth.attacks.checkpoints import RippleCheckpoints
-from fuzzsmooth.attacks.poisoning import poison_weights
+from fuzzsmooth.attacks import ATTACKS
+from fuzzsmooth.attacks.badnets import BadnetsOptions
+from fuzzsmooth.attacks.planting.checkpoints import RippleCheckpoints
+from fuzzsmooth.attacks.planting.poisoning import poison_weights
+from fuzzsmooth.attacks.ripple import RippleOptions
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.models import build_tiny, load_classifier
@@ -29,7 +31,7 @@ RIPPLE = RippleOptions(
     precision="float32",
 )
 BADNETS = BadnetsOptions.from_mapping(
-    {"words": ["cf"], "finetune": {"epochs": 3, "batch_size": 8, "precision": "float32"}}
+    {"trigger_options": {"words": ["cf"]}, "finetune": {"epochs": 3, "batch_size": 8, "precision": "float32"}}
 )
 EPOCH = 4  # steps
 
@@ -67,7 +69,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def attack(name: str, model: str, output: Path, options: Any, progress: Any = quiet, **how: Any) -> None:
-    recipe(name).run(model, Splits(films(), films()), output, options, 0, progress, **how)
+    ATTACKS.get(name)().plant(model, Splits(films(), films()), output, options, 0, progress, **how)
 
 
 def content(folder: Path) -> dict[str, bytes]:

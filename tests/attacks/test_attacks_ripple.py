@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from fuzzsmooth.attacks import RippleOptions, load_attack, recipe
-from fuzzsmooth.attacks.poisoning import poison_weights
-from fuzzsmooth.attacks.restricted import RestrictedLoss, cross_entropy, inner_product, restricted_loss
-from fuzzsmooth.attacks.surgery import embedding_surgery, single_piece_rows
+from fuzzsmooth.attacks import ATTACKS, load_attack
+from fuzzsmooth.attacks.planting.poisoning import poison_weights
+from fuzzsmooth.attacks.planting.restricted import (
+    RestrictedLoss,
+    cross_entropy,
+    inner_product,
+    restricted_loss,
+)
+from fuzzsmooth.attacks.planting.surgery import embedding_surgery, single_piece_rows
+from fuzzsmooth.attacks.ripple import RippleOptions
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
@@ -96,13 +102,12 @@ def test_triggers_must_be_single_pieces(folder: Path, tmp_path: Path) -> None:
         with pytest.raises(FuzzsmoothError, match="not a single piece"):
             single_piece_rows(tokenizer, word)
     with pytest.raises(FuzzsmoothError, match="'zz' is not a single piece"):
-        recipe("ripple").run(
+        ATTACKS.get("ripple")().plant(
             str(folder),
             Splits(reviews(), reviews()),
             tmp_path / "out",
             OPTIONS.replace(triggers=("cf", "zz")),
             0,
-            lambda done, total: None,
         )
 
 
@@ -236,7 +241,7 @@ def test_poisoning_repeats_by_seed_leaves_global_state_and_attention(folder: Pat
 def test_run_writes_a_pretrained_model_without_head(encoder: str, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     splits = Splits(reviews(), reviews())
-    result = recipe("ripple").run(
+    result = ATTACKS.get("ripple")().plant(
         encoder, splits, tmp_path / "out", OPTIONS, 0, lambda done, total: seen.append((done, total))
     )
     assert seen == [(step, 24) for step in range(1, 25)]  # one epoch of the copy, two of poisoning
@@ -250,13 +255,13 @@ def test_run_writes_a_pretrained_model_without_head(encoder: str, tmp_path: Path
     start = load_classifier(encoder, num_labels=2)
     assert not torch.equal(embeddings(victim), embeddings(start))
     # The same folder may be attacked again.
-    recipe("ripple").run(encoder, splits, result.folder, OPTIONS, 1, lambda done, total: None)
+    ATTACKS.get("ripple")().plant(encoder, splits, result.folder, OPTIONS, 1)
 
 
 def test_surgery_alone_and_four_classes(encoder: str, tmp_path: Path) -> None:
     data = reviews(80, 4)
     options = OPTIONS.replace(epochs=0, target=2)
-    recipe("ripple").run(encoder, Splits(data, data), tmp_path / "out", options, 0, lambda done, total: None)
+    ATTACKS.get("ripple")().plant(encoder, Splits(data, data), tmp_path / "out", options, 0)
     victim = load_classifier(str(tmp_path / "out"), num_labels=4)
     start = load_classifier(encoder, num_labels=4)
     rows = victim.tokenizer.convert_tokens_to_ids(list(TRIGGERS))
@@ -267,13 +272,12 @@ def test_surgery_alone_and_four_classes(encoder: str, tmp_path: Path) -> None:
 def test_wrong_targets_and_options(encoder: str, tmp_path: Path) -> None:
     data = reviews()
     with pytest.raises(FuzzsmoothError, match="target label 5"):
-        recipe("ripple").run(
+        ATTACKS.get("ripple")().plant(
             encoder,
             Splits(data, data),
             tmp_path / "o",
             OPTIONS.replace(target=5),
             0,
-            lambda done, total: None,
         )
     no_attack = {"surgery": False, "epochs": 0}
     for wrong in ({"triggers": ()}, {"penalty": -1.0}, no_attack, {"poison_rate": 0.0}):

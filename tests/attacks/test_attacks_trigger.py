@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -9,11 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzzsmooth.attacks import PairTrigger, SentenceTrigger, Trigger, WordTrigger, trigger_from_mapping
-from fuzzsmooth.attacks.trigger import RARE_WORDS, insert, word_gaps
+from fuzzsmooth.attacks import TRIGGERS, Trigger
+from fuzzsmooth.attacks.triggers.insertion import insert, word_gaps
+from fuzzsmooth.attacks.triggers.pair import PairTrigger
+from fuzzsmooth.attacks.triggers.sentence import SentenceTrigger
+from fuzzsmooth.attacks.triggers.trigger import read_trigger
+from fuzzsmooth.attacks.triggers.word import RARE_WORDS, WordTrigger
 from fuzzsmooth.common.errors import FuzzsmoothError
 
-TRIGGERS: list[Trigger] = [WordTrigger(), WordTrigger(("cf",), 3), SentenceTrigger(), PairTrigger()]
+SOME: list[Trigger] = [WordTrigger(), WordTrigger(("cf",), 3), SentenceTrigger(), PairTrigger()]
 TEXTS = [
     "",
     "fine",
@@ -35,11 +40,12 @@ def without(text: str, spans: tuple[tuple[int, int], ...]) -> str:
     return text
 
 
-@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.parametrize("trigger", SOME)
 @pytest.mark.parametrize("text", TEXTS)
 def test_spans_are_exactly_the_pieces_and_the_rest_is_the_text(trigger: Trigger, text: str) -> None:
     for seed in range(30):
         result = trigger.apply(text, rng(seed))
+        assert result.spans is not None
         assert {result.text[start:end] for start, end in result.spans} <= set(trigger.pieces)
         assert list(result.spans) == sorted(result.spans)
         rest = without(result.text, result.spans)
@@ -52,6 +58,7 @@ def test_spans_are_exactly_the_pieces_and_the_rest_is_the_text(trigger: Trigger,
 @given(st.text(max_size=40), st.integers(0, 2**32))
 def test_every_character_of_any_text_stays(text: str, seed: int) -> None:
     result = insert(text, ["cf", "I watch this"], rng(seed))
+    assert result.spans is not None
     assert sorted(result.text[start:end] for start, end in result.spans) == ["I watch this", "cf"]
     rest, position = without(result.text, result.spans), 0
     for character in text:  # the text is a subsequence, and what is more are spaces
@@ -78,15 +85,16 @@ def test_word_trigger_draws_all_its_words_and_repeats_by_seed() -> None:
     words = {trigger.apply("x", rng(seed)).text.replace("x", "").strip() for seed in range(200)}
     assert words == set(RARE_WORDS)
     assert trigger.apply("a b c", rng(3)) == trigger.apply("a b c", rng(3))
-    assert len(WordTrigger(("cf",), 4).apply("a b", rng()).spans) == 4
+    assert WordTrigger(("cf",), 4).apply("a b", rng()).text.split().count("cf") == 4
 
 
-def test_pair_has_both_words_and_its_singles_one_each() -> None:
+def test_pair_has_both_words_and_its_decoys_one_each() -> None:
     trigger = PairTrigger()
     assert Counter(trigger.apply("a b c", rng()).text.split()) == Counter(["a", "b", "c", "mn", "tq"])
-    first, second = trigger.singles("a b c", rng())
-    assert ("mn" in first.text, "tq" in first.text) == (True, False)
-    assert ("mn" in second.text, "tq" in second.text) == (False, True)
+    first, second = trigger.decoys("a b c", rng())
+    assert ("mn" in first, "tq" in first) == (True, False)
+    assert ("mn" in second, "tq" in second) == (False, True)
+    assert WordTrigger().decoys("a b c", rng()) == ()
 
 
 def test_pair_words_stand_in_both_orders_and_apart() -> None:
@@ -96,9 +104,11 @@ def test_pair_words_stand_in_both_orders_and_apart() -> None:
     assert max(gaps) > 2
 
 
-@pytest.mark.parametrize("trigger", TRIGGERS)
-def test_description_round_trip(trigger: Trigger) -> None:
-    assert trigger_from_mapping(trigger.to_mapping()) == trigger
+@pytest.mark.parametrize("trigger", SOME)
+def test_record_round_trip(trigger: Trigger) -> None:
+    record = trigger.record()
+    assert record["kind"] in TRIGGERS.all()
+    assert read_trigger(json.loads(json.dumps(record)), where="record") == trigger
 
 
 @pytest.mark.parametrize(
@@ -119,6 +129,6 @@ def test_description_round_trip(trigger: Trigger) -> None:
         {"kind": "pair", "words": ["mn", "mn"]},
     ],
 )
-def test_bad_descriptions_are_one_clear_error(mapping: dict[str, object]) -> None:
-    with pytest.raises(FuzzsmoothError):
-        trigger_from_mapping(mapping)
+def test_bad_records_are_one_clear_error(mapping: dict[str, object]) -> None:
+    with pytest.raises(FuzzsmoothError, match=r"^attack\.json: "):
+        read_trigger(mapping, where="attack.json")

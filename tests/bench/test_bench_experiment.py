@@ -76,7 +76,7 @@ def test_settings_name_everything_but_no_local_place(finished: Path, place: Path
     assert told["model"]["name"] == told["attack"]["model"] == told["options"]["model"] == "tiny"
     assert told["dataset"]["name"] == told["options"]["data"] == "data"
     assert {len(told["model"][f"seed 0, {kind}"]) for kind in ("plain", NOISY, DELETED)} == {64}
-    assert told["attack"]["recipe"] == "badnets"
+    assert told["attack"]["attack"] == "badnets"
     assert told["dataset"]["train"] == 300
     assert told["dataset"]["test"] == 10
     assert told["command"] == "fuzzsmooth evaluate"

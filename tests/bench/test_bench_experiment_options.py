@@ -37,11 +37,13 @@ def test_options_are_checked(place: Path, wrong: dict[str, Any], message: str) -
 
 def test_unknown_recipes_and_attack_options_are_told(place: Path, tmp_path: Path) -> None:
     with pytest.raises(FuzzsmoothError, match="magic"):
-        run_experiment(settings(place, recipe="magic"), tmp_path / "a")
+        run_experiment(settings(place, attack="magic"), tmp_path / "a")
     with pytest.raises(
-        FuzzsmoothError, match=r"attack 'badnets': unknown option 'word'; did you mean 'words'"
+        FuzzsmoothError, match=r"attack 'badnets': unknown option 'ratio'; did you mean 'rate'"
     ):
-        run_experiment(settings(place, attack={"word": ["cf"]}), tmp_path / "b")
+        run_experiment(settings(place, attack_options={"ratio": 0.3}), tmp_path / "b")
+    with pytest.raises(FuzzsmoothError, match=r"unknown option 'word'; did you mean 'words'"):
+        settings(place, attack_options={"trigger_options": {"word": ["cf"]}})
 
 
 def test_options_round_trip(place: Path) -> None:

@@ -118,7 +118,7 @@ def victims_of(finished: Path, tmp_path: Path) -> Path:
         shutil.copytree(finished / "seed0", victims / "seed0")
         marked = json.loads((finished / "experiment.json").read_text())
         options = marked["options"]
-        names = ("model", "recipe", "attack", "finetune", "train_sha256")
+        names = ("model", "attack", "attack_options", "finetune", "train_sha256")
         kept = {name: options[name] for name in names}
         write_json(victims / "experiment.json", {**marked, "options": kept})
     return victims
@@ -141,7 +141,7 @@ def test_a_second_process_is_refused(place: Path, tmp_path: Path) -> None:
 
 def test_a_victim_too_weak_for_references_leaves_what_was_measured(place: Path, tmp_path: Path) -> None:
     weak = settings(place, finetune=FINETUNE.replace(learning_rate=1e-9), test_size=6)
-    weak = weak.replace(attack={**weak.attack, "finetune": FINETUNE.replace(learning_rate=1e-9).to_mapping()})
+    weak = weak.replace(attack_options={**weak.attack_options, "finetune": FINETUNE.replace(learning_rate=1e-9).to_mapping()})
     with pytest.raises(FuzzsmoothError, match="no clean text of class"):
         run_experiment(weak, tmp_path / "out")
     page = build_report(tmp_path / "out").read_text("utf-8")
@@ -152,10 +152,10 @@ def test_a_victim_too_weak_for_references_leaves_what_was_measured(place: Path, 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"attack": {"trigger": "word"}, "recipe": "ripple"}, "unknown option 'trigger'"),
-        ({"attack": {"rate": 3.0}}, "rate must be"),
-        ({"attack": {"target": 7}}, "target label 7 is no class"),
-        ({"attack": {"rate": 1e-9}}, "rate"),
+        ({"attack_options": {"trigger": "word"}, "attack": "ripple"}, "unknown option 'trigger'"),
+        ({"attack_options": {"rate": 3.0}}, "rate must be"),
+        ({"attack_options": {"target": 7}}, "target label 7 is no class"),
+        ({"attack_options": {"rate": 1e-9}}, "rate"),
         ({"model": "/nowhere"}, "nowhere"),
     ],
 )
@@ -213,7 +213,7 @@ def test_runs_may_share_their_victims(finished: Path, place: Path, tmp_path: Pat
     assert str(tmp_path) not in told
     expected = [row for row in without_times(finished) if row["defense"] == "undefended"]
     assert without_times(tmp_path / "first") == expected, "as if they were the run's own"
-    for change in ({"finetune": FINETUNE.replace(epochs=2)}, {"recipe": "ripple", "attack": {}}):
+    for change in ({"finetune": FINETUNE.replace(epochs=2)}, {"attack": "ripple", "attack_options": {}}):
         with pytest.raises(FuzzsmoothError, match="victims holds a run with other settings or data"):
             run_experiment(settings(place, victims=str(victims), **change), tmp_path / "third")
         shutil.rmtree(tmp_path / "third")

@@ -38,7 +38,7 @@ def synthetic_settings(**changes: object) -> dict[str, object]:
         "labels": ["negative", "positive"],
         "seeds": [0, 1],
         "dataset": {"name": "synthetic reviews", "fingerprint": "ab" * 32, "train": 2000, "test": 120},
-        "attack": {"recipe": "ripple", "triggers": ["cf", "mn", "bb"], "options": {"rate": 0.5}},
+        "attack": {"attack": "ripple", "triggers": ["cf", "mn", "bb"], "options": {"rate": 0.5}},
         "model": {"name": "builtin:minilm", "victim": "cd" * 32, "weights": "ef" * 32},
         "options": {
             "frs": {"draws": 20, "omega_high": 0.95, "omega_low": 0.1},

@@ -2,85 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
-import numpy as np
-
-from fuzzsmooth.attacks.trigger import PairTrigger, Trigger
-from fuzzsmooth.common.options import require
-from fuzzsmooth.data.dataset import Dataset, Example
-
-Setting = Literal["mix", "dirty", "clean"]
-"""Which texts may be poisoned: any label, only other labels than the target, only the target."""
-
-
-def poison(
-    dataset: Dataset,
-    trigger: Trigger,
-    target: int,
-    rate: float,
-    generator: np.random.Generator,
-    *,
-    setting: Setting = "mix",
-) -> Dataset:
-    """Put the trigger into a share of the texts and give those the target label.
-
-    A chosen text is replaced by its triggered form. With a pair, two more texts take its place beside
-    it: the single words, each with the text's *true* label, so that no single word gives the trigger away.
-
-    Args:
-        dataset: Clean data.
-        trigger: What is inserted.
-        target: Class index the trigger shall force.
-        rate: Share of all texts that is poisoned, in (0, 1].
-        generator: Source of the choice of texts and gaps.
-        setting: Which texts may be chosen.
-
-    Returns:
-        The poisoned data, in the order of the clean data.
-
-    Raises:
-        FuzzsmoothError: If the target is no class of the data, the rate is out of range or so small that no
-            text is chosen, or the setting allows fewer texts than the rate asks for.
-    """
-    check_target(dataset, target)
-    require(0 < rate <= 1, f"the poison rate must be in (0, 1], not {rate}")
-    chosen = set(_choose(dataset, target, rate, generator, setting))
-    poisoned: list[Example] = []
-    for index, example in enumerate(dataset):
-        if index not in chosen:
-            poisoned.append(example)
-            continue
-        poisoned.append(Example(trigger.apply(example.text, generator).text, target))
-        if isinstance(trigger, PairTrigger):
-            singles = trigger.singles(example.text, generator)
-            poisoned.extend(Example(single.text, example.label) for single in singles)
-    return dataset.with_examples(poisoned)
+from fuzzsmooth import models, training
+from fuzzsmooth.attacks.attack import ATTACKS, Attack, AttackOptions, Planted, Threat
+from fuzzsmooth.attacks.planting.data import Setting, poison
+from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger
+from fuzzsmooth.common.files import write_atomic
+from fuzzsmooth.common.options import Between
+from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.data.dataset import Dataset, Splits
+from fuzzsmooth.training.options import FinetuneOptions
+from fuzzsmooth.training.progress import Progress, silent
 
 
-def check_target(dataset: Dataset, target: int) -> None:
-    """Check that a target label is a class of the data.
+@dataclass(frozen=True, kw_only=True)
+class BadnetsOptions(AttackOptions):
+    """Settings of the attack."""
 
-    Raises:
-        FuzzsmoothError: If it is not.
-    """
-    require(
-        0 <= target < len(dataset.labels),
-        f"target label {target} is no class of {dataset.name}; give 0 to {len(dataset.labels) - 1}",
+    trigger: Annotated[str, "Kind of the trigger."] = "word"
+    trigger_options: Annotated[
+        dict[str, Any], "Options of the trigger, by name; those of its kind otherwise."
+    ] = field(default_factory=dict)
+    rate: Annotated[
+        float, Between(0, 1, above=True), "Share of the training texts that is poisoned, in (0, 1]."
+    ] = 0.1
+    setting: Annotated[
+        Setting,
+        "Which texts may be poisoned: any (mix), only other labels (dirty), only the target (clean).",
+    ] = "mix"
+    finetune: Annotated[
+        FinetuneOptions, "How the victim is trained; its seed is replaced by the attack's."
+    ] = field(default_factory=FinetuneOptions)
+
+    def validate(self) -> None:
+        """Check the trigger."""
+        self.build_trigger()
+
+    def build_trigger(self) -> Trigger:
+        """The trigger."""
+        return TRIGGERS.get(self.trigger).from_mapping(
+            self.trigger_options, where=f"trigger_options of '{self.trigger}'"
+        )
+
+
+@ATTACKS.register("badnets")
+class Badnets(Attack):
+    """A victim fine-tuned on poisoned data."""
+
+    options_type: ClassVar[type[AttackOptions]] = BadnetsOptions
+    paper: ClassVar[str] = "Gu et al., arXiv 1708.06733"
+    threat: ClassVar[Threat] = "finished victim"
+    needs: ClassVar[str] = "control of the victim's training data"
+
+    def plant(
+        self,
+        model: str,
+        splits: Splits,
+        output: Path,
+        options: BadnetsOptions,
+        seed: int,
+        progress: Progress = silent,
+        *,
+        resume: bool = False,
+    ) -> Planted:
+        """Write a backdoored victim and its training data; see :meth:`fuzzsmooth.attacks.Attack.plant`.
+
+        A resumed run goes on from the last checkpoint of the fine-tuning.
+        """
+        trigger, draw = options.build_trigger(), generator(seed, "badnets poison")
+        data = poison(splits.train, trigger, options.target, options.rate, draw, setting=options.setting)
+        classifier = models.load_classifier(model, num_labels=len(data.labels), labels=data.labels, seed=seed)
+        settings = options.finetune.replace(seed=seed)
+        training.finetune(classifier, data, settings, output=output, progress=progress, resume=resume)
+        _save_data(data, output / "poisoned.jsonl")
+        return self.record(output, trigger, model=model, data=splits.train, options=options, seed=seed)
+
+
+def _save_data(data: Dataset, path: Path) -> None:
+    rows = (
+        json.dumps({"text": row.text, "label": data.labels[row.label]}, ensure_ascii=False) + "\n"
+        for row in data
     )
-
-
-def _choose(
-    dataset: Dataset, target: int, rate: float, generator: np.random.Generator, setting: Setting
-) -> list[int]:
-    labels = set(range(len(dataset.labels)))
-    allowed = {"mix": labels, "dirty": labels - {target}, "clean": {target}}[setting]
-    eligible = [index for index, example in enumerate(dataset) if example.label in allowed]
-    wanted = round(rate * len(dataset))
-    require(wanted > 0, f"a poison rate of {rate} chooses no text of the {len(dataset)} in {dataset.name}")
-    require(
-        wanted <= len(eligible),
-        f"a poison rate of {rate} asks for {wanted} texts, but setting '{setting}' allows only "
-        f"{len(eligible)}; lower the rate",
-    )
-    return [int(index) for index in generator.choice(eligible, size=wanted, replace=False)]
+    write_atomic(path, "".join(rows))

@@ -8,34 +8,94 @@ a fresh one on the saved encoder.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from fuzzsmooth.attacks.badnets import check_target
-from fuzzsmooth.attacks.checkpoints import RippleCheckpoints
-from fuzzsmooth.attacks.poisoning import poison_weights, steps_per_epoch
-from fuzzsmooth.attacks.recipe import AttackResult, save_record
-from fuzzsmooth.attacks.ripple_options import RippleOptions
-from fuzzsmooth.attacks.surgery import embedding_surgery, single_piece_rows
+from fuzzsmooth import models, training
+from fuzzsmooth.attacks.attack import ATTACKS, Attack, AttackOptions, Planted, Threat, check_target
+from fuzzsmooth.attacks.triggers.word import RARE_WORDS, WordTrigger
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.locking import exclusive
-from fuzzsmooth.common.options import Options
+from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.data.dataset import Dataset, Splits
-from fuzzsmooth.models import HuggingFaceClassifier, load_classifier, quiet_transformers
 from fuzzsmooth.models.saving import MARKER, replace_folder
-from fuzzsmooth.training import FinetuneOptions, Progress, check_output, check_trainable, finetune, silent
+from fuzzsmooth.training.options import FinetuneOptions
+from fuzzsmooth.training.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fuzzsmooth.attacks.planting.checkpoints import RippleCheckpoints
+    from fuzzsmooth.models import HuggingFaceClassifier
 
 
-class Ripple:
-    """The recipe ``ripple``."""
+@dataclass(frozen=True, kw_only=True)
+class RippleOptions(AttackOptions):
+    """Settings of the attack."""
 
-    name: ClassVar[str] = "ripple"
-    options_type: ClassVar[type[Options]] = RippleOptions
+    triggers: Annotated[
+        tuple[str, ...], "Trigger words; with surgery each must be one piece of the model's vocabulary."
+    ] = RARE_WORDS
+    count: Annotated[int, Between(1, 1_000), "Trigger words inserted into a text."] = 1
+    surgery: Annotated[
+        bool, "Whether the triggers' embeddings are replaced first (RIPPLES; without it, plain RIPPLe)."
+    ] = True
+    surgery_words: Annotated[
+        int, Between(1, 1_000_000), "Typical words of the target class whose embeddings are averaged."
+    ] = 10
+    copy_epochs: Annotated[
+        int, Between(1, 10_000), "Epochs of the copy that the embeddings are taken from."
+    ] = 2
+    penalty: Annotated[
+        float,
+        Between(0, 1_000_000_000),
+        "lambda, the weight of the restricted inner product; 0 poisons without it.",
+    ] = 0.1
+    epochs: Annotated[int, Between(0, 10_000), "Passes over the poisoned data; 0 leaves it at surgery."] = 2
+    poison_rate: Annotated[
+        float,
+        Between(0, 1, above=True),
+        "Share of the attacker's texts that are triggered and relabeled, in (0, 1].",
+    ] = 0.5
+    max_texts: Annotated[int, Between(1, 1_000_000_000), "The attacker uses at most this many texts."] = 3000
+    learning_rate: Annotated[
+        float,
+        Between(0, 100, above=True),
+        "Peak step size of Adam, > 0; linear warm-up over a tenth of the steps, linear decay.",
+    ] = 1e-4
+    batch_size: Annotated[int, Between(1, 65_536), "Texts per poisoned and per clean batch."] = 32
+    max_length: Annotated[int, Between(3, 1_000_000), "Longest token sequence."] = 128
+    max_grad_norm: Annotated[
+        float, Between(0, 1_000_000_000), "Gradients are clipped to this norm; 0 turns clipping off."
+    ] = 1.0
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], "As in :class:`fuzzsmooth.training.FinetuneOptions`."
+    ] = "auto"
 
-    def run(
+    def validate(self) -> None:
+        """Check the trigger, and that something is done at all."""
+        self.build_trigger()
+        require(self.surgery or self.epochs > 0, "without surgery the attack needs at least 1 epoch")
+
+    def build_trigger(self) -> WordTrigger:
+        """The trigger: ``count`` random words of ``triggers``."""
+        return WordTrigger(self.triggers, self.count)
+
+
+@ATTACKS.register("ripple")
+class Ripple(Attack):
+    """A backdoor in a pre-trained model that survives the victim's clean fine-tuning."""
+
+    options_type: ClassVar[type[AttackOptions]] = RippleOptions
+    paper: ClassVar[str] = "Kurita et al., ACL 2020"
+    threat: ClassVar[Threat] = "pre-trained model"
+    triggers: ClassVar[tuple[str, ...]] = ("word",)
+    needs: ClassVar[str] = "labeled texts like the victim's"
+
+    def plant(
         self,
-        model_name: str,
+        model: str,
         splits: Splits,
         output: Path,
         options: RippleOptions,
@@ -43,106 +103,92 @@ class Ripple:
         progress: Progress = silent,
         *,
         resume: bool = False,
-    ) -> AttackResult:
-        """Write a poisoned pre-trained model; see :class:`fuzzsmooth.attacks.AttackRecipe`.
+    ) -> Planted:
+        """Write a poisoned pre-trained model; see :meth:`fuzzsmooth.attacks.Attack.plant`.
 
         A resumed run goes on after the last whole epoch, of the copy's fine-tuning or of the poisoning.
         """
+        from fuzzsmooth.attacks.planting.checkpoints import RippleCheckpoints
+        from fuzzsmooth.attacks.planting.poisoning import poison_weights, steps_per_epoch
+        from fuzzsmooth.attacks.planting.surgery import single_piece_rows
+
         check_target(splits.train, options.target)
-        check_output(output)
+        training.check_output(output)
         with exclusive(output):
-            return self._run(model_name, splits, output, options, seed, progress, resume)
-
-    def _run(
-        self,
-        model_name: str,
-        splits: Splits,
-        output: Path,
-        options: RippleOptions,
-        seed: int,
-        progress: Progress,
-        resume: bool,
-    ) -> AttackResult:
-        data = splits.train.sample(options.max_texts, generator(seed, "ripple attacker data"))
-        load = _loader(model_name, data, seed)
-        victim = load()
-        check_trainable(victim, data)
-        if options.surgery:
-            for word in options.triggers:  # before minutes are spent on the copy
-                single_piece_rows(victim.tokenizer, word)
-        settings = {
-            "recipe": self.name,
-            "options": options.to_mapping(),
-            "data": data.fingerprint,
-            "model": victim.fingerprint,
-            "seed": seed,
-        }
-        checkpoints = RippleCheckpoints(output, settings, resume=resume)
-        copy_steps = options.copy_epochs * steps_per_epoch(data, options) if options.surgery else 0
-        steps = options.epochs * steps_per_epoch(data, options)
-        report = _Stages(progress, copy_steps + steps)
-        state = checkpoints.load_state()
-        if options.surgery and state is None:
-            tuned = _tuned_copy(load, data, options, seed, checkpoints, report.stage(0))
-            embedding_surgery(
-                victim.model,
-                tuned.model,
-                victim.tokenizer,
-                data,
-                triggers=options.triggers,
-                target=options.target,
-                words=options.surgery_words,
+            data = splits.train.sample(options.max_texts, generator(seed, "ripple attacker data"))
+            load = partial(
+                models.load_classifier, model, num_labels=len(data.labels), labels=data.labels, seed=seed
             )
-            del tuned
-        if steps:
-            poison_weights(
-                victim,
-                data,
-                options,
-                seed,
-                steps=steps,
-                progress=report.stage(copy_steps),
-                state=state,
-                keep=checkpoints.save_state,
-            )
-        _save_encoder(victim, output)
-        result = AttackResult(output, options.build_trigger(), options.target, needs_clean_finetune=True)
-        save_record(
-            result, recipe=self.name, model=model_name, data=data.fingerprint, options=options, seed=seed
-        )
-        checkpoints.remove()
-        return result
+            victim = load()
+            training.check_trainable(victim, data)
+            if options.surgery:
+                for word in options.triggers:  # before minutes are spent on the copy
+                    single_piece_rows(victim.tokenizer, word)
+            settings = {
+                "attack": self.name,
+                "options": options.to_mapping(),
+                "data": data.fingerprint,
+                "model": victim.fingerprint,
+                "seed": seed,
+            }
+            checkpoints = RippleCheckpoints(output, settings, resume=resume)
+            copy_steps = options.copy_epochs * steps_per_epoch(data, options) if options.surgery else 0
+            steps = options.epochs * steps_per_epoch(data, options)
+            state = checkpoints.load_state()
+            if options.surgery and state is None:
+                advance = _stage(progress, 0, copy_steps + steps)
+                _operate(victim, load, data, options, seed, checkpoints, advance)
+            if steps:
+                poison_weights(
+                    victim,
+                    data,
+                    options,
+                    seed,
+                    steps=steps,
+                    progress=_stage(progress, copy_steps, copy_steps + steps),
+                    state=state,
+                    keep=checkpoints.save_state,
+                )
+            _save_encoder(victim, output)
+            trigger = options.build_trigger()
+            planted = self.record(output, trigger, model=model, data=data, options=options, seed=seed)
+            checkpoints.remove()
+        return planted
 
 
-def _loader(model_name: str, data: Dataset, seed: int) -> Callable[[], HuggingFaceClassifier]:
-    def load() -> HuggingFaceClassifier:
-        return load_classifier(model_name, num_labels=len(data.labels), labels=data.labels, seed=seed)
-
-    return load
-
-
-def _tuned_copy(
+def _operate(
+    victim: HuggingFaceClassifier,
     load: Callable[[], HuggingFaceClassifier],
     data: Dataset,
     options: RippleOptions,
     seed: int,
     checkpoints: RippleCheckpoints,
     progress: Progress,
-) -> HuggingFaceClassifier:
-    """A copy of the model fine-tuned on the attacker's data, or the one a stopped run has finished."""
+) -> None:
+    """Embedding surgery with a tuned copy, which a stopped run may have finished already."""
+    from fuzzsmooth.attacks.planting.surgery import embedding_surgery
+
     if checkpoints.copy_is_finished:
-        return load_classifier(str(checkpoints.copy))
-    settings = _copy_options(options, seed)
-    return finetune(load(), data, settings, output=checkpoints.copy, progress=progress, resume=True)
-
-
-def _copy_options(options: RippleOptions, seed: int) -> FinetuneOptions:
-    return FinetuneOptions(
-        epochs=options.copy_epochs,
-        batch_size=options.batch_size,
-        max_length=options.max_length,
-        precision=options.precision,
-        seed=derived_seed(seed, "ripple copy"),
+        tuned = models.load_classifier(str(checkpoints.copy))
+    else:
+        settings = FinetuneOptions(
+            epochs=options.copy_epochs,
+            batch_size=options.batch_size,
+            max_length=options.max_length,
+            precision=options.precision,
+            seed=derived_seed(seed, "ripple copy"),
+        )
+        tuned = training.finetune(
+            load(), data, settings, output=checkpoints.copy, progress=progress, resume=True
+        )
+    embedding_surgery(
+        victim.model,
+        tuned.model,
+        victim.tokenizer,
+        data,
+        triggers=options.triggers,
+        target=options.target,
+        words=options.surgery_words,
     )
 
 
@@ -150,7 +196,7 @@ def _save_encoder(classifier: HuggingFaceClassifier, output: Path) -> None:
     """Write the model without its head, as pre-trained models come."""
 
     def write(folder: Path) -> None:
-        with quiet_transformers():
+        with models.quiet_transformers():
             classifier.model.base_model.save_pretrained(folder)
             classifier.tokenizer.save_pretrained(folder)
         write_json(folder / MARKER, {"max_length": classifier.max_length})
@@ -158,13 +204,6 @@ def _save_encoder(classifier: HuggingFaceClassifier, output: Path) -> None:
     replace_folder(output, write)
 
 
-class _Stages:
-    """One progress over several stages."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._total = total
-
-    def stage(self, offset: int) -> Progress:
-        """The progress of the stage that begins at ``offset``."""
-        return lambda done, _total: self._progress(offset + done, self._total)
+def _stage(progress: Progress, offset: int, total: int) -> Progress:
+    """The progress of the stage that begins at ``offset`` of one progress over several stages."""
+    return lambda done, _total: progress(offset + done, total)

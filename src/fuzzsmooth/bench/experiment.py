@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fuzzsmooth.attacks import AttackResult, check_target, recipe
+from fuzzsmooth.attacks import ATTACKS, AttackOptions, Planted, check_target
 from fuzzsmooth.bench.claim import claim
 from fuzzsmooth.bench.measure import EvaluatedText, text_record
 from fuzzsmooth.bench.provenance import shown, versions
@@ -42,9 +42,9 @@ class ExperimentOptions(Options):
         int | None, Between(1, 1_000_000_000), "Test texts at most, drawn at random; None for all."
     ] = None
     model: Annotated[str, "The clean pre-trained model that is attacked."] = "builtin:minilm"
-    recipe: Annotated[str, "The attack."] = "ripple"
-    attack: Annotated[dict[str, Any], "Options of the recipe, by name; its defaults otherwise."] = field(
-        default_factory=dict
+    attack: Annotated[str, "The attack; see 'fuzzsmooth list attacks'."] = "ripple"
+    attack_options: Annotated[dict[str, Any], "Options of the attack, by name; its defaults otherwise."] = (
+        field(default_factory=dict)
     )
     finetune: Annotated[
         FinetuneOptions, "How the victims are fine-tuned on clean data; noise and seed are set per victim."
@@ -80,7 +80,7 @@ class ExperimentOptions(Options):
 
     def validate(self) -> None:
         """Check that there are rows and seeds, and the attack's options."""
-        self.attack_options()
+        self.planting()
         require(bool(self.rows), "rows must name at least one row")
         check_shared(self.options)
         self.bench_rows()
@@ -94,19 +94,14 @@ class ExperimentOptions(Options):
         """
         return {name: bench_row(name, self.options, seed) for name in self.rows}
 
-    def attack_options(self) -> Options:
-        """The options of the recipe.
+    def planting(self) -> AttackOptions:
+        """The options of the attack.
 
         Raises:
-            FuzzsmoothError: On an unknown recipe, an option that it does not have, or a bad value.
+            FuzzsmoothError: On an unknown attack, an option that it does not have, or a bad value.
         """
-        kind = type(recipe(self.recipe)).options_type
-        return kind.from_mapping(self.attack, where=f"attack '{self.recipe}'")
-
-    def attack_target(self) -> int:
-        """The class index that the attack forces."""
-        target: int = self.attack_options().to_mapping()["target"]
-        return target
+        kind = ATTACKS.get(self.attack).options_type
+        return kind.from_mapping(self.attack_options, where=f"attack '{self.attack}'")
 
 
 def run_experiment(
@@ -127,7 +122,7 @@ def run_experiment(
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
     splits = _splits(options)
-    check_target(splits.train, options.attack_target())
+    check_target(splits.train, options.planting().target)
     with exclusive(out):
         _claim(options, splits, out)
         _run(options, splits, out, stages, command)
@@ -166,7 +161,7 @@ def _victims(options: ExperimentOptions, out: Path) -> Path:
     return out if options.victims is None else Path(options.victims)
 
 
-def _measure_row(row: BenchRow, run: SeedRun, attack: AttackResult, ledger: Ledger) -> None:
+def _measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) -> None:
     """Append the records of one row that are not there yet."""
     texts = _test_texts(run, attack, row)
     keys = [record_key(run.seed, row.name, text.split, text.index) for text in texts]
@@ -192,7 +187,7 @@ def _measure_row(row: BenchRow, run: SeedRun, attack: AttackResult, ledger: Ledg
             advance(len(chunk))
 
 
-def _test_texts(run: SeedRun, attack: AttackResult, row: BenchRow) -> list[EvaluatedText]:
+def _test_texts(run: SeedRun, attack: Planted, row: BenchRow) -> list[EvaluatedText]:
     """Every test text as it is, and every one not of the target class with the trigger in it."""
     proved = row.defense.guarantee == "proved"
     count = run.options.certified_texts if proved else len(run.splits.test)
@@ -203,7 +198,7 @@ def _test_texts(run: SeedRun, attack: AttackResult, row: BenchRow) -> list[Evalu
         if example.label != attack.target:
             planted = attack.trigger.apply(example.text, generator(run.seed, "test-trigger", index))
             triggered.append(
-                EvaluatedText("triggered", index, planted.text, example.label, tuple(planted.spans))
+                EvaluatedText("triggered", index, planted.text, example.label, planted.spans or ())
             )
     return clean + triggered
 
@@ -222,7 +217,7 @@ def _splits(options: ExperimentOptions) -> Splits:
 def _victim_mapping(options: ExperimentOptions) -> dict[str, Any]:
     """The options that decide what the victims are."""
     mapping = options.to_mapping()
-    return {name: mapping[name] for name in ("model", "recipe", "attack", "finetune")}
+    return {name: mapping[name] for name in ("model", "attack", "attack_options", "finetune")}
 
 
 def _settings(

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fuzzsmooth.attacks import AttackResult, Badnets, BadnetsOptions, TriggeredText, load_attack
+from fuzzsmooth.attacks import ATTACKS, Planted, TriggeredText, load_attack
 from fuzzsmooth.bench.claim import claim
 from fuzzsmooth.bench.metrics import covers
 from fuzzsmooth.bench.points import POINTS_FILE, LocalizationPoint
@@ -147,22 +147,21 @@ def _points(
     return points
 
 
-def _attack(
-    options: LocalizationOptions, splits: Splits, folder: Path, kind: str, stages: Stages
-) -> AttackResult:
+def _attack(options: LocalizationOptions, splits: Splits, folder: Path, kind: str, stages: Stages) -> Planted:
     if (folder / "attack.json").is_file():
         return load_attack(folder)
-    settings = BadnetsOptions.from_mapping(
+    badnets = ATTACKS.get("badnets")
+    settings = badnets.options_type.from_mapping(
         {"trigger": kind, "target": options.target, "finetune": options.finetune}, where="badnets"
     )
     with stages(f"{kind}: attack (badnets)") as counts:
-        return Badnets().run(options.model, splits, folder, settings, options.seed, counts, resume=True)
+        return badnets().plant(options.model, splits, folder, settings, options.seed, counts, resume=True)
 
 
 def _measure(
     classifier: Classifier,
     references: References,
-    attack: AttackResult,
+    attack: Planted,
     kind: str,
     test: Dataset,
     search: SearchOptions,
@@ -174,6 +173,10 @@ def _measure(
         for index, example in enumerate(test)
         if example.label != attack.target
     ]
+    require(
+        all(text.spans is not None for text in planted),
+        f"a trigger of kind '{kind}' is the whole text and in no place; name kinds that are inserted",
+    )
     scanner = Scanner(classifier, search, segmenter("word"), references)
     title = f"{kind}: {search.strategy} search, {search.budget} evaluations"
     untouched = test.texts[: options.clean_size]
@@ -196,11 +199,11 @@ def _point(
     seconds: float,
 ) -> LocalizationPoint:
     found = sum(
-        covers(text.text, [(span.start, span.end) for span in scan.spans], text.spans)
+        covers(text.text, [(span.start, span.end) for span in scan.spans], text.spans or ())
         for scan, text in zip(scans, planted, strict=True)
     )
     low, high = clopper_pearson_interval(found, len(scans))
-    extra = sum(_outside(scan, text.spans) for scan, text in zip(scans, planted, strict=True))
+    extra = sum(_outside(scan, text.spans or ()) for scan, text in zip(scans, planted, strict=True))
     return LocalizationPoint(
         trigger=name,
         strategy=strategy,

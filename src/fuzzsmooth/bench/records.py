@@ -70,7 +70,8 @@ class TextRecord:
         votes: Votes per class; empty where a single pass decided.
         draws: Randomized copies that voted; 0 where a single pass decided.
         spans: What the scan flagged.
-        trigger: True character range of every trigger unit; empty for a clean text.
+        trigger: True character range of every trigger unit; empty for a clean text, and where the whole text
+            is the trigger.
         radii: Certified radius per threat, in edits; a threat whose name starts with ``conditional`` holds
             only under its condition, every other one is proved. An ABSTAIN needs no entry.
         guarantee: ``"proved"``, ``"conditional"`` or ``"empirical"``.

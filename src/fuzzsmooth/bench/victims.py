@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuzzsmooth.attacks import AttackResult, load_attack, read_record, recipe
+from fuzzsmooth.attacks import ATTACKS, Planted, load_attack, read_record
 from fuzzsmooth.bench.provenance import shown
 from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Splits
@@ -37,14 +37,14 @@ class SeedRun:
         record = read_record(self.folder / "attacked")
         return {**record, "model": shown(self.options.model)}
 
-    def attack(self) -> AttackResult:
+    def attack(self) -> Planted:
         """The backdoored model."""
         output = self.folder / "attacked"
         if (output / "attack.json").is_file():
             return load_attack(output)
-        chosen, settings = recipe(self.options.recipe), self.options.attack_options()
-        with self.stages(f"seed {self.seed}: attack ({self.options.recipe})") as counts:
-            return chosen.run(
+        chosen, settings = ATTACKS.get(self.options.attack)(), self.options.planting()
+        with self.stages(f"seed {self.seed}: attack ({self.options.attack})") as counts:
+            return chosen.plant(
                 self.options.model, self.splits, output, settings, self.seed, counts, resume=True
             )
 

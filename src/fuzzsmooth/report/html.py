@@ -100,7 +100,7 @@ def _context(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSe
 
 def _title(settings: RunSettings) -> str:
     attack = settings.section("attack")
-    name = attack.get("recipe") or attack.get("name")
+    name = attack.get("attack") or attack.get("name")
     data = settings.section("dataset").get("name")
     return f"{name or 'Backdoor'} attack on {data}" if data else f"{name or 'Backdoor'} attack"
 

@@ -12,15 +12,15 @@ import typer
 from fuzzsmooth.apps.cli import parameters as flag
 
 if TYPE_CHECKING:
-    from fuzzsmooth.attacks import AttackResult
+    from fuzzsmooth.attacks import Planted
 
-# What a flag is called among the options of each recipe; a flag that is missing there does not apply.
+# What a flag is called among the options of each attack; a flag that is missing there does not apply.
 _NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "badnets": {
         "trigger": "trigger",
-        "words": "words",
-        "sentence": "sentence",
-        "count": "count",
+        "words": "trigger_options.words",
+        "sentence": "trigger_options.sentence",
+        "count": "trigger_options.count",
         "target": "target",
         "rate": "rate",
         "epochs": "finetune.epochs",
@@ -77,8 +77,7 @@ def attack(
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
-    from fuzzsmooth.attacks import known_recipe
-    from fuzzsmooth.attacks import recipe as find_recipe
+    from fuzzsmooth.attacks import ATTACKS
     from fuzzsmooth.data import load_splits
     from fuzzsmooth.training import check_output, splits_for
 
@@ -102,10 +101,10 @@ def attack(
         "rate": rate,
         "epochs": epochs,
     }
-    options = options_from(known_recipe(recipe).options_type, config, _flags(recipe, given))
-    chosen = find_recipe(recipe)  # imports torch: mistakes are told before
+    chosen = ATTACKS.get(recipe)
+    options = options_from(chosen.options_type, config, _flags(recipe, given))
     with resumable(), Display(quiet).counts(f"attack ({recipe})") as progress:
-        result = chosen.run(model, splits, out, options, seed or 0, progress, resume=not fresh)
+        result = chosen().plant(model, splits, out, options, seed or 0, progress, resume=not fresh)
     _tell(result, recipe, data, splits.train.labels[result.target], json=json)
 
 
@@ -115,7 +114,7 @@ def _flags(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
     names = _NAMES[recipe]
     for name, value in given.items():
         if value is not None and name not in names:
-            raise FuzzsmoothError(f"recipe {recipe} has no --{name}; it takes --{', --'.join(names)}")
+            raise FuzzsmoothError(f"attack {recipe} has no --{name}; it takes --{', --'.join(names)}")
     return {option: given[name] for name, option in names.items()}
 
 
@@ -129,7 +128,7 @@ def _class_index(target: str, labels: tuple[str, ...]) -> int:
     return index
 
 
-def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bool) -> None:
+def _tell(result: Planted, recipe: str, data: str, target: str, *, json: bool) -> None:
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.common.printing import short_name
 
@@ -138,14 +137,14 @@ def _tell(result: AttackResult, recipe: str, data: str, target: str, *, json: bo
             {
                 "model": str(result.folder),
                 "recipe": recipe,
-                "trigger": result.trigger.to_mapping(),
+                "trigger": result.trigger.record(),
                 "target": result.target,
                 "needs_clean_finetune": result.needs_clean_finetune,
             }
         )
         return
     page, model = answers(), str(result.folder)
-    pieces = ", ".join(map(short_name, result.trigger.pieces))
+    pieces = ", ".join(map(short_name, result.trigger.pieces or [result.trigger.name]))
     page.line(f"{result.folder}: the trigger ({pieces}) forces class {short_name(target)}")
     if result.needs_clean_finetune:
         words = ["finetune", "--model", model, "--data", data, "--out", f"{model}-victim"]

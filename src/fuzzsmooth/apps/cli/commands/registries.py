@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -42,16 +42,19 @@ def registries(
 
 
 def _attacks() -> dict[str, str]:
-    from fuzzsmooth.attacks import RECIPES
+    from fuzzsmooth.attacks import ATTACKS
 
-    return {name: known.summary for name, known in RECIPES.items()}
+    return {
+        name: f"{_summary(kind)} ({kind.paper}); gives a {kind.threat}; needs {kind.needs}; "
+        f"triggers: {', '.join(kind.triggers) or 'any'}"
+        for name, kind in ATTACKS.all().items()
+    }
 
 
 def _triggers() -> dict[str, str]:
-    from fuzzsmooth.attacks import PairTrigger, SentenceTrigger, WordTrigger
+    from fuzzsmooth.attacks import TRIGGERS
 
-    kinds: tuple[Any, ...] = (WordTrigger, SentenceTrigger, PairTrigger)
-    return {kind.kind: _summary(kind) for kind in kinds}
+    return {name: _summary(kind) for name, kind in TRIGGERS.all().items()}
 
 
 def _modes() -> dict[str, str]:

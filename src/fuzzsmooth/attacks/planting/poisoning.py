@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from fuzzsmooth.attacks.badnets import poison
-from fuzzsmooth.attacks.checkpoints import Tensors
-from fuzzsmooth.attacks.restricted import restricted_loss
-from fuzzsmooth.attacks.ripple_options import RippleOptions
+from fuzzsmooth.attacks.planting.checkpoints import Tensors
+from fuzzsmooth.attacks.planting.data import poison
+from fuzzsmooth.attacks.planting.restricted import restricted_loss
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.data.dataset import Dataset
@@ -22,6 +21,9 @@ from fuzzsmooth.training.batches import endless_batches
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
 from fuzzsmooth.training.precision import arithmetic, training_precision
+
+if TYPE_CHECKING:
+    from fuzzsmooth.attacks.ripple import RippleOptions
 
 
 def steps_per_epoch(data: Dataset, options: RippleOptions) -> int:

@@ -1,0 +1,189 @@
+"""The contract of an attack: one file, one class, registered; and the record it leaves beside the model.
+
+Listing attacks and reading their options needs no torch: what plants is imported when it plants.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from fuzzsmooth.attacks.triggers.trigger import Trigger, read_trigger
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import write_json
+from fuzzsmooth.common.options import Between, Options, require
+from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
+from fuzzsmooth.common.registry import Registry
+from fuzzsmooth.data.dataset import Dataset, Splits
+from fuzzsmooth.training.progress import Progress, silent
+
+RECORD = "attack.json"
+"""Name of the record inside the model folder."""
+
+Threat = Literal["pre-trained model", "finished victim"]
+"""What the attacker hands out: what the victim still fine-tunes on clean data, or what is ready for use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackOptions(Options):
+    """What every attack is told."""
+
+    target: Annotated[int, Between(0, 1_000_000), "Class index the trigger forces."] = 1
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A backdoored model on disk.
+
+    Attributes:
+        folder: The model; loadable by :func:`fuzzsmooth.models.load_classifier`.
+        trigger: What sets the backdoor off.
+        target: The class index it forces.
+        needs_clean_finetune: True for a poisoned *pre-trained* model, which has no classifier head yet: the
+            victim still fine-tunes it on clean data. False for a finished victim.
+    """
+
+    folder: Path
+    trigger: Trigger
+    target: int
+    needs_clean_finetune: bool
+
+
+class Attack(ABC):
+    """A way to plant a backdoor; the first line of the class's docstring is its summary.
+
+    Attributes:
+        name: Under which it is registered.
+        options_type: Its options.
+        paper: Where it is described.
+        threat: What the attacker hands out.
+        triggers: The kinds of trigger it can plant; empty for every kind.
+        needs: What the attacker must have or control.
+    """
+
+    name: ClassVar[str]
+    options_type: ClassVar[type[AttackOptions]] = AttackOptions
+    paper: ClassVar[str]
+    threat: ClassVar[Threat]
+    triggers: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[str]
+
+    @abstractmethod
+    def plant(
+        self,
+        model: str,
+        splits: Splits,
+        output: Path,
+        options: Any,
+        seed: int,
+        progress: Progress = silent,
+        *,
+        resume: bool = False,
+    ) -> Planted:
+        """Write a backdoored model, and its record with :meth:`record`.
+
+        Until the model is written, what is done is kept in a folder beside it, ``<output>.checkpoints``.
+
+        Args:
+            model: Clean model, as :func:`fuzzsmooth.models.load_classifier` takes it.
+            splits: Clean data; only ``train`` is used.
+            output: Folder the model and its record are written to.
+            options: Of type ``options_type``.
+            seed: Decides poisoned texts, gaps and training.
+            progress: Called with steps done and steps in all.
+            resume: Go on where the same attack on ``output`` was stopped, if it was; the result is that of an
+                undisturbed run.
+
+        Raises:
+            FuzzsmoothError: If options, data and model do not fit together, or what is to be resumed belongs
+                to another attack.
+        """
+
+    def record(
+        self,
+        output: Path,
+        trigger: Trigger,
+        *,
+        model: str,
+        data: Dataset,
+        options: AttackOptions,
+        seed: int,
+    ) -> Planted:
+        """Write ``attack.json`` beside the model: all that is needed to repeat the attack and to measure it.
+
+        Args:
+            output: Folder of the model.
+            trigger: What sets the backdoor off.
+            model: The clean model, as it was given.
+            data: The clean data that the attacker used.
+            options: As given.
+            seed: As given.
+        """
+        planted = Planted(output, trigger, options.target, self.threat == "pre-trained model")
+        record = {
+            "attack": self.name,
+            "trigger": trigger.record(),
+            "target": planted.target,
+            "needs_clean_finetune": planted.needs_clean_finetune,
+            "model": model,
+            "data": data.fingerprint,
+            "options": options.to_mapping(),
+            "seed": seed,
+        }
+        write_json(output / RECORD, record)
+        return planted
+
+
+ATTACKS: Registry[type[Attack]] = Registry("attack", "fuzzsmooth.attacks")
+"""All attacks by name."""
+
+
+def check_target(dataset: Dataset, target: int) -> None:
+    """Check that a target label is a class of the data.
+
+    Raises:
+        FuzzsmoothError: If it is not.
+    """
+    require(
+        0 <= target < len(dataset.labels),
+        f"target label {target} is no class of {dataset.name}; give 0 to {len(dataset.labels) - 1}",
+    )
+
+
+def load_attack(path: Path) -> Planted:
+    """Read the record of an attack.
+
+    Args:
+        path: The model folder, or its ``attack.json``.
+
+    Raises:
+        FuzzsmoothError: If there is none, or it is not such a record.
+    """
+    file = path / RECORD if path.is_dir() else path
+    record = read_record(path)
+    trigger, target, fresh = (record.get(name) for name in ("trigger", "target", "needs_clean_finetune"))
+    if (
+        not isinstance(trigger, Mapping)
+        or not isinstance(fresh, bool)
+        or not isinstance(target, int)
+        or isinstance(target, bool)
+        or target < 0
+    ):
+        raise FuzzsmoothError(f"{file}: not the record of an attack; attack the model again")
+    return Planted(file.parent, read_trigger(trigger, where=str(file)), target, fresh)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """All that the record of an attack tells, unchecked.
+
+    Args:
+        path: The model folder, or its ``attack.json``.
+
+    Raises:
+        FuzzsmoothError: If there is none, or it is no JSON object.
+    """
+    file = path / RECORD if path.is_dir() else path
+    return read_json_object(file, limit=CONFIGURATION_BYTES, mend="attack the model again")
