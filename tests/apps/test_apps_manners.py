@@ -10,7 +10,7 @@ import pytest
 from apps_command_line import call, clean_rows, write_rows
 
 PLAIN = ("--no-fuzzing", "--sigma", 0, "--copies", 4)
-CERTIFIED = ("--mode", "certified", "--no-fuzzing", "--sigma", 0, "--draws", 40, "--rate", 0.5)
+CERTIFIED = ("--defense", "deletion", "--no-fuzzing", "--sigma", 0, "--draws", 40, "--rate", 0.5)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ signal.signal(signal.SIGPROF, signal.default_int_handler)
 sys.exit(main())
 """
 
-FLAGS = ("--mode", "certified", "--no-fuzzing", "--sigma", 0.01, "--top-layers", 1)
+FLAGS = ("--defense", "deletion", "--no-fuzzing", "--sigma", 0.01, "--top-layers", 1)
 
 
 def rows(count: int = 24) -> list[tuple[str, object]]:
@@ -221,8 +221,8 @@ def test_a_stopped_attack_goes_on_with_the_same_command(capfd, tiny, tmp_path, m
 
 KILLED = {
     "certified": (
-        "--mode",
-        "certified",
+        "--defense",
+        "deletion",
         "--no-fuzzing",
         "--sigma",
         0,
@@ -231,7 +231,7 @@ KILLED = {
         "--draws",
         400,
     ),
-    "windows": ("--mode", "windows", "--no-fuzzing", "--ablation", "edit", "--reach", 2),
+    "windows": ("--defense", "windows", "--no-fuzzing", "--ablation", "edit", "--reach", 2),
 }
 
 

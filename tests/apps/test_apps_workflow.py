@@ -71,8 +71,8 @@ def test_threats_choose_the_certificates(capfd, victim):
     flags = (
         "--model",
         victim,
-        "--mode",
-        "certified",
+        "--defense",
+        "deletion",
         "--no-fuzzing",
         "--draws",
         200,

@@ -47,9 +47,7 @@ class Machine(Options):
 
             torch.set_num_threads(self.threads)
 
-    def trainable(
-        self, model: str, labels: Sequence[str], options: FinetuneOptions
-    ) -> HuggingFaceClassifier:
+    def trainable(self, model: str, labels: Sequence[str], options: FinetuneOptions) -> HuggingFaceClassifier:
         """Load a model to be trained on data of some classes; one without a head gets one.
 
         Raises:
@@ -226,7 +224,7 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
         require(not asked.fill, "--fill adds to a table of flip rates; give it too (--table)")
     elif not takes_rates(kind):
         raise FuzzsmoothError(
-            f"a table of flip rates is for defense 'deletion'; defense '{kind.name}' has no rates of unit types"
+            f"a table of flip rates is for defense 'deletion'; defense '{kind.name}' has no rates by type"
         )
     elif not asked.fill and not table.is_file():
         raise FuzzsmoothError(f"there is no table {table}; build it with 'fuzzsmooth table build'")

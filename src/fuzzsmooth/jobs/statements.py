@@ -61,7 +61,7 @@ class Statements:
         return [*self._notes, *problem]
 
     def groups(self) -> list[list[DatasetStatement]]:
-        """After all texts: for each certificate of a text, the statements at all sizes that some text reaches."""
+        """After all texts: for each certificate, the statements at all sizes that some text reaches."""
         return [
             [one for one in tally.statements() if one.size <= max(0, tally.largest)]
             for tally in self._tallies

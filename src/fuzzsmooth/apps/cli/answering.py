@@ -17,7 +17,6 @@ from fuzzsmooth.apps.cli.settings import overruled, read_config
 from fuzzsmooth.apps.cli.showing import Output, show_all
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import check_output_file
-from fuzzsmooth.common.options import did_you_mean
 
 if TYPE_CHECKING:
     from fuzzsmooth.common.options import Options
@@ -111,16 +110,13 @@ def defense_of(
     from fuzzsmooth.jobs.loading import choose_defense
 
     file = {} if config is None else read_config(config)
-    if given.names(GONE) or GONE in file:
-        raise FuzzsmoothError(f"there are no modes any more; did you mean --{DEFENSE} ('certified' is 'deletion')?")
+    if given.given(GONE) or GONE in file:
+        raise FuzzsmoothError(
+            "there are no modes any more; did you mean --defense (mode 'certified' is defense 'deletion')?"
+        )
     named = file.pop(DEFENSE, None)
-    flags = given.mapping(DEFENSE)
-    choice = choose_defense(model, defense or named, own=bool(file or flags))
-    own = given.known(choice.kind.name)
-    for name in given.names(DEFENSE):
-        if name not in own:
-            hint = did_you_mean(name, own) if own else "it has no options"
-            raise FuzzsmoothError(f"defense '{choice.kind.name}' has no option {name}; {hint}")
+    choice = choose_defense(model, defense or named, own=bool(file) or given.given(DEFENSE))
+    flags = given.mapping(DEFENSE, choice.kind.name)
     where = "" if config is None else str(config)
     return choice.kind, choice.options(overruled(file, flags, where), where=where)
 

@@ -1,7 +1,7 @@
 """Flags that are derived from options: what an options class says is written once, there.
 
 A command names the classes whose options it takes (:func:`takes`). Their flags are made when that command is
-asked for, so that others do not wait for the import of what defines them; a flag that was not given is absent.
+asked for, so that others do not wait for what defines them; a flag that was not given is absent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
@@ -20,7 +20,7 @@ from typer.core import TyperCommand
 
 from fuzzsmooth.apps.cli.parameters import as_text
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import Options, described
+from fuzzsmooth.common.options import Options, described, did_you_mean
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -35,8 +35,9 @@ class Flag:
         path: The option's name, after those of the options it is nested in.
         type: Its type.
         help: What it does.
+        default: Its default in words; empty for none.
         panel: Where ``--help`` shows it.
-        owners: The defenses that have it, where the group is one of defenses.
+        paths: Who has the option, and where, if it is one of several owners.
         hidden: Whether ``--help`` leaves it out.
     """
 
@@ -44,9 +45,19 @@ class Flag:
     path: tuple[str, ...]
     type: Any
     help: str
+    default: str
     panel: str
-    owners: tuple[str, ...] = ()
+    paths: tuple[tuple[str, tuple[str, ...]], ...] = ()
     hidden: bool = False
+
+    def of(self, owner: str) -> tuple[str, ...]:
+        """The option's path for an owner."""
+        return dict(self.paths).get(owner, self.path)
+
+    @property
+    def owners(self) -> list[str]:
+        """Who has it."""
+        return [owner for owner, _ in self.paths]
 
 
 Group = Callable[[], list[Flag]]
@@ -76,8 +87,8 @@ def options(
         found = _loaded(kind) if isinstance(kind, str) else kind
         name = found.__name__
         return [
-            Flag(name, (under, *flag.path) if under else flag.path, flag.type, flag.help, flag.panel)
-            for flag in _flags(found, name, panel)
+            replace(flag, path=(under, *flag.path)) if under else flag
+            for flag in flags_of(found, name, panel)
             if flag.path[0] not in skip and (only is None or flag.path[0] in only)
         ]
 
@@ -88,25 +99,26 @@ def defenses() -> list[Flag]:
     """The flags of all registered defenses, each told with the defenses that have it."""
     from fuzzsmooth.defenses import DEFENSES
 
-    flags = union({name: kind.options_type for name, kind in DEFENSES.all().items()}, DEFENSE)
-    gone = [] if any(flag.path == (GONE,) for flag in flags) else [_replaced()]
-    return flags + gone
+    flags = union({name: flags_of(kind.options_type, DEFENSE) for name, kind in DEFENSES.all().items()})
+    return flags if any(flag.path == (GONE,) for flag in flags) else [*flags, _replaced()]
 
 
-def union(kinds: Mapping[str, type[Options]], group: str, *, skip: Iterable[str] = ()) -> list[Flag]:
-    """The flags of several options classes together.
+def union(kinds: Mapping[str, Sequence[Flag]]) -> list[Flag]:
+    """The flags of several owners together: one for options of one name, wherever each has it.
 
     Args:
         kinds: Who has which.
-        group: The group of the flags.
-        skip: Options without a flag.
     """
-    found: dict[tuple[str, ...], dict[str, Flag]] = {}
-    for name, kind in kinds.items():
-        for flag in _flags(kind, group, ""):
-            if flag.path[0] not in skip:
-                found.setdefault(flag.path, {})[name] = flag
-    return [_merged(path, own) for path, own in found.items()]
+    found: dict[str, list[dict[str, Flag]]] = {}
+    for owner, flags in kinds.items():
+        for flag in sorted(flags, key=lambda flag: len(flag.path)):
+            alike = found.setdefault(flag.path[-1], [])
+            free = next((own for own in alike if owner not in own), None)
+            if free is None:
+                free = {}
+                alike.append(free)
+            free[owner] = flag
+    return [_merged(own) for alike in found.values() for own in alike]
 
 
 DEFENSE, GONE = "defense", "mode"
@@ -114,7 +126,7 @@ DEFENSE, GONE = "defense", "mode"
 
 
 def _replaced() -> Flag:
-    return Flag(GONE, (GONE,), str, "Now --defense.", "", hidden=True)
+    return Flag(GONE, (GONE,), str, "Now --defense", "", "", hidden=True)
 
 
 def takes(*groups: Group) -> Callable[[CommandT], CommandT]:
@@ -151,21 +163,32 @@ class Given:
         """
         return kind.from_mapping(self.mapping(kind.__name__))
 
-    def mapping(self, group: str) -> dict[str, Any]:
-        """Names to values of the options of a group that were given, nested ones in mappings of their own."""
+    def mapping(self, group: str, owner: str = "") -> dict[str, Any]:
+        """Names to values of the options of a group that were given, nested ones in mappings of their own.
+
+        Args:
+            group: The group.
+            owner: For whom, if it is a :func:`union`.
+
+        Raises:
+            FuzzsmoothError: If a value is bad, or the owner lacks an option; the nearest is named.
+        """
         mapping: dict[str, Any] = {}
         for flag, value in self._values.items():
             if flag.group == group:
-                _set(mapping, flag.path, _parsed(value, flag.type, self._names[flag]))
+                self._check_owner(flag, owner)
+                _set(mapping, flag.of(owner), _parsed(value, flag.type, self._names[flag]))
         return mapping
 
-    def names(self, group: str) -> list[str]:
-        """The flags of a group that were given, as on the command line."""
-        return [shown(self._names[flag]) for flag in self._values if flag.group == group]
+    def given(self, group: str) -> bool:
+        """Whether any flag of a group was given."""
+        return any(flag.group == group for flag in self._values)
 
-    def known(self, owner: str) -> list[str]:
-        """All flags of a defense."""
-        return [shown(name) for flag, name in self._names.items() if owner in flag.owners]
+    def _check_owner(self, flag: Flag, owner: str) -> None:
+        if owner and owner not in flag.owners:
+            own = [shown(name) for known, name in self._names.items() if owner in known.owners]
+            hint = did_you_mean(shown(self._names[flag]), own) if own else "it has no options"
+            raise FuzzsmoothError(f"{flag.group} '{owner}' has no {shown(self._names[flag])}; {hint}")
 
 
 def shown(name: str) -> str:
@@ -198,17 +221,18 @@ def _loaded(place: str) -> type[Options]:
     return kind
 
 
-def _flags(kind: type[Options], group: str, panel: str) -> list[Flag]:
+def flags_of(kind: type[Options], group: str, panel: str = "") -> list[Flag]:
     """The flags of a class and of the options nested in it; none for what no flag can hold."""
     found = []
     for option in described(kind):
         if isinstance(option.type, type) and issubclass(option.type, Options):
             found += [
-                Flag(group, (option.name, *flag.path), flag.type, flag.help, option.name.capitalize())
-                for flag in _flags(option.type, group, panel)
+                replace(flag, path=(option.name, *flag.path), panel=option.name.capitalize())
+                for flag in flags_of(option.type, group, panel)
             ]
         elif get_origin(option.type) is not dict and option.type is not Any:
-            found.append(Flag(group, (option.name,), _inner(option.type), _help(option), panel))
+            kind, text = _inner(option.type), _first_sentence(option.help)
+            found.append(Flag(group, (option.name,), kind, text, _in_words(option.default), panel))
     return found
 
 
@@ -220,28 +244,45 @@ def _inner(hint: Any) -> Any:
     return hint
 
 
-def _help(option: Any) -> str:
-    """The first sentence of an option's text, and its default."""
-    first = re.split(r"(?<=[.;])\s", option.help.replace("``", ""), maxsplit=1)[0].rstrip(".;")
-    default = option.default
+def _first_sentence(text: str) -> str:
+    plain = re.sub(r":\w+:`~?(?:\w+\.)*(\w+)`", r"\1", text).replace("``", "")
+    return re.split(r"(?<=\.)\s(?=[A-Z'])|(?<=;)\s", plain, maxsplit=1)[0].rstrip(".;")
+
+
+def _in_words(default: Any) -> str:
+    """A default value as a flag would give it; nothing for none."""
     if default is None or default in ("", ()):
-        return f"{first}."
+        return ""
     if isinstance(default, tuple):
-        default = ",".join(map(str, default))
-    if isinstance(default, bool):
-        default = "on" if default else "off"
-    return f"{first} (default: {default})."
+        return ",".join(map(str, default))
+    return ("on" if default else "off") if isinstance(default, bool) else str(default)
 
 
-def _merged(path: tuple[str, ...], own: Mapping[str, Flag]) -> Flag:
-    """One flag for an option that several defenses have."""
+def _merged(own: Mapping[str, Flag]) -> Flag:
+    """One flag for an option that several have."""
     first = next(iter(own.values()))
+    text, default = (_by_owner(own, what) for what in ("help", "default"))
+    panel = first.panel or f"{first.group.capitalize()}{'s' if len(own) > 1 else ''} {', '.join(own)}"
+    kind = _common([flag.type for flag in own.values()])
+    return Flag(
+        first.group,
+        first.path,
+        kind,
+        text,
+        default,
+        panel,
+        tuple((name, flag.path) for name, flag in own.items()),
+    )
+
+
+def _by_owner(own: Mapping[str, Flag], what: str) -> str:
+    """What flags of one name say, told with whose it is where that differs."""
     told: dict[str, list[str]] = {}
     for name, flag in own.items():
-        told.setdefault(flag.help, []).append(name)
-    text = first.help if len(told) == 1 else " ".join(f"{', '.join(of)}: {what}" for what, of in told.items())
-    panel = first.panel or f"Of {', '.join(own)}"
-    return Flag(first.group, path, _common([flag.type for flag in own.values()]), text, panel, tuple(own))
+        told.setdefault(getattr(flag, what), []).append(name)
+    if len(told) == 1:
+        return next(iter(told))
+    return "; ".join(f"{', '.join(names)}: {said or 'none'}" for said, names in told.items())
 
 
 def _common(kinds: Sequence[Any]) -> Any:
@@ -289,7 +330,8 @@ def _parameters(names: Mapping[Flag, str]) -> list[Any]:
 
 
 def _hint(flag: Flag, name: str) -> Any:
-    more: dict[str, Any] = {"help": flag.help, "rich_help_panel": flag.panel or None, "hidden": flag.hidden}
+    text = f"{flag.help} (default: {flag.default})." if flag.default else f"{flag.help}."
+    more: dict[str, Any] = {"help": text, "rich_help_panel": flag.panel or None, "hidden": flag.hidden}
     if flag.type is bool:
         return Annotated[bool | None, typer.Option(f"{shown(name)}/{shown(f'no_{name}')}", **more)]
     if get_origin(flag.type) is tuple:

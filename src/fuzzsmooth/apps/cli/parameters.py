@@ -57,9 +57,7 @@ Format = Annotated[
     Literal["jsonl", "csv"] | None,
     typer.Option("--format", help="What --output is; by its name if left out.", rich_help_panel=_OUTPUT),
 ]
-Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Start anew, even if a stopped run could be continued.")
-]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, even if a stopped run could be continued.")]
 Config = Annotated[
     Path | None,
     typer.Option(

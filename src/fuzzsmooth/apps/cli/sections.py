@@ -1,12 +1,12 @@
-"""What several commands take: where texts, clean data and models come from. Nothing heavy is imported here."""
+"""What several commands take: where texts, clean data and models come from. Imports nothing heavy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fuzzsmooth.apps.cli.flags import defenses, options
-from fuzzsmooth.common.options import Options, require
+from fuzzsmooth.apps.cli.flags import Flag, defenses, flags_of, options, union
+from fuzzsmooth.common.options import Options, described, require
 
 if TYPE_CHECKING:
     from fuzzsmooth.data import Splits
@@ -19,9 +19,7 @@ class Columns(Options):
 
     text_column: Annotated[str, "Column of the texts."] = "text"
     label_column: Annotated[str, "Column of the labels."] = "label"
-    strict: Annotated[
-        bool, "Stop at the first bad row; otherwise it is reported and left out."
-    ] = False
+    strict: Annotated[bool, "Stop at the first bad row; otherwise it is reported and left out."] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +88,28 @@ READING = options(Reading, "Input")
 TRAINING_DATA = options(TrainingData, "Input")
 REFERENCES = options(ReferenceTexts, "Search")
 MACHINE = options("fuzzsmooth.jobs.loading:Machine", "Model")
+THREADS = options("fuzzsmooth.jobs.loading:Machine", "Model", only=("threads",))
 MODEL = options("fuzzsmooth.jobs.loading:Loading", "Model")
 ASKED = (READING, defenses, REFERENCES, MODEL)
 """What a command takes that asks a defended model."""
+
+ATTACK = "attack"
+"""The group of :func:`attacks`."""
+
+
+def attacks() -> list[Flag]:
+    """The flags of all registered attacks; those that take any trigger have the flags of all triggers."""
+    from fuzzsmooth.attacks import ATTACKS, TRIGGERS
+
+    triggers = union({name: flags_of(kind, ATTACK) for name, kind in TRIGGERS.all().items()})
+    nested = [replace(flag, path=(_NESTED, *flag.path), paths=()) for flag in triggers]
+    kinds = {}
+    for name, kind in ATTACKS.all().items():
+        own = [option.name for option in described(kind.options_type)]
+        flags = flags_of(kind.options_type, ATTACK)
+        # A target may be named as a class of the data.
+        kinds[name] = [flag for flag in flags if flag.path != ("target",)] + nested * (_NESTED in own)
+    return union(kinds)
+
+
+_NESTED = "trigger_options"

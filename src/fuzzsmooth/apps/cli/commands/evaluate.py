@@ -30,6 +30,6 @@ def evaluate(
 
     flags = ctx.obj.mapping("ExperimentOptions")
     if trigger is not None:
-        flags["attack"] = {"trigger": trigger}
+        flags["attack_options"] = {"trigger": trigger}
     shared = ctx.obj.mapping(DEFENSE)
     run(flags | ({"options": shared} if shared else {}), config, out, json=json, quiet=quiet)
