@@ -101,7 +101,7 @@ def test_references_are_remarked_on_once_and_never_those_of_ones_own(capfd, tiny
 
 
 def test_a_state_folder_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
-    from fuzzsmooth.apps.cli.seen import is_seen, remember
+    from fuzzsmooth.jobs.seen import is_seen, remember
 
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))

@@ -29,6 +29,7 @@ def test_the_commands_are_those_of_the_manual():
         "list",
         "localize",
         "predict",
+        "protect",
         "report",
         "scan",
     ]
@@ -71,7 +72,7 @@ def test_version(capfd):
         ["nonsense"],
         ["scan", "--nonsense"],
         ["scan"],
-        ["certify", "--mode", "nonsense", "--model", "x"],
+        ["certify", "--statistics", "nonsense", "--model", "x"],
         ["certify", "--draws", "many", "--model", "x"],
         ["data", "--samples", "-1"],
     ],
@@ -107,7 +108,7 @@ def test_list_shows_every_registry(capfd):
     found = call(capfd, "list", "--json").lines[0]
     assert set(found["attacks"]) == set(ATTACKS.all())
     assert set(found["kernels"]) == set(TEXT_KERNELS)
-    assert set(found["modes"]) == {"frs", "certified", "windows"}
+    assert set(found["defenses"]) == set(DEFENSES.all()) >= {"frs", "deletion", "windows", "undefended"}
     assert set(found["rewards"]) == {"transplant", "kl"}
     assert set(found["triggers"]) == set(TRIGGERS.all())
     assert all(summary for entries in found.values() for summary in entries.values())
@@ -129,7 +130,7 @@ def test_a_closed_pipe_is_quiet(arguments, first):
     ("arguments", "closed", "code"),
     [
         ("predict - --model builtin:minilm", "<&-", 2),
-        ("list modes", ">&-", 0),
+        ("list defenses", ">&-", 0),
         ("nonsense", "2>&-", 2),
         ("nonsense", "<&- >&- 2>&-", 2),
     ],
@@ -147,7 +148,7 @@ def test_in_a_folder_of_a_stranger_nothing_of_it_runs(tmp_path):
     for name in (*HEAVY, "json", "typing", "pathlib", "random", "typer", "rich", "difflib", "__future__"):
         (tmp_path / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise ImportError('canary')\n")
     for flags in ([], ["-P"]):
-        command = [sys.executable, *flags, "-m", "fuzzsmooth", "list", "modes"]
+        command = [sys.executable, *flags, "-m", "fuzzsmooth", "list", "defenses"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
         assert "windows" in done.stdout
         assert not list(tmp_path.glob("ran-*"))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.defenses.randomized import Randomized
 from fuzzsmooth.engine.fuzzers import TypeFuzzer
 
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ def estimate_certify(defended: Defended, texts: Sequence[str]) -> Estimate:
 
 def _unit_types(defense: Defense) -> Types | None:
     """The flip rates of unit types, where the defense needs them."""
-    sampler = getattr(defense, "sampler", None)
-    fuzzer = None if sampler is None else sampler.fuzzer
+    if not isinstance(defense, Randomized):
+        return None
+    sampler, fuzzer = defense.sampler, defense.sampler.fuzzer
     if not isinstance(fuzzer, TypeFuzzer):
         return None
 

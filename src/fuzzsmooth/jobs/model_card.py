@@ -25,6 +25,18 @@ _NOT_COVERED = (
     "The numbers above, on other texts than those like the held-out ones.",
 )
 
+_USE = """```sh
+fuzzsmooth predict --model FOLDER texts.csv
+fuzzsmooth certify --model FOLDER texts.csv
+```
+
+```python
+import fuzzsmooth
+
+model = fuzzsmooth.protect("FOLDER")
+model.certify(["a text"])
+```"""
+
 
 def model_card(report: Mapping[str, Any], kind: type[Defense], name: str) -> str:
     """The card as Markdown.
@@ -70,14 +82,11 @@ def model_card(report: Mapping[str, Any], kind: type[Defense], name: str) -> str
         "Not covered:",
         "\n".join(f"* {sentence}" for sentence in _NOT_COVERED),
         "## Use",
-        "```sh\nfuzzsmooth predict --model FOLDER texts.csv\nfuzzsmooth certify --model FOLDER texts.csv\n```",
-        '```python\nimport fuzzsmooth\n\nmodel = fuzzsmooth.protect("FOLDER")\nmodel.certify(["a text"])\n```',
+        _USE,
         "The folder brings its defense, options and reference texts, which are used as they are. Whoever "
         "gives it to you has chosen them: for a folder of somebody else, give your own.",
         "## Options",
-        _table(
-            ("option", "value"), [(_code(name), _code(value)) for name, value in _flat(report["options"])]
-        ),
+        _table(("option", "value"), [tuple(map(_code, pair)) for pair in _flat(report["options"])]),
         "All numbers, versions and costs: `protect.json`.",
     ]
     return "\n\n".join(parts) + "\n"

@@ -1,8 +1,8 @@
 """The golden path for a user's own model: fine-tune it for a defense, measure both, save one folder.
 
-A run that was stopped goes on: fine-tuning from its last checkpoint, the measurement from the answers that are
-there. Until the end everything lies in a folder beside the output, ``<output>.protecting``; the output appears
-whole or not at all.
+A run that was stopped goes on: fine-tuning from its last checkpoint, the measurement from the answers that
+are there. Until the end everything lies in a folder beside the output, ``<output>.protecting``; the output
+appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -152,6 +152,10 @@ def carry_out(order: Order, *, stages: Stages = silent_stages, tell: Tell = unhe
     splits = hold_out(order.data, order.protect.holdout, order.columns)
     splits = splits_for(order.model, splits, allow_bin=order.machine.allow_bin)
     tell_rows(tell, splits.train, splits.test)
+    known = set(splits.train.texts)
+    twice = sum(text in known for text in splits.test.texts)
+    if twice:
+        tell(f"{twice} of the {len(splits.test)} held-out texts are in the training data, too")
     with exclusive(order.out):
         return _Run(order, splits, stages, tell).report()
 
@@ -203,8 +207,8 @@ class _Run:
             known = read_json_object(file, mend=f"delete {self._parts}")
             require(
                 known == self._settings,
-                f"{self._parts} is of a stopped run with another model, data or options; use those, start anew "
-                "(--fresh) or choose another --out",
+                f"{self._parts} is of a stopped run with another model, data or options; use those, start "
+                "anew (--fresh) or choose another --out",
             )
             self._resumed = True
             self._tell("going on where a stopped run was")

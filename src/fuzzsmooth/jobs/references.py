@@ -126,15 +126,14 @@ def find_references(
     Raises:
         FuzzsmoothError: If they do not fit the model.
     """
-    searched = isinstance(options, SearchedOptions)
-    if given.clean is not None and searched:
+    if given.clean is not None and isinstance(options, SearchedOptions):
         return _select(classifier, given.clean, options.search.references, stages, tell)
     chosen = given.texts
     if chosen is None:
         return None
     chosen.check_classes(len(classifier.labels), str(given.origin))
     chosen = chosen.under(classifier.labels, str(given.origin))
-    if given.beside is not None and searched and options.fuzzing:
+    if given.beside is not None and isinstance(options, SearchedOptions) and options.fuzzing:
         _tell_origin(chosen, classifier, given.beside, tell)
     return chosen
 
