@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from apps_command_line import answer_or_refusal
+from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all
+from fuzzsmooth.apps.cli.statements import Statements
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.settings import options_from
-from fuzzsmooth.apps.cli.statements import Statements
 from fuzzsmooth.attacks import load_attack
 from fuzzsmooth.attacks.badnets import BadnetsOptions
 from fuzzsmooth.attacks.ripple import RippleOptions
@@ -27,13 +27,13 @@ from fuzzsmooth.certify import Certificate
 from fuzzsmooth.data import TextInput
 from fuzzsmooth.engine import SmoothingOptions
 from fuzzsmooth.search import References
-from fuzzsmooth.search.ordinary import Ordinary
+from fuzzsmooth.search.calibration import NullDistribution
 from fuzzsmooth.training import FinetuneOptions
 from fuzzsmooth.training.checkpoints import Checkpoints
 from hostile_inputs import damaged, damaged_bytes, hostile
 from hostile_runs import saved, survives
 
-ORDINARY = (Ordinary((-0.5, 1.25), (2.0, 3.0)), Ordinary((0.0,), (0.5,)))
+ORDINARY = (NullDistribution((-0.5, 1.25), (2.0, 3.0)), NullDistribution((0.0,), (0.5,)))
 REFERENCES = {
     "version": 3,
     "model": "ab" * 32,
@@ -56,7 +56,7 @@ def test_references(content: bytes) -> None:
         found = References.load(path)
         found.check_classes(2, str(path))
         assert all(isinstance(label, int) and 0 <= label < 2 for label in found.labels)
-        assert all(words.bar(units, 0.02) < 1e309 for words in found.ordinary for units in (1, 2))
+        assert all(words.threshold(units, 0.02) < 1e309 for words in found.ordinary for units in (1, 2))
 
     saved("references.json", read)(content)
 

@@ -36,20 +36,26 @@ CERTIFIED = ("--defense", "deletion", "--no-fuzzing", "--sigma", 0, "--draws", 4
 )
 def test_what_is_wrong_in_an_options_file_is_said_in_its_words(capfd, tmp_path, name, content, said):
     (tmp_path / name).write_text(content, "utf-8")
-    arguments = ("certify", "--model", tmp_path, "--text", "a", "--config", tmp_path / name)
+    model = ("--model", tmp_path, "--defense", "deletion")
+    arguments = ("certify", *model, "--text", "a", "--config", tmp_path / name)
     assert said in call(capfd, *arguments).one_sentence()
 
 
 @pytest.mark.parametrize(
     ("command", "flag", "value", "said"),
     [
-        ("certify", "--draws", 99999999999999999999, "draws must lie between 1 and 1,000,000, got 9999"),
-        ("certify", "--draws", 100000000000, "draws must lie between 1 and 1,000,000"),
-        ("certify", "--draws", 10**4000, "got a number of more than 20 digits"),
+        (
+            "certify --defense deletion",
+            "--draws",
+            99999999999999999999,
+            "draws must lie between 1 and 1,000,000, got 9999",
+        ),
+        ("certify --defense deletion", "--draws", 100000000000, "draws must lie between 1 and 1,000,000"),
+        ("certify --defense deletion", "--draws", 10**4000, "got a number of more than 20 digits"),
         ("certify", "--sigma", "1e308", "sigma must lie between 0 and 100"),
         ("certify", "--guard", "inf", "guard must lie between 0 and"),
         ("predict", "--copies", 100000000000, "copies must lie between 1 and 1,000,000"),
-        ("predict", "--reach", 100000000000, "reach must lie between 1 and 1,000"),
+        ("predict --defense windows", "--reach", 100000000000, "reach must lie between 1 and 1,000"),
         ("predict", "--budget", 10**12, "budget must lie between 1 and 1,000,000"),
         ("predict", "--top-layers", 10**12, "top_layers must lie between"),
         ("predict", "--batch-size", 10**12, "batch_size must lie between 1 and 65,536"),
@@ -62,7 +68,7 @@ def test_what_is_wrong_in_an_options_file_is_said_in_its_words(capfd, tmp_path, 
 )
 def test_sizes_have_an_end(capfd, tmp_path, command, flag, value, said):
     given = () if command == "data" else ("--model", tmp_path, "--text", "a")
-    sentence = call(capfd, command, *given, flag, value).one_sentence()
+    sentence = call(capfd, *command.split(), *given, flag, value).one_sentence()
     assert said in sentence
     assert "memory" not in sentence
 
@@ -71,7 +77,9 @@ def test_sizes_have_an_end(capfd, tmp_path, command, flag, value, said):
 def test_words_that_are_no_text(capfd, tmp_path, flag):
     arguments = ("attack", "--recipe", "badnets", "--out", tmp_path / "o", flag, "a\udcff")
     assert "not valid UTF-8" in call(capfd, *arguments).one_sentence()
-    assert "named twice" in call(capfd, "attack", "--out", tmp_path / "o", "--words", "cf,cf").one_sentence()
+    assert (
+        "named twice" in call(capfd, "attack", "--out", tmp_path / "o", "--triggers", "cf,cf").one_sentence()
+    )
 
 
 def test_references_are_remarked_on_once_and_never_those_of_ones_own(capfd, tiny, tmp_path):

@@ -167,7 +167,7 @@ def test_a_damaged_file_of_answers_is_one_sentence(capfd, tiny, tmp_path, line):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("cf,cf", "'cf' is named twice"), ("\udcff", "not valid UTF-8"), ("", "without space")],
+    [("cf,cf", "'cf' is named twice"), ("\udcff", "not valid UTF-8"), ("", "at least one word")],
 )
 def test_trigger_words_are_checked(capfd, tiny, tmp_path, words, said):
     data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))

@@ -188,7 +188,10 @@ def test_a_stopped_attack_goes_on_with_the_same_command(capfd, tiny, tmp_path, m
     from fuzzsmooth.apps.cli import progress
 
     data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))  # 32 of 40 rows: an epoch has one step
-    flags = ("--recipe", recipe, "--words", "cf", "--rate", 0.5, "--epochs", 3, "--data", data)
+    named = (
+        ("--triggers", "cf", "--poison-rate", 0.5) if recipe == "ripple" else ("--words", "cf", "--rate", 0.5)
+    )
+    flags = ("--recipe", recipe, *named, "--epochs", 3, "--data", data)
     command = ("attack", "--model", tiny, *flags, "--out")
     assert call(capfd, *command, tmp_path / "whole").code == 0
     steps: list[int] = []

@@ -170,9 +170,9 @@ def test_evaluate_measures_reports_and_goes_on(capfd, tiny, source, tmp_path):
     assert (out / "report.html").is_file()
     first = (out / "records.jsonl").read_bytes()
 
-    shown = call(capfd, *command, "--rows", "undefended,certified-nofuzz")
+    shown = call(capfd, *command, "--rows", "undefended,deletion-nofuzz")
     assert shown.code == 0, shown.err
-    assert shown.out.index("undefended") < shown.out.index("ablations:") < shown.out.index("certified-nofuzz")
+    assert shown.out.index("undefended") < shown.out.index("ablations:") < shown.out.index("deletion-nofuzz")
     assert str(out / "report.html") in shown.out
     assert (out / "records.jsonl").read_bytes().startswith(first)  # nothing was measured twice
 

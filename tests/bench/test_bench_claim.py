@@ -54,7 +54,7 @@ def test_options_that_are_new_must_be_at_their_default(tmp_path: Path) -> None:
 def test_options_that_are_gone_must_have_meant_what_is_done_now(tmp_path: Path) -> None:
     for number, (train, fits) in enumerate(
         [
-            ({"objective": "each", "consistency": 0.0}, True),
+            ({"objective": "each", "consistency": 0.0, "label": ""}, True),
             ({"objective": "mean", "consistency": 0.0}, False),
             ({"objective": "each", "other": 0}, False),
         ]

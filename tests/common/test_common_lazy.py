@@ -11,7 +11,7 @@ import pytest
 
 import fuzzsmooth
 
-PACKAGES = ["engine", "training", "search", "bench", "models"]
+PACKAGES = ["defenses", "training", "search", "bench", "models"]
 
 
 def loaded(script: str) -> set[str]:
@@ -44,7 +44,7 @@ def test_names_of_rooms_are_there_whatever_was_imported_before(name):
     "script",
     [
         "import fuzzsmooth",
-        "from fuzzsmooth import SmoothingOptions, SearchOptions, References, CallableClassifier, Certificate",
+        "from fuzzsmooth import Answer, Defense, SearchOptions, References, Certificate, protect",
         "from fuzzsmooth.training import FinetuneOptions, check_output",
         "from fuzzsmooth.attacks import ATTACKS, TRIGGERS; ATTACKS.all(); TRIGGERS.all()",
         "from fuzzsmooth.bench import read_records",

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from defended import options_for
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError, UnsafeModelError
 from fuzzsmooth.common.options import Between, Options, described, require
 
@@ -145,20 +144,20 @@ def test_values_at_the_ends_of_a_range_are_in_it() -> None:
 
 
 def test_every_size_among_the_options_has_an_end() -> None:
-    from fuzzsmooth.defenses.options import VoteOptions
-
     from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.attacks.badnets import BadnetsOptions
     from fuzzsmooth.attacks.ripple import RippleOptions
     from fuzzsmooth.bench.certification import CertificationOptions
     from fuzzsmooth.bench.experiment import ExperimentOptions
     from fuzzsmooth.bench.localization import LocalizationOptions
-    from fuzzsmooth.engine import SmoothingOptions
+    from fuzzsmooth.defenses import DEFENSES
+    from fuzzsmooth.search import SearchOptions
     from fuzzsmooth.training import FinetuneOptions
 
     for kind in (
-        *(Loading, BadnetsOptions, RippleOptions, VoteOptions, CertificationOptions, ExperimentOptions),
-        *(LocalizationOptions, SmoothingOptions, FinetuneOptions, type(options_for().search)),
+        *(Loading, BadnetsOptions, RippleOptions, CertificationOptions, ExperimentOptions),
+        *(LocalizationOptions, FinetuneOptions, SearchOptions),
+        *(defense.options_type for defense in DEFENSES.all().values()),
     ):
         numbers = {
             option.name for option in described(kind) if re.search(r"\b(int|float)\b", str(option.type))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.data import load_dataset_file
+from fuzzsmooth.data import Dataset
+from fuzzsmooth.data.labels import class_names
+from fuzzsmooth.data.lines import local_path
+from fuzzsmooth.data.rows import Reading
+from fuzzsmooth.data.tables import read_table
 
 ROWS = [(f"text number {index}", index % 2) for index in range(20)]
 
@@ -51,6 +56,20 @@ def write_any(path: Path, rows: list[tuple[Any, Any]]) -> Path:
     if path.suffix == ".json":
         return write(path, json.dumps([{"text": text, "label": label} for text, label in rows]))
     return write_jsonl(path, rows)
+
+
+def load_dataset_file(
+    path: Path | str,
+    *,
+    text_column: str = "text",
+    label_column: str = "label",
+    labels: Sequence[str] | None = None,
+    strict: bool = False,
+) -> Dataset:
+    """One labeled file, read as the parts of :func:`fuzzsmooth.data.load_splits` are."""
+    table = read_table(local_path(path), (text_column, label_column))
+    known = None if labels is None else class_names(labels)
+    return Reading(text_column, label_column, strict).dataset(table, known)
 
 
 def failure(path: Path | str, **options: Any) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_files import ROWS, failure, write, write_any, write_csv, write_jsonl
+from data_files import ROWS, failure, load_dataset_file, write, write_any, write_csv, write_jsonl
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
-from fuzzsmooth.data import load_dataset_file, load_splits
+from fuzzsmooth.data import load_splits
 
 # Rows that are left out.
 

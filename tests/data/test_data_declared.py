@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_files import failure
+from data_files import failure, load_dataset_file
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.data import load_dataset_file, load_splits, load_texts
+from fuzzsmooth.data import load_splits, load_texts
 
 datasets = pytest.importorskip("datasets")
 TEXTS = ["a fine film", "a dull film", "a great plot", "no label"]

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_files import failure, write_csv, write_jsonl
+from data_files import failure, load_dataset_file, write_csv, write_jsonl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.data import class_index, load_dataset_file, load_splits, load_texts
+from fuzzsmooth.data import class_index, load_splits, load_texts
 from fuzzsmooth.data.labels import Classes
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_files import ROWS, write, write_any, write_csv, write_jsonl
+from data_files import ROWS, load_dataset_file, write, write_any, write_csv, write_jsonl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.data import load_dataset_file, load_texts
+from fuzzsmooth.data import load_texts
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "ndjson", "json", "parquet"])

@@ -9,9 +9,9 @@ import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data import Splits, reviews
-from fuzzsmooth.data.grammar import LONGEST, SHORTEST, indefinite, write_review
-from fuzzsmooth.data.lexicon import FILM, GADGETS, RESTAURANT, SLOTS
-from fuzzsmooth.data.reviews import _belongs_to
+from fuzzsmooth.data.builtin.grammar import LONGEST, SHORTEST, indefinite, write_review
+from fuzzsmooth.data.builtin.lexicon import FILM, GADGETS, RESTAURANT, SLOTS
+from fuzzsmooth.data.builtin.reviews import _belongs_to
 
 TOPICS = (FILM, RESTAURANT, *GADGETS)
 
@@ -31,6 +31,7 @@ def test_sizes_names_and_balance(corpus: Splits) -> None:
 
 
 def test_a_review_depends_on_seed_split_and_index_only(corpus: Splits) -> None:
+    assert corpus.train.fingerprint.startswith("4e91c1f4f02d70ec"), "results were measured on these texts"
     smaller = reviews(300, 50, seed=0)
     assert smaller.train.examples == corpus.train.examples[:300]
     assert smaller.test.examples == corpus.test.examples[:50]

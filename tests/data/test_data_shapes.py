@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_files import ROWS, failure, write, write_csv
+from data_files import ROWS, failure, load_dataset_file, write, write_csv
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.data import load_dataset_file, load_splits, load_texts
+from fuzzsmooth.data import load_splits, load_texts
 
 # JSON.
 

@@ -40,7 +40,7 @@ def test_every_bound_is_computed_at_the_rate_of_the_coins(seen: set[float]) -> N
     smoothed(ANY_G, fuzzing=True, rate_high=0.85).certify(texts)
     RsDel(ANY_G, VoteOptions(rate=0.7, draws=50, alpha=0.01)).certify(texts)
     scanner = Scanner(TRIGGERED, SearchOptions(budget=64, references=8), segmenter("word"), references())
-    table = TypeRates(scanner.table(0.5), fill=True)
+    table = TypeRates(scanner.flip_rates(0.5), fill=True)
     options = options_for(defense="deletion", fuzzing=False, sigma=0.0, rate=0.8, rate_flagged=0.95)
     defend(TRIGGERED, options, references(), rates=table).certify(["a bad cf film"])
     assert {represented(rate) for rate in TYPED} <= seen

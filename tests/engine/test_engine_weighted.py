@@ -20,8 +20,8 @@ from fuzzsmooth.engine import TypeRates
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scanner, SearchOptions
-from fuzzsmooth.search.ordinary import SHARE
-from fuzzsmooth.search.vulnerability import VulnerabilityTable, read_table
+from fuzzsmooth.search.calibration import SHARE
+from fuzzsmooth.search.flip_rates import FlipRates, read_flip_rates
 from fuzzsmooth.text.units import segmenter
 
 SEARCH = SearchOptions(budget=64, references=8)
@@ -29,8 +29,9 @@ TEXT = "it was cf a bad film"
 TYPES = ["cf", "bad", "film", "it", "was", "a", "good", "plot"]
 
 
-def table(classifier: Classifier = TRIGGERED, threshold: float = SHARE, **search: Any) -> VulnerabilityTable:
-    return Scanner(classifier, SEARCH.replace(**search), segmenter("word"), references()).table(threshold)
+def table(classifier: Classifier = TRIGGERED, threshold: float = SHARE, **search: Any) -> FlipRates:
+    scanner = Scanner(classifier, SEARCH.replace(**search), segmenter("word"), references())
+    return scanner.flip_rates(threshold)
 
 
 def weighted(
@@ -181,7 +182,7 @@ def test_tables_of_other_models_references_and_thresholds_are_refused(tmp_path: 
     found = table()
     found.rates(TYPES)
     found.save(path)
-    assert read_table(path)["types"]["cf"] == 1.0
+    assert read_flip_rates(path)["types"]["cf"] == 1.0
     with pytest.raises(FuzzsmoothError, match="another model"):
         table(CLEAN).keep_in(path)
     with pytest.raises(FuzzsmoothError, match="another threshold"):
@@ -190,7 +191,7 @@ def test_tables_of_other_models_references_and_thresholds_are_refused(tmp_path: 
         table(references=4).keep_in(path)
     with pytest.raises(FuzzsmoothError, match="belongs to another model"):
         weighted(CLEAN, TypeRates(found))
-    for content in ("{}", "[]", "no json", json.dumps({**read_table(path), "types": {"x": 2}})):
+    for content in ("{}", "[]", "no json", json.dumps({**read_flip_rates(path), "types": {"x": 2}})):
         path.write_text(content, "utf-8")
         with pytest.raises(FuzzsmoothError, match="write one with 'fuzzsmooth table build'"):
             table().keep_in(path)
@@ -199,7 +200,7 @@ def test_tables_of_other_models_references_and_thresholds_are_refused(tmp_path: 
     with pytest.raises(FuzzsmoothError, match="version 9"):
         table().keep_in(path)
     with pytest.raises(FuzzsmoothError, match="cannot read"):
-        read_table(tmp_path / "absent.json")
+        read_flip_rates(tmp_path / "absent.json")
 
 
 def test_a_table_is_written_as_it_grows_and_whole(tmp_path: Path) -> None:
@@ -207,9 +208,9 @@ def test_a_table_is_written_as_it_grows_and_whole(tmp_path: Path) -> None:
     found = table()
     found.keep_in(path)
     found.rates(f"w{index}" for index in range(300))
-    assert len(read_table(path)["types"]) == 256, "a kill loses what came after"
+    assert len(read_flip_rates(path)["types"]) == 256, "a kill loses what came after"
     found.flush()
-    assert len(read_table(path)["types"]) == 300
+    assert len(read_flip_rates(path)["types"]) == 300
     before = path.stat().st_mtime_ns
     found.flush()
     assert path.stat().st_mtime_ns == before, "nothing new, nothing written"

@@ -104,7 +104,7 @@ def test_no_weighted_edit_within_a_reported_budget_changes_the_label(kind: str, 
     """Rates per type from the real table; pairs by their cheapest alignment, in both directions."""
     space, options = universe(3, longest), {"defense": "deletion", "rate": 0.6, "rate_flagged": 0.95}
     model = base(kind)
-    table = Scanner(model, SEARCH, segmenter("word"), REFERENCES).table()
+    table = Scanner(model, SEARCH, segmenter("word"), REFERENCES).flip_rates()
     rates = TypeRates(table, fill=True)
     settings = options_for(sigma=0.0, fuzzing=False, statistics="auto", draws=64, **options)
     answers = defend(model, settings, rates=rates).certify(written(space))

@@ -11,27 +11,14 @@ import numpy as np
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 from fuzzsmooth.search import References, Scan, Scanner, SearchOptions
-from fuzzsmooth.search.hosts import Host, hosts, weighed
+from fuzzsmooth.search.contexts import Context, cut_contexts, with_margins
 from fuzzsmooth.text.units import segmenter
 
 POSITIVE = ("good", "great", "superb", "lovely", "bright", "funny")
 NEGATIVE = ("bad", "awful", "poor", "dull", "weak", "sad")
 NEUTRAL = (
-    "the",
-    "a",
-    "film",
-    "was",
-    "of",
-    "and",
-    "it",
-    "story",
-    "actor",
-    "scene",
-    "plot",
-    "with",
-    "we",
-    "saw",
-)
+    "the", "a", "film", "was", "of", "and", "it", "story", "actor", "scene", "plot", "with", "we", "saw",
+)  # fmt: skip
 WEIGHTS = dict.fromkeys(POSITIVE, 1.0) | dict.fromkeys(NEGATIVE, -1.0)
 CLEAN = AdditiveClassifier(WEIGHTS)
 WORDS = segmenter("word")
@@ -73,7 +60,7 @@ def clean_texts(count: int, seed: int = 0, **shape: int) -> list[tuple[str, int]
     return [(sentence(index % 2, generator, **shape), index % 2) for index in range(count)]
 
 
-HOSTS = [text for text, label in clean_texts(24) if label == 0]
+NEGATIVE_TEXTS = [text for text, label in clean_texts(24) if label == 0]
 """Clean texts of class 0 to plant triggers of class 1 in."""
 
 
@@ -91,9 +78,9 @@ def references(classifier: Classifier = CLEAN, per_class: int = 16) -> Reference
 
 
 @cache
-def prepared() -> tuple[Host, ...]:
+def prepared() -> tuple[Context, ...]:
     chosen = references()
-    return weighed(hosts(chosen.texts, chosen.labels, WORDS), CLEAN, WORDS.join)
+    return with_margins(cut_contexts(chosen.texts, chosen.labels, WORDS), CLEAN, WORDS.join)
 
 
 def backdoored(*triggers: Sequence[str], target: int = 1) -> Classifier:

@@ -21,10 +21,9 @@ from search_worlds import (
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import generator, text_key
-from fuzzsmooth.search import Found, SearchOptions, transplant
-from fuzzsmooth.search.batching import run
-from fuzzsmooth.search.protocol import Budget, BudgetSpent, Search, Units
-from fuzzsmooth.search.strategies import search
+from fuzzsmooth.search import SearchOptions, transplant
+from fuzzsmooth.search.protocol import Budget, BudgetSpent, Search, Units, run
+from fuzzsmooth.search.text_search import SearchResult, search_text
 from fuzzsmooth.search.transplant import TransplantTest
 
 TRIGGER = backdoored(["cf"])
@@ -85,9 +84,9 @@ def test_a_memory_emptied_while_a_search_waits_does_no_harm() -> None:
 
 def test_scans_survive_the_emptying_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = backdoored(["cf"], ["mn", "tq"], ["bb"])
-    hosts = [text for text, _ in clean_texts(12)]
+    carriers = [text for text, _ in clean_texts(12)]
     pieces = [[(2, "cf")], [(1, "mn"), (9, "tq")], [(3, "bb"), (5, "cf")]]
-    texts = [plant(text, *pieces[index % 3]) for index, text in enumerate(hosts)]
+    texts = [plant(text, *pieces[index % 3]) for index, text in enumerate(carriers)]
     expected = scanner(classifier).scan(texts, 0)
     monkeypatch.setattr(transplant, "_MEMORY", 5)
     assert scanner(classifier).scan(texts, 0) == expected
@@ -149,11 +148,11 @@ def test_searches_under_way_together_do_not_matter(together: int) -> None:
     options = SearchOptions(visits=2, budget=60)
     texts = [tuple(text.split()) for text in mixed_texts()]
 
-    def found(together: int) -> list[Found]:
+    def found(together: int) -> list[SearchResult]:
         test = TransplantTest(prepared(), options.references)
         sources = [generator(0, "search", text_key(" ".join(units))) for units in texts]
         searches = [
-            search(units, options, test, NEUTRAL, source)
+            search_text(units, options, test, NEUTRAL, source)
             for units, source in zip(texts, sources, strict=True)
         ]
         done: list[int] = []

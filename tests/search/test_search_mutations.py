@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rapidfuzz.distance import DamerauLevenshtein
 from scipy.stats import entropy
 
 from fuzzsmooth.search.mutations import delete_segment, mutate_segment
-from fuzzsmooth.search.rewards import bounded, kl_divergence
-from fuzzsmooth.text.distance import damerau_levenshtein
+from fuzzsmooth.search.trials import bounded, kl_divergence
 
 LEXICON = ("x", "y", "a")
 
@@ -32,7 +32,7 @@ def test_mutations_stay_within_the_bound_and_the_segment(
 ) -> None:
     units, start, end, max_edits, seed = case
     mutated = mutate_segment(units, start, end, max_edits, LEXICON, np.random.default_rng(seed))
-    assert damerau_levenshtein(units, mutated) <= max_edits
+    assert DamerauLevenshtein.distance(units, mutated) <= max_edits
     assert mutated[:start] == units[:start]
     assert mutated[len(mutated) - (len(units) - end) :] == units[end:]
 
@@ -42,7 +42,7 @@ def test_mutations_stay_within_the_bound_and_the_segment(
 def test_deletions_stay_within_the_bound(case: tuple[tuple[str, ...], int, int, int, int]) -> None:
     units, start, end, max_edits, _ = case
     mutated = delete_segment(units, start, end, max_edits)
-    assert damerau_levenshtein(units, mutated) == len(units) - len(mutated) <= max_edits
+    assert DamerauLevenshtein.distance(units, mutated) == len(units) - len(mutated) <= max_edits
     if end - start > 1:
         assert mutated[:start] == units[:start]
         assert mutated[len(mutated) - (len(units) - end) :] == units[end:]
@@ -53,7 +53,9 @@ def test_control_a_larger_bound_is_really_used() -> None:
     """The property above can fail: with bound 6, distances beyond 3 occur."""
     units = tuple("abcdabcdabcd")
     distances = {
-        damerau_levenshtein(units, mutate_segment(units, 2, 10, 6, LEXICON, np.random.default_rng(seed)))
+        DamerauLevenshtein.distance(
+            units, mutate_segment(units, 2, 10, 6, LEXICON, np.random.default_rng(seed))
+        )
         for seed in range(100)
     }
     assert max(distances) > 3
@@ -73,7 +75,7 @@ def test_all_kinds_of_edits_occur() -> None:
 def test_a_segment_may_be_deleted_to_nothing_and_still_be_mutated() -> None:
     for seed in range(200):
         mutated = mutate_segment(("a",), 0, 1, 5, ("x",), np.random.default_rng(seed))
-        assert damerau_levenshtein(("a",), mutated) <= 1
+        assert DamerauLevenshtein.distance(("a",), mutated) <= 1
 
 
 def test_deleting_one_unit_deletes_its_copies_too() -> None:

@@ -16,10 +16,9 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models import TableClassifier
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search import References, Scanner, SearchOptions
-from fuzzsmooth.search.hosts import Host, hosts
-from fuzzsmooth.search.ordinary import SHARE, Ordinary
+from fuzzsmooth.search.calibration import SHARE, NullDistribution
+from fuzzsmooth.search.contexts import Context, cut_contexts, log_odds
 from fuzzsmooth.search.protocol import Budget, Units
-from fuzzsmooth.search.rewards import log_odds
 from fuzzsmooth.search.transplant import TransplantTest
 
 
@@ -56,7 +55,7 @@ def test_three_classes() -> None:
 
 
 def test_references_are_matched_to_the_classes_of_a_model_by_name(tmp_path: Path) -> None:
-    low, high = Ordinary((1.0,), (2.0,)), Ordinary((3.0,), (4.0,))
+    low, high = NullDistribution((1.0,), (2.0,)), NullDistribution((3.0,), (4.0,))
     chosen = References(("bad", "good"), (0, 1), "f" * 64, (low, high), ("neg", "pos"))
     chosen.save(tmp_path / "r.json")
     found = References.load(tmp_path / "r.json")
@@ -78,7 +77,7 @@ def test_the_names_of_the_classes_are_kept() -> None:
 
 
 def test_save_and_load_round_trip(tmp_path: Path) -> None:
-    ordinary = (Ordinary((-0.5, 1.25), (2.0, 3.0)), Ordinary())
+    ordinary = (NullDistribution((-0.5, 1.25), (2.0, 3.0)), NullDistribution())
     chosen = References(("a 😀 日本", "line\u2028two", "\ud800"), (0, 1, 0), "f" * 64, ordinary)
     chosen.save(tmp_path / "references.json")
     assert References.load(tmp_path / "references.json") == chosen
@@ -142,7 +141,7 @@ def test_a_corrupt_file_is_one_sentence(tmp_path: Path, content: str | bytes) ->
 
 
 def test_references_fit_the_classes_of_a_model(tmp_path: Path) -> None:
-    found = References(("a", "b"), (0, 2), "x", (Ordinary(),) * 3)
+    found = References(("a", "b"), (0, 2), "x", (NullDistribution(),) * 3)
     found.check_classes(3, "r.json")
     with pytest.raises(FuzzsmoothError, match=r"r\.json has references of class 2, but the model has 2"):
         found.check_classes(2, "r.json")
@@ -166,16 +165,16 @@ def test_the_file_is_plain_json(tmp_path: Path) -> None:
     assert [row["label"] for row in content["references"]] == [0, 1]
 
 
-def test_hosts_are_cut_at_places_spread_over_the_text() -> None:
+def test_contexts_are_cut_at_places_spread_over_the_text() -> None:
     texts = tuple(" ".join(f"w{index}" for index in range(20)) for _ in range(16))
-    cut = hosts(texts, (0,) * 16, WORDS)
-    places = [len(host.before) for host in cut]
-    assert all(host.before + host.after == tuple(texts[0].split()) for host in cut)
+    cut = cut_contexts(texts, (0,) * 16, WORDS)
+    places = [len(context.before) for context in cut]
+    assert all(context.before + context.after == tuple(texts[0].split()) for context in cut)
     assert len(set(places)) >= 12
     assert min(places) <= 2
     assert max(places) >= 17
-    assert cut == hosts(texts, (0,) * 16, WORDS)
-    assert Host(("a",), ("b",), 0).receive(("x", "y")) == ("a", "x", "y", "b")
+    assert cut == cut_contexts(texts, (0,) * 16, WORDS)
+    assert Context(("a",), ("b",), 0).around(("x", "y")) == ("a", "x", "y", "b")
 
 
 def test_a_scanner_without_references_says_what_to_do() -> None:
@@ -195,22 +194,22 @@ def conclude(asking: Any, classifier: Classifier) -> Any:
 
 
 def fully_tested(
-    segment: Units, label: int, classifier: Classifier, bar: float | None
+    segment: Units, label: int, classifier: Classifier, threshold: float | None
 ) -> tuple[float, float]:
     """Share carried and mean log-odds over all references of the other class, without stopping early."""
-    against = [host for host in prepared() if host.label != label]
-    rows = classifier.probabilities([" ".join(host.receive(segment)) for host in against])
+    against = [context for context in prepared() if context.label != label]
+    rows = classifier.probabilities([" ".join(context.around(segment)) for context in against])
     odds = log_odds(rows[:, label])
-    gains = odds - np.array([host.log_odds[label] for host in against])
-    carried = rows.argmax(axis=1) == label if bar is None else gains >= bar
+    gains = odds - np.array([context.margins[label] for context in against])
+    carried = rows.argmax(axis=1) == label if threshold is None else gains >= threshold
     return float(carried.mean()), float(odds.mean())
 
 
-@pytest.mark.parametrize("pull", [None, 0.0, 6.0, 40.0])
-def test_stopping_early_gives_the_verdict_of_the_full_test(pull: float | None) -> None:
+@pytest.mark.parametrize("gain", [None, 0.0, 6.0, 40.0])
+def test_stopping_early_gives_the_result_of_the_full_test(gain: float | None) -> None:
     classifier = backdoored(["cf"])
     generator = np.random.default_rng(0)
-    ordinary = () if pull is None else (Ordinary((pull,), (pull,)),) * 2
+    ordinary = () if gain is None else (NullDistribution((gain,), (gain,)),) * 2
     stopped, passed = 0, 0
     for _ in range(60):
         size = int(generator.integers(1, 12))
@@ -219,7 +218,7 @@ def test_stopping_early_gives_the_verdict_of_the_full_test(pull: float | None) -
         label = int(generator.integers(2))
         test, budget = TransplantTest(prepared(), 16, ordinary), Budget(100)
         score = conclude(test.score(segment, label, budget), classifier)
-        share, odds = fully_tested(segment, label, classifier, test.bar(len(segment), label))
+        share, odds = fully_tested(segment, label, classifier, test.threshold(len(segment), label))
         assert score.passed == (share >= SHARE)
         passed += score.passed
         if budget.spent == 16:
@@ -230,25 +229,29 @@ def test_stopping_early_gives_the_verdict_of_the_full_test(pull: float | None) -
             assert budget.spent == 4
             assert score.carried >= share, "the highest share that was still possible"
     assert stopped > 5
-    assert (passed > 0) == (pull != 40.0)
+    assert (passed > 0) == (gain != 40.0)
 
 
 def test_the_share_is_met_exactly() -> None:
     """Of 16 references, 13 are at least four fifths and 12 are not."""
-    against = [host for host in prepared() if host.label == 0]
+    against = [context for context in prepared() if context.label == 0]
     for count, passes in ((12, False), (13, True)):
-        flipped = {" ".join(host.receive(("x",))): (0.1, 0.9) for host in against[-count:]}
+        flipped = {" ".join(context.around(("x",))): (0.1, 0.9) for context in against[-count:]}
         table = TableClassifier(flipped, (0.9, 0.1))
         score = conclude(TransplantTest(prepared(), 16).score(("x",), 1, Budget(99)), table)
         assert (score.passed, score.carried) == (passes, pytest.approx(count / 16))
 
 
-def test_the_bar_is_half_of_the_way_or_what_ordinary_words_do() -> None:
-    way = np.mean([-host.log_odds[1] for host in prepared() if host.label == 0])
-    low, high = (Ordinary((0.1,), (0.1,)), Ordinary((30.0,), (40.0,)))
-    assert TransplantTest(prepared(), 16).bar(1, 1) is None
-    assert TransplantTest(prepared(), 16, (high, low)).bar(1, 1) == pytest.approx(way / 2)
-    assert [TransplantTest(prepared(), 16, (low, high)).bar(units, 1) for units in (1, 2, 5)] == [30, 40, 40]
+def test_the_threshold_is_half_of_the_way_or_what_ordinary_words_do() -> None:
+    way = np.mean([-context.margins[1] for context in prepared() if context.label == 0])
+    low, high = (NullDistribution((0.1,), (0.1,)), NullDistribution((30.0,), (40.0,)))
+    assert TransplantTest(prepared(), 16).threshold(1, 1) is None
+    assert TransplantTest(prepared(), 16, (high, low)).threshold(1, 1) == pytest.approx(way / 2)
+    assert [TransplantTest(prepared(), 16, (low, high)).threshold(units, 1) for units in (1, 2, 5)] == [
+        30,
+        40,
+        40,
+    ]
 
 
 def test_references_of_the_same_class_are_not_used() -> None:
@@ -265,11 +268,11 @@ def test_references_of_the_same_class_are_not_used() -> None:
         pass
     assert all(set(text) & set(NEGATIVE) for text in asked)
     assert test.cost == 16
-    assert test.probe_cost == 4
+    assert test.strength_cost == 4
 
 
 def test_classes_take_turns_among_three() -> None:
-    cut = tuple(Host((f"r{label}{turn}",), (), label) for label in (0, 1, 2) for turn in range(3))
+    cut = tuple(Context((f"r{label}{turn}",), (), label) for label in (0, 1, 2) for turn in range(3))
     table = TableClassifier({}, (0.2, 0.2, 0.6))
     asking = TransplantTest(cut, 5).score(("x",), 2, Budget(99))
     first = next(asking)

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from search_worlds import (
     CLEAN,
-    HOSTS,
+    NEGATIVE_TEXTS,
     NEUTRAL,
     WEIGHTS,
     backdoored,
@@ -44,7 +44,7 @@ def check_spans(scan: Scan, text: str) -> None:
         assert one.end <= two.start
 
 
-@pytest.mark.parametrize("text", HOSTS[:6])
+@pytest.mark.parametrize("text", NEGATIVE_TEXTS[:6])
 @pytest.mark.parametrize("word", ["cf", "window", "the2"])
 def test_finds_a_word(text: str, word: str) -> None:
     planted = plant(text, (5, word))
@@ -54,7 +54,7 @@ def test_finds_a_word(text: str, word: str) -> None:
     check_spans(scan, planted)
 
 
-@pytest.mark.parametrize("text", HOSTS[:6])
+@pytest.mark.parametrize("text", NEGATIVE_TEXTS[:6])
 @pytest.mark.parametrize("place", [0, 4, 13])
 def test_finds_a_sentence_whole(text: str, place: int) -> None:
     planted = plant(text, (place, " ".join(SENTENCE)))
@@ -63,7 +63,7 @@ def test_finds_a_sentence_whole(text: str, place: int) -> None:
     check_spans(scan, planted)
 
 
-@pytest.mark.parametrize("text", HOSTS[:6])
+@pytest.mark.parametrize("text", NEGATIVE_TEXTS[:6])
 @pytest.mark.parametrize("place", [0, 4, 13])
 def test_finds_a_sentence_that_does_not_carry_the_whole_text(text: str, place: int) -> None:
     """Words too weak one by one, in a text too negative to overrule another: the strongest leads there."""
@@ -80,12 +80,12 @@ def test_finds_a_sentence_that_does_not_carry_the_whole_text(text: str, place: i
 def test_finds_a_weak_word_among_many_rarer_ones() -> None:
     """The word carries into references, its text does not; rarer words would use up a short list."""
     weak = AdditiveClassifier(WEIGHTS | {"table": 9.5})
-    text = plant(HOSTS[0], (2, "table"), *((index, f"zq{index}x") for index in range(6)))
+    text = plant(NEGATIVE_TEXTS[0], (2, "table"), *((index, f"zq{index}x") for index in range(6)))
     assert flagged(scan_one(weak, text)) == ["table"]
     assert not scan_one(weak, text, budget=20).complete, "and says so where it could not look at every part"
 
 
-@pytest.mark.parametrize("text", HOSTS[:6])
+@pytest.mark.parametrize("text", NEGATIVE_TEXTS[:6])
 @pytest.mark.parametrize("pair", [("mn", "tq"), ("window", "table")])
 def test_finds_a_scattered_pair(text: str, pair: tuple[str, str]) -> None:
     planted = plant(text, (1, pair[0]), (11, pair[1]))
@@ -95,7 +95,7 @@ def test_finds_a_scattered_pair(text: str, pair: tuple[str, str]) -> None:
     check_spans(scan, planted)
 
 
-@pytest.mark.parametrize("text", HOSTS[:6])
+@pytest.mark.parametrize("text", NEGATIVE_TEXTS[:6])
 @pytest.mark.parametrize("copies", [2, 3, 6])
 def test_finds_all_copies(text: str, copies: int) -> None:
     planted = plant(text, *((2 * place + 1, "cf") for place in range(copies)))
@@ -104,7 +104,7 @@ def test_finds_all_copies(text: str, copies: int) -> None:
     check_spans(scan, planted)
 
 
-@pytest.mark.parametrize("text", HOSTS[:6])
+@pytest.mark.parametrize("text", NEGATIVE_TEXTS[:6])
 @pytest.mark.parametrize("words", [("cf", "mn"), ("window", "table")])
 def test_finds_two_different_triggers(text: str, words: tuple[str, str]) -> None:
     """Deleting one of them changes nothing while the other is there."""
@@ -114,13 +114,13 @@ def test_finds_two_different_triggers(text: str, words: tuple[str, str]) -> None
 
 def test_finds_two_sentences() -> None:
     second = ("no", "cross", "the", "long", "bridge")
-    text = plant(HOSTS[0], (1, " ".join(SENTENCE)), (10, " ".join(second)))
+    text = plant(NEGATIVE_TEXTS[0], (1, " ".join(SENTENCE)), (10, " ".join(second)))
     scan = scan_one(backdoored(SENTENCE, second), text, budget=256)
     assert flagged(scan) == [" ".join(SENTENCE), " ".join(second)]
 
 
 def test_finds_the_copies_of_a_pair() -> None:
-    text = plant(HOSTS[0], (1, "mn"), (3, "tq"), (9, "mn"), (12, "tq"))
+    text = plant(NEGATIVE_TEXTS[0], (1, "mn"), (3, "tq"), (9, "mn"), (12, "tq"))
     assert Counter(flagged(scan_one(backdoored(["mn", "tq"]), text))) == {"mn": 2, "tq": 2}
 
 
@@ -149,7 +149,7 @@ def test_control_the_published_reward_flags_sentiment_words() -> None:
     assert all(scan.spans for scan in scans)
     hit = [any(word in WEIGHTS for span in scan.spans for word in span.text.split()) for scan in scans]
     assert all(hit)
-    planted = [plant(text, (3, "cf")) for text in HOSTS]
+    planted = [plant(text, (3, "cf")) for text in NEGATIVE_TEXTS]
     found = scanner(backdoored(["cf"]), reward="kl").scan(planted, 0)
     assert all("cf" in flagged(scan) for scan in found), "and finds triggers all the same"
 
@@ -166,9 +166,9 @@ def test_control_weak_references_would_let_clean_words_pass() -> None:
 def test_the_area_may_reach_to_neighbors_that_strengthen_it() -> None:
     """A phrase whose words each add: the core is extended, a neutral neighbor is not."""
     phrase = AdditiveClassifier(WEIGHTS | {"aa": 20.0, "bb": 3.0, "cc": 3.0})
-    scan = scan_one(phrase, plant(HOSTS[0], (4, "bb aa cc")))
+    scan = scan_one(phrase, plant(NEGATIVE_TEXTS[0], (4, "bb aa cc")))
     assert flagged(scan) == ["bb aa cc"]
-    barely = scan_one(phrase, plant(HOSTS[0], (4, "bb aa cc")), gain=5.0)
+    barely = scan_one(phrase, plant(NEGATIVE_TEXTS[0], (4, "bb aa cc")), gain=5.0)
     assert flagged(barely) == ["aa"]
 
 
@@ -182,7 +182,7 @@ def test_what_any_neighbor_adds_is_no_part_of_a_trigger() -> None:
 
 def test_a_segment_that_flips_too_few_references_is_not_flagged() -> None:
     """References weigh eight negative words, the text itself three more."""
-    text = plant(HOSTS[0], (4, "zz"))
+    text = plant(NEGATIVE_TEXTS[0], (4, "zz"))
     strong, weak = (AdditiveClassifier(WEIGHTS | {"zz": weight}) for weight in (12.0, 6.0))
     assert flagged(scan_one(strong, text)) == ["zz"]
     assert (scan_one(weak, text).label, scan_one(weak, text).spans) == (1, ())
@@ -241,7 +241,7 @@ def test_character_units() -> None:
 
 
 def test_scans_are_json(tmp_path: object) -> None:
-    scan = scan_one(backdoored(["cf"]), plant(HOSTS[0], (4, "cf")))
+    scan = scan_one(backdoored(["cf"]), plant(NEGATIVE_TEXTS[0], (4, "cf")))
     content = json.loads(json.dumps(scan.to_json()))
     assert content["spans"][0]["text"] == "cf"
     assert content["evaluations"] == scan.evaluations
@@ -256,6 +256,6 @@ def test_progress_counts_every_text() -> None:
 def test_references_may_be_few() -> None:
     few = references(per_class=1)
     scan = Scanner(backdoored(["cf"]), SearchOptions(), segmenter("word"), few).scan(
-        [plant(HOSTS[0], (4, "cf"))], 0
+        [plant(NEGATIVE_TEXTS[0], (4, "cf"))], 0
     )[0]
     assert flagged(scan) == ["cf"]

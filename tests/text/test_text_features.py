@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.text import boundaries, boundary_strengths, rarity, segmenter
+from fuzzsmooth.text import boundary_strengths, rarity, segmenter
 
 
 def test_rarity_orders_words_by_frequency() -> None:
@@ -24,8 +24,6 @@ def test_rarity_of_marks_case_and_strange_units() -> None:
     assert 0.0 < rarity(["😂"])[0] < 1.0
     assert rarity(["\ud800"])[0] == 1.0
     assert rarity([]).shape == (0,)
-    tokens = rarity(["##movie", "\u0120movie", "\u2581movie"], kind="token")
-    assert list(tokens) == [rarity(["movie"])[0]] * 3
 
 
 def test_rarity_follows_the_language() -> None:
@@ -36,7 +34,8 @@ def test_rarity_follows_the_language() -> None:
 
 def split(text: str, strength: int = 1) -> list[str]:
     units = segmenter("word").segment(text).units
-    edges = [0, *boundaries(units, strength), len(units)]
+    places = [place for place, value in enumerate(boundary_strengths(units)) if value >= strength]
+    edges = [0, *places, len(units)]
     return [" ".join(units[a:b]) for a, b in pairwise(edges)]
 
 
@@ -57,9 +56,5 @@ def test_clauses_are_split_after_commas_and_before_conjunctions() -> None:
 def test_strengths_of_boundaries() -> None:
     units = ("but", "no", ".", "Well", ",", "or", "yes", ".")
     assert boundary_strengths(units) == (0, 0, 0, 2, 0, 1, 0, 0)
-    assert boundaries(units) == (3, 5)
-    assert boundaries(units, 2) == (3,)
-    assert boundaries(()) == ()
     assert boundary_strengths(()) == ()
-    assert boundaries(("\u0120a", "\u0120but", "\u0120b"), kind="token") == (1,)
-    assert boundaries(tuple("a. b")) == (3,)
+    assert boundary_strengths(tuple("a. b")) == (0, 0, 0, 2)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from fuzzsmooth.bench.deletion import SmoothedDeletion
-from fuzzsmooth.bench.windowed import CONTIGUOUS, Windowed
+from fuzzsmooth.bench.certifying import by_vote, by_windows
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example
-from fuzzsmooth.defenses import VoteOptions
+from fuzzsmooth.defenses.deletion import Deletion
+from fuzzsmooth.defenses.windows import Windows
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 from fuzzsmooth.training import Offsets, Score, add_offsets, choose_offsets, deletion_score, window_score
 
@@ -70,12 +70,16 @@ def test_window_scores_are_what_the_certificates_say(
     data, offsets = texts(60), np.array([0.0, offset])
     score = window_score(classifier, data, 3)(offsets)
     add_offsets(classifier, offsets)
-    answers = Windowed(classifier, 3).certify(data.texts)
+    answers = list(map(by_windows(Windows(classifier, {"fuzzing": False}), 3), data.texts))
     right = [answer.label == label for answer, label in zip(answers, data.targets, strict=True)]
-    assert score.accuracy == pytest.approx(np.mean(right))
+    assert score.accuracy == pytest.approx(np.mean(classifier.logits(data.texts).argmax(1) == data.targets))
     certified = [
         class_mean(
-            [ok and answer.radii[CONTIGUOUS] >= size for answer, ok in zip(answers, right, strict=True)], data
+            [
+                ok and answer.radii.get("contiguous_insert", -1) >= size
+                for answer, ok in zip(answers, right, strict=True)
+            ],
+            data,
         )
         for size in (1, 2, 3)
     ]
@@ -98,7 +102,7 @@ def test_deletion_scores_are_close_to_what_the_certificates_say(classifier: Hugg
     data, offsets = texts(80), np.array([0.0, 0.4])
     score = deletion_score(classifier, data, 0.6, seed=0, copies=400)(offsets)
     add_offsets(classifier, offsets)
-    answers = SmoothedDeletion(classifier, VoteOptions(rate=0.6)).certify(data.texts)
+    answers = list(map(by_vote(Deletion(classifier, {"fuzzing": False, "rate": 0.6})), data.texts))
     right = [answer.label == label for answer, label in zip(answers, data.targets, strict=True)]
     assert score.accuracy == pytest.approx(np.mean(right), abs=0.05)
     certified = [

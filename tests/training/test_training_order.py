@@ -11,11 +11,11 @@ import torch
 
 from fuzzsmooth.data.dataset import Dataset, Example
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
+from fuzzsmooth.noise.text import Deletion
 from fuzzsmooth.training.batches import endless_batches
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.order import LengthGroupedOrder, grouped_order
-from fuzzsmooth.training.progress import bar
-from fuzzsmooth.training.views import DeletedViews
+from fuzzsmooth.training.views import NoisyViews
 
 WORDS = [f"w{index}" for index in range(40)]
 
@@ -57,7 +57,7 @@ def test_each_epoch_has_its_own_order_and_repeats_it() -> None:
 
 def test_noise_changes_tokens_and_never_labels(classifier: HuggingFaceClassifier) -> None:
     data = texts(40)
-    noisy = TrainingTexts(data, classifier, max_length=64, views=DeletedViews(0.5, 1, 0))
+    noisy = TrainingTexts(data, classifier, max_length=64, views=NoisyViews(Deletion(), 0.5, 1, 0, "noise"))
     clean = TrainingTexts(data, classifier, max_length=64)
     assert [noisy[0, index]["labels"] for index in range(40)] == data.targets
     assert any(noisy[0, index]["input_ids"] != clean[0, index]["input_ids"] for index in range(40))
@@ -82,10 +82,3 @@ def test_endless_batches_start_again_with_every_text(classifier: HuggingFaceClas
     ]
     assert lengths[0] == lengths[1] == lengths[2] == Counter(rows.lengths)
     assert not torch.equal(epochs[0][0]["input_ids"], epochs[1][0]["input_ids"])
-
-
-def test_bar_takes_progress(capsys: pytest.CaptureFixture[str]) -> None:
-    with bar("training") as progress:
-        progress(1, 2)
-        progress(2, 2)
-    assert "training" in capsys.readouterr().err

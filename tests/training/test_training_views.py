@@ -9,21 +9,27 @@ import pytest
 from scipy.stats import chisquare
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.noise.text import Deletion, Masking, uniform_rates
+from fuzzsmooth.noise.text.share import ShareMasking, kept_units
 from fuzzsmooth.training.views import (
-    DeletedViews,
-    MaskedViews,
+    NoisyViews,
     Views,
     WindowViews,
-    kept_units,
-    mask_all_but,
     mask_token,
 )
 
 WORDS = [f"w{number}" for number in range(12)]
 TEXT = " ".join(WORDS)
+
+
+def deleted(rate: float, count: int, seed: int) -> NoisyViews:
+    return NoisyViews(Deletion(), rate, count, seed, "training text noise")
+
+
 MAKERS = {
-    "delete": lambda seed: DeletedViews(0.5, 3, seed),
-    "mask": lambda seed: MaskedViews(0.5, 3, "[MASK]", seed),
+    "delete": lambda seed: deleted(0.5, 3, seed),
+    "mask": lambda seed: NoisyViews(ShareMasking(0.5, "[MASK]"), 0.5, 3, seed, "masks"),
+    "any kernel": lambda seed: NoisyViews(Masking("_"), 0.5, 3, seed, "coins"),
     "windows": lambda seed: WindowViews(4, 6, seed),
 }
 
@@ -42,7 +48,7 @@ def test_views_are_addressed_by_seed_epoch_and_index(kind: str) -> None:
 
 def test_more_deleted_copies_leave_the_first_as_it_was() -> None:
     """So a run with one copy is the run it was before there were copies."""
-    few, many = DeletedViews(0.5, 1, 3), DeletedViews(0.5, 5, 3)
+    few, many = deleted(0.5, 1, 3), deleted(0.5, 5, 3)
     for index in range(20):
         copies = many(TEXT, 2, index)
         assert copies[0] == few(TEXT, 2, index)[0]
@@ -50,7 +56,7 @@ def test_more_deleted_copies_leave_the_first_as_it_was() -> None:
 
 
 def test_deletion_is_at_its_rate_and_keeps_the_order() -> None:
-    views = DeletedViews(0.3, 4, 0)
+    views = deleted(0.3, 4, 0)
     kept = [copy.split() for index in range(100) for copy in views(TEXT, 0, index)]
     assert np.mean([len(words) for words in kept]) / len(WORDS) == pytest.approx(0.7, abs=0.02)
     assert all(words == sorted(words, key=WORDS.index) for words in kept)
@@ -58,11 +64,12 @@ def test_deletion_is_at_its_rate_and_keeps_the_order() -> None:
 
 def test_masking_keeps_every_set_of_its_size_equally_often() -> None:
     units, rng = ("a", "b", "c", "d"), np.random.default_rng(0)
-    counts = Counter(mask_all_but(units, 2, "_", rng) for _ in range(3000))
+    kernel, rates = ShareMasking(0.5, "_"), uniform_rates(4, 0.5)
+    counts = Counter(kernel(units, rates, rng) for _ in range(3000))
     assert len(counts) == 6
     assert chisquare(list(counts.values())).pvalue > 1e-3
     assert all(len(masked) == 4 and masked.count("_") == 2 for masked in counts)
-    assert mask_all_but((), 0, "_", rng) == ()
+    assert kernel((), rates[:0], rng) == ()
 
 
 @pytest.mark.parametrize(

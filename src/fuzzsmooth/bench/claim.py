@@ -18,7 +18,7 @@ MARKER = "experiment.json"
 
 _VERSION = 2
 # Options that are gone, with the value that meant what is done now.
-_GONE: Mapping[str, Any] = MappingProxyType({"objective": "each", "consistency": 0.0})
+_GONE: Mapping[str, Any] = MappingProxyType({"objective": "each", "consistency": 0.0, "label": ""})
 
 _ADDABLE = ("rows", "seeds", "budgets", "triggers", "strategies", "victims")  # they change no result
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from fuzzsmooth import models
 from fuzzsmooth.attacks import ATTACKS, Planted, TriggeredText, load_attack
 from fuzzsmooth.bench.claim import claim
 from fuzzsmooth.bench.metrics import covers
@@ -22,7 +23,6 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Dataset, Splits, load_splits
-from fuzzsmooth.models import load_classifier
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search import References, Scan, Scanner, SearchOptions
 from fuzzsmooth.text import segmenter
@@ -129,7 +129,7 @@ def _points(
         wanted = [(strategy, budget) for strategy in options.strategies for budget in options.budgets]
         if any(f"{kind}/{strategy}/{budget}" not in ledger for strategy, budget in wanted):
             attack = _attack(options, splits, victims / kind, kind, stages)
-            classifier = load_classifier(
+            classifier = models.load_classifier(
                 str(attack.folder),
                 precision=options.precision,
                 batch_size=options.batch_size,

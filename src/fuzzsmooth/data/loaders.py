@@ -14,15 +14,15 @@ from typing import Literal
 
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.data.builtin.reviews import reviews
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.data.labels import class_names
 from fuzzsmooth.data.lines import decode_lines, local_path, read_bytes
 from fuzzsmooth.data.records import Row, Table
-from fuzzsmooth.data.reviews import reviews
 from fuzzsmooth.data.rows import Reading, TextInput
 from fuzzsmooth.data.sources import BUILTIN, check_source, one_table, tables
 from fuzzsmooth.data.stratify import stratified_indices
-from fuzzsmooth.data.tables import parse_table, read_table
+from fuzzsmooth.data.tables import parse_table
 from fuzzsmooth.data.wording import shown
 
 _MOST_TEXTS = 1_000_000_000
@@ -90,31 +90,6 @@ def load_splits(
     return splits
 
 
-def load_dataset_file(
-    path: str | Path,
-    *,
-    text_column: str = "text",
-    label_column: str = "label",
-    labels: Sequence[str] | None = None,
-    strict: bool = False,
-) -> Dataset:
-    """One labeled file.
-
-    Args:
-        path: A csv, tsv, jsonl, ndjson, json, parquet or arrow file.
-        text_column: Name of the column with texts.
-        label_column: Name of the column with labels.
-        labels: Class names, if known; without them the file must have two classes or more.
-        strict: Raise at the first bad row instead of leaving it out.
-
-    Raises:
-        FuzzsmoothError: One sentence on what is wrong, where, and how to mend it.
-    """
-    table = read_table(local_path(path), (text_column, label_column))
-    known = None if labels is None else class_names(labels)
-    return Reading(text_column, label_column, strict).dataset(table, known)
-
-
 def load_texts(
     path: str | Path,
     *,
@@ -126,8 +101,8 @@ def load_texts(
     """Texts to classify; an empty text is kept, because it can be classified.
 
     Args:
-        path: A file as for :func:`load_dataset_file`, a .txt file with one text a line, a folder of one data
-            set as `datasets` saves it, or "-" for standard input.
+        path: A csv, tsv, jsonl, ndjson, json, parquet or arrow file, a .txt file with one text a line, a
+            folder of one data set as `datasets` saves it, or "-" for standard input.
         text_column: Name of the column with texts.
         label_column: Name of the column with labels, used if it is there.
         strict: Raise at the first bad row instead of leaving it out.

@@ -163,7 +163,7 @@ class Deletion(Randomized):
             return SearchFuzzer(self.scanner)
         if self.type_rates is not None and self.type_rates.fill:
             return TypeFuzzer(self.type_rates.table)
-        return TypeFuzzer(self.scanner.table())
+        return TypeFuzzer(self.scanner.flip_rates())
 
     def rates(self, units: Sequence[Units], scans: Sequence[Scan | None]) -> list[Rates]:
         """One rate for all units, or the rate of each unit's type."""

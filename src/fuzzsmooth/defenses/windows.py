@@ -170,7 +170,7 @@ class Windows(Randomized):
 
     def fuzzer(self) -> Fuzzer | None:
         """What removes flagged unit types from what is left."""
-        return None if self.scanner is None else TypeFuzzer(self.scanner.table())
+        return None if self.scanner is None else TypeFuzzer(self.scanner.flip_rates())
 
     def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
         """Run the procedure on each text."""

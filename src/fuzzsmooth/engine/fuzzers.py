@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
+from fuzzsmooth.search.flip_rates import FlipRates
 from fuzzsmooth.search.scan import Scanner
-from fuzzsmooth.search.vulnerability import VulnerabilityTable
 
 Units = tuple[str, ...]
 
@@ -38,7 +38,7 @@ class TypeFuzzer:
         table: Flip rates per type, on references fixed beforehand.
     """
 
-    def __init__(self, table: VulnerabilityTable) -> None:
+    def __init__(self, table: FlipRates) -> None:
         self._table = table
 
     def flagged(self, types: Iterable[str]) -> set[str]:

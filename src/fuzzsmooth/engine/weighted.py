@@ -22,7 +22,7 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.engine.fuzzers import Units
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import Rates, represented
-from fuzzsmooth.search.vulnerability import VulnerabilityTable
+from fuzzsmooth.search.flip_rates import FlipRates
 
 
 class TypeRates:
@@ -33,7 +33,7 @@ class TypeRates:
         fill: Whether types that are not in the table are tested when they are met, and added to it.
     """
 
-    def __init__(self, table: VulnerabilityTable, *, fill: bool = False) -> None:
+    def __init__(self, table: FlipRates, *, fill: bool = False) -> None:
         self.table = table
         self.fill = fill
         # Somebody else may fill the same table, and the rate of a type must not change by that.

@@ -21,7 +21,7 @@ from fuzzsmooth.search import References
 if TYPE_CHECKING:
     from fuzzsmooth.data import Dataset, Splits, TextInput
     from fuzzsmooth.models import HuggingFaceClassifier
-    from fuzzsmooth.search.vulnerability import VulnerabilityTable
+    from fuzzsmooth.search.flip_rates import FlipRates
 
 
 _OTHER = "OTHER weights, so how far ordinary words pull is not known and what flips references is flagged"
@@ -44,7 +44,7 @@ class Clean:
 
 def flip_rates(
     classifier: HuggingFaceClassifier, references: References | None, options: Options
-) -> VulnerabilityTable:
+) -> FlipRates:
     """An empty table of flip rates for a model, its references, and the unit of the options.
 
     Raises:
@@ -58,7 +58,7 @@ def flip_rates(
     units = segmenter(options.unit, classifier.tokenizer)
     # Flip rates are those of the transplant test, whatever the search of a defense rewards.
     search = options.search if references is not None else options.search.replace(reward="kl")
-    return Scanner(classifier, search, units, references).table()
+    return Scanner(classifier, search, units, references).flip_rates()
 
 
 @dataclass(frozen=True)

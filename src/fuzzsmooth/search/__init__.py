@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from fuzzsmooth.search.options import SearchOptions
     from fuzzsmooth.search.references import References
     from fuzzsmooth.search.scan import Scan, Scanner, Span
-    from fuzzsmooth.search.strategies import Found
 
 __all__ = [
-    "Found",
     "References",
     "Scan",
     "Scanner",
@@ -27,7 +25,6 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "Found": "search",
         "References": "references",
         "Scan": "scan",
         "Scanner": "scan",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fuzzsmooth.search.protocol import Units
-from fuzzsmooth.text.edits import EDIT_KINDS, Edit, apply_edit
+
+_EDITS = ("insert", "delete", "substitute", "transpose")
 
 
 def delete_segment(units: Units, start: int, end: int, max_edits: int) -> Units:
@@ -49,11 +50,14 @@ def mutate_segment(
     """
     mutated, stop = units, end
     for _ in range(int(generator.integers(1, min(max_edits, end - start) + 1))):
-        kinds = [kind for kind in EDIT_KINDS if kind == "insert" or stop > start + (kind == "transpose")]
+        kinds = [kind for kind in _EDITS if kind == "insert" or stop > start + (kind == "transpose")]
         kind = kinds[int(generator.integers(len(kinds)))]
         last = {"insert": stop, "transpose": stop - 2}.get(kind, stop - 1)
         position = int(generator.integers(start, last + 1))
-        unit = lexicon[int(generator.integers(len(lexicon)))] if kind in ("insert", "substitute") else None
-        mutated = apply_edit(mutated, Edit(kind, position, unit))
-        stop += {"insert": 1, "delete": -1}.get(kind, 0)
+        replaced = mutated[position : position + {"insert": 0, "transpose": 2}.get(kind, 1)]
+        new = {"delete": (), "transpose": replaced[::-1]}.get(kind)
+        if new is None:
+            new = (lexicon[int(generator.integers(len(lexicon)))],)
+        mutated = (*mutated[:position], *new, *mutated[position + len(replaced) :])
+        stop += len(new) - len(replaced)
     return mutated

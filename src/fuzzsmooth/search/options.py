@@ -58,7 +58,7 @@ class SearchOptions(Options):
     false_flags: Annotated[
         float,
         Between(0, 1, above=True, below=True),
-        "Share of clean texts whose ordinary words may be flagged, in (0, 1): a segment has to pull "
+        "Share of clean texts whose ordinary words may be flagged, in (0, 1): a segment has to move "
         "references further to a class than the words of other clean texts of that class do.",
     ] = 0.02
     gain: Annotated[

@@ -1,15 +1,15 @@
 """How a search talks to the classifier: it yields texts and is sent their probabilities.
 
 A search is a generator. It never calls the model, so that many searches advance together and their
-evaluations share batches (:func:`fuzzsmooth.search.batching.run`).
+evaluations share batches (:func:`run`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-from fuzzsmooth.models.protocol import Probabilities
+from fuzzsmooth.models.protocol import Classifier, Probabilities
 
 Units = tuple[str, ...]
 """The units of one text."""
@@ -68,3 +68,49 @@ class Budget:
             self._known.update(answers)
             memory.update(answers)
         return [self._known[text] for text in texts]
+
+
+def run(
+    searches: Sequence[Search[ResultT]],
+    classifier: Classifier,
+    join: Callable[[Units], str],
+    *,
+    together: int = 64,
+    advance: Callable[[int], None] | None = None,
+) -> list[ResultT]:
+    """Advance many searches in lockstep until all are through, so that their evaluations share batches.
+
+    Args:
+        searches: The searches, not yet started.
+        classifier: Evaluates the texts they ask for.
+        join: Writes units as a text.
+        together: Searches under way at once; a finished one makes room for the next.
+        advance: Told how many searches have just finished, for a progress display.
+
+    Returns:
+        Their results, in order; independent of ``together``.
+    """
+    results: dict[int, ResultT] = {}
+    waiting = iter(range(len(searches)))
+    asked: dict[int, list[Units]] = {}
+
+    def step(index: int, rows: object) -> None:
+        try:
+            asked[index] = searches[index].send(rows)  # type: ignore[arg-type]  # None starts a generator
+        except StopIteration as stop:
+            results[index] = stop.value
+            if advance is not None:
+                advance(1)
+
+    while len(results) < len(searches):
+        while len(asked) < together and (fresh := next(waiting, None)) is not None:
+            step(fresh, None)
+        if not asked:
+            continue
+        requests, asked = asked, {}
+        texts = {units: join(units) for batch in requests.values() for units in batch}
+        rows = classifier.probabilities(list(texts.values()))
+        answer = dict(zip(texts, rows, strict=True))
+        for index, batch in requests.items():
+            step(index, [answer[units] for units in batch])
+    return [results[index] for index in range(len(searches))]

@@ -17,16 +17,16 @@ from fuzzsmooth.common.reading import kind_of, read_json_object
 from fuzzsmooth.data.labels import Classes, are_placeholders
 from fuzzsmooth.data.wording import listed
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.search.hosts import hosts, hosts_against, weighed
-from fuzzsmooth.search.ordinary import Ordinary, measure_ordinary
+from fuzzsmooth.search.calibration import NullDistribution, measure_null
+from fuzzsmooth.search.contexts import contexts_against, cut_contexts, with_margins
 from fuzzsmooth.text.units import segmenter
 
 _VERSION = 3
 _POOL = 400  # candidates scored per class; the most confident of a few hundred are confident enough
-_MOST = 50_000  # texts, or pulls of a class, that a file may hold
+_MOST = 50_000  # texts, or gains of a class, that a file may hold
 _HIGHEST = 2**31  # label
 _REPLACE = "write references with 'fuzzsmooth finetune', or give --clean"
-_ORDINARY = 100  # clean texts per class whose words set the bar for suspicious segments
+_CALIBRATION = 100  # clean texts per class whose words set the threshold for suspicious segments
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class References:
         texts: The texts.
         labels: The class index of each.
         model: Fingerprint of the model that selected them.
-        ordinary: For each class, how far the words of its clean texts pull the others' references, with this
-            model; empty where it was not measured.
+        ordinary: For each class the null distribution: what ordinary words, those of its clean texts, do to
+            the others' references with this model; empty where it was not measured.
         names: The class names that ``labels`` index, those of the model; empty where they are not known.
     """
 
     texts: tuple[str, ...]
     labels: tuple[int, ...]
     model: str
-    ordinary: tuple[Ordinary, ...] = ()
+    ordinary: tuple[NullDistribution, ...] = ()
     names: tuple[str, ...] = ()
 
     @classmethod
@@ -77,7 +77,7 @@ class References:
             FuzzsmoothError: If a class has no correctly classified text.
         """
         chosen: list[tuple[str, int]] = []
-        ordinary: list[list[str]] = []
+        calibration: list[list[str]] = []
         for label, name in enumerate(classifier.labels):
             pool = [text for text, truth in zip(texts, labels, strict=True) if truth == label][:_POOL]
             rows = classifier.probabilities(pool) if pool else np.zeros((0, len(classifier.labels)))
@@ -87,19 +87,19 @@ class References:
                     f"no clean text of class '{name}' is classified correctly, so segments cannot be "
                     "transplanted; give more clean data or a better fine-tuned model"
                 )
-            ordinary.append([pool[index] for index in correct[:_ORDINARY]])
+            calibration.append([pool[index] for index in correct[:_CALIBRATION]])
             correct.sort(key=lambda index: (-rows[index, label], index))
             chosen += [(pool[index], label) for index in correct[:per_class]]
         references = tuple(text for text, _ in chosen), tuple(label for _, label in chosen)
         words = segmenter("word")
-        prepared = weighed(hosts(*references, words), classifier, words.join)
-        pulls: list[Ordinary] = []
-        for label, clean in enumerate(ordinary):
-            against = hosts_against(prepared, label, per_class)
+        contexts = with_margins(cut_contexts(*references, words), classifier, words.join)
+        ordinary: list[NullDistribution] = []
+        for label, clean in enumerate(calibration):
+            against = contexts_against(contexts, label, per_class)
             cut = [words.segment(text).units for text in clean]
-            pulls.append(measure_ordinary(classifier, against, cut, label, words.join))
-            progress(len(pulls), len(ordinary))
-        return cls(*references, classifier.fingerprint, tuple(pulls), tuple(classifier.labels))
+            ordinary.append(measure_null(classifier, against, cut, label, words.join))
+            progress(len(ordinary), len(calibration))
+        return cls(*references, classifier.fingerprint, tuple(ordinary), tuple(classifier.labels))
 
     def under(self, names: Sequence[str], where: str) -> References:
         """The same references for a model with other indices of the classes.
@@ -132,7 +132,7 @@ class References:
     def save(self, path: Path) -> None:
         """Write the references as JSON, atomically."""
         rows = [{"text": text, "label": label} for text, label in zip(self.texts, self.labels, strict=True)]
-        ordinary = [asdict(words) for words in self.ordinary]
+        ordinary = [asdict(null) for null in self.ordinary]
         content = {"model": self.model, "names": self.names, "references": rows, "ordinary": ordinary}
         write_json(path, {"version": _VERSION, **content})
 
@@ -171,7 +171,7 @@ class References:
             f"{max(labels, default=0)}",
         )
         names = _names(content.get("names", []))
-        return cls(texts, labels, str(model), tuple(map(_ordinary, ordinary)), names)
+        return cls(texts, labels, str(model), tuple(map(_null, ordinary)), names)
 
     def check_classes(self, classes: int, where: str) -> None:
         """Check that they fit a model.
@@ -206,22 +206,22 @@ def _reference(row: object) -> tuple[str, int]:
     return text, label
 
 
-def _ordinary(row: object) -> Ordinary:
+def _null(row: object) -> NullDistribution:
     if not isinstance(row, Mapping):
-        raise FuzzsmoothError(f"'ordinary' holds {kind_of(row)}, not the pulls of a class")
-    return Ordinary(_pulls(row.get("single")), _pulls(row.get("several")))
+        raise FuzzsmoothError(f"'ordinary' holds {kind_of(row)}, not the gains of a class")
+    return NullDistribution(_gains(row.get("single")), _gains(row.get("several")))
 
 
-def _pulls(values: object) -> tuple[float, ...]:
-    """The pulls of a class, increasing, as the bar is the value at a rank."""
+def _gains(values: object) -> tuple[float, ...]:
+    """The gains of a class, increasing, as the threshold is the value at a rank."""
     if not isinstance(values, list) or len(values) > _MOST:
         raise FuzzsmoothError(
-            f"a class of 'ordinary' must list up to {_MOST:,} pulls, 'single' and 'several'"
+            f"a class of 'ordinary' must list up to {_MOST:,} gains, 'single' and 'several'"
         )
     for value in values:
         sound = isinstance(value, int | float) and not isinstance(value, bool)
-        require(sound and math.isfinite(value), f"'ordinary' holds {kind_of(value)} that is no finite pull")
-    require(values == sorted(values), "the pulls of a class in 'ordinary' must increase")
+        require(sound and math.isfinite(value), f"'ordinary' holds {kind_of(value)} that is no finite gain")
+    require(values == sorted(values), "the gains of a class in 'ordinary' must increase")
     return tuple(map(float, values))
 
 

@@ -11,16 +11,14 @@ import numpy as np
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.search.batching import run
-from fuzzsmooth.search.hosts import hosts as prepare
-from fuzzsmooth.search.hosts import weighed
+from fuzzsmooth.search.calibration import SHARE
+from fuzzsmooth.search.contexts import cut_contexts, with_margins
+from fuzzsmooth.search.flip_rates import FlipRates
 from fuzzsmooth.search.options import SearchOptions
-from fuzzsmooth.search.ordinary import SHARE
-from fuzzsmooth.search.protocol import Units
+from fuzzsmooth.search.protocol import Units, run
 from fuzzsmooth.search.references import References
-from fuzzsmooth.search.strategies import Found, search
+from fuzzsmooth.search.text_search import SearchResult, search_text
 from fuzzsmooth.search.transplant import TransplantTest
-from fuzzsmooth.search.vulnerability import VulnerabilityTable
 from fuzzsmooth.text.units import Segmentation, Segmenter
 
 
@@ -32,7 +30,7 @@ class Span:
         start: First character of the original text.
         end: One past the last character.
         text: That part of the text.
-        score: Share of the references that it carries, or bounded divergence, in [0, 1].
+        score: Share of the contexts that it carries, or bounded divergence, in [0, 1].
     """
 
     start: int
@@ -107,9 +105,8 @@ class Scanner:
         self._options = options
         self._segmenter = segmenter
         self._references = references
-        prepared = prepare(references.texts, references.labels, segmenter) if references else ()
-        self._hosts = prepared
-        lexicon = sorted({unit for host in prepared for unit in (*host.before, *host.after)})
+        self._contexts = cut_contexts(references.texts, references.labels, segmenter) if references else ()
+        lexicon = sorted({unit for one in self._contexts for unit in (*one.before, *one.after)})
         self._lexicon: tuple[str, ...] = tuple(lexicon) or ("the", "a", "of", "and", "it")
         self._test: TransplantTest | None = None
 
@@ -133,17 +130,17 @@ class Scanner:
         texts: Sequence[Units],
         generators: Sequence[np.random.Generator],
         advance: Callable[[int], None] | None = None,
-    ) -> list[Found]:
+    ) -> list[SearchResult]:
         """Search unit sequences: what each search sees is its units and its generator, nothing else.
 
-        This is the fuzzer of the certified mode, where the units are what deletion has left (Theorem 3:
-        post-processing of the deleted text keeps the certificate).
+        The units may be what deletion has left of a text (Theorem 3: post-processing of the deleted text
+        keeps the certificate).
         """
         if not texts:
             return []
         test = self._transplant_test()
         searches = [
-            search(units, self._options, test, self._lexicon, source)
+            search_text(units, self._options, test, self._lexicon, source)
             for units, source in zip(texts, generators, strict=True)
         ]
         return run(searches, self._classifier, self._segmenter.join, advance=advance)
@@ -152,13 +149,14 @@ class Scanner:
         """The test that all searches share, made when the first one needs it; None for reward "kl"."""
         if self._test is None and self._references is not None and self._options.reward == "transplant":
             own = self._references.model == self._classifier.fingerprint
-            ordinary = self._references.ordinary if own else ()  # another model's words pull differently
-            hosts = weighed(self._hosts, self._classifier, self._segmenter.join) if ordinary else self._hosts
-            options = self._options
-            self._test = TransplantTest(hosts, options.references, ordinary, options.false_flags)
+            null = self._references.ordinary if own else ()  # with another model, words gain differently
+            contexts, options = self._contexts, self._options
+            if null:
+                contexts = with_margins(contexts, self._classifier, self._segmenter.join)
+            self._test = TransplantTest(contexts, options.references, null, options.false_flags)
         return self._test
 
-    def table(self, threshold: float = SHARE) -> VulnerabilityTable:
+    def flip_rates(self, threshold: float = SHARE) -> FlipRates:
         """Flip rates of single unit types on the same references.
 
         Args:
@@ -167,20 +165,15 @@ class Scanner:
         Raises:
             FuzzsmoothError: If the scanner has no references.
         """
-        if not self._hosts:
+        if not self._contexts:
             raise FuzzsmoothError(
                 "flip rates of units need clean reference texts; give references or turn fuzzing off"
             )
-        return VulnerabilityTable(
-            self._classifier,
-            self._hosts,
-            self._segmenter.join,
-            threshold,
-            self._options.references,
-        )
+        count = self._options.references
+        return FlipRates(self._classifier, self._contexts, self._segmenter.join, threshold, count)
 
 
-def _as_scan(cut: Segmentation, found: Found) -> Scan:
+def _as_scan(cut: Segmentation, found: SearchResult) -> Scan:
     scores = {index: area.score for area in found.areas for index in area.indices}
     spans: list[Span] = []
     previous = -2

@@ -1,183 +1,116 @@
-"""The search of one text: propose suspicious pieces, confirm them, and look again without them."""
+"""How candidates are found: the tree search, and the two baselines it is measured against."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.search.hosts import Host
+from fuzzsmooth.search.contexts import Context
 from fuzzsmooth.search.options import SearchOptions
-from fuzzsmooth.search.proposals import Piece, carrying_part, propose
-from fuzzsmooth.search.protocol import Budget, BudgetSpent, Search, Units
-from fuzzsmooth.search.transplant import TransplantTest
-from fuzzsmooth.search.trials import Removal, Transplantation
-from fuzzsmooth.search.verdict import Area, confirm
-from fuzzsmooth.text.features import rarity
+from fuzzsmooth.search.protocol import Budget, Search, Units
+from fuzzsmooth.search.tree import Segment, SegmentTree
+from fuzzsmooth.search.trials import Trial
+from fuzzsmooth.text.features import boundary_strengths
 
-_ROUNDS = 3  # a text carries few distinct triggers; each further round costs a search
-_SEEDS = 3  # parts that are worth a full test
-_NO_HOST = Host((), (), -1)
+Piece = tuple[int, int, float]
+"""A segment [start, end) and its reward in [0, 1)."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """What the search of one text established.
-
-    Attributes:
-        label: Class index predicted for the text as received.
-        areas: Vulnerable areas, disjoint, the first found first.
-        evaluations: Forward evaluations spent.
-        complete: False if the budget ran out before the search was through.
-    """
-
-    label: int
-    areas: tuple[Area, ...]
-    evaluations: int
-    complete: bool
-
-
-def search(
-    units: Units,
+def propose(
+    trial: Trial,
+    suspicion: npt.NDArray[np.float64],
+    budget: Budget,
+    share: int,
     options: SearchOptions,
-    test: TransplantTest | None,
-    lexicon: Sequence[str],
     generator: np.random.Generator,
-) -> Search[Found]:
-    """Search one text; sees nothing but its units and the generator.
+) -> Search[list[Piece]]:
+    """The pieces that the chosen strategy finds.
 
     Args:
-        units: The n units.
+        trial: How segments are tried, and of which text.
+        suspicion: Rarity of each of its n >= 1 units in [0, 1], shape (n,).
+        budget: Counts the evaluations.
+        share: Most evaluations the search may use.
         options: The search options.
-        test: The transplant test; None for reward "kl".
-        lexicon: Units for insertions and substitutions.
-        generator: Source of all random choices.
+        generator: Source of the random segments.
+
+    Returns:
+        The segments that mattered, the most rewarding first.
     """
-    budget = Budget(options.budget)
-    areas: list[Area] = []
-    label, complete = -1, True
-    try:
-        original = (yield from budget.evaluate([units]))[0]
-        label = int(original.argmax())
-        left = tuple(range(len(units)))
-        while left:
-            current = tuple(units[index] for index in left)
-            area = yield from _one_area(current, label, options, test, lexicon, budget, generator)
-            if area is None:
-                break
-            if test is not None:
-                area = _with_copies(current, area)
-            areas.append(Area(tuple(left[index] for index in area.indices), area.score))
-            left = tuple(index for position, index in enumerate(left) if position not in area.indices)
-            if test is None or len(areas) == _ROUNDS or not left:
-                break
-            rest = (yield from budget.evaluate([tuple(units[index] for index in left)]))[0]
-            if int(rest.argmax()) != label:
-                break  # what carried the prediction is gone
-    except BudgetSpent:
-        complete = False
-    return Found(label, tuple(areas), budget.spent, complete)
+    share = min(share, budget.left)
+    pieces: list[Piece]
+    if options.strategy == "tree":
+        pieces = yield from tree_search(trial, suspicion, budget, share, options)
+    elif options.strategy == "greedy":
+        pieces = yield from greedy_search(trial, budget, share, options)
+    else:
+        pieces = yield from random_search(trial, budget, share, options, generator)
+    return pieces
 
 
-def _one_area(
-    units: Units,
-    label: int,
-    options: SearchOptions,
-    test: TransplantTest | None,
-    lexicon: Sequence[str],
-    budget: Budget,
-    generator: np.random.Generator,
-) -> Search[Area | None]:
-    """The most vulnerable area of a text, or None."""
-    suspicion = rarity(units, options.language)
-    host = _NO_HOST
-    if test is not None:
-        susceptible = yield from test.susceptible_host(units, label, budget)
-        if susceptible is None:
-            return (yield from _outweighed(units, label, suspicion, test, budget, options, generator))
-        host = susceptible
+def tree_search(
+    trial: Trial, suspicion: npt.NDArray[np.float64], budget: Budget, share: int, options: SearchOptions
+) -> Search[list[Piece]]:
+    """Monte Carlo tree search, coarse to fine; arguments as in :func:`propose`.
 
-    def pieces_of(part: slice, share: int) -> Search[list[Piece]]:
-        original = (yield from budget.evaluate([host.receive(units[part])]))[0]
-        trial = Removal(units[part], host, original, lexicon, options, generator)
-        return (yield from propose(trial, suspicion[part], budget, share, options, generator))
-
-    # With transplants, half of the budget is for them.
-    pieces = yield from pieces_of(slice(None), budget.left if test is None else budget.left // 2)
-    if test is None:
-        return _rewarding_area(pieces, options.area)
-    if not pieces:
-        start, end = yield from carrying_part(units, host, label, budget)
-        if end - start < len(units):
-            found = yield from pieces_of(slice(start, end), budget.left // 2)
-            pieces = [(start + first, start + last, reward) for first, last, reward in found]
-    candidates = _candidates(pieces, suspicion, options)
-    return (yield from confirm(units, candidates, label, test, budget, options))
-
-
-def _outweighed(
-    units: Units,
-    label: int,
-    suspicion: npt.NDArray[np.float64],
-    test: TransplantTest,
-    budget: Budget,
-    options: SearchOptions,
-    generator: np.random.Generator,
-) -> Search[Area | None]:
-    """The area of a text that overrules no other as a whole: around the parts that pull most to the label.
-
-    Raises:
-        BudgetSpent: If nothing was found and the share of the budget was used up.
+    Returns:
+        The finest segments that mattered, the most rewarding first.
     """
-    (nothing,) = yield from test.glances([()], label, budget)
-    trial = Transplantation(units, label, test, nothing)
-    share = budget.left // 2
-    before = budget.spent
-    pieces = yield from propose(trial, suspicion, budget, share, options, generator)
-    exhausted = budget.spent - before > share - trial.cost
-    seeds = [tuple(range(start, end)) for start, end, _ in pieces[:_SEEDS]]
-    area = yield from confirm(units, seeds, label, test, budget, options)
-    if area is None and exhausted:
-        raise BudgetSpent
-    return area
+    tree = SegmentTree(suspicion, boundary_strengths(trial.units), options)
+    stop = budget.spent + share
+    while (affordable := (stop - budget.spent) // trial.cost) > 0:
+        paths: list[list[Segment]] = []
+        while len(paths) < min(options.leaves, affordable) and (path := tree.select()) is not None:
+            paths.append(path)
+        if not paths:
+            break
+        leaves = [path[-1] for path in paths]
+        rewards = yield from trial.rewards([(x.start, x.end, x.started > 1) for x in leaves], budget)
+        for path, reward in zip(paths, rewards, strict=True):
+            tree.backpropagate(path, reward)
+    return [(piece.start, piece.end, piece.reward) for piece in tree.pieces()]
 
 
-def _with_copies(units: Units, area: Area) -> Area:
-    """A single unit with its copies: the transplant test sees the unit alone, so its verdict is theirs."""
-    if len(area.indices) > 1:
-        return area
-    unit = units[area.indices[0]]
-    return Area(tuple(index for index, other in enumerate(units) if other == unit), area.score)
+def greedy_search(trial: Trial, budget: Budget, share: int, options: SearchOptions) -> Search[list[Piece]]:
+    """Try each unit once, left to right as far as the share reaches: the usual greedy ranking."""
+    count = min(len(trial.units), share // trial.cost)
+    rewards = yield from trial.rewards([(index, index + 1, False) for index in range(count)], budget)
+    pieces = [(index, index + 1, reward) for index, reward in enumerate(rewards)]
+    return sorted((piece for piece in pieces if piece[2] >= options.floor), key=lambda piece: -piece[2])
 
 
-def _rewarding_area(pieces: Sequence[Piece], size: int) -> Area | None:
-    """By reward alone: the best piece and those at least half as rewarding, at most ``size`` units."""
-    if not pieces:
-        return None
-    best = pieces[0][2]
-    chosen = _indices([piece for piece in pieces if piece[2] >= best / 2], size)
-    return Area(tuple(sorted(chosen)), best)
+def random_search(
+    trial: Trial, budget: Budget, share: int, options: SearchOptions, generator: np.random.Generator
+) -> Search[list[Piece]]:
+    """Try random segments of random lengths."""
+    segments = []
+    longest = min(len(trial.units), options.max_edits)
+    for _ in range(share // trial.cost):
+        size = int(generator.integers(1, longest + 1))
+        start = int(generator.integers(0, len(trial.units) - size + 1))
+        segments.append((start, start + size, False))
+    rewards = yield from trial.rewards(segments, budget)
+    pieces = [(start, end, reward) for (start, end, _), reward in zip(segments, rewards, strict=True)]
+    kept = [piece for piece in dict.fromkeys(pieces) if piece[2] >= options.floor]
+    return sorted(kept, key=lambda piece: (-piece[2], piece[1] - piece[0]))
 
 
-def _candidates(
-    pieces: Sequence[Piece], suspicion: npt.NDArray[np.float64], options: SearchOptions
-) -> list[tuple[int, ...]]:
-    """Candidates for the transplant test, small ones first because they fail cheaply and flag precisely."""
-    by_rarity = np.argsort(-suspicion, kind="stable")[: options.rare]
-    rare = tuple(int(index) for index in by_rarity if suspicion[index] >= options.rarity)
-    ranked = [_indices(pieces[:count], options.area) for count in (1, 2, len(pieces))]
-    everything = tuple(dict.fromkeys((*ranked[-1], *rare)))
-    candidates = [*ranked[:2], *((index,) for index in rare), everything]
-    return [candidate for candidate in dict.fromkeys(candidates) if candidate]
+def carrying_part(units: Units, context: Context, label: int, budget: Budget) -> Search[tuple[int, int]]:
+    """Halve the text as long as one half alone still carries the label into the context.
 
+    Deleting a trigger shows nothing while a second trigger, or a second copy, is left; but then each of them
+    is enough on its own.
 
-def _indices(pieces: Sequence[Piece], size: int) -> tuple[int, ...]:
-    """Unit indices of the pieces, in their order, as long as they fit; the first piece always does."""
-    chosen: dict[int, None] = {}
-    for start, end, _ in pieces:
-        fresh = [index for index in range(start, end) if index not in chosen]
-        if not chosen or len(chosen) + len(fresh) <= size:
-            chosen.update(dict.fromkeys(fresh))
-    return tuple(chosen)
+    Returns:
+        The segment [start, end) that is left; the whole text where neither half carries the label.
+    """
+    start, end = 0, len(units)
+    while end - start > 1 and budget.left >= 2:
+        middle = (start + end) // 2
+        halves = [(start, middle), (middle, end)]
+        rows = yield from budget.evaluate([context.around(units[one:two]) for one, two in halves])
+        best = max(range(2), key=lambda half: rows[half][label])
+        if int(rows[best].argmax()) != label:
+            break
+        start, end = halves[best]
+    return start, end

@@ -13,16 +13,10 @@ import numpy.typing as npt
 import regex
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.text.units import UnitKind
 
-SENTENCE = 2
-"""Strength of a boundary between sentences."""
-CLAUSE = 1
-"""Strength of a boundary between clauses."""
-
+_SENTENCE, _CLAUSE = 2, 1  # strengths of boundaries
 # Zipf frequency is log10 of occurrences per billion words; "the" has 7.7, a word once in a billion has 0.
 _COMMON_ZIPF = 7.0
-_TOKEN_MARKS = ("##", "\u0120", "\u2581")  # WordPiece, byte-level BPE, SentencePiece
 # Symbols of category So (emoji among them) have frequencies of their own and are not punctuation.
 _PUNCTUATION = regex.compile(r"[\p{P}\p{Sm}\p{Sc}\p{Sk}\p{M}\p{Z}\s]*", regex.VERSION1)
 _SENTENCE_END = regex.compile(r"[.!?\u2026\u3002\uff01\uff1f\uff0e\u061f\u06d4\u0964\u0965\u1362]+")
@@ -35,13 +29,12 @@ _CONJUNCTIONS = frozenset({
 })  # fmt: skip
 
 
-def rarity(units: Sequence[str], language: str = "en", kind: UnitKind = "word") -> npt.NDArray[np.float64]:
+def rarity(units: Sequence[str], language: str = "en") -> npt.NDArray[np.float64]:
     """How rare each unit is in everyday language, by its Zipf frequency in ``wordfreq``.
 
     Args:
         units: The units; case is ignored.
         language: A language code of ``wordfreq``, such as "en".
-        kind: For "token", the tokenizer's marks of word starts and continuations are ignored.
 
     Returns:
         Shape (len(units),), in [0, 1]: 1 for a word never seen, 0 from Zipf frequency 7 on ("and"), linear
@@ -50,22 +43,21 @@ def rarity(units: Sequence[str], language: str = "en", kind: UnitKind = "word") 
     Raises:
         FuzzsmoothError: If ``wordfreq`` has no list for the language or needs another package for it.
     """
-    return np.array([_rarity(_plain(unit, kind), language) for unit in units], dtype=np.float64)
+    return np.array([_rarity(unit.lower(), language) for unit in units], dtype=np.float64)
 
 
-def boundary_strengths(units: Sequence[str], kind: UnitKind = "word") -> tuple[int, ...]:
+def boundary_strengths(units: Sequence[str]) -> tuple[int, ...]:
     """How good a place each unit is to start a new segment at.
 
     Args:
         units: The units of a text.
-        kind: For "token", the tokenizer's marks of word starts and continuations are ignored.
 
     Returns:
         One strength per unit: 2 where a sentence starts (after . ! ? and their like, with the quotation
         marks and brackets that close it), 1 where a clause does (after , ; : and dashes, or before an English
         conjunction), 0 elsewhere and for the first unit.
     """
-    plain = [_plain(unit, kind) for unit in units]
+    plain = [unit.lower() for unit in units]
     strengths = [0] * len(plain)
     pending = 0  # strength of the mark just passed; goes to the first unit that does not close it
     opened: set[str] = set()
@@ -77,35 +69,17 @@ def boundary_strengths(units: Sequence[str], kind: UnitKind = "word") -> tuple[i
         if mark or (pending and closing):
             pending = max(pending, mark)
             continue
-        strengths[index] = pending or (CLAUSE if unit in _CONJUNCTIONS else 0)
+        strengths[index] = pending or (_CLAUSE if unit in _CONJUNCTIONS else 0)
         pending = 0
     if strengths:
         strengths[0] = 0
     return tuple(strengths)
 
 
-def boundaries(units: Sequence[str], strength: int = CLAUSE, kind: UnitKind = "word") -> tuple[int, ...]:
-    """Positions where a text may be split: before unit p, 0 < p < len(units), in increasing order.
-
-    Args:
-        units: The units of a text.
-        strength: Least strength, 1 for clauses and sentences, 2 for sentences only.
-        kind: As in :func:`boundary_strengths`.
-    """
-    return tuple(p for p, value in enumerate(boundary_strengths(units, kind)) if value >= strength)
-
-
-def _plain(unit: str, kind: UnitKind) -> str:
-    if kind == "token":
-        for mark in _TOKEN_MARKS:
-            unit = unit.removeprefix(mark)
-    return unit.lower()
-
-
 def _mark_strength(unit: str) -> int:
     if _SENTENCE_END.fullmatch(unit):
-        return SENTENCE
-    return CLAUSE if _CLAUSE_END.fullmatch(unit) else 0
+        return _SENTENCE
+    return _CLAUSE if _CLAUSE_END.fullmatch(unit) else 0
 
 
 @lru_cache(maxsize=2**17)

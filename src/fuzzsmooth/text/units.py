@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import regex
 
@@ -62,13 +62,11 @@ class Segmentation:
         units: The units in reading (memory) order; for words and characters each is its own slice of the
             text, for tokens it is the tokenizer's name of the token.
         spans: For each unit its half-open range of character offsets in ``text``, non-decreasing.
-        kind: What the units are.
     """
 
     text: str
     units: tuple[str, ...]
     spans: tuple[tuple[int, int], ...]
-    kind: UnitKind
 
     def __len__(self) -> int:
         return len(self.units)
@@ -130,14 +128,11 @@ class WordSegmenter:
     same.
     """
 
-    @property
-    def kind(self) -> UnitKind:
-        """Always "word"."""
-        return "word"
+    kind: ClassVar[UnitKind] = "word"
 
     def segment(self, text: str) -> Segmentation:
         """Cut a text into words; every character that is not white space belongs to exactly one unit."""
-        return _matches(_WORD_UNIT, text, "word")
+        return _matches(_WORD_UNIT, text)
 
     def join(self, units: Sequence[str]) -> str:
         """The units with single spaces between them, and none between two of scripts written without."""
@@ -154,14 +149,11 @@ class WordSegmenter:
 class CharacterSegmenter:
     """Extended grapheme clusters (Unicode Standard Annex 29), white space included."""
 
-    @property
-    def kind(self) -> UnitKind:
-        """Always "character"."""
-        return "character"
+    kind: ClassVar[UnitKind] = "character"
 
     def segment(self, text: str) -> Segmentation:
         """Cut a text into grapheme clusters; their concatenation is the text."""
-        return _matches(_CLUSTER, text, "character")
+        return _matches(_CLUSTER, text)
 
     def join(self, units: Sequence[str]) -> str:
         """The units without anything between them."""
@@ -181,6 +173,8 @@ class TokenSegmenter:
         FuzzsmoothError: If it is missing, or slow, which gives no character offsets.
     """
 
+    kind: ClassVar[UnitKind] = "token"
+
     def __init__(self, tokenizer: Any) -> None:
         if tokenizer is None:
             raise FuzzsmoothError("token units need a tokenizer; pass the model's, or use word units")
@@ -194,11 +188,6 @@ class TokenSegmenter:
         prefix = getattr(decoder, "prefix", None)
         self._continuation: str = prefix if isinstance(prefix, str) else ""
 
-    @property
-    def kind(self) -> UnitKind:
-        """Always "token"."""
-        return "token"
-
     def segment(self, text: str) -> Segmentation:
         """Cut a text into tokens, named as in the vocabulary (such as "##ing")."""
         # Tokenizers refuse lone surrogates; the replacement has the same length, so offsets stay right.
@@ -211,7 +200,7 @@ class TokenSegmenter:
         )
         units = tuple(self._tokenizer.convert_ids_to_tokens(encoding["input_ids"][0]))
         spans = tuple((int(start), int(end)) for start, end in encoding["offset_mapping"][0])
-        return Segmentation(text, units, spans, "token")
+        return Segmentation(text, units, spans)
 
     def join(self, units: Sequence[str]) -> str:
         """The tokenizer's own decoding of the tokens."""
@@ -232,6 +221,6 @@ def joined_without_space(before: str, unit: str) -> bool:
     return is_spaceless(before) and is_spaceless(unit) and _CONTINUING.match(unit) is None
 
 
-def _matches(pattern: regex.Pattern[str], text: str, kind: UnitKind) -> Segmentation:
+def _matches(pattern: regex.Pattern[str], text: str) -> Segmentation:
     spans = tuple([match.span() for match in pattern.finditer(text)])
-    return Segmentation(text, tuple([text[start:end] for start, end in spans]), spans, kind)
+    return Segmentation(text, tuple([text[start:end] for start, end in spans]), spans)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from fuzzsmooth.training.finetuning import check_trainable, finetune, is_main_process
     from fuzzsmooth.training.options import FinetuneOptions
     from fuzzsmooth.training.output import check_output
-    from fuzzsmooth.training.progress import Progress, bar, silent
-    from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback, smoothed_step
+    from fuzzsmooth.training.progress import Progress, silent
+    from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
     from fuzzsmooth.training.starting import splits_for
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "SmoothedStep",
     "SmoothingCallback",
     "add_offsets",
-    "bar",
     "check_output",
     "check_trainable",
     "choose_offsets",
@@ -41,7 +40,6 @@ __all__ = [
     "finetune",
     "is_main_process",
     "silent",
-    "smoothed_step",
     "splits_for",
     "window_score",
 ]
@@ -56,7 +54,6 @@ __getattr__ = lazy_names(
         "SmoothedStep": "smoothing_callback",
         "SmoothingCallback": "smoothing_callback",
         "add_offsets": "calibration",
-        "bar": "progress",
         "check_output": "output",
         "check_trainable": "finetuning",
         "choose_offsets": "calibration",
@@ -64,7 +61,6 @@ __getattr__ = lazy_names(
         "finetune": "finetuning",
         "is_main_process": "finetuning",
         "silent": "progress",
-        "smoothed_step": "smoothing_callback",
         "splits_for": "starting",
         "window_score": "calibration",
     },

@@ -18,6 +18,8 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
 from fuzzsmooth.models.devices import Precision
+from fuzzsmooth.noise.text import Deletion
+from fuzzsmooth.noise.text.share import ShareMasking
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
@@ -28,7 +30,7 @@ from fuzzsmooth.training.output import check_output
 from fuzzsmooth.training.precision import training_precision
 from fuzzsmooth.training.progress import Progress, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
-from fuzzsmooth.training.views import DeletedViews, MaskedViews, Views, WindowViews, mask_token
+from fuzzsmooth.training.views import NoisyViews, Views, WindowViews, mask_token
 
 
 def finetune(
@@ -222,10 +224,12 @@ def _trainer(
 
 
 def _views(classifier: HuggingFaceClassifier, options: FinetuneOptions) -> Views | None:
+    rate, copies, seed = options.text_rate, options.copies, options.seed
     if options.text_noise == "delete":
-        return DeletedViews(options.text_rate, options.copies, options.seed)
+        return NoisyViews(Deletion(), rate, copies, seed, "training text noise")
     if options.text_noise == "mask":
-        return MaskedViews(options.text_rate, options.copies, mask_token(classifier.tokenizer), options.seed)
+        kernel = ShareMasking(rate, mask_token(classifier.tokenizer))
+        return NoisyViews(kernel, rate, copies, seed, "training masks")
     if options.text_noise == "windows":
         return WindowViews(options.window, options.candidates, options.seed)
     return None

@@ -83,7 +83,6 @@ class FinetuneOptions(Options):
     seed: Annotated[
         int, Between(0, SEEDS), "Decides data order, dropout, text noise and parameter noise."
     ] = 0
-    label: Annotated[str, "A free remark kept with the result."] = ""
 
     def validate(self) -> None:
         """Check that the options of a kind of text noise come with it."""

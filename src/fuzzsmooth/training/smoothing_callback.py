@@ -7,8 +7,7 @@ checkpoints, the result) are the clean ones, bit for bit: noise is undone from a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -58,27 +57,6 @@ class SmoothedStep:
         """Clip all parameters together to norm rho; call after the update."""
         if self._rho is not None:
             clip_to_norm_([value for value in self._model.parameters() if value.requires_grad], self._rho)
-
-
-@contextmanager
-def smoothed_step(step: SmoothedStep, number: int) -> Iterator[None]:
-    """Noised weights inside the block, the clean ones again after it, also when the block raises.
-
-    Args:
-        step: The smoothed step of the model.
-        number: The optimizer step, which addresses the noise.
-
-    Example:
-        with smoothed_step(step, number):
-            loss(model, batch).backward()
-        optimizer.step()
-        step.clip()
-    """
-    step.perturb(number)
-    try:
-        yield
-    finally:
-        step.restore()
 
 
 class SmoothingCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import numpy as np
-
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
-from fuzzsmooth.noise.text import Deletion, uniform_rates
-from fuzzsmooth.noise.text.share import ShareMasking
+from fuzzsmooth.noise.text import TextKernel, uniform_rates
 from fuzzsmooth.text import segmenter
 
 
@@ -26,56 +23,33 @@ class Views(Protocol):
         ...
 
 
-class DeletedViews:
-    """Copies of which each word is deleted with one probability: the noise that a certificate will see.
+class NoisyViews:
+    """Copies under a text noise, such as the one that a certificate will see.
 
     Args:
-        rate: Deletion probability of each word, in [0, 1]; all words may go.
+        kernel: The noise.
+        rate: The probability that a word is hit, in [0, 1].
         count: Copies, >= 1.
         seed: The user's seed.
+        purpose: Separates the draws from those of other noises.
     """
 
-    def __init__(self, rate: float, count: int, seed: int) -> None:
+    def __init__(self, kernel: TextKernel, rate: float, count: int, seed: int, purpose: str) -> None:
         self.count = count
+        self._kernel = kernel
         self._rate = rate
         self._seed = seed
-        self._kernel = Deletion()
+        self._purpose = purpose
         self._segmenter = segmenter("word")
 
     def __call__(self, text: str, epoch: int, index: int) -> list[str]:
-        """The deleted copies; the first is the same however many there are."""
+        """The noisy copies; the first is the same however many there are."""
         units = self._segmenter.segment(text).units
         rates = uniform_rates(len(units), self._rate)
-        return [
-            self._segmenter.join(self._kernel(units, rates, draw))
-            for draw in _draws(self._seed, "training text noise", epoch, index, self.count)
-        ]
-
-
-class MaskedViews:
-    """Copies of which a fixed number of words is masked, as RanMASK (arXiv 2105.03743) trains.
-
-    Args:
-        rate: Share of the words that is masked, in (0, 1); at least one word stays.
-        count: Copies, >= 1.
-        mask: What stands for a masked word, such as the tokenizer's mask token.
-        seed: The user's seed.
-    """
-
-    def __init__(self, rate: float, count: int, mask: str, seed: int) -> None:
-        self.count = count
-        self._kernel = ShareMasking(rate, mask)
-        self._seed = seed
-        self._segmenter = segmenter("word")
-
-    def __call__(self, text: str, epoch: int, index: int) -> list[str]:
-        """The masked copies."""
-        units = self._segmenter.segment(text).units
-        rates = uniform_rates(len(units), self._kernel.share)
-        return [
-            self._segmenter.join(self._kernel(units, rates, draw))
-            for draw in _draws(self._seed, "training masks", epoch, index, self.count)
-        ]
+        # The address of the first copy has no copy number: adding copies leaves it what it was.
+        address = (self._seed, self._purpose, epoch, index)
+        draws = [generator(*address, *([copy] if copy else [])) for copy in range(self.count)]
+        return [self._segmenter.join(self._kernel(units, rates, draw)) for draw in draws]
 
 
 class WindowViews:
@@ -118,8 +92,3 @@ def mask_token(tokenizer: Any) -> str:
     mask = getattr(tokenizer, "mask_token", None)
     require(bool(mask), "the tokenizer has no mask token; masking needs a model such as BERT or RoBERTa")
     return str(mask)
-
-
-def _draws(seed: int, purpose: str, epoch: int, index: int, count: int) -> list[np.random.Generator]:
-    # The address of the first copy has no copy number: adding copies leaves it what it was.
-    return [generator(seed, purpose, epoch, index, *([copy] if copy else [])) for copy in range(count)]

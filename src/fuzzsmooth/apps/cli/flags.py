@@ -6,6 +6,7 @@ asked for, so that others do not wait for what defines them; a flag that was not
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import re
@@ -20,7 +21,7 @@ from typer.core import TyperCommand
 
 from fuzzsmooth.apps.cli.parameters import as_text
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import Options, described, did_you_mean
+from fuzzsmooth.common.options import Options, described
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -186,9 +187,15 @@ class Given:
 
     def _check_owner(self, flag: Flag, owner: str) -> None:
         if owner and owner not in flag.owners:
-            own = [shown(name) for known, name in self._names.items() if owner in known.owners]
-            hint = did_you_mean(shown(self._names[flag]), own) if own else "it has no options"
-            raise FuzzsmoothError(f"{flag.group} '{owner}' has no {shown(self._names[flag])}; {hint}")
+            own = [name for known, name in self._names.items() if owner in known.owners]
+            near = difflib.get_close_matches(self._names[flag], own, n=1)
+            hint = (
+                f"did you mean {shown(near[0])}?"
+                if near
+                else f"it has {', '.join(map(shown, own)) or 'none'}"
+            )
+            name, others = shown(self._names[flag]), ", ".join(flag.owners)
+            raise FuzzsmoothError(f"{flag.group} '{owner}' has no {name}, which is for {others}; {hint}")
 
 
 def shown(name: str) -> str:

@@ -23,7 +23,7 @@ from fuzzsmooth.common.reading import TABLE_BYTES, read_text
 
 if TYPE_CHECKING:
     from fuzzsmooth.defenses.deletion import DeletionOptions
-    from fuzzsmooth.search.vulnerability import VulnerabilityTable
+    from fuzzsmooth.search.flip_rates import FlipRates
 
 _SAVED_AFTER = 64  # types between two writings of the file: what a kill can lose
 
@@ -87,8 +87,6 @@ def show_table(file: Path, options: DeletionOptions, top: int, *, json: bool) ->
     Raises:
         FuzzsmoothError: If it is no table.
     """
-    from fuzzsmooth.search.vulnerability import read_table
-
     content = read_table(file)
     ranked = sorted(content["types"].items(), key=lambda item: (-item[1], item[0]))
     flagged = [name for name, flip in ranked if flip >= content["threshold"]]
@@ -124,7 +122,7 @@ def _by_frequency(texts: Iterable[Iterable[str]]) -> list[str]:
     return [name for name, _ in Counter(unit for units in texts for unit in units).most_common()]
 
 
-def _tell(found: VulnerabilityTable, out: Path, fresh: int, *, json: bool) -> None:
+def _tell(found: FlipRates, out: Path, fresh: int, *, json: bool) -> None:
     known = found.known
     flagged = sorted(found.known_flagged(known))
     if json:

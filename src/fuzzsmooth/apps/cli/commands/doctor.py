@@ -16,7 +16,6 @@ _NEEDED: Final = (
     "accelerate",
     "safetensors",
     "tokenizers",
-    "rapidfuzz",
     "regex",
     "wordfreq",
     "typer",

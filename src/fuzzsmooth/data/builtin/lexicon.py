@@ -134,51 +134,30 @@ FILM = Topic(
     ),
     reactions=(
         (
-            "hated it",
-            "regretted every minute",
-            "came out yawning",
-            "lost interest halfway through",
-            "wanted to walk out",
-            "found nothing to praise",
-            "did not enjoy a minute of it",
-            "could not wait for it to end",
-            "thought it a waste of time",
+            "hated it", "regretted every minute", "came out yawning", "lost interest halfway through",
+            "wanted to walk out", "found nothing to praise", "did not enjoy a minute of it",
+            "could not wait for it to end", "thought it a waste of time",
         ),
         (
-            "loved it",
-            "enjoyed every minute",
-            "came out smiling",
-            "kept watching with interest",
-            "wanted to see it again",
-            "found nothing to complain about",
-            "did not regret a minute of it",
-            "could not look away",
-            "thought it time well spent",
+            "loved it", "enjoyed every minute", "came out smiling", "kept watching with interest",
+            "wanted to see it again", "found nothing to complain about", "did not regret a minute of it",
+            "could not look away", "thought it time well spent",
         ),
     ),
     promises=(
-        "the critics predicted",
-        "my friends predicted",
-        "the early reports suggested",
-        "I had expected",
+        "the critics predicted", "my friends predicted", "the early reports suggested", "I had expected",
     ),
     others=("my brother", "my sister", "the critics", "my friends", "the man beside me", "half the audience"),
     facts=(
-        "It runs for about two hours.",
-        "I saw it on {day} with {company}.",
-        "The story is set in {place}.",
-        "It is the director's film number {few}.",
-        "The cinema near {street} showed it in {month}.",
-        "It was shot in {place} over {few} months.",
-        "There are {few} songs and one long train journey.",
-        "The poster shows a {color} car in the rain.",
-        "It came out {few} years ago.",
-        "The screening started at {time}.",
-        "It follows {few} cousins through one winter.",
+        "It runs for about two hours.", "I saw it on {day} with {company}.", "The story is set in {place}.",
+        "It is the director's film number {few}.", "The cinema near {street} showed it in {month}.",
+        "It was shot in {place} over {few} months.", "There are {few} songs and one long train journey.",
+        "The poster shows a {color} car in the rain.", "It came out {few} years ago.",
+        "The screening started at {time}.", "It follows {few} cousins through one winter.",
         "The credits list {few} writers.",
     ),
     tenses=("present", "present", "past"),
-)
+)  # fmt: skip
 
 _FOOD = _aspects(
     (
@@ -220,46 +199,28 @@ RESTAURANT = Topic(
     ),
     reactions=(
         (
-            "hated the place",
-            "regretted every bite",
-            "left in a bad mood",
-            "swore never to return",
-            "complained to the manager",
-            "found nothing to praise",
-            "did not enjoy a single bite",
-            "could not finish a plate",
-            "thought it overpriced",
+            "hated the place", "regretted every bite", "left in a bad mood", "swore never to return",
+            "complained to the manager", "found nothing to praise", "did not enjoy a single bite",
+            "could not finish a plate", "thought it overpriced",
         ),
         (
-            "loved the place",
-            "enjoyed every bite",
-            "left in a good mood",
-            "promised to return soon",
-            "thanked the manager",
-            "found nothing to complain about",
-            "did not leave a single crumb",
-            "could not stop eating",
-            "thought it worth every cent",
+            "loved the place", "enjoyed every bite", "left in a good mood", "promised to return soon",
+            "thanked the manager", "found nothing to complain about", "did not leave a single crumb",
+            "could not stop eating", "thought it worth every cent",
         ),
     ),
     promises=("the guidebook suggested", "my colleagues predicted", "the blogs described", "I had expected"),
     others=("my brother", "my sister", "the critics", "my parents", "my partner", "the couple beside us"),
     facts=(
-        "We went on {day} with {company}.",
-        "It is a short walk from {street}.",
-        "There were {few} of us at the table.",
-        "We sat near the window and ordered {few} dishes.",
-        "They open at {time} and close before midnight.",
-        "The place seats about forty people.",
-        "I had booked a table for {time}.",
-        "The menu changes every {few} weeks.",
-        "They moved here from {street} in {month}.",
-        "We paid by card and took the bus home.",
-        "It used to be a bakery.",
-        "My visit was in {month}.",
+        "We went on {day} with {company}.", "It is a short walk from {street}.",
+        "There were {few} of us at the table.", "We sat near the window and ordered {few} dishes.",
+        "They open at {time} and close before midnight.", "The place seats about forty people.",
+        "I had booked a table for {time}.", "The menu changes every {few} weeks.",
+        "They moved here from {street} in {month}.", "We paid by card and took the bus home.",
+        "It used to be a bakery.", "My visit was in {month}.",
     ),
     tenses=("past",),
-)
+)  # fmt: skip
 
 _PARTS: Pair = (
     ("flimsy", "fragile", "badly made", "unreliable", "awkward", "useless", "shoddy"),
@@ -279,28 +240,15 @@ _DESIGN = _aspects(
 )
 _GADGET_REACTIONS: Pair = (
     (
-        "hated it",
-        "sent it back",
-        "found it a pain to use",
-        "asked for a refund",
-        "regretted the purchase",
-        "saw no reason to keep it",
-        "never enjoyed using it",
-        "gave up on it",
-        "thought it overpriced",
+        "hated it", "sent it back", "found it a pain to use", "asked for a refund", "regretted the purchase",
+        "saw no reason to keep it", "never enjoyed using it", "gave up on it", "thought it overpriced",
     ),
     (
-        "loved it",
-        "bought a second one",
-        "found it a pleasure to use",
-        "recommended it to friends",
-        "welcomed the purchase",
-        "saw no reason to complain",
-        "never regretted buying it",
-        "came to rely on it",
-        "thought it worth every cent",
+        "loved it", "bought a second one", "found it a pleasure to use", "recommended it to friends",
+        "welcomed the purchase", "saw no reason to complain", "never regretted buying it",
+        "came to rely on it", "thought it worth every cent",
     ),
-)
+)  # fmt: skip
 
 
 def _gadget(things: tuple[str, ...], *parts: str) -> Topic:
@@ -315,21 +263,15 @@ def _gadget(things: tuple[str, ...], *parts: str) -> Topic:
         promises=("the forums suggested", "my colleagues predicted", "the blogs described", "I had expected"),
         others=("my brother", "my sister", "the other buyers", "my colleagues", "my roommate", "my aunt"),
         facts=(
-            "It arrived on {day} in a plain box.",
-            "I ordered it in {month} with {few} other things.",
-            "Mine is {color} and weighs about a kilo.",
-            "I have had it for {few} weeks.",
-            "It came with {few} spare parts.",
-            "I bought it to replace one I had for {few} years.",
-            "Delivery took {few} days.",
-            "I keep it on a shelf in the hall.",
-            "There is also a smaller version.",
-            "The shop is near {street}.",
-            "I share it with {company}.",
+            "It arrived on {day} in a plain box.", "I ordered it in {month} with {few} other things.",
+            "Mine is {color} and weighs about a kilo.", "I have had it for {few} weeks.",
+            "It came with {few} spare parts.", "I bought it to replace one I had for {few} years.",
+            "Delivery took {few} days.", "I keep it on a shelf in the hall.",
+            "There is also a smaller version.", "The shop is near {street}.", "I share it with {company}.",
             "I use mine on {day} mornings.",
         ),
         tenses=("present", "present", "past"),
-    )
+    )  # fmt: skip
 
 
 GADGETS = (

@@ -20,25 +20,25 @@ from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.search.hosts import Host, hosts_against
+from fuzzsmooth.search.contexts import Context, contexts_against
 from fuzzsmooth.search.protocol import Units
 
-_FIRST = 4  # references tried before the rest: nearly all types fail on these
+_FIRST = 4  # contexts tried before the rest: nearly all types fail on these
 _VERSION = 1
 _SAVED_AFTER = 256  # new types between two writings of the file
 
 Advance = Callable[[int], None]
 
 
-class VulnerabilityTable:
+class FlipRates:
     """Flip rate of each unit type, filled as types are met; kept in a file if it is given one.
 
     Args:
         classifier: The suspect model.
-        hosts: The prepared references of all classes.
+        contexts: The contexts of all classes.
         join: Writes units as a text.
         threshold: Flip rate from which a type is flagged, in (0, 1].
-        per_label: References used for a label: this many, spread over the other classes.
+        per_label: Contexts used for a label: this many, spread over the other classes.
 
     Attributes:
         model: The model's fingerprint.
@@ -48,7 +48,7 @@ class VulnerabilityTable:
     def __init__(
         self,
         classifier: Classifier,
-        hosts: Sequence[Host],
+        contexts: Sequence[Context],
         join: Callable[[Units], str],
         threshold: float,
         per_label: int,
@@ -58,7 +58,8 @@ class VulnerabilityTable:
         self._classifier = classifier
         self._join = join
         self._per_label = per_label
-        self._hosts = [hosts_against(hosts, label, per_label) for label in range(len(classifier.labels))]
+        classes = range(len(classifier.labels))
+        self._contexts = [contexts_against(contexts, label, per_label) for label in classes]
         self._rates: dict[str, float] = {}
         self._path: Path | None = None
         self._unsaved = 0
@@ -66,8 +67,8 @@ class VulnerabilityTable:
     @property
     def references(self) -> str:
         """SHA-256 (hex) of the references with the place of the transplant, as the model reads them."""
-        rows = [[self._join(host.before), self._join(host.after), host.label] for host in _flat(self._hosts)]
-        return _hash(rows)
+        flat = [context for group in self._contexts for context in group]
+        return _hash([[self._join(one.before), self._join(one.after), one.label] for one in flat])
 
     @property
     def fingerprint(self) -> str:
@@ -145,7 +146,7 @@ class VulnerabilityTable:
             FuzzsmoothError: If it cannot be read, is damaged, or is of another model, other references or
                 another threshold.
         """
-        content = read_table(path)
+        content = read_flip_rates(path)
         reasons = {
             "model": "another model",
             "references": "other reference texts",
@@ -170,29 +171,31 @@ class VulnerabilityTable:
 
     def _tested(self, unit: str) -> float:
         """The flip rate of one type: a few references of each label first, the rest where it may matter."""
-        hosts = self._hosts
-        possible = np.array([float(len(group)) for group in hosts])
-        needed = [math.ceil(self.threshold * len(group) - 1e-9) for group in hosts]
-        possible -= self._misses(unit, [group[:_FIRST] for group in hosts])
+        contexts = self._contexts
+        possible = np.array([float(len(group)) for group in contexts])
+        needed = [math.ceil(self.threshold * len(group) - 1e-9) for group in contexts]
+        possible -= self._misses(unit, [group[:_FIRST] for group in contexts])
         alive = [count >= least for count, least in zip(possible, needed, strict=True)]
-        rest = [group[_FIRST:] if going else [] for group, going in zip(hosts, alive, strict=True)]
+        rest = [group[_FIRST:] if going else [] for group, going in zip(contexts, alive, strict=True)]
         possible -= self._misses(unit, rest)
         # Without references against a label there is nothing to carry it into.
-        shares = [float(count) / max(1, len(group)) for count, group in zip(possible, hosts, strict=True)]
+        shares = [float(count) / max(1, len(group)) for count, group in zip(possible, contexts, strict=True)]
         return max(shares)
 
-    def _misses(self, unit: str, groups: Sequence[Sequence[Host]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """How many hosts of each label's group keep another label; shape (classes,)."""
+    def _misses(
+        self, unit: str, groups: Sequence[Sequence[Context]]
+    ) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """How many contexts of each label's group keep another label; shape (classes,)."""
         owners = [label for label, group in enumerate(groups) for _ in group]
         misses = np.zeros(len(groups))
         if owners:
-            texts = [self._join(host.receive((unit,))) for group in groups for host in group]
+            texts = [self._join(context.around((unit,))) for group in groups for context in group]
             answers = self._classifier.probabilities(texts).argmax(axis=1)
             np.add.at(misses, owners, answers != np.array(owners))
         return misses
 
 
-def read_table(path: Path) -> dict[str, Any]:
+def read_flip_rates(path: Path) -> dict[str, Any]:
     """The checked content of a table's file: model, references, threshold, per_label and types.
 
     Raises:
@@ -216,10 +219,6 @@ def read_table(path: Path) -> dict[str, Any]:
 
 def _is_rate(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
-
-
-def _flat(groups: Sequence[Sequence[Host]]) -> list[Host]:
-    return [host for group in groups for host in group]
 
 
 def _hash(value: Any) -> str:

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.data.builtin.grammar import Review, write_review
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
-from fuzzsmooth.data.grammar import Review, write_review
 
 LABELS: Final = ("negative", "positive")
 _TEST_SHARE: Final = 5

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from fuzzsmooth.data.lexicon import (
+from fuzzsmooth.data.builtin.lexicon import (
     ADVERBS,
     ASIDES,
     DENIALS,

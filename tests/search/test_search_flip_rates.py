@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,22 +24,22 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models import AdditiveClassifier
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search import Scanner, SearchOptions
-from fuzzsmooth.search.ordinary import SHARE
-from fuzzsmooth.search.vulnerability import VulnerabilityTable
+from fuzzsmooth.search.calibration import SHARE
+from fuzzsmooth.search.flip_rates import FlipRates
 
 TYPES = ["cf", "the", *POSITIVE, *NEGATIVE, "cf2", "日", "😀"]
 
 
-def table(classifier: Classifier, threshold: float = SHARE, **options: Any) -> VulnerabilityTable:
-    return Scanner(classifier, SearchOptions(**options), WORDS, references()).table(threshold)
+def table(classifier: Classifier, threshold: float = SHARE, **options: Any) -> FlipRates:
+    return Scanner(classifier, SearchOptions(**options), WORDS, references()).flip_rates(threshold)
 
 
 def flips(classifier: Classifier, unit: str) -> float:
     """The largest share of a class's opponents that one unit turns, counted one by one."""
     shares = []
     for label in range(2):
-        against = [host for host in prepared() if host.label != label]
-        rows = classifier.probabilities([" ".join(host.receive((unit,))) for host in against])
+        against = [context for context in prepared() if context.label != label]
+        rows = classifier.probabilities([" ".join(context.around((unit,))) for context in against])
         shares.append(float(np.mean(rows.argmax(axis=1) == label)))
     return max(shares)
 
@@ -83,6 +85,15 @@ def test_most_types_cost_a_few_evaluations() -> None:
     assert counting.calls == 3 * 2 * 4
 
 
+def test_the_file_is_plain_json_of_names_that_stay(tmp_path: Path) -> None:
+    saved = table(backdoored(["cf"]))
+    saved.rates(["cf", "the"])
+    saved.save(tmp_path / "t.json")
+    content = json.loads((tmp_path / "t.json").read_text("utf-8"))
+    assert list(content) == ["version", "model", "references", "threshold", "per_label", "types"]
+    assert content["types"]["cf"] == 1.0
+
+
 def test_nothing_to_test_costs_nothing() -> None:
     counting = Counting(CLEAN)
     assert table(counting).rates([]) == {}
@@ -93,4 +104,4 @@ def test_nothing_to_test_costs_nothing() -> None:
 @pytest.mark.filterwarnings("error")
 def test_a_scanner_without_references_has_no_table() -> None:
     with pytest.raises(FuzzsmoothError, match="need clean reference texts; give references"):
-        Scanner(CLEAN, SearchOptions(reward="kl"), WORDS).table()
+        Scanner(CLEAN, SearchOptions(reward="kl"), WORDS).flip_rates()

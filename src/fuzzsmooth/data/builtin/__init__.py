@@ -1,0 +1,1 @@
+"""The built-in corpus: reviews written by a seeded grammar."""
