@@ -87,7 +87,7 @@ def show_table(file: Path, options: DeletionOptions, top: int, *, json: bool) ->
     Raises:
         FuzzsmoothError: If it is no table.
     """
-    content = read_table(file)
+    content = read_flip_rates(file)
     ranked = sorted(content["types"].items(), key=lambda item: (-item[1], item[0]))
     flagged = [name for name, flip in ranked if flip >= content["threshold"]]
     rows = []
