@@ -74,6 +74,8 @@ def test_threats_choose_the_certificates(capfd, victim):
         "--defense",
         "deletion",
         "--no-fuzzing",
+        "--sigma",
+        0.01,
         "--draws",
         200,
         "--text",
@@ -133,16 +135,16 @@ def test_report_is_rebuilt_from_the_records(capfd, tmp_path):
 
 
 EXPERIMENT = """
-recipe = "badnets"
+attack = "badnets"
 certified_texts = 4
-[attack]
-trigger_options.words = ["cf"]
+[attack_options]
+trigger_options = { words = ["cf"] }
 rate = 0.3
-[attack.finetune]
+[attack_options.finetune]
 epochs = 10
 learning_rate = 3e-3
 batch_size = 16
-[smoothing]
+[options]
 sigma = 0.001
 draws = 50
 """

@@ -188,7 +188,8 @@ class Given:
     def _check_owner(self, flag: Flag, owner: str) -> None:
         if owner and owner not in flag.owners:
             own = [name for known, name in self._names.items() if owner in known.owners]
-            near = difflib.get_close_matches(self._names[flag], own, n=1)
+            alike = [name for name in own if self._names[flag] in name.split("_")]
+            near = alike or difflib.get_close_matches(self._names[flag], own, n=1)
             hint = (
                 f"did you mean {shown(near[0])}?"
                 if near

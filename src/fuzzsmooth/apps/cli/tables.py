@@ -87,6 +87,8 @@ def show_table(file: Path, options: DeletionOptions, top: int, *, json: bool) ->
     Raises:
         FuzzsmoothError: If it is no table.
     """
+    from fuzzsmooth.search.flip_rates import read_flip_rates
+
     content = read_flip_rates(file)
     ranked = sorted(content["types"].items(), key=lambda item: (-item[1], item[0]))
     flagged = [name for name, flip in ranked if flip >= content["threshold"]]
