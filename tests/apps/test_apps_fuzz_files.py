@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 from apps_command_line import answer_or_refusal
-from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all
-from fuzzsmooth.apps.cli.statements import Statements
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -27,6 +27,8 @@ DERIVED = {
 }
 DERIVED |= {"protect", "scan"}
 
+CERTIFY = ["certify", "--text", "a", "--model", "."]
+
 
 def test_the_commands_are_those_of_the_manual():
     assert COMMANDS == [
