@@ -13,6 +13,7 @@ from apps_command_line import answer_or_refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fuzzsmooth.apps.cli.certificates import show_statements
 from fuzzsmooth.apps.cli.settings import options_from
 from fuzzsmooth.attacks import load_attack
 from fuzzsmooth.attacks.badnets import BadnetsOptions

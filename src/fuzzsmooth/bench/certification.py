@@ -25,6 +25,7 @@ from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Dataset, Splits, load_splits
+from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.text import segmenter
 from fuzzsmooth.training import FinetuneOptions, splits_for
 
@@ -121,7 +122,12 @@ class CertificationOptions(Options):
 
 
 def run_certification(
-    options: CertificationOptions, out: Path, *, stages: Stages = silent_stages, command: str = ""
+    options: CertificationOptions,
+    out: Path,
+    *,
+    stages: Stages = silent_stages,
+    tell: Tell = unheard,
+    command: str = "",
 ) -> Path:
     """Train and certify what is not done yet, and write records and settings.
 
@@ -129,6 +135,7 @@ def run_certification(
         options: The experiment.
         out: Folder of the run; one experiment per folder, to which rows may be added.
         stages: Progress display.
+        tell: Told what was assumed of the data, and which rows were left out.
         command: The command line that started it, for the report.
 
     Returns:
@@ -139,6 +146,7 @@ def run_certification(
     """
     data = _load(options)
     splits = data.splits
+    tell_rows(tell, splits.train, splits.test)
     shas = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
     rows = [certification_row(name, options.shared) for name in options.rows]
     with exclusive(out):

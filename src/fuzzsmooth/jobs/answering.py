@@ -16,18 +16,11 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import open_regular
 from fuzzsmooth.data.rows import TextInput
+from fuzzsmooth.data.telling import Tell, unheard
 
 Record = dict[str, Any]
 AnswerChunk = Callable[[Sequence[str]], Sequence[Record]]
 """From texts to the fields of their records, one each."""
-
-Tell = Callable[[str], None]
-"""Told what the user should know, a sentence at a time."""
-
-
-def unheard(_sentence: str) -> None:
-    """For callers that need to know nothing."""
-
 
 _START = b'{"key": "'  # how every line of ours begins
 _NAMED = 5  # rows that are named in a note

@@ -12,10 +12,10 @@ from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Between, Options, require
 from fuzzsmooth.data import check_source
+from fuzzsmooth.data.telling import Tell, unheard
 from fuzzsmooth.defenses import DEFENSES, Defense
 from fuzzsmooth.defenses.saved import saved_defense
 from fuzzsmooth.engine.weighted import TypeRates
-from fuzzsmooth.jobs.answering import Tell, unheard
 from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given_references
 from fuzzsmooth.models import resolve_model
 

@@ -24,10 +24,11 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import Between, Options, require
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.data import Splits, TextInput
+from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.defenses import DEFENSES, Defense
 from fuzzsmooth.defenses.saved import write_beside
 from fuzzsmooth.engine.options import SearchedOptions
-from fuzzsmooth.jobs.answering import AnswerFile, Record, Tell, answer_all, unheard
+from fuzzsmooth.jobs.answering import AnswerFile, Record, answer_all
 from fuzzsmooth.jobs.holding_out import hold_out
 from fuzzsmooth.jobs.loading import Loading, Machine
 from fuzzsmooth.jobs.model_card import model_card
@@ -145,8 +146,6 @@ def carry_out(order: Order, *, stages: Stages = silent_stages, tell: Tell = unhe
     Raises:
         FuzzsmoothError: If anything is missing or does not fit.
     """
-    from fuzzsmooth.jobs.references import tell_rows
-
     order.finetuning  # noqa: B018  # bad options are told before data is read
     check_output(order.out)
     splits = hold_out(order.data, order.protect.holdout, order.columns)

@@ -10,16 +10,16 @@ from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.data import check_source
+from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.defenses import Defense
 from fuzzsmooth.defenses.saved import REFERENCES_FILE, references_beside
 from fuzzsmooth.engine.options import SearchedOptions
-from fuzzsmooth.jobs.answering import Tell, unheard
 from fuzzsmooth.jobs.seen import is_seen, references_key, remember
 from fuzzsmooth.models import resolve_model
 from fuzzsmooth.search import References
 
 if TYPE_CHECKING:
-    from fuzzsmooth.data import Dataset, Splits, TextInput
+    from fuzzsmooth.data import Splits
     from fuzzsmooth.models import HuggingFaceClassifier
     from fuzzsmooth.search.flip_rates import FlipRates
 
@@ -136,25 +136,6 @@ def find_references(
     if given.beside is not None and isinstance(options, SearchedOptions) and options.fuzzing:
         _tell_origin(chosen, classifier, given.beside, tell)
     return chosen
-
-
-_SHOWN = 10  # rows left out; a large file may have thousands
-
-
-def tell_rows(tell: Tell, *parts: TextInput | Dataset) -> None:
-    """Say what was assumed about the labels of data, and which rows were left out.
-
-    Args:
-        tell: Told each thing, cut to a readable number.
-        parts: The data.
-    """
-    for sentence in dict.fromkeys(sentence for part in parts for sentence in part.notes):
-        tell(sentence)
-    skipped = [sentence for part in parts for sentence in part.skipped]
-    for sentence in skipped[:_SHOWN]:
-        tell(sentence)
-    if len(skipped) > _SHOWN:
-        tell(f"{len(skipped) - _SHOWN} more bad rows left out")
 
 
 def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: str, tell: Tell) -> None:

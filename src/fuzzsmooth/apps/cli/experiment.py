@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fuzzsmooth.apps.cli.console import note
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.settings import check_given, options_from
@@ -30,7 +31,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
 
     options = options_from(ExperimentOptions, config, flags)
     with resumable():
-        run_experiment(options, out, stages=Display(quiet).counts, command=command_line())
+        run_experiment(options, out, stages=Display(quiet).counts, tell=note, command=command_line())
         build_report(out)
     show_run(out, json=json)
 

@@ -9,7 +9,7 @@ from fuzzsmooth.apps.cli.sections import Reading
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.data import Dataset, TextInput, load_texts
-from fuzzsmooth.jobs.references import tell_rows
+from fuzzsmooth.data.telling import tell_rows
 
 
 def gather(source: str | None, given: Sequence[str] | None, reading: Reading) -> TextInput:

@@ -20,7 +20,7 @@ def localize(
     Writes localization.jsonl, a Markdown table and one plot per trigger; everything may be set in a file
     (--config), and triggers, strategies and budgets may be added to a finished run.
     """
-    from fuzzsmooth.apps.cli.console import answers
+    from fuzzsmooth.apps.cli.console import answers, note
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import check_given, options_from
@@ -32,7 +32,7 @@ def localize(
 
     chosen = options_from(LocalizationOptions, config, flags)
     with resumable():
-        run_localization(chosen, out, stages=Display(quiet).counts)
+        run_localization(chosen, out, stages=Display(quiet).counts, tell=note)
         files = build_recall(out)
     page = answers()
     page.block(files[0].read_text("utf-8"))
