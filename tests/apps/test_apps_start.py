@@ -107,9 +107,9 @@ def test_doctor_names_what_is_here(capfd):
 
 
 def test_doctor_tells_how_to_get_what_is_missing(capfd, monkeypatch):
-    from fuzzsmooth.apps.cli.commands import doctor
+    from fuzzsmooth.apps.cli import installation
 
-    monkeypatch.setattr(doctor, "_EXTRAS", {"data": ("no-such-package",)})
+    monkeypatch.setattr(installation, "EXTRAS", {"data": ("no-such-package",)})
     found = call(capfd, "doctor", "--json").lines[0]
     assert found["extras"]["data"] == {"no-such-package": None}
     assert any("pip install 'fuzzsmooth[data]'" in hint for hint in found["hints"])

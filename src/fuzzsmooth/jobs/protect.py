@@ -7,21 +7,19 @@ appears whole or not at all.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.common.files import write_atomic, write_json
 from fuzzsmooth.common.locking import exclusive
-from fuzzsmooth.common.options import Between, Options, require
+from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.data import Splits, TextInput
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
@@ -30,12 +28,12 @@ from fuzzsmooth.defenses.saved import write_beside
 from fuzzsmooth.engine.options import SearchedOptions
 from fuzzsmooth.jobs.answering import AnswerFile, Record, answer_all
 from fuzzsmooth.jobs.holding_out import hold_out
-from fuzzsmooth.jobs.loading import Loading, Machine
+from fuzzsmooth.jobs.loading import Loading
 from fuzzsmooth.jobs.model_card import model_card
+from fuzzsmooth.jobs.order import Order, ProtectOptions, identity
 from fuzzsmooth.jobs.seen import references_key, remember
-from fuzzsmooth.models import resolve_model
 from fuzzsmooth.search import References
-from fuzzsmooth.training import FinetuneOptions, check_output, splits_for
+from fuzzsmooth.training import check_output, splits_for
 
 if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
@@ -45,54 +43,6 @@ REPORT = "protect.json"
 CARD = "README.md"
 """Name of its model card."""
 _SETTINGS = "settings.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProtectOptions(Options):
-    """How a model is protected."""
-
-    holdout: Annotated[
-        float | None,
-        Between(0, 1_000_000_000, above=True),
-        "Texts held out to measure on: a share below 1, or a number; left out: 20 %, at most 200.",
-    ] = None
-    finetune: Annotated[bool, "Whether the model is fine-tuned for the defense, or only wrapped."] = True
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be protected, and how.
-
-    Attributes:
-        model: As in :func:`fuzzsmooth.models.load_classifier`.
-        data: Clean labeled data, as in :func:`fuzzsmooth.data.load_splits`.
-        out: The folder of the protected model.
-        kind: The defense.
-        options: Its options.
-        protect: What is held out, and whether the model is fine-tuned.
-        training: Changes to the fine-tuning that the defense wants, by name.
-        machine: Where the model is.
-        columns: Keyword arguments of :func:`fuzzsmooth.data.load_splits`.
-        fresh: Start anew, even if a stopped run could be continued.
-    """
-
-    model: str
-    data: str
-    out: Path
-    kind: type[Defense]
-    options: Options
-    protect: ProtectOptions = field(default_factory=ProtectOptions)
-    training: Mapping[str, Any] = field(default_factory=dict)
-    machine: Machine = field(default_factory=Machine)
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    fresh: bool = False
-
-    @property
-    def finetuning(self) -> FinetuneOptions:
-        """How the model is fine-tuned: for the defense, under its seed, with the changes."""
-        seed = self.options.to_mapping().get("seed", 0)
-        wanted = {"seed": seed, **self.kind.training(self.options), **self.training}
-        return FinetuneOptions.from_mapping(wanted, where="options of fine-tuning")
 
 
 def protect_model(
@@ -169,7 +119,7 @@ class _Run:
         self._tell = tell
         self._parts = order.out.with_name(f"{order.out.name}.protecting")
         self._seconds: dict[str, float] = {}
-        self._settings = json.loads(json.dumps(_identity(order, splits)))
+        self._settings = json.loads(json.dumps(identity(order, splits)))
         self._resumed = False
 
     def report(self) -> dict[str, Any]:
@@ -327,30 +277,6 @@ class _Run:
         began = time.perf_counter()
         yield
         self._seconds[phase] = round(time.perf_counter() - began, 3)
-
-
-def _identity(order: Order, splits: Splits) -> dict[str, Any]:
-    """What decides the protected model and its measurement."""
-    return {
-        "model": shown(order.model),
-        "weights": _weights(order.model),
-        "train_sha256": splits.train.fingerprint,
-        "held_out_sha256": splits.test.fingerprint,
-        "defense": order.kind.name,
-        "options": order.options.to_mapping(),
-        "finetune": order.finetuning.to_mapping() if order.protect.finetune else None,
-        "allow_bin": order.machine.allow_bin,
-    }
-
-
-def _weights(model: str) -> str:
-    """A hash that tells whether a name still means the same files; a path itself is private."""
-    source = resolve_model(model)
-    facts: list[Any] = [source.kind, source.location]
-    if source.kind != "hub":
-        files = sorted(Path(source.location).iterdir())
-        facts += [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _share(count: int, texts: int) -> dict[str, Any]:

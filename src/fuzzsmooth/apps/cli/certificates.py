@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.apps.cli.console import Page, answers, note, write_json
@@ -10,6 +11,7 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.printing import short_name
 
 if TYPE_CHECKING:
+    from fuzzsmooth.apps.cli.answering import Question
     from fuzzsmooth.certify import DatasetStatement
     from fuzzsmooth.common.options import Options
     from fuzzsmooth.defenses import Defense
@@ -39,6 +41,48 @@ def check_threat(threat: str, kind: type[Defense], options: Options, *, table: b
             f"--threat {threat} is not certified by these options; defense '{kind.name}' certifies "
             f"{' and '.join(known) or 'nothing'} here"
         )
+
+
+def certify_all(question: Question, threat: str, *, together: bool) -> None:
+    """Certify all texts and show the answers.
+
+    Args:
+        question: What is asked.
+        threat: The threat that is shown, or :data:`ALL`.
+        together: Whether it is also said what the certificates mean together.
+    """
+    from fuzzsmooth.apps.cli import answering
+    from fuzzsmooth.common.locking import exclusive
+    from fuzzsmooth.jobs.statements import Statements
+
+    table = question.asked.table
+    with exclusive(table) if question.asked.fill and table is not None else nullcontext():
+        defended = question.load()
+        inner = defended.defense
+
+        def answers(chunk: Sequence[str]) -> list[dict[str, Any]]:
+            found = [chosen(one.to_json(), threat) for one in inner.certify(chunk)]
+            if defended.rates is not None:
+                defended.rates.table.flush()
+            return found
+
+        # An empirical defense has no certificates that could mean something together.
+        certified = together and inner.guarantee != "empirical"
+        statements = Statements(question.texts, inner.labels) if certified else None
+        answering.answer(
+            "certify",
+            question,
+            defended,
+            answers,
+            lines,
+            chunk=inner.together(certify=True),
+            settings={"threat": threat},
+            also=[] if statements is None else [statements.add],
+        )
+    if inner.guarantee == "empirical":
+        note(f"defense '{inner.name}' is empirical: its answers come without certificates")
+    elif statements is not None:
+        show_statements(statements, json=question.output.json)
 
 
 def chosen(record: dict[str, Any], threat: str) -> dict[str, Any]:

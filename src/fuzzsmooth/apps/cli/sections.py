@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fuzzsmooth.apps.cli.flags import Flag, defenses, flags_of, options, union
+from fuzzsmooth.apps.cli.flags import defenses, options
+from fuzzsmooth.apps.cli.options_as_flags import Flag, flags_of, union
 from fuzzsmooth.common.options import Options, described, require
 
 if TYPE_CHECKING:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import takes
 from fuzzsmooth.apps.cli.sections import ASKED
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fuzzsmooth.apps.cli.answering import Question
 
 Threat = Annotated[
     str,
@@ -59,7 +53,7 @@ def certify(
     After the answers to an INPUT it says what they mean together, for the whole of it.
     """
     from fuzzsmooth.apps.cli import answering
-    from fuzzsmooth.apps.cli.certificates import check_threat
+    from fuzzsmooth.apps.cli.certificates import certify_all, check_threat
 
     question = answering.ask(
         ctx.obj,
@@ -81,41 +75,4 @@ def certify(
 
         show_estimate(question.load(), question.texts, json=json)
         return
-    _certify(question, threat, together=source is not None)
-
-
-def _certify(question: Question, threat: str, *, together: bool) -> None:
-    from fuzzsmooth.apps.cli import answering
-    from fuzzsmooth.apps.cli.certificates import chosen, lines, show_statements
-    from fuzzsmooth.apps.cli.console import note
-    from fuzzsmooth.common.locking import exclusive
-    from fuzzsmooth.jobs.statements import Statements
-
-    table = question.asked.table
-    with exclusive(table) if question.asked.fill and table is not None else nullcontext():
-        defended = question.load()
-        inner = defended.defense
-
-        def answers(chunk: Sequence[str]) -> list[dict[str, Any]]:
-            found = [chosen(one.to_json(), threat) for one in inner.certify(chunk)]
-            if defended.rates is not None:
-                defended.rates.table.flush()
-            return found
-
-        # An empirical defense has no certificates that could mean something together.
-        certified = together and inner.guarantee != "empirical"
-        statements = Statements(question.texts, inner.labels) if certified else None
-        answering.answer(
-            "certify",
-            question,
-            defended,
-            answers,
-            lines,
-            chunk=inner.together(certify=True),
-            settings={"threat": threat},
-            also=[] if statements is None else [statements.add],
-        )
-    if inner.guarantee == "empirical":
-        note(f"defense '{inner.name}' is empirical: its answers come without certificates")
-    elif statements is not None:
-        show_statements(statements, json=question.output.json)
+    certify_all(question, threat, together=source is not None)

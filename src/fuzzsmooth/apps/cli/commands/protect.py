@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TRAINING = options("fuzzsmooth.training:FinetuneOptions", "Fine-tuning", under="finetune", skip=("label",))
-_PROTECT = options("fuzzsmooth.jobs.protect:ProtectOptions", "Measurement")
+_PROTECT = options("fuzzsmooth.jobs.order:ProtectOptions", "Measurement")
 
 
 @takes(_PROTECT, TRAINING_DATA, defenses, _TRAINING, MACHINE)
@@ -42,7 +42,8 @@ def protect(
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.jobs.loading import Machine
-    from fuzzsmooth.jobs.protect import Order, ProtectOptions, carry_out
+    from fuzzsmooth.jobs.order import Order, ProtectOptions
+    from fuzzsmooth.jobs.protect import carry_out
 
     given = ctx.obj
     kind, chosen = defense_of(given, model, defense, config)
