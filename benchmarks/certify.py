@@ -2,7 +2,7 @@
 
 Both sides certify in turn, the engine many texts together as it is used, the reference all of them or,
 because it takes so long, every so many of them in the order of their lengths. The engine does what the
-command `certify --mode certified` does, in chunks of the same size, with statistics "lean": bounds as sharp
+command `certify --defense deletion` does, in chunks of the same size, with statistics "lean": bounds as sharp
 as those of the reference's fixed number of draws, from fewer passes. The certified radii of both sides are
 reported beside the times, for the texts that both have certified.
 """
@@ -19,11 +19,10 @@ from measuring import alternate, ratios, spread
 from reference import reference_certify
 from subjects import fitted_minilm
 
-from defended import options_for
-from fuzzsmooth.apps.cli.chunks import chunk_size
 from fuzzsmooth.certify import exact_radius, forward_radius
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data import Splits
+from fuzzsmooth.defenses.deletion import Deletion, DeletionOptions
 from fuzzsmooth.engine.guard import measure_guard_band
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.engine.statistics import gather_evidence
@@ -44,10 +43,9 @@ def engine(
     )
 
 
-def certify_options(rate: float, statistics: str = "lean") -> SmoothingOptions:
+def certify_options(rate: float, statistics: str = "lean") -> DeletionOptions:
     """What the engine is told: the reference's draws, error probability and threat."""
-    return options_for(
-        defense="deletion",
+    return DeletionOptions(
         fuzzing=False,
         sigma=0.0,
         rate=rate,
@@ -59,15 +57,14 @@ def certify_options(rate: float, statistics: str = "lean") -> SmoothingOptions:
 
 
 def engine_certify(
-    sampler: Sampler, texts: Sequence[str], rate: float, statistics: str = "lean"
+    sampler: Sampler, texts: Sequence[str], rate: float, together: int, statistics: str = "lean"
 ) -> tuple[list[int], list[int]]:
-    """Certified radius in word edits of each text, -1 for none, and the answers it took."""
+    """Certified radius in word edits of each text, -1 for none, and the answers it took; so many at once."""
     options = certify_options(rate, statistics)
     radii, passes = [], []
-    size = chunk_size(options)
-    for start in range(0, len(texts), size):
+    for start in range(0, len(texts), together):
         plans = []
-        for text in texts[start : start + size]:
+        for text in texts[start : start + together]:
             units = sampler.segmenter.segment(text).units
             plans.append(Plan(text_key(text), units, uniform_rates(len(units), rate)))
         for found in gather_evidence(plans, sampler, options):
@@ -98,6 +95,7 @@ def bench_certify(
     classifier = load_classifier(model, device="cpu") if model else fitted_minilm(data, rate)
     classifier.to(device)
     rough = classifier.in_precision("bfloat16")
+    together = Deletion(classifier, certify_options(rate)).together(certify=True)
     chosen = data.test.sample(texts * rounds, generator(0, "benchmark texts"))
     rng = generator(0, "benchmark band")
     band_texts = [
@@ -119,7 +117,7 @@ def bench_certify(
     def side(name: str, model: HuggingFaceClassifier, referee: Any, band: float) -> Callable[[int], None]:
         def run(index: int) -> None:
             before = classifier.forward_count
-            found, used = engine_certify(engine(model, 0, referee, band), parts[index], rate)
+            found, used = engine_certify(engine(model, 0, referee, band), parts[index], rate, together)
             if referee is not None:
                 refereed[0] += classifier.forward_count - before
             certified = dict(zip(parts[index], found, strict=True))

@@ -48,7 +48,7 @@ def peak_bytes(texts: Sequence[str], model: str, draws: int, folder: Path) -> in
     source, output = folder / f"texts{len(texts)}.jsonl", folder / f"answers{len(texts)}.jsonl"
     source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), "utf-8")
     command = [
-        sys.executable, "-c", _CHILD, "certify", str(source), "--model", model, "--mode", "certified",
+        sys.executable, "-c", _CHILD, "certify", str(source), "--model", model, "--defense", "deletion",
         "--no-fuzzing", "--sigma", "0", "--rate", "0.9", "--draws", str(draws), "--statistics", "lean",
         "--output", str(output), "--quiet",
     ]  # fmt: skip

@@ -141,7 +141,9 @@ def test_a_second_process_is_refused(place: Path, tmp_path: Path) -> None:
 
 def test_a_victim_too_weak_for_references_leaves_what_was_measured(place: Path, tmp_path: Path) -> None:
     weak = settings(place, finetune=FINETUNE.replace(learning_rate=1e-9), test_size=6)
-    weak = weak.replace(attack_options={**weak.attack_options, "finetune": FINETUNE.replace(learning_rate=1e-9).to_mapping()})
+    weak = weak.replace(
+        attack_options={**weak.attack_options, "finetune": FINETUNE.replace(learning_rate=1e-9).to_mapping()}
+    )
     with pytest.raises(FuzzsmoothError, match="no clean text of class"):
         run_experiment(weak, tmp_path / "out")
     page = build_report(tmp_path / "out").read_text("utf-8")

@@ -38,7 +38,7 @@ def test_reference_and_engine_draw_from_one_law(tmp_path):
         shares.append((counts[0] / 1000, votes[0] / 1000))
         assert abs(shares[-1][0] - shares[-1][1]) < 5 * (2 * 0.25 / 1000) ** 0.5
     assert np.ptp([share for share, _ in shares]) > 0.1, "control: texts differ by more than chance"
-    radii, drawn = certify.engine_certify(certify.engine(classifier, 0, None, 0.0), texts, 0.6)
+    radii, drawn = certify.engine_certify(certify.engine(classifier, 0, None, 0.0), texts, 0.6, 4)
     reference = reference_certify(classifier, texts, 0.6, 1000, certify.ALPHA)
     assert all(early <= fixed + 1 for early, fixed in zip(radii, reference, strict=True))
     assert max(drawn) <= certify.DRAWS

@@ -45,6 +45,7 @@ def test_names_of_rooms_are_there_whatever_was_imported_before(name):
     [
         "import fuzzsmooth",
         "from fuzzsmooth import Answer, Defense, SearchOptions, References, Certificate, protect",
+        "from fuzzsmooth.defenses import DEFENSES; [kind.options_type() for kind in DEFENSES.all().values()]",
         "from fuzzsmooth.training import FinetuneOptions, check_output",
         "from fuzzsmooth.attacks import ATTACKS, TRIGGERS; ATTACKS.all(); TRIGGERS.all()",
         "from fuzzsmooth.bench import read_records",

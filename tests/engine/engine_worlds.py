@@ -9,6 +9,7 @@ import numpy as np
 
 from defended import options_for
 from fuzzsmooth.defenses import defend
+from fuzzsmooth.defenses.randomized import Randomized
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 from fuzzsmooth.search import References, SearchOptions
@@ -68,9 +69,9 @@ def references() -> References:
     return References((*bad, *good), (0,) * 8 + (1,) * 8, "")
 
 
-def smoothed(
-    classifier: Classifier, *, search: dict[str, Any] | None = None, **options: Any
-) -> Randomized:
+def smoothed(classifier: Classifier, *, search: dict[str, Any] | None = None, **options: Any) -> Randomized:
     """No parameter noise unless asked for; a small search."""
     settings = {"sigma": 0.0, "search": SearchOptions(**({"budget": 64, "references": 8} | (search or {})))}
-    return defend(classifier, options_for(**(settings | options)), references())
+    made = defend(classifier, options_for(**(settings | options)), references())
+    assert isinstance(made, Randomized)
+    return made

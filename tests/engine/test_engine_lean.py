@@ -77,7 +77,7 @@ def test_a_bound_fails_with_probability_alpha_at_most(length: int, classes: int)
     texts = [f"first{index} {words(length - 1)}" for index in range(400)]
     answers = certify(rule, texts, "lean", rate=0.6, draws=140, awaited=("edit", "insert"))
     truth = [represented(0.6), 1 - represented(0.6)]
-    wrong = [one.certificates[0].p_lower > truth[one.counts.index(max(one.counts))] for one in answers]
+    wrong = [one.certificates[0].p_lower > truth[one.votes.index(max(one.votes))] for one in answers]
     assert sum(wrong) <= 400 * ALPHA + 4 * (400 * ALPHA * (1 - ALPHA)) ** 0.5
     shown = [one.certificates[0].p_lower for one in answers if one.label is not None]
     assert len(shown) > 200

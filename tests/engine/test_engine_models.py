@@ -1,4 +1,4 @@
-"""Smoothing real transformers: parameter noise, truncation, modes, loading."""
+"""Smoothing real transformers: parameter noise, truncation, defenses, loading."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from defended import options_for
-from fuzzsmooth import SmoothedClassifier
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.defenses import defend
-from fuzzsmooth.engine import REFERENCES_FILE, sampler
+from fuzzsmooth.defenses import REFERENCES_FILE, Defense, defend, protect
+from fuzzsmooth.defenses.randomized import Randomized
+from fuzzsmooth.engine import sampler
 from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.models import NoisyClassifier, WeightNoise, build_tiny, load_classifier, pad_rows
 from fuzzsmooth.models.bert_forward import first_token_logits, lower_states
@@ -44,11 +44,10 @@ def texts(count: int, longest: int = 12) -> list[str]:
     return [" ".join(generator.choice(WORDS, size=int(generator.integers(0, longest)))) for _ in range(count)]
 
 
-def smooth(folder: Path, batch_size: int = 32, **options: Any) -> SmoothedClassifier:
+def smooth(folder: Path, batch_size: int = 32, *, defense: str = "frs", **options: Any) -> Defense:
     settings = {"sigma": 0.3, "copies": 12, "draws": 24, "search": SEARCH} | options
-    return SmoothedClassifier.from_pretrained(
-        folder, options_for(**settings), precision="float32", batch_size=batch_size
-    )
+    loading = {"precision": "float32", "batch_size": batch_size}
+    return protect(folder, defense, options=options_for(defense, **settings), loading=loading)
 
 
 @pytest.mark.parametrize("defense", ["frs", "deletion"])
@@ -60,7 +59,7 @@ def test_votes_do_not_depend_on_batches_order_chunks_or_restarts(
     def votes(received: Sequence[str], batch_size: int = 32, **options: Any) -> list[Any]:
         protected = smooth(folder, batch_size, defense=defense, **options)
         answers = zip(protected.predict(received), protected.certify(received), strict=True)
-        return [(prediction.votes, certification.counts) for prediction, certification in answers]
+        return [(prediction.votes, certification.votes) for prediction, certification in answers]
 
     together = votes(some)
     assert any(min(prediction) > 0 for prediction, _ in together), "the noise does change labels"
@@ -221,18 +220,18 @@ def test_truncation_is_told(folder: Path) -> None:
 
 def test_references_beside_the_weights_are_picked_up(folder: Path, tmp_path: Path) -> None:
     protected = smooth(folder)
-    assert protected._references == References.load(folder / REFERENCES_FILE)
+    assert protected.references == References.load(folder / REFERENCES_FILE)
     own = References(("w7", "w8"), (0, 1), "")
-    given = SmoothedClassifier.from_pretrained(str(folder), options_for(search=SEARCH), references=own)
-    assert given._references == own
+    given = protect(str(folder), options=options_for(search=SEARCH), references=own)
+    assert given.references == own
     bare = tmp_path / "bare"
     shutil.copytree(folder, bare)
     (bare / REFERENCES_FILE).unlink()
     with pytest.raises(FuzzsmoothError, match="needs clean reference texts; give references"):
-        SmoothedClassifier.from_pretrained(bare)
+        protect(bare)
     (bare / REFERENCES_FILE).write_text("{}")
     with pytest.raises(FuzzsmoothError, match="is not a references file"):
-        SmoothedClassifier.from_pretrained(bare)
+        protect(bare)
 
 
 @pytest.fixture
@@ -253,33 +252,32 @@ def hub_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_references_of_a_hub_models_maker_are_refused(hub_model: str) -> None:
-    for mode in ("frs", "certified"):
+    for defense in ("frs", "deletion"):
         with pytest.raises(
             FuzzsmoothError, match=r"'someone/tiny' comes from the hub.*could hide a backdoor"
         ):
-            SmoothedClassifier.from_pretrained(hub_model, options_for(defense=defense, search=SEARCH))
+            protect(hub_model, defense, search=SEARCH)
     own = References(("w7", "w8"), (0, 1), "")
-    protected = SmoothedClassifier.from_pretrained(hub_model, options_for(search=SEARCH), references=own)
-    assert protected._references == own
+    protected = protect(hub_model, options=options_for(search=SEARCH), references=own)
+    assert protected.references == own
     for options in (options_for(fuzzing=False), options_for(search=SEARCH.replace(reward="kl"))):
-        assert SmoothedClassifier.from_pretrained(hub_model, options)._references is None
+        assert protect(hub_model, options=options).references is None
     with pytest.raises(FuzzsmoothError, match="neither a folder here nor"):
-        SmoothedClassifier.from_pretrained("someone/else", options_for(fuzzing=False))
+        protect("someone/else", fuzzing=False)
     # Nothing is downloaded for a name that may be a mistyped folder.
     with pytest.raises(FuzzsmoothError, match=r"there is no folder of that name.*check the name"):
-        SmoothedClassifier.from_pretrained("someone/else")
+        protect("someone/else")
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FuzzsmoothError):
-        SmoothedClassifier.from_pretrained(tmp_path / "nothing")
+        protect(tmp_path / "nothing")
 
 
 def test_masks_are_the_tokenizers_own(folder: Path) -> None:
     roberta = build_tiny("roberta", folder.parent / "roberta", vocabulary=WORDS, hidden=16, layers=1)
-    masked = SmoothedClassifier.from_pretrained(
-        roberta, options_for(noise="mask", fuzzing=False, copies=4, sigma=0.0)
-    )
+    masked = protect(roberta, noise="mask", fuzzing=False, copies=4, sigma=0.0)
+    assert isinstance(masked, Randomized)
     units = masked.sampler.kernel(("w1",) * 50, np.full(50, 1.0), np.random.default_rng(0))
     assert set(units) == {"<mask>"}
 
@@ -288,7 +286,7 @@ def test_token_units_follow_the_tokenizer(folder: Path) -> None:
     protected = smooth(folder, unit="token")
     answer = protected.certify(["w1 w2 w3"])[0]
     assert answer.certificates[0].unit == "token"
-    assert sum(answer.counts) == 12
+    assert sum(answer.votes) == 12
 
 
 def test_new_weights_are_followed_whatever_was_remembered(folder: Path) -> None:

@@ -7,8 +7,9 @@ from engine_worlds import TRIGGERED, Rule, references, smoothed
 
 from defended import options_for
 from fuzzsmooth.certify import edit, exact, hybrid, sequential, weighted
-from fuzzsmooth.defenses import RsDel, VoteOptions, defend
-from fuzzsmooth.engine import TypeRates
+from fuzzsmooth.defenses import defend
+from fuzzsmooth.defenses.rs_del import RsDel
+from fuzzsmooth.engine.weighted import TypeRates
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scanner, SearchOptions
 from fuzzsmooth.text.units import segmenter
@@ -38,7 +39,7 @@ def test_every_bound_is_computed_at_the_rate_of_the_coins(seen: set[float]) -> N
         smoothed(ANY_G, statistics=statistics, **options).certify(texts)
     smoothed(ANY_G, fuzzing=False, rate_uniform=0.7).certify(texts)
     smoothed(ANY_G, fuzzing=True, rate_high=0.85).certify(texts)
-    RsDel(ANY_G, VoteOptions(rate=0.7, draws=50, alpha=0.01)).certify(texts)
+    RsDel(ANY_G, {"rate": 0.7, "draws": 50, "alpha": 0.01}).certify(texts)
     scanner = Scanner(TRIGGERED, SearchOptions(budget=64, references=8), segmenter("word"), references())
     table = TypeRates(scanner.flip_rates(0.5), fill=True)
     options = options_for(defense="deletion", fuzzing=False, sigma=0.0, rate=0.8, rate_flagged=0.95)

@@ -14,7 +14,6 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.defenses import Answer, defend
 from fuzzsmooth.engine import referee as refereeing
 from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
-from fuzzsmooth.engine.options import Mode
 from fuzzsmooth.models import AdditiveClassifier, build_tiny, load_classifier
 from fuzzsmooth.search import References, SearchOptions
 
@@ -39,8 +38,8 @@ def texts(count: int, words: int = 8) -> list[str]:
     return [" ".join(source.choice(WORDS, words)) for _ in range(count)]
 
 
-def certify(folder: Path, precision: Any, mode: Mode, **more: Any) -> list[Answer]:
-    settings: dict[str, Any] = {"mode": mode, "fuzzing": False, "sigma": 0.0, "rate": 0.4, "draws": 200}
+def certify(folder: Path, precision: Any, defense: str, **more: Any) -> list[Answer]:
+    settings: dict[str, Any] = {"defense": defense, "fuzzing": False, "sigma": 0.0, "rate": 0.4, "draws": 200}
     settings |= {"reach": 1, "copies": 200, "statistics": "fixed"}  # all draws: counts can be compared
     options = options_for(**(settings | more))
     classifier = NoisyHuggingFaceClassifier(load_classifier(str(folder), precision=precision))
@@ -49,14 +48,14 @@ def certify(folder: Path, precision: Any, mode: Mode, **more: Any) -> list[Answe
 
 def outcome(answers: list[Answer]) -> list[Any]:
     return [
-        (one.label, one.counts, [(own.label, own.radius, own.p_lower) for own in one.certificates])
+        (one.label, one.votes, [(own.label, own.radius, own.p_lower) for own in one.certificates])
         for one in answers
     ]
 
 
 @pytest.mark.parametrize("defense", ["deletion", "frs", "windows"])
-def test_a_referee_makes_certificates_of_bfloat16_those_of_float32(close: Path, mode: Mode) -> None:
-    exact, refereed = certify(close, "float32", mode), certify(close, "bfloat16", mode)
+def test_a_referee_makes_certificates_of_bfloat16_those_of_float32(close: Path, defense: str) -> None:
+    exact, refereed = certify(close, "float32", defense), certify(close, "bfloat16", defense)
     assert outcome(refereed) == outcome(exact)
     for one in refereed:
         rounding = one.certificates[0].rounding
@@ -65,12 +64,12 @@ def test_a_referee_makes_certificates_of_bfloat16_those_of_float32(close: Path, 
         assert (rounding.undecided, rounding.measured) == ("rechecked", True)
         assert 0 <= rounding.recheck_guard < 1e-4 < rounding.guard
     # Controls: without the band rounding decides some votes, without the referee the band loses some.
-    assert outcome(certify(close, "bfloat16", mode, guard=0.0)) != outcome(exact)
-    lost = certify(close, "bfloat16", mode, recheck=False)
+    assert outcome(certify(close, "bfloat16", defense, guard=0.0)) != outcome(exact)
+    lost = certify(close, "bfloat16", defense, recheck=False)
     assert outcome(lost) != outcome(exact)
-    if mode != "windows":
-        assert all(sum(own.counts) <= sum(one.counts) for own, one in zip(lost, exact, strict=True))
-        assert sum(sum(own.counts) for own in lost) < sum(sum(one.counts) for one in exact)
+    if defense != "windows":
+        assert all(sum(own.votes) <= sum(one.votes) for own, one in zip(lost, exact, strict=True))
+        assert sum(sum(own.votes) for own in lost) < sum(sum(one.votes) for one in exact)
     assert lost[0].certificates[0].rounding is not None
     assert lost[0].certificates[0].rounding.undecided == "counted against"
     assert lost[0].certificates[0].rounding.function == "float32"
@@ -84,12 +83,12 @@ def test_a_given_band_is_not_measured(close: Path, monkeypatch: pytest.MonkeyPat
     )
     for guard, recheck, undecided in ((0.0, True, "counted against"), (0.25, False, "counted against")):
         rounding = (
-            certify(close, "bfloat16", "certified", guard=guard, recheck=recheck)[0].certificates[0].rounding
+            certify(close, "bfloat16", "deletion", guard=guard, recheck=recheck)[0].certificates[0].rounding
         )
         assert rounding is not None
         assert (rounding.guard, rounding.measured, rounding.undecided) == (guard, False, undecided)
         assert (rounding.function, rounding.recheck_guard) == ("bfloat16", 0.0)  # nobody looked at float32
-    certificate = certify(close, "bfloat16", "certified", guard=0.25)[0].certificates[0]
+    certificate = certify(close, "bfloat16", "deletion", guard=0.25)[0].certificates[0]
     assert certificate.rounding is not None
     assert (certificate.rounding.function, certificate.rounding.undecided) == ("bfloat16", "counted against")
     assert certificate.conditional_on is not None
@@ -99,8 +98,8 @@ def test_a_given_band_is_not_measured(close: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_band_that_was_measured_on_a_sample_is_a_condition(close: Path) -> None:
     """A model may round worst where nobody looked: float32 in fixed shapes needs no band, bfloat16 does."""
-    for mode in ("certified", "windows"):
-        (exact, *_), (rough, *_) = (certify(close, kind, mode) for kind in ("float32", "bfloat16"))
+    for defense in ("deletion", "windows"):
+        (exact, *_), (rough, *_) = (certify(close, kind, defense) for kind in ("float32", "bfloat16"))
         sure, depends = exact.certificates[0], rough.certificates[0]
         assert (sure.guarantee, sure.conditional_on) == ("proved", None)
         assert sure.rounding is not None
@@ -129,7 +128,7 @@ def test_what_fuzzes_is_as_exact_as_the_answers(close: Path, monkeypatch: pytest
 
     exact = fuzzed("float32")
     assert outcome(fuzzed("bfloat16")) == outcome(exact)
-    monkeypatch.setattr("fuzzsmooth.engine.classifier.in_float32", lambda classifier: classifier)
+    monkeypatch.setattr("fuzzsmooth.defenses.randomized.in_float32", lambda classifier: classifier)
     assert outcome(fuzzed("bfloat16")) != outcome(exact)
 
 

@@ -1,4 +1,4 @@
-"""What the proofs of the certified modes ask of the code, rule by rule, with negative controls.
+"""What the proofs of the certified defenses ask of the code, rule by rule, with negative controls.
 
 1 order: delete, then fuzz, then join; 2 the fuzzer's generator and memory; 3 deletion leaves no trace; 4 the
 empty remainder; 5 truncation after deletion; 6 units of the whole text; 7 evaluation mode, no batch effects,
@@ -20,6 +20,7 @@ import pytest
 from engine_worlds import TEXTS, TRIGGERED, Recording, smoothed
 
 from fuzzsmooth.common.randomness import generator, text_key
+from fuzzsmooth.defenses.randomized import Randomized
 from fuzzsmooth.noise.text import addressed_masks, text_kernel, uniform_rates
 from fuzzsmooth.text.units import segmenter
 
@@ -41,7 +42,7 @@ class Spy:
         return [(*units, "spied") for units in texts]
 
 
-def spied(classifier: Recording, **options: object) -> tuple[SmoothedClassifier, Spy]:
+def spied(classifier: Recording, **options: object) -> tuple[Randomized, Spy]:
     smooth, spy = smoothed(classifier, defense="deletion", copies=60, draws=60, rate=0.6, **options), Spy()
     smooth.sampler = dataclasses.replace(smooth.sampler, fuzzer=spy)
     return smooth, spy
@@ -69,7 +70,7 @@ def test_the_model_is_asked_nothing_before_deletion(fuzz_left: str) -> None:
     assert longest < 25, "the whole text was never read"
     control = Recording(TRIGGERED)
     smoothed(control, copies=40).certify([text])
-    assert max(len(asked.split()) for asked in control.texts) >= 31, "control: mode frs reads it"
+    assert max(len(asked.split()) for asked in control.texts) >= 31, "control: defense frs reads it"
 
 
 def test_the_fuzzers_generator_does_not_depend_on_the_text() -> None:
@@ -82,14 +83,12 @@ def test_the_fuzzers_generator_does_not_depend_on_the_text() -> None:
     assert not set(spy.states[:60]) & set(spy.states[120:]), "certificates use others than predictions"
 
 
-def fuzz(
-    smooth: SmoothedClassifier, texts: Sequence[Units], sources: Sequence[np.random.Generator]
-) -> list[Units]:
+def fuzz(smooth: Randomized, texts: Sequence[Units], sources: Sequence[np.random.Generator]) -> list[Units]:
     assert smooth.sampler.fuzzer is not None
     return smooth.sampler.fuzzer(texts, sources)
 
 
-def outcomes(smooth: SmoothedClassifier, texts: list[str], *, leak: bool = False) -> tuple[int, int]:
+def outcomes(smooth: Randomized, texts: list[str], *, leak: bool = False) -> tuple[int, int]:
     """How often one draw left the same of two texts, and how often that was then fuzzed differently."""
     seen: dict[tuple[int, Units], Units] = {}
     met = different = 0
@@ -128,10 +127,10 @@ def test_each_search_starts_anew(fuzz_left: str) -> None:
     units = tuple(TEXT.split())
     left = [kernel(units, uniform_rates(len(units), 0.4), generator(0, "x", draw)) for draw in range(40)]
 
-    def chosen(smooth: SmoothedClassifier, which: list[int]) -> list[Units]:
+    def chosen(smooth: Randomized, which: list[int]) -> list[Units]:
         return fuzz(smooth, [left[at] for at in which], [generator(0, "fuzz", at) for at in which])
 
-    def fresh() -> SmoothedClassifier:
+    def fresh() -> Randomized:
         search = {"visits": 2, "budget": 30}
         return smoothed(TRIGGERED, defense="deletion", fuzz_left=fuzz_left, search=search)
 
@@ -192,7 +191,7 @@ def test_an_empty_remainder_reaches_the_model_and_is_not_drawn_again(left: str) 
 
 def test_the_empty_text_is_certified_like_any_other() -> None:
     answer = smoothed(TRIGGERED, defense="deletion", statistics="fixed", draws=100).certify([""])[0]
-    assert sum(answer.counts) == 100
+    assert sum(answer.votes) == 100
     assert answer.label == 0, "ties of the base model go to the lower class"
     assert answer.certificates[2].radius == 0, "nothing can have been inserted"
 
@@ -211,11 +210,15 @@ def test_masks_of_certificates_and_predictions_differ() -> None:
     assert sum(one == two for one, two in zip(first, second, strict=True)) < 20
 
 
-def test_the_scan_handed_in_is_not_used() -> None:
+def test_a_scan_of_the_text_is_not_used() -> None:
+    """Neither one made before nor one of its own, which would see what deletion has removed."""
     smooth = smoothed(TRIGGERED, defense="deletion", draws=40)
-    scans = smooth.scan([TEXT])
-    assert smooth.certify([TEXT], scans=scans) == smooth.certify([TEXT])
-    assert smooth.predict([TEXT], scans=scans)[0].scan is None
+    (scan,) = smooth.scan([TEXT])
+    assert scan.spans, "control: there is something to find"
+    fresh = smoothed(TRIGGERED, defense="deletion", draws=40)
+    for found, expected in ((smooth.certify, fresh.certify), (smooth.predict, fresh.predict)):
+        assert found([TEXT]) == expected([TEXT])
+        assert (found([TEXT])[0].spans, found([TEXT])[0].evaluations) == ((), 0)
 
 
 @pytest.mark.parametrize("defense", ["deletion", "windows"])
@@ -291,7 +294,7 @@ def test_neighbors_in_the_batch_change_no_vote(tmp_path: Path) -> None:
     for batch_size in (1, 7, 64):
         classifier = load_classifier(folder, device="cpu", batch_size=batch_size)
         smooth = smoothed(classifier, defense="deletion", fuzzing=False, rate=0.5, draws=200)
-        together = [answer.counts for answer in smooth.certify(texts)]
-        assert [smooth.certify([text])[0].counts for text in texts] == together
+        together = [answer.votes for answer in smooth.certify(texts)]
+        assert [smooth.certify([text])[0].votes for text in texts] == together
         found.append(together)
     assert found[0] == found[1] == found[2]

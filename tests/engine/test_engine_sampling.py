@@ -13,18 +13,19 @@ from scipy.stats import binom, chisquare
 
 from defended import options_for
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.defenses import DEFENSES
+from fuzzsmooth.defenses.deletion import DeletionOptions
 from fuzzsmooth.engine import sampler
+from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
-from fuzzsmooth.search import Scan
 
 UNIQUE = "it was cf a bad film and the awful plot is dull"
 
 
-def draws_of(text: str, scan: Scan | None = None, **options: Any) -> list[list[str]]:
-    """The words left in every draw of a prediction."""
-    recording = Recording(CLEAN)
-    smooth = smoothed(recording, **options)
-    smooth.predict([text], scans=None if scan is None else [scan])
+def draws_of(text: str, model: Classifier = CLEAN, **options: Any) -> list[list[str]]:
+    """The words left in every draw of a prediction, which come after all that a search asks."""
+    recording = Recording(model)
+    smoothed(recording, **options).predict([text])
     return [left.split() for left in recording.texts]
 
 
@@ -62,7 +63,7 @@ def test_draws_are_independent_of_each_other_and_between_texts() -> None:
 def test_the_vulnerable_area_is_randomized_at_the_high_rate_and_the_rest_at_the_low_one() -> None:
     scan = smoothed(TRIGGERED).scan([UNIQUE])[0]
     assert [span.text for span in scan.spans] == ["cf"]
-    draws = draws_of(UNIQUE, scan, rate_high=0.9, rate_low=0.2, copies=3000)
+    draws = draws_of(UNIQUE, TRIGGERED, rate_high=0.9, rate_low=0.2, copies=3000)[-3000:]
     for word in UNIQUE.split():
         kept = sum(word in left for left in draws)
         rate = 0.9 if word == "cf" else 0.2
@@ -73,22 +74,22 @@ def test_the_vulnerable_area_is_randomized_at_the_high_rate_and_the_rest_at_the_
 def test_frs_scans_the_text_itself() -> None:
     recording = Recording(TRIGGERED)
     prediction = smoothed(recording, rate_high=0.9, rate_low=0.0, copies=200).predict([UNIQUE])[0]
-    assert prediction.scan is not None
-    assert prediction.scan.units == (2,)
+    assert prediction.evaluations > 0
+    assert [span.text for span in prediction.spans] == ["cf"]
     last = [left.split() for left in recording.texts[-200:]]
     assert all(set(UNIQUE.split()) - {"cf"} <= set(left) for left in last), "rate_low 0 keeps the rest"
     assert plausible(sum("cf" in left for left in last), 200, 0.1)
 
 
-def test_uniform_mode_uses_the_uniform_rate_and_no_scan() -> None:
+def test_without_fuzzing_frs_uses_the_uniform_rate_and_no_scan() -> None:
     draws = draws_of(UNIQUE, fuzzing=False, rate_uniform=0.6, copies=3000)
     assert len(draws) == 3000, "no evaluation was spent on a search"
     assert all(plausible(sum(word in left for left in draws), 3000, 0.4) for word in UNIQUE.split())
 
 
 def test_masks_keep_the_length() -> None:
-    scan = smoothed(TRIGGERED).scan([UNIQUE])[0]
-    draws = draws_of(UNIQUE, scan, noise="mask", rate_high=0.9, rate_low=0.2, copies=1000)
+    options = {"noise": "mask", "rate_high": 0.9, "rate_low": 0.2, "copies": 1000}
+    draws = draws_of(UNIQUE, TRIGGERED, **options)[-1000:]
     words = UNIQUE.split()
     assert all(len(left) == len(words) for left in draws)
     assert all(unit in (word, "[MASK]") for left in draws for unit, word in zip(left, words, strict=True))
@@ -103,7 +104,7 @@ def test_votes_do_not_depend_on_order_batch_or_restart(
     def votes(texts: list[str], **more: Any) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
         smooth = smoothed(TRIGGERED, **options, **more)
         both = zip(smooth.predict(texts), smooth.certify(texts), strict=True)
-        return [(prediction.votes, certification.counts) for prediction, certification in both]
+        return [(prediction.votes, certification.votes) for prediction, certification in both]
 
     together = votes(TEXTS)
     assert votes(TEXTS) == together, "a restart"
@@ -127,7 +128,7 @@ def test_a_prediction_is_the_majority() -> None:
     assert sum(prediction.votes) == 500
     assert prediction.score == prediction.votes[1] / 500
     assert plausible(prediction.votes[1], 500, 0.8)
-    assert (prediction.truncated, prediction.scan) == (False, None)
+    assert (prediction.truncated, prediction.spans, prediction.evaluations) == (False, (), 0)
 
 
 def test_ties_go_to_the_lower_class() -> None:
@@ -140,12 +141,12 @@ def test_ties_go_to_the_lower_class() -> None:
     assert all((tie.label, tie.score) == (0, 0.5) for tie in ties)
 
 
-def test_how_many_draws_each_mode_takes() -> None:
+def test_how_many_draws_each_defense_takes() -> None:
     assert sum(smoothed(CLEAN, copies=7, draws=11).predict(["a film"])[0].votes) == 7
-    assert sum(smoothed(CLEAN, copies=7, draws=11).certify(["a film"])[0].counts) == 7
+    assert sum(smoothed(CLEAN, copies=7, draws=11).certify(["a film"])[0].votes) == 7
     certified = smoothed(CLEAN, defense="deletion", statistics="fixed", copies=7, draws=11)
     assert sum(certified.predict(["a film"])[0].votes) == 7
-    assert sum(certified.certify(["a film"])[0].counts) == 11
+    assert sum(certified.certify(["a film"])[0].votes) == 11
     (short,) = smoothed(CLEAN, defense="deletion", copies=7, draws=11).certify(["a film"])
     assert (short.passes, short.statistics) == (4, "exact"), "by default all four deletions of two words"
 
@@ -164,29 +165,25 @@ def test_misuse_is_one_sentence() -> None:
     for work in (smooth.predict, smooth.certify, smooth.scan):
         with pytest.raises(FuzzsmoothError, match="expected a list of texts, got one string"):
             work("a film")
-    with pytest.raises(FuzzsmoothError, match="1 scans for 2 texts"):
-        smooth.predict(["a", "b"], scans=smooth.scan(["a"]))
-    with pytest.raises(FuzzsmoothError, match="outside the text"):
-        smooth.predict(["a"], scans=[Scan(0, (), (5,), 1, True)])
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"rate_low": 0.9, "rate_high": 0.5}, "rate_low <= rate_high must hold"),
-        ({"rate": 1.0}, "rate must lie strictly between 0 and 1"),
+        ({"rate": 1.0, "defense": "deletion"}, "rate must lie strictly between 0 and 1"),
         ({"rate_uniform": 0.0}, "rate_uniform must lie strictly"),
         ({"alpha": 0.0}, "alpha must lie strictly"),
         ({"copies": 0}, "copies must lie between 1 and 1,000,000, got 0"),
-        ({"draws": 0}, "draws must lie between 1 and 1,000,000"),
+        ({"draws": 0, "defense": "deletion"}, "draws must lie between 1 and 1,000,000"),
         ({"sigma": -0.1}, "sigma must lie between 0 and 100"),
         ({"sigma": float("nan")}, "sigma must lie between 0 and 100"),
         ({"seed": -1}, "seed must lie between 0 and 18,446"),
         ({"seed": 2**64}, "seed must lie between 0 and 18,446"),
         ({"sigma": float("inf")}, "sigma must lie between 0 and 100"),
-        ({"rate": 1 - 1e-12}, "rate must stay below 1 as drawn"),
+        ({"rate": 1 - 1e-12, "defense": "deletion"}, "rate must stay below 1 as drawn"),
         ({"top_layers": -1}, "top_layers must lie between 0 and 10,000"),
-        ({"mode": "fast"}, "'fast' is not one of 'frs', 'certified'"),
+        ({"defense": "fast"}, "unknown defense 'fast'"),
         ({"unit": "line"}, "'line' is not one of 'word'"),
     ],
 )
@@ -196,8 +193,11 @@ def test_options_are_checked(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_options_round_trip() -> None:
-    options = SmoothingOptions.from_mapping({"defense": "deletion", "search": {"budget": 9}})
+    for kind in DEFENSES.all().values():
+        options = kind.options_type()
+        assert kind.options_type.from_mapping(options.to_mapping()) == options
+    options = DeletionOptions.from_mapping({"search": {"budget": 9}})
     assert options.search.budget == 9
-    assert SmoothingOptions.from_mapping(options.to_mapping()) == options
+    assert DeletionOptions.from_mapping(options.to_mapping()) == options
     with pytest.raises(FuzzsmoothError, match=r"options\.search: unknown option 'budgets'; did you mean"):
-        SmoothingOptions.from_mapping({"search": {"budgets": 9}})
+        DeletionOptions.from_mapping({"search": {"budgets": 9}})

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_worlds import TRIGGERED, Recording, Rule, references, smoothed
+from engine_worlds import TRIGGERED, Recording, Rule, smoothed
 
 from defended import options_for
 from fuzzsmooth.certify import (
@@ -20,7 +20,7 @@ from fuzzsmooth.certify import (
     selection_draws,
 )
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.defenses import Answer
+from fuzzsmooth.defenses import DEFENSES, Answer
 from fuzzsmooth.engine.statistics import ladder
 from fuzzsmooth.models import AdditiveClassifier
 from fuzzsmooth.noise.text import represented
@@ -134,7 +134,7 @@ def test_early_stopping_fails_with_probability_alpha_at_most(statistics: str, cl
 
 def test_control_peeking_at_the_same_draws_with_a_fixed_bound_fails() -> None:
     smooth = smoothed(EMPTY, defense="deletion", fuzzing=False, rate=0.5, draws=160, alpha=ALPHA)
-    _, plans, _ = smooth._plans([f"w{index}" for index in range(200)], None)
+    plans = [one.plan for one in smooth._received([f"w{index}" for index in range(200)])]
     counts, wrong = np.zeros((200, 2)), np.zeros(200, dtype=bool)
     for start in range(0, 160, 8):
         counts += smooth.sampler.votes(plans, range(start, start + 8), "certify")
@@ -251,37 +251,42 @@ def test_answers_inside_the_guard_band_count_against_the_certificate(statistics:
     model = Close({"big": 2.0, "small": 0.01})
     (plain,) = certify(model, ["big small"], statistics, rate=0.2)
     (guarded,) = certify(model, ["big small"], statistics, rate=0.2, guard=0.1)
-    assert plain.counts == (1, 3), "'', a tie, goes to the first class"
-    assert guarded.counts == (0, 2), "neither '' nor 'small' is sure"
+    assert plain.votes == (1, 3), "'', a tie, goes to the first class"
+    assert guarded.votes == (0, 2), "neither '' nor 'small' is sure"
     assert guarded.certificates[0].p_lower == pytest.approx(0.8, abs=1e-9)
     assert guarded.certificates[0].p_upper == pytest.approx(0.2, abs=1e-9)
     (lost,) = certify(model, ["big small"], statistics, rate=0.2, guard=3.0)
-    assert lost.counts == (0, 0)
+    assert lost.votes == (0, 0)
     assert lost.label is None
     assert lost.status == "abstain"
 
 
 def test_options_are_checked() -> None:
-    for bad in (
-        {"statistics": "peeking"},
-        {"rivals": "both"},
-        {"awaited": ()},
-        {"awaited": ("delete",)},
-        {"guard": -1.0},
-        {"guard": float("inf")},
-        {"passes": 0},
-        {"reach": 0},
-        {"ablation": "scattered-edit", "reach": 3},
-        {"rate": 0.9, "rate_flagged": 0.8},
-        {"rate_flagged": 1.0},
-        {"localization_recall": 1.5},
-        {"weight_distance": 0.1},
-        {"weight_distance": -0.1, "defense": "deletion"},
-        {"weight_distance": 0.1, "defense": "deletion", "sigma": 0.0},
+    for defense, bad in (
+        ("deletion", {"statistics": "peeking"}),
+        ("deletion", {"rivals": "both"}),
+        ("deletion", {"awaited": ()}),
+        ("deletion", {"awaited": ("delete",)}),
+        ("frs", {"guard": -1.0}),
+        ("deletion", {"guard": float("inf")}),
+        ("windows", {"passes": 0}),
+        ("windows", {"reach": 0}),
+        ("windows", {"ablation": "scattered-edit", "reach": 3}),
+        ("deletion", {"rate": 0.9, "rate_flagged": 0.8}),
+        ("deletion", {"rate_flagged": 1.0}),
+        ("frs", {"localization_recall": 1.5}),
+        ("deletion", {"weight_distance": 0.1, "fuzzing": True, "sigma": 0.1}),
+        ("deletion", {"weight_distance": -0.1, "fuzzing": False, "sigma": 0.1}),
+        ("deletion", {"weight_distance": 0.1, "fuzzing": False, "sigma": 0.0}),
+        ("frs", {"weight_distance": 0.1}),
+        ("frs", {"statistics": "fixed"}),
+        ("windows", {"draws": 10}),
     ):
         with pytest.raises(FuzzsmoothError):
-            options_for(**bad)
-    assert references().labels
+            DEFENSES.get(defense).options_type.from_mapping(bad)
+    assert DEFENSES.get("deletion").options_type.from_mapping(
+        {"weight_distance": 0.1, "fuzzing": False, "sigma": 0.1}
+    ), "control"
 
 
 SPREAD = Rule(lambda text: 0 if "g" in text else 1 + text.count("h") % 3, classes=4)
@@ -313,7 +318,7 @@ def test_bounds_on_rivals_fail_with_probability_alpha_at_most(statistics: str) -
     wrong = 0
     for answer in certify(rule, texts, statistics, rate=0.7, draws=150, rivals="auto"):
         found = answer.certificates[0]
-        label = found.label if found.label is not None else int(np.argmax(answer.counts))
+        label = found.label if found.label is not None else int(np.argmax(answer.votes))
         others = max(value for index, value in enumerate(truth) if index != label)
         assert found.p_lower is not None
         assert found.p_upper is not None

@@ -15,8 +15,8 @@ from engine_worlds import CLEAN, TRIGGERED, Recording, references, smoothed
 from defended import options_for
 from fuzzsmooth.certify import RateTable, exact_probabilities, insertion_budget, radius, removal_budget
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.defenses import defend
-from fuzzsmooth.engine import TypeRates
+from fuzzsmooth.defenses import Defense, defend
+from fuzzsmooth.engine.weighted import TypeRates
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scanner, SearchOptions
@@ -34,9 +34,7 @@ def table(classifier: Classifier = TRIGGERED, threshold: float = SHARE, **search
     return scanner.flip_rates(threshold)
 
 
-def weighted(
-    classifier: Classifier = TRIGGERED, rates: TypeRates | None = None, **options: Any
-) -> SmoothedClassifier:
+def weighted(classifier: Classifier = TRIGGERED, rates: TypeRates | None = None, **options: Any) -> Defense:
     settings = {
         "defense": "deletion",
         "sigma": 0.0,
@@ -243,7 +241,7 @@ def test_a_type_is_tested_in_calls_of_its_own() -> None:
 
 
 def test_what_does_not_go_with_rates_per_type_is_refused() -> None:
-    with pytest.raises(FuzzsmoothError, match="for mode 'certified'"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'rates'"):
         weighted(defense="frs")
 
     class Noisy(Recording):

@@ -1,4 +1,4 @@
-"""Certificates about the weights: conditional, from fresh draws only; and the measured recall of mode frs."""
+"""Certificates about the weights: conditional, from fresh draws only; the measured recall of defense frs."""
 
 from __future__ import annotations
 

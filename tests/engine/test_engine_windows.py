@@ -1,4 +1,4 @@
-"""Mode "windows": the prediction is the procedure; certified texts keep their answer whatever is inserted."""
+"""Defense "windows": the prediction is the procedure; certified texts keep their answer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from fuzzsmooth.certify import (
     two_round_ablation,
 )
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.defenses import protect
+from fuzzsmooth.defenses.randomized import Randomized
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier
 
@@ -35,8 +37,8 @@ FAMILIES = {
 }
 
 
-def windows(classifier: Classifier, ablation: str = "insert", **options: Any) -> SmoothedClassifier:
-    settings = {"mode": "windows", "ablation": ablation, "reach": 2, "fuzzing": False} | options
+def windows(classifier: Classifier, ablation: str = "insert", **options: Any) -> Randomized:
+    settings = {"defense": "windows", "ablation": ablation, "reach": 2, "fuzzing": False} | options
     return smoothed(classifier, **settings)
 
 
@@ -255,12 +257,14 @@ def test_flagged_types_are_removed_from_what_is_left() -> None:
     windows_asked = [asked for asked in recording.texts if asked.startswith("it was")]
     assert windows_asked
     assert not any("cf" in asked for asked in windows_asked)
-    with pytest.raises(FuzzsmoothError, match="mode 'windows' draws nothing"):
-        windows(TRIGGERED, fuzzing=True, fuzz_left="search")
+    with pytest.raises(FuzzsmoothError, match="unknown option 'fuzz_left'"):
+        protect(TRIGGERED, "windows", fuzz_left="search")
 
 
 def test_no_noise_is_used_and_none_is_needed() -> None:
-    smooth = windows(MODEL, sigma=0.5)
-    assert smooth.certify(["bad bad"])[0].label == 0
+    assert windows(MODEL).noise is None
+    assert windows(MODEL).certify(["bad bad"])[0].label == 0
+    with pytest.raises(FuzzsmoothError, match="unknown option 'sigma'"):
+        protect(MODEL, "windows", sigma=0.5)
     three = windows(Rule(lambda text: len(text) % 3, classes=3), "detect").predict(["a b c d"])
     assert three[0].status in ("alert", "answered")

@@ -51,10 +51,13 @@ def test_control_enumerated_chance_is_certified_falsely() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"mode": "windows"}, "mode 'windows' certifies without draws and needs a deterministic classifier"),
+        (
+            {"defense": "windows"},
+            "defense 'windows' certifies without draws and needs a deterministic classifier",
+        ),
         (
             {"defense": "deletion", "fuzzing": True},
-            "mode 'certified' fuzzes by what the classifier answered once",
+            "defense 'deletion' fuzzes by what the classifier answered once",
         ),
     ],
 )

@@ -2,8 +2,8 @@
 
 A stub with known answers stands for the model; fuzzing, sampling, statistics and certificates are the real
 ones. With all deletions enumerated the smoothed classifier is known exactly for every short text, so each
-certificate is checked against every text within its radius. In mode "windows" every text that an attacker can
-make is given to the deployed procedure.
+certificate is checked against every text within its radius. In defense "windows" every text that an attacker
+can make is given to the deployed procedure.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from test_guarantee_weighted import alignment
 
 from defended import options_for
 from fuzzsmooth.certify import Certificate, RateTable
-from fuzzsmooth.defenses import defend
-from fuzzsmooth.engine import TypeRates
+from fuzzsmooth.defenses import Defense, defend
+from fuzzsmooth.engine.weighted import TypeRates
 from fuzzsmooth.search import Scanner, SearchOptions
 from fuzzsmooth.text.units import segmenter
 
@@ -42,7 +42,7 @@ def written(space: Universe) -> list[str]:
     return [" ".join(VOCABULARY[unit] for unit in text) for text in space.texts]
 
 
-def pipeline(kind: str, fuzz: str, **options: Any) -> SmoothedClassifier:
+def pipeline(kind: str, fuzz: str, **options: Any) -> Defense:
     settings = options_for(
         sigma=0.0, fuzzing=fuzz == "types", statistics="auto", draws=64, search=SEARCH, **options
     )

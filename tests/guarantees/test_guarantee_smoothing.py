@@ -1,4 +1,4 @@
-"""The certified mode from end to end: real fuzzing, exact probabilities, every neighbor.
+"""Certified deletion from end to end: real fuzzing, exact probabilities, every neighbor.
 
 The base classifier has known answers and the fuzzer is the real one, so the smoothed classifier is computed
 exactly: by summing over all deletion masks of all short texts. What the certificates claim is then held
@@ -21,6 +21,7 @@ from defended import options_for
 from fuzzsmooth.certify import backward_radius, exact_rate, forward_radius, radius
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.defenses import defend
+from fuzzsmooth.defenses.randomized import Randomized
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search import References, SearchOptions
@@ -42,8 +43,8 @@ def base(kind: str) -> Classifier:
     }[kind]
 
 
-def smoothed(kind: str, fuzz: str, rate: float, **options: Any) -> SmoothedClassifier:
-    """Mode "certified" with a deterministic search: each segment is tried once, by deleting it."""
+def smoothed(kind: str, fuzz: str, rate: float, **options: Any) -> Randomized:
+    """Defense "deletion" with a deterministic search: each segment is tried once, by deleting it."""
     settings = options_for(
         defense="deletion",
         sigma=0.0,
@@ -53,7 +54,9 @@ def smoothed(kind: str, fuzz: str, rate: float, **options: Any) -> SmoothedClass
         search=SearchOptions(references=2, budget=40),
         **({"statistics": "fixed"} | options),
     )
-    return defend(base(kind), settings, REFERENCES)
+    made = defend(base(kind), settings, REFERENCES)
+    assert isinstance(made, Randomized)
+    return made
 
 
 @cache
@@ -224,7 +227,7 @@ def test_the_votes_follow_the_exact_probabilities(fuzz: str, text: str) -> None:
     key = tuple(VOCABULARY.index(unit) for unit in text.split())
     true = float(probabilities("word", fuzz, 4, 0.5)[space.index[key], 0])
     answer = smoothed("word", fuzz, 0.5, draws=600, alpha=0.001).certify([text])[0]
-    count = answer.counts[0]
+    count = answer.votes[0]
     assert min(binom.cdf(count, 600, true), binom.sf(count - 1, 600, true)) > 1e-6
     for certificate in answer.certificates:
         if certificate.label is not None:

@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from defended import options_for
-from fuzzsmooth.defenses import defend
+from fuzzsmooth.defenses import Defense, defend
 from fuzzsmooth.engine.tokens import SlowPathWarning, TokenMapError, UnitTokenizer
 from fuzzsmooth.engine.unit_reading import UnitReading
 from fuzzsmooth.noise.text import represented
@@ -99,7 +99,7 @@ def rule_of(tokenizer: Any) -> IdRule:
     return IdRule(tokenizer, logits)
 
 
-def smooth(model: IdRule, rate: float) -> SmoothedClassifier:
+def smooth(model: IdRule, rate: float) -> Defense:
     options = options_for(defense="deletion", sigma=0.0, fuzzing=False, rate=rate, draws=64)
     return defend(model, options)
 

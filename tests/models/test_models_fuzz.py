@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fuzzsmooth.engine.beside import references_beside
-from fuzzsmooth.engine.keeping import saved_options
 from hostile_models import BASES, Files, base, model_folders, write
 from hypothesis import given
 from hypothesis import strategies as st
 
 from defended import options_for
 from fuzzsmooth.common.printing import printable
-from fuzzsmooth.defenses import defend
+from fuzzsmooth.defenses import defend, references_beside
+from fuzzsmooth.defenses.saved import saved_defense
 from fuzzsmooth.engine.tokens import UnitTokenizer
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.text.units import segmenter
@@ -67,8 +66,8 @@ def use(folder: Path, *, allow_bin: bool = False) -> None:
     segmenter("token", classifier.tokenizer).segment(TEXTS[2])
     for answer in defend(classifier, OPTIONS).certify(CERTIFIED):
         assert all(len(certificate.statement()) > 0 for certificate in answer.certificates)
-    options = saved_options(str(folder))
-    references = references_beside(str(folder), options or OPTIONS)
+    saved = saved_defense(str(folder))
+    references = references_beside(str(folder), saved.options if saved else OPTIONS)
     if references is not None:
         references.under(classifier.labels, "the references").check_classes(
             len(classifier.labels), "the references"

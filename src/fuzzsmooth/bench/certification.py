@@ -200,6 +200,7 @@ def _certify_row(
                 p_lower=answer.p_lower,
                 guarantee=answer.guarantee,
                 guard=answer.guard,
+                undecided=answer.undecided,
                 seconds=time.perf_counter() - began,
             )
             ledger.append([record.to_json()])

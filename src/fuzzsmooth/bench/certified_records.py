@@ -38,6 +38,7 @@ class CertifiedRecord:
         guarantee: "proved" or "conditional"; "" in records of answers without a rounding band, as older
             versions wrote them.
         guard: The rounding band, in logits: draws within it count for no class.
+        undecided: How many those are; None where that is not known.
     """
 
     row: str
@@ -53,16 +54,12 @@ class CertifiedRecord:
     seconds: float = 0.0
     guarantee: str = ""
     guard: float = 0.0
+    undecided: int | None = None
 
     @property
     def key(self) -> str:
         """What identifies the record in its file."""
         return record_key(self.row, self.index)
-
-    @property
-    def undecided(self) -> int:
-        """Draws within the rounding band; 0 where nothing is voted on, or the band was not used."""
-        return self.draws - sum(self.counts) if self.counts and self.guarantee else 0
 
     @property
     def correct(self) -> bool:
@@ -84,7 +81,7 @@ class CertifiedRecord:
         Raises:
             FuzzsmoothError: If fields are missing, unknown, or of the wrong kind.
         """
-        value = {"guarantee": "", "guard": 0.0, **value}
+        value = {"guarantee": "", "guard": 0.0, "undecided": None, **value}
         record = cls(**parse_fields(value, _PARSERS, where, beside=("key",)))
         sizes = (record.index, record.label, record.prediction or 0, record.length, record.draws)
         require(record.guarantee in _STRENGTH, f"{where}: unknown guarantee {record.guarantee!r}")
@@ -108,6 +105,7 @@ _PARSERS: Final[Mapping[str, Any]] = {
     "p_lower": optional(number),
     **dict.fromkeys(("seconds", "guard"), number),
     "guarantee": string,
+    "undecided": optional(integer),
 }
 
 
@@ -126,7 +124,7 @@ class CertifiedRow:
         seconds: Mean wall-clock seconds per text.
         guarantee: The weakest of its certificates; "" for records without a rounding band.
         guard: The largest rounding band, in logits.
-        undecided: Texts with any draw inside the band.
+        undecided: Texts with any draw inside the band; None where that is not known.
     """
 
     defense: str
@@ -139,7 +137,7 @@ class CertifiedRow:
     seconds: float
     guarantee: str
     guard: float
-    undecided: int
+    undecided: int | None
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values; every share comes with its count and its 95 % interval."""
@@ -262,8 +260,13 @@ def _summary(row: str, records: Sequence[CertifiedRecord]) -> CertifiedRow:
         seconds=sum(record.seconds for record in records) / total,
         guarantee=min((record.guarantee for record in records), key=_STRENGTH.index),
         guard=max(record.guard for record in records),
-        undecided=sum(record.undecided > 0 for record in records),
+        undecided=_with_undecided(records),
     )
+
+
+def _with_undecided(records: Sequence[CertifiedRecord]) -> int | None:
+    known = [record.undecided for record in records if record.undecided is not None]
+    return sum(count > 0 for count in known) if len(known) == len(records) else None
 
 
 def _curve(records: Sequence[CertifiedRecord], threat: str) -> Curve:

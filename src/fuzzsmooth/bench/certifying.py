@@ -30,6 +30,7 @@ class Certified:
         p_lower: Lower bound on the label's probability; None where there is none.
         guarantee: "proved" or "conditional".
         guard: The rounding band, in logits.
+        undecided: Draws within it.
     """
 
     label: int | None
@@ -39,6 +40,7 @@ class Certified:
     counts: tuple[int, ...] = ()
     p_lower: float | None = None
     guard: float = 0.0
+    undecided: int | None = None
 
 
 Certifier = Callable[[str], Certified]
@@ -59,6 +61,7 @@ def by_vote(defended: Defense) -> Certifier:
             answer.votes,
             main.p_lower,
             _guard(main),
+            answer.undecided,
         )
 
     return certify

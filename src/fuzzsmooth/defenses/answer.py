@@ -27,6 +27,8 @@ class Answer:
             an alert or an exceeded budget.
         votes: Votes per class, empty where a single pass decides; of the enumerated deletions where all
             were, of the first round where there are rounds. Draws that rounding might decide count for none.
+        undecided: Draws that rounding might decide, or enumerated deletions where all were; they count against
+            every certificate.
         error: At most how probable a vote so clear is where its winner is not the majority answer over all
             draws (:func:`fuzzsmooth.certify.vote_error`), in [0, 1]; 0 where there is no chance, and where
             certificates say it.
@@ -47,6 +49,7 @@ class Answer:
     status: Status
     score: float
     votes: tuple[int, ...]
+    undecided: int = 0
     error: float = 0.0
     spans: tuple[Span, ...] = ()
     certificates: tuple[Certificate, ...] = ()
@@ -75,6 +78,7 @@ class Answer:
             "status": self.status,
             "score": self.score,
             "votes": list(self.votes),
+            "undecided": self.undecided,
             "error": self.error,
             "spans": [asdict(span) for span in self.spans],
             "certificates": certificates,

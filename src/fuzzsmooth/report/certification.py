@@ -202,7 +202,8 @@ def _cell(curve: Curve | None, size: int) -> str:
 def _rounding(row: CertifiedRow) -> list[str]:
     if not row.guarantee:
         return ["-", "none"]
-    texts = f" ({row.undecided} texts with a draw inside)" if row.guard else ""
+    known = row.undecided is not None and row.guard
+    texts = f" ({row.undecided} texts with a draw inside)" if known else ""
     return [row.guarantee, f"{row.guard:g}{texts}"]
 
 

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
         deletion_score,
         window_score,
     )
-    from fuzzsmooth.training.finetuning import check_trainable, finetune, is_main_process
+    from fuzzsmooth.training.finetuning import (
+        check_trainable,
+        finetune,
+        is_main_process,
+        leave_processes,
+    )
     from fuzzsmooth.training.options import FinetuneOptions
     from fuzzsmooth.training.output import check_output
     from fuzzsmooth.training.progress import Progress, silent
@@ -39,6 +44,7 @@ __all__ = [
     "deletion_score",
     "finetune",
     "is_main_process",
+    "leave_processes",
     "silent",
     "splits_for",
     "window_score",
@@ -60,6 +66,7 @@ __getattr__ = lazy_names(
         "deletion_score": "calibration",
         "finetune": "finetuning",
         "is_main_process": "finetuning",
+        "leave_processes": "finetuning",
         "silent": "progress",
         "splits_for": "starting",
         "window_score": "calibration",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from safetensors import SafetensorError
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -120,7 +120,16 @@ def _finetune(
 
 def is_main_process() -> bool:
     """Whether this process saves and speaks for all that ``accelerate launch`` lets train together."""
-    return bool(PartialState().is_main_process)
+    # Read from what the launcher sets: asking accelerate before its trainer is made would settle that there
+    # is one process only.
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def leave_processes() -> None:
+    """End the company of processes that trained together; one that just exits is aborted by its threads."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def check_trainable(classifier: HuggingFaceClassifier, dataset: Dataset) -> None:

@@ -49,11 +49,12 @@ def finetune(
     splits = splits_for(model, splits, allow_bin=machine.allow_bin)
     say_rows(splits.train, splits.test)
     from fuzzsmooth.training import finetune as train  # torch: mistakes are told before
-    from fuzzsmooth.training import is_main_process
+    from fuzzsmooth.training import is_main_process, leave_processes
 
     classifier = machine.trainable(model, splits.train.labels, chosen)
     with resumable(), Display(quiet).counts("finetune") as progress:
         train(classifier, splits.train, chosen, output=out, progress=progress, resume=not fresh)
+    leave_processes()
     if is_main_process():
         kept = save_references(classifier, splits.train, out, references, Display(quiet))
         tell_accuracy(classifier, splits.test, out, kept, json=json)
