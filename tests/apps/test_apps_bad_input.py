@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -128,6 +129,29 @@ def test_a_flag_of_another_recipe(capfd, good, tmp_path):
         "I am",
     )
     assert "--sentence" in call(capfd, *arguments).one_sentence()
+
+
+def test_no_command_waits_for_a_pipe(capfd, tiny, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    os.mkfifo(tmp_path / "pipe.txt")
+    for arguments in (
+        ("predict", tmp_path / "pipe.txt", "--model", tiny, *FAST),
+        ("data", tmp_path / "pipe.csv"),
+        ("protect", tiny, "--data", tmp_path / "pipe.csv", "--out", tmp_path / "o"),
+    ):
+        assert "is not a regular file" in call(capfd, *arguments).one_sentence()
+
+
+def test_evaluate_tells_which_rows_it_left_out(capfd, tiny, tmp_path):
+    data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))
+    with data.open("a", encoding="utf-8") as stream:
+        stream.write('{"words": 1}\n')
+    command = ("evaluate", "--data", data, "--model", tiny, "--out", tmp_path / "o", "--rows", "undefended")
+    config = tmp_path / "o.json"
+    config.write_text(json.dumps({"attack_options": {"triggers": ["cf"], "epochs": 1}}), "utf-8")
+    answer = call(capfd, *command, "--config", config)
+    assert answer.code == 0, answer.err
+    assert "line 41" in answer.err
 
 
 # Texts.

@@ -134,6 +134,7 @@ def test_an_empirical_defense_has_no_certificates_and_says_so(capfd, tiny):
     answer = call(capfd, *asked)
     assert answer.code == 0, answer.err
     assert "is empirical" in answer.err
+    assert call(capfd, "predict", *asked[1:]).code == 0
     assert "certifies nothing here" in call(capfd, *asked, "--threat", "edit").one_sentence()
 
 

@@ -163,6 +163,16 @@ def test_a_table_beside_the_json_lines_and_it_goes_on(capfd, tiny, tmp_path, com
     assert table.read_bytes() == whole
 
 
+def test_a_format_decides_where_the_name_does_not(capfd, tiny, tmp_path):
+    asked = ("predict", "--text", "a good film", "--model", tiny, *PLAIN, "-o")
+    assert call(capfd, *asked, tmp_path / "answers", "--format", "csv").code == 0
+    assert rows_of(tmp_path / "answers")[0]["text"] == "a good film"
+    (kept,) = (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()
+    assert call(capfd, *asked, tmp_path / "lines.csv", "--format", "jsonl").code == 0
+    assert (tmp_path / "lines.csv").read_text("utf-8") == kept + "\n"
+    assert call(capfd, *asked, tmp_path / "x", "--format", "xml").code == 2
+
+
 def test_somebody_elses_table_is_left_alone(capfd, tiny, tmp_path):
     mine = tmp_path / "mine.csv"
     mine.write_text("text,label\na,b\n", "utf-8")
@@ -196,12 +206,20 @@ def test_an_estimate_says_when_it_was_the_run_itself(capfd, tiny, tmp_path):
     assert "all 2 texts, so few that this took as long as the run itself" in answer.out
 
 
-def test_threads(capfd, tiny):
+@pytest.mark.parametrize("command", ["predict", "finetune", "attack"])
+def test_threads(capfd, tiny, tmp_path, command):
     import torch
 
+    data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))
+    training = ("--data", data, "--out", tmp_path / "out", "--epochs", 1)
+    more = {
+        "predict": ("--text", "a", *PLAIN),
+        "finetune": (*training, "--references", 0),
+        "attack": (*training, "--recipe", "badnets", "--rate", 0.5),
+    }
     before = torch.get_num_threads()
     try:
-        assert call(capfd, "predict", "--text", "a", "--model", tiny, *PLAIN, "--threads", 2).code == 0
+        assert call(capfd, command, "--model", tiny, *more[command], "--threads", 2).code == 0
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -120,6 +120,30 @@ def test_two_processes_do_not_write_one_folder(capfd, tiny, tmp_path):
     assert not out.exists()
 
 
+def test_two_processes_do_not_fill_one_table(capfd, tiny, tmp_path):
+    rows = [{"text": "a good film", "label": 1}, {"text": "a bad film", "label": 0}]
+    references, table = tmp_path / "references.json", tmp_path / "table.json"
+    references.write_text(json.dumps({"version": 3, "model": "x", "references": rows}))
+    given = (
+        "--model",
+        tiny,
+        "--references",
+        references,
+        "--defense",
+        "deletion",
+        *PREDICT,
+        "--text",
+        "a film",
+    )
+    filling = ("certify", *given, "--draws", 10, "--table", table, "--fill", "-q")
+    with held(table):
+        told = call(capfd, *filling).one_sentence()
+    assert "table.json is being written by another process" in told
+    assert not table.exists()
+    assert call(capfd, *filling).code == 0
+    assert table.exists()
+
+
 def write_config(folder: Path, values: dict[str, object]) -> Path:
     path = folder / "options.json"
     path.write_text(json.dumps(values))

@@ -78,6 +78,12 @@ def _kernels() -> dict[str, Facts]:
     return {name: {"summary": summary(kernel)} for name, kernel in TEXT_KERNELS.items()}
 
 
+def _models() -> dict[str, Facts]:
+    from fuzzsmooth.models.sources import BUILTINS
+
+    return {name: {"summary": summary(find)} for name, find in BUILTINS.items()}
+
+
 def _rows() -> dict[str, Facts]:
     from fuzzsmooth.bench.catalog import summary as row_summary
     from fuzzsmooth.bench.rows import kind_summary, row_names
@@ -110,6 +116,7 @@ FINDERS: Mapping[str, Callable[[], dict[str, Facts]]] = {
     "defenses": _defenses,
     "rewards": _rewards,
     "kernels": _kernels,
+    "models": _models,
     "rows": _rows,
     "certificates": _certificates,
 }

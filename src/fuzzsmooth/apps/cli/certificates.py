@@ -106,8 +106,8 @@ def lines(record: Record) -> list[Any]:
     from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments
     from fuzzsmooth.certify import ceiled
 
-    counts = ", ".join(map(str, record["votes"]))
-    remark = f"votes by class: {counts}; {record['passes']} passes, {record['statistics']}"
+    counts = f"votes by class: {', '.join(map(str, record['votes']))}; " if record["votes"] else ""
+    remark = f"{counts}{record['passes']} passes, {record['statistics']}"
     flagged = {unit: cost for unit, cost in record["costs"].items() if unit}
     statements = dict.fromkeys(one["statement"] for one in record["certificates"])
     return [

@@ -59,7 +59,7 @@ def _lines(record: dict[str, Any], labels: Sequence[str]) -> list[Any]:
     from fuzzsmooth.apps.cli.rendering import heading, marked, no_answer, segments, votes
     from fuzzsmooth.certify import ceiled
 
-    remark = f"votes: {votes(record['votes'], labels)}"
+    remark = votes(record, labels)
     if record["error"]:
         remark += f"; error of the vote at most {ceiled(record['error'], 2)}"
     return [
