@@ -2,9 +2,9 @@
 
 Both sides certify in turn, the engine many texts together as it is used, the reference all of them or,
 because it takes so long, every so many of them in the order of their lengths. The engine does what the
-command `certify --defense deletion` does, in chunks of the same size, with statistics "lean": bounds as sharp
-as those of the reference's fixed number of draws, from fewer passes. The certified radii of both sides are
-reported beside the times, for the texts that both have certified.
+command `certify --defense deletion` does, in chunks of the same size, with statistics "group-sequential":
+bounds as sharp as those of the reference's fixed number of draws, from fewer passes. The certified radii of
+both sides are reported beside the times, for the texts that both have certified.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def engine(
     )
 
 
-def certify_options(rate: float, statistics: str = "lean") -> DeletionOptions:
+def certify_options(rate: float, statistics: str = "group-sequential") -> DeletionOptions:
     """What the engine is told: the reference's draws, error probability and threat."""
     return DeletionOptions(
         fuzzing=False,
@@ -57,7 +57,7 @@ def certify_options(rate: float, statistics: str = "lean") -> DeletionOptions:
 
 
 def engine_certify(
-    sampler: Sampler, texts: Sequence[str], rate: float, together: int, statistics: str = "lean"
+    sampler: Sampler, texts: Sequence[str], rate: float, together: int, statistics: str = "group-sequential"
 ) -> tuple[list[int], list[int]]:
     """Certified radius in word edits of each text, -1 for none, and the answers it took; so many at once."""
     options = certify_options(rate, statistics)
@@ -150,7 +150,7 @@ def bench_certify(
         "guard_band_seconds": guard_seconds,
         "passes_per_text": rough.forward_count / (texts * rounds),
         "float32_passes_per_text_of_referee": refereed[0] / (texts * rounds),
-        "statistics": "lean",
+        "statistics": "group-sequential",
         "answers_per_text": float(np.mean(drawn)),
         "seconds_per_text": {
             name: spread([value / texts for value in own.wall]) for name, own in times.items()

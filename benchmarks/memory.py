@@ -49,8 +49,8 @@ def peak_bytes(texts: Sequence[str], model: str, draws: int, folder: Path) -> in
     source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), "utf-8")
     command = [
         sys.executable, "-c", _CHILD, "certify", str(source), "--model", model, "--defense", "deletion",
-        "--no-fuzzing", "--sigma", "0", "--rate", "0.9", "--draws", str(draws), "--statistics", "lean",
-        "--output", str(output), "--quiet",
+        "--no-fuzzing", "--sigma", "0", "--rate", "0.9", "--draws", str(draws), "--statistics",
+        "group-sequential", "--output", str(output), "--quiet",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     answered = sum(1 for _ in output.open("rb")) if output.exists() else 0

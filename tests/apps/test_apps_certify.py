@@ -45,7 +45,7 @@ def clean(trained: Path) -> tuple[object, ...]:
 @pytest.mark.parametrize(
     ("flags", "statistics"),
     [
-        ((*CERTIFIED, "--draws", 64), {"exact", "hybrid-sequential", "sequential"}),
+        ((*CERTIFIED, "--draws", 64), {"exact", "stratified-sequential", "sequential"}),
         ((*CERTIFIED, "--statistics", "sequential", "--draws", 64), {"sequential"}),
         ((*CERTIFIED, "--statistics", "fixed", "--draws", 64), {"fixed"}),
         (("--defense", "windows", "--no-fuzzing", "--reach", 2), {"ablation"}),

@@ -18,7 +18,7 @@ import pytest
 from fuzzsmooth.certify import Certificate
 from fuzzsmooth.common.options import described
 from fuzzsmooth.defenses import DEFENSES, Answer, Defense
-from fuzzsmooth.engine.weighted import TypeRates
+from fuzzsmooth.engine.type_rates import TypeRates
 from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 from fuzzsmooth.search import References, Scanner, SearchOptions
@@ -81,7 +81,7 @@ ROWS: dict[str, tuple[str, Model, dict[str, Any]]] = {
     "frs-uniform-mask": ("frs", two_classes, {**PLAIN, "noise": "mask", "copies": 80}),
     "deletion": ("deletion", two_classes, {"draws": 300}),
     "deletion-fixed": ("deletion", two_classes, {"statistics": "fixed", "draws": 300}),
-    "deletion-lean": ("deletion", two_classes, {"statistics": "lean", "draws": 300}),
+    "deletion-lean": ("deletion", two_classes, {"statistics": "group-sequential", "draws": 300}),
     "deletion-sequential": ("deletion", two_classes, {**PLAIN, "statistics": "sequential", "draws": 300}),
     "deletion-search": ("deletion", two_classes, {"fuzz_left": "search", "draws": 20, "copies": 5}),
     "deletion-rate9": (

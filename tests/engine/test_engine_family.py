@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from defended import options_for
-from fuzzsmooth.engine.evidence import Case, Evidence
-from fuzzsmooth.engine.fixed import fixed_evidence
+from fuzzsmooth.engine.evidence import DrawnText, Evidence, fixed_evidence
 from fuzzsmooth.engine.sampler import Votes
 from fuzzsmooth.engine.sequential import sequential_evidence
-from fuzzsmooth.engine.statistics import ladder
+from fuzzsmooth.engine.statistics import levels_of
 
 ALPHA = 0.05
 OPTIONS = options_for(defense="deletion", fuzzing=False, sigma=0.0, rate=0.9, awaited=("edit", "backward"))
@@ -31,16 +30,16 @@ class Coins:
         return votes - self._generator.binomial(votes, self._lost)
 
 
-def evidence(statistics: str, source: Coins, cases: list[Case]) -> list[Evidence]:
+def evidence(statistics: str, source: Coins, cases: list[DrawnText]) -> list[Evidence]:
     if statistics == "fixed":
         return fixed_evidence(source, cases, alpha=ALPHA)
-    ladders = [ladder(OPTIONS, case.length) for case in cases]
-    return sequential_evidence(source, cases, ladders, alpha=ALPHA, looks=statistics == "lean")
+    ladders = [levels_of(OPTIONS, case.length) for case in cases]
+    return sequential_evidence(source, cases, ladders, alpha=ALPHA, looks=statistics == "group-sequential")
 
 
 def share_wrong(statistics: str, parts: tuple[float, float], mass: float, rest: float, lost: float) -> float:
     """Of many texts with the same probability ``rest`` of class 0 among the draws."""
-    cases = [Case(text, 30, 200, parts, mass, 3 if mass else 0) for text in range(TEXTS)]
+    cases = [DrawnText(text, 30, 200, parts, mass, 3 if mass else 0) for text in range(TEXTS)]
     true = [parts[0] + (1 - mass) * rest, 1 - parts[0] - (1 - mass) * rest]
     found = evidence(statistics, Coins(rest, lost), cases)
     return float(np.mean([one.bound.p_lower > true[one.bound.label] + 1e-9 for one in found]))
@@ -50,14 +49,14 @@ TEXTS = 1000
 MOST = ALPHA + 4 * (ALPHA * (1 - ALPHA) / TEXTS) ** 0.5
 
 
-@pytest.mark.parametrize("statistics", ["fixed", "sequential", "lean"])
+@pytest.mark.parametrize("statistics", ["fixed", "sequential", "group-sequential"])
 def test_claims_at_and_near_one_half(statistics: str) -> None:
     assert share_wrong(statistics, (0.0, 0.0), 0.0, 0.5, 0.0) <= MOST
     assert share_wrong(statistics, (0.2, 0.1), 0.3, 0.3 / 0.7, 0.0) <= MOST
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("statistics", ["fixed", "sequential", "lean"])
+@pytest.mark.parametrize("statistics", ["fixed", "sequential", "group-sequential"])
 @pytest.mark.parametrize("lost", [0.0, 0.05])
 @pytest.mark.parametrize(("parts", "mass"), PARTS)
 def test_claims_at_many_probabilities(

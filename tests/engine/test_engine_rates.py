@@ -9,7 +9,7 @@ from defended import options_for
 from fuzzsmooth.certify import edit, exact, hybrid, sequential, weighted
 from fuzzsmooth.defenses import defend
 from fuzzsmooth.defenses.rs_del import RsDel
-from fuzzsmooth.engine.weighted import TypeRates
+from fuzzsmooth.engine.type_rates import TypeRates
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scanner, SearchOptions
 from fuzzsmooth.text.units import segmenter
@@ -34,7 +34,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[float]:
 
 def test_every_bound_is_computed_at_the_rate_of_the_coins(seen: set[float]) -> None:
     texts = [" ".join(f"g{index}" for index in range(length)) for length in (3, 20, 60)]
-    for statistics in ("auto", "lean", "fixed", "sequential"):
+    for statistics in ("auto", "group-sequential", "fixed", "sequential"):
         options = {"defense": "deletion", "fuzzing": False, "draws": 200, "rate": 0.8}
         smoothed(ANY_G, statistics=statistics, **options).certify(texts)
     smoothed(ANY_G, fuzzing=False, rate_uniform=0.7).certify(texts)

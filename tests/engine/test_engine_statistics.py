@@ -21,7 +21,7 @@ from fuzzsmooth.certify import (
 )
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.defenses import DEFENSES, Answer
-from fuzzsmooth.engine.statistics import ladder
+from fuzzsmooth.engine.statistics import levels_of
 from fuzzsmooth.models import AdditiveClassifier
 from fuzzsmooth.noise.text import represented
 
@@ -105,7 +105,7 @@ def test_low_strata_are_enumerated_where_that_pays() -> None:
     }
     true = 1 - represented(0.9) ** 20
     bounds = {name: answer.certificates[0].p_lower for name, answer in answers.items()}
-    assert answers["auto"].statistics == "hybrid-sequential"
+    assert answers["auto"].statistics == "stratified-sequential"
     assert answers["auto"].passes <= answers["fixed"].passes == 1000
     assert bounds["fixed"] < bounds["auto"] <= true
     assert certify(ANY_G, [words(100, "g")], "auto", draws=1000)[0].statistics == "sequential"
@@ -116,7 +116,7 @@ def test_the_hybrid_bound_fails_with_probability_alpha_at_most() -> None:
     rule = Rule(lambda text: int(text.startswith("first")))
     texts = [f"first{index} {words(13)}" for index in range(400)]
     answers = certify(rule, texts, "auto", rate=0.75, draws=140)
-    assert {answer.statistics for answer in answers} == {"hybrid-sequential"}
+    assert {answer.statistics for answer in answers} == {"stratified-sequential"}
     wrong = sum(answer.certificates[0].p_lower > represented(0.75) for answer in answers)
     assert wrong <= most(400)
     assert np.mean([answer.certificates[0].p_lower for answer in answers]) > 0.6
@@ -191,7 +191,7 @@ def test_three_classes_select_on_draws_of_their_own() -> None:
     assert answer.label is None or answer.label == int(np.bincount(first, minlength=3).argmax())
 
 
-@pytest.mark.parametrize("statistics", ["fixed", "sequential", "lean", "auto"])
+@pytest.mark.parametrize("statistics", ["fixed", "sequential", "group-sequential", "auto"])
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_any_number_of_draws_is_enough_to_answer(statistics: str, classes: int) -> None:
     """Also where enumeration leaves a single draw, which once could neither select nor bound."""
@@ -211,7 +211,7 @@ def binomial(length: int, kept: int) -> int:
 
 
 @pytest.mark.parametrize(("length", "rate", "draws"), [(9, 0.7, 503), (10, 0.7, 1014), (8, 0.8, 220)])
-@pytest.mark.parametrize("statistics", ["auto", "lean"])
+@pytest.mark.parametrize("statistics", ["auto", "group-sequential"])
 def test_the_last_draw_of_three_classes_bounds(statistics: str, length: int, rate: float, draws: int) -> None:
     """What was enumerated selects; a class of probability 1 is certified."""
     sure = Rule(lambda _: 0, classes=3)
@@ -222,13 +222,13 @@ def test_the_last_draw_of_three_classes_bounds(statistics: str, length: int, rat
 
 def test_ladders_grow_and_hold_every_threat() -> None:
     options = options_for(defense="deletion", rate=0.8, awaited=("insert",))
-    steps = ladder(options, 12)
+    steps = levels_of(options, 12)
     assert list(steps.levels) == sorted(set(steps.levels))
     assert set(steps.awaited) < set(steps.levels)
     rate = represented(0.8)
     assert forward_radius(steps.awaited[-1], rate, "insert") == forward_radius(1 - 1e-9, rate, "insert")
     assert any(backward_radius(level, rate, "insert", length=12) == 12 for level in steps.levels)
-    assert len(ladder(options, 12, weighted=True).awaited) > len(steps.awaited)
+    assert len(levels_of(options, 12, weighted=True).awaited) > len(steps.awaited)
 
 
 class Close:
@@ -292,7 +292,7 @@ def test_options_are_checked() -> None:
 SPREAD = Rule(lambda text: 0 if "g" in text else 1 + text.count("h") % 3, classes=4)
 
 
-@pytest.mark.parametrize("statistics", ["fixed", "lean", "sequential", "auto"])
+@pytest.mark.parametrize("statistics", ["fixed", "group-sequential", "sequential", "auto"])
 def test_rivals_bounded_separately_certify_more_where_votes_are_spread(statistics: str) -> None:
     text = f"{words(7, 'g')} {words(12, 'h')}"
     options = {"draws": 1000, "alpha": 1e-3, "rate": 0.9}
@@ -308,7 +308,7 @@ def test_rivals_bounded_separately_certify_more_where_votes_are_spread(statistic
     assert (auto.p_lower, auto.p_upper) == (apart.p_lower, apart.p_upper)
 
 
-@pytest.mark.parametrize("statistics", ["fixed", "sequential", "lean"])
+@pytest.mark.parametrize("statistics", ["fixed", "sequential", "group-sequential"])
 def test_bounds_on_rivals_fail_with_probability_alpha_at_most(statistics: str) -> None:
     """Three classes with probabilities .49, .3 and .21, exactly, of texts of two units."""
     rule = Rule(lambda text: 0 if text == "" else 1 + (not text.startswith("a")), classes=3)

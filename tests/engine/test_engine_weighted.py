@@ -16,7 +16,7 @@ from defended import options_for
 from fuzzsmooth.certify import RateTable, exact_probabilities, insertion_budget, radius, removal_budget
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.defenses import Defense, defend
-from fuzzsmooth.engine.weighted import TypeRates
+from fuzzsmooth.engine.type_rates import TypeRates
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
 from fuzzsmooth.search import Scanner, SearchOptions
@@ -89,7 +89,7 @@ def test_short_texts_are_enumerated_at_their_own_rates() -> None:
     assert answer.certificates[0].p_lower == pytest.approx(exact.probabilities.max(), abs=1e-9)
     long = " ".join(f"w{index}" for index in range(20))
     control = smoothed(TRIGGERED, defense="deletion", fuzzing=False, rate=0.9, statistics="auto")
-    assert control.certify([long])[0].statistics.startswith("hybrid")
+    assert control.certify([long])[0].statistics.startswith("stratified")
     strata = weighted(statistics="auto", rate=0.9, rate_flagged=0.95).certify([long])[0]
     assert strata.statistics == "sequential", "the strata of unequal rates are not binomial"
 

@@ -32,7 +32,7 @@ def certify(
 
 
 @pytest.mark.parametrize("units", [4, 14])
-@pytest.mark.parametrize("statistics", ["auto", "lean", "sequential", "fixed"])
+@pytest.mark.parametrize("statistics", ["auto", "group-sequential", "sequential", "fixed"])
 def test_bounds_of_chance_fail_with_probability_alpha_at_most(statistics: Statistics, units: int) -> None:
     found = [certify(statistics, seed, units) for seed in range(RUNS)]
     assert not any("exact" in how or "hybrid" in how for _, _, how in found), "nothing is enumerated"

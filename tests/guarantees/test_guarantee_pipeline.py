@@ -30,7 +30,7 @@ from test_guarantee_weighted import alignment
 from defended import options_for
 from fuzzsmooth.certify import Certificate, RateTable
 from fuzzsmooth.defenses import Defense, defend
-from fuzzsmooth.engine.weighted import TypeRates
+from fuzzsmooth.engine.type_rates import TypeRates
 from fuzzsmooth.search import Scanner, SearchOptions
 from fuzzsmooth.text.units import segmenter
 

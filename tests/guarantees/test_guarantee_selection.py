@@ -82,7 +82,7 @@ def test_control_a_plain_bound_for_both_classes_fails_too_often(trials: int, alp
 
 @pytest.mark.parametrize("truth", [0.5, 0.52, 0.58, 0.7])
 def test_the_last_look_of_two_sequential_tests_holds_for_both(truth: float) -> None:
-    """Exact for the looks of statistics "lean": mass that has made a false claim leaves."""
+    """Exact for the looks of statistics "group-sequential": mass that has made a false claim leaves."""
     cap, alpha = 200, 0.05
     majority, left, missed, before = Majority(), np.array([1.0]), 0.0, 0
     for at, share in planned_looks(cap, alpha).items():
@@ -163,9 +163,9 @@ def test_separate_rivals_exactly_and_the_control_that_does_not_share_alpha() -> 
         (p, (1 - p) * share, (1 - p) * (1 - share)) for p in np.linspace(0.3, 0.9, 61) for share in (0.5, 0.6)
     ]
     shared = [exact_failure(truth, trials, alpha / 2, alpha / 4) for truth in grid]
-    undivided = [exact_failure(truth, trials, alpha, alpha) for truth in grid]
+    plain_plans = [exact_failure(truth, trials, alpha, alpha) for truth in grid]
     assert 0.4 * alpha < max(shared) <= alpha
-    assert max(undivided) > 1.1 * alpha, "control: each bound at all of alpha"
+    assert max(plain_plans) > 1.1 * alpha, "control: each bound at all of alpha"
     bound = bound_top_class([1, 0, 0], [30, 20, 10], alpha=alpha, rivals="separate")
     assert bound.p_lower == clopper_pearson_lower(30, trials, alpha / 2)
     assert bound.p_upper == clopper_pearson_upper(20, trials, alpha / 4)

@@ -15,7 +15,7 @@ import numpy as np
 from fuzzsmooth import models, training
 from fuzzsmooth.bench.certification_rows import Base, CertificationRow, Shared, certification_row
 from fuzzsmooth.bench.certified_records import CERTIFIED_RECORDS, CertifiedRecord, record_key
-from fuzzsmooth.bench.claim import claim
+from fuzzsmooth.bench.marking import claim
 from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.records import SETTINGS_FILE
 from fuzzsmooth.bench.stages import Stages, silent_stages

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fuzzsmooth.attacks import ATTACKS, AttackOptions, Planted, check_target
-from fuzzsmooth.bench.claim import claim
+from fuzzsmooth.bench.marking import claim
 from fuzzsmooth.bench.measure import EvaluatedText, text_record
 from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, record_key

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from fuzzsmooth import models
 from fuzzsmooth.attacks import ATTACKS, Planted, TriggeredText, load_attack
-from fuzzsmooth.bench.claim import claim
+from fuzzsmooth.bench.marking import claim
 from fuzzsmooth.bench.metrics import covers
 from fuzzsmooth.bench.points import POINTS_FILE, LocalizationPoint
 from fuzzsmooth.bench.stages import Stages, as_advance, silent_stages

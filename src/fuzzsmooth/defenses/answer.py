@@ -27,8 +27,8 @@ class Answer:
             an alert or an exceeded budget.
         votes: Votes per class, empty where a single pass decides; of the enumerated deletions where all
             were, of the first round where there are rounds. Draws that rounding might decide count for none.
-        undecided: Draws that rounding might decide, or enumerated deletions where all were; they count against
-            every certificate.
+        undecided: Draws that rounding might decide, or enumerated deletions where all were; they count
+            against every certificate.
         error: At most how probable a vote so clear is where its winner is not the majority answer over all
             draws (:func:`fuzzsmooth.certify.vote_error`), in [0, 1]; 0 where there is no chance, and where
             certificates say it.
@@ -36,8 +36,8 @@ class Answer:
         certificates: One per threat, the main one first; none where none were asked for.
         passes: Answers of the base classifier that were needed (equal deletions may share a model pass).
         evaluations: Forward passes that a search of the text took beside them.
-        statistics: How the passes were used: "single", "vote", "fixed", "sequential", "lean", the same with
-            "hybrid-" before it, "exact" or "ablation".
+        statistics: How the passes were used: "single", "vote", "fixed", "sequential", "group-sequential",
+            the same with "stratified-" before it, "exact" or "ablation".
         truncated: Whether the text, before randomization, is longer than the model reads. The model cuts
             what is left after randomization.
         costs: With deletion rates per unit type: the cost of inserting each flagged type of the text, and of

@@ -28,8 +28,8 @@ from fuzzsmooth.engine.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.engine.options import DrawOptions, NoisyOptions, SearchedOptions, check_drawn
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.engine.statistics import gather_evidence
+from fuzzsmooth.engine.type_rates import TypeRates, rate_table, unit_rates
 from fuzzsmooth.engine.weight_distance import weight_certificates
-from fuzzsmooth.engine.weighted import TypeRates, rate_table, unit_rates
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import Rates
 from fuzzsmooth.search.references import References

@@ -25,8 +25,7 @@ from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
 from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer, vote_answer
 from fuzzsmooth.engine.certificates import Issuer
-from fuzzsmooth.engine.evidence import SampledSource, undivided
-from fuzzsmooth.engine.fixed import fixed_evidence
+from fuzzsmooth.engine.evidence import SampledVotes, fixed_evidence, plain_plans
 from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.noise.text import TextKernel
@@ -97,8 +96,8 @@ class RanMask(Randomized):
         """The number of substitutions that each answer withstands."""
         options, lengths = self.options, [len(one.plan.units) for one in received]
         evidence = fixed_evidence(
-            SampledSource([one.plan for one in received], sampler, _PURPOSE),
-            undivided(lengths, draws=options.draws, classes=len(self.labels)),
+            SampledVotes([one.plan for one in received], sampler, _PURPOSE),
+            plain_plans(lengths, draws=options.draws, classes=len(self.labels)),
             alpha=options.alpha,
             advance=advance,
         )

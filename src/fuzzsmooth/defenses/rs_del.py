@@ -20,8 +20,7 @@ from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
 from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer, vote_answer
 from fuzzsmooth.engine.certificates import Issuer, deletion_certificates
-from fuzzsmooth.engine.evidence import SampledSource, undivided
-from fuzzsmooth.engine.fixed import fixed_evidence
+from fuzzsmooth.engine.evidence import SampledVotes, fixed_evidence, plain_plans
 from fuzzsmooth.engine.fuzzers import Units
 from fuzzsmooth.engine.options import EngineOptions, check_drawn
 from fuzzsmooth.engine.sampler import Sampler
@@ -91,8 +90,8 @@ class RsDel(Randomized):
         """The radii of the closed form."""
         options, plans = self.options, [one.plan for one in received]
         evidence = fixed_evidence(
-            SampledSource(plans, sampler),
-            undivided([len(plan.units) for plan in plans], draws=options.draws, classes=len(self.labels)),
+            SampledVotes(plans, sampler),
+            plain_plans([len(plan.units) for plan in plans], draws=options.draws, classes=len(self.labels)),
             alpha=options.alpha,
             advance=advance,
         )

@@ -20,8 +20,8 @@ from fuzzsmooth.certify.hybrid import MOST_MASS
 from fuzzsmooth.certify.selection import selection_draws, top_class
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.engine.evaluation import Answers
-from fuzzsmooth.engine.evidence import PURPOSE, Case, Evidence, count_labels
-from fuzzsmooth.engine.lean import contenders, equal_draws
+from fuzzsmooth.engine.evidence import PURPOSE, DrawnText, Evidence, count_labels
+from fuzzsmooth.engine.group_sequential import contenders, equal_draws
 from fuzzsmooth.engine.masks import mask_rows
 from fuzzsmooth.engine.sampler import Plan, Sampler, Votes
 
@@ -49,7 +49,7 @@ def _exact(labels: Answers, plan: Plan, rate: float, classes: int) -> Evidence:
 
 
 @dataclass(frozen=True)
-class HybridSource:
+class StratifiedVotes:
     """Draws given that more units are kept than were enumerated.
 
     Attributes:
@@ -63,7 +63,7 @@ class HybridSource:
     masks: Mapping[int, Sequence[int]]
 
     def votes(self, texts: Sequence[int], draws: Sequence[range]) -> Votes:
-        """See :class:`fuzzsmooth.engine.evidence.Source`."""
+        """See :class:`fuzzsmooth.engine.evidence.VoteSource`."""
         plans = [self.plans[text] for text in texts]
         kept = [
             mask_rows(self.masks[text][part.start : part.stop], len(plan.units))
@@ -74,15 +74,15 @@ class HybridSource:
         return np.array(counts, dtype=np.int64).reshape(len(texts), classes)
 
 
-def hybrid_cases(
+def stratified_plans(
     plans: Sequence[Plan],
     most_kept: Mapping[int, int],
     sampler: Sampler,
     *,
     rate: float,
     draws: int,
-    lean: float | None = None,
-) -> tuple[list[Case], HybridSource]:
+    sparing: float | None = None,
+) -> tuple[list[DrawnText], StratifiedVotes]:
     """Enumerate the low strata of some texts and draw the masks of the rest.
 
     Args:
@@ -91,17 +91,17 @@ def hybrid_cases(
         sampler: Answers masks; nothing in it may be drawn.
         rate: The rate.
         draws: Passes per text at most, those of the enumeration included.
-        lean: Failure probability per text, to plan no more draws than make the bound as sharp as one of
+        sparing: Failure probability per text, to plan no more draws than make the bound as sharp as one of
             ``draws`` plain draws; None plans all that are left.
 
     Returns:
-        The cases, and where their draws come from.
+        The drawn_texts, and where their draws come from.
     """
     classes = len(sampler.classifier.labels)
     low = {text: list(low_masks(len(plans[text].units), kept)) for text, kept in most_kept.items()}
     chosen = [plans[text] for text in low]
     rows = [mask_rows(masks, len(plan.units)) for masks, plan in zip(low.values(), chosen, strict=True)]
-    cases, masks = [], dict[int, Sequence[int]]()
+    drawn_texts, masks = [], dict[int, Sequence[int]]()
     for (text, enumerated), labels in zip(low.items(), sampler.labels(chosen, rows), strict=True):
         length = len(plans[text].units)
         parts = np.zeros(classes)
@@ -112,18 +112,18 @@ def hybrid_cases(
         parts = np.minimum(parts, mass)
         exact_parts = tuple(parts.tolist())
         left = 0 if mass >= MOST_MASS else draws - len(enumerated)
-        tested = contenders(exact_parts, mass, sure=lean is None)
-        if lean is not None and left:
-            left = min(left, _lean_draws(exact_parts, mass, draws, lean, tested))
+        tested = contenders(exact_parts, mass, sure=sparing is None)
+        if sparing is not None and left:
+            left = min(left, _sparing_draws(exact_parts, mass, draws, sparing, tested))
         if left == 1 and classes > 2:  # the draw is better spent on bounding
             tested = (top_class(exact_parts),)
         source = generator(sampler.seed, f"{PURPOSE}-high", plans[text].key)
         masks[text] = sample_high_masks(length, rate, most_kept[text], left, source) if left else []
-        cases.append(Case(text, length, left, exact_parts, mass, len(enumerated), tested))
-    return cases, HybridSource(plans, sampler, masks)
+        drawn_texts.append(DrawnText(text, length, left, exact_parts, mass, len(enumerated), tested))
+    return drawn_texts, StratifiedVotes(plans, sampler, masks)
 
 
-def _lean_draws(
+def _sparing_draws(
     exact_parts: tuple[float, ...], mass: float, draws: int, alpha: float, tested: tuple[int, ...]
 ) -> int:
     """Conditional draws as good as ``draws`` plain ones for each class that may be certified."""

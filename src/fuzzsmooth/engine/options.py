@@ -13,7 +13,7 @@ from fuzzsmooth.text.units import UnitKind
 # As fuzzsmooth.certify has it, whose import costs more than an option should.
 Rivals = Literal["auto", "complement", "separate"]
 
-Statistics = Literal["auto", "fixed", "lean", "sequential"]
+Statistics = Literal["auto", "fixed", "group-sequential", "sequential"]
 
 THREATS = ("edit", "insert", "backward")
 """What a vote over deletions certifies: edits, insertions into a clean text, and in a received one."""
@@ -105,10 +105,10 @@ class DrawOptions(VoteOptions):
         "How these passes are used. 'fixed': all as draws, for one Clopper-Pearson bound. 'sequential': "
         "as draws in rounds, until an anytime-valid test has settled the radii. 'auto': where the passes "
         "are enough, all deletions of the text are enumerated and nothing is left to chance; otherwise "
-        "its shortest remainders are, where that pays; the rest is sequential. 'lean': enumeration as "
-        "well, but no more passes than make a bound as sharp as that of 'fixed', looked at a few planned "
-        "times: the fewest passes for the radii of 'fixed'. Enumeration needs sigma 0 and a deterministic "
-        "fuzzer, and is left out where it cannot be had.",
+        "its shortest remainders are, where that pays; the rest is sequential. 'group-sequential': "
+        "enumeration as well, but no more passes than make a bound as sharp as that of 'fixed', looked at a "
+        "few planned times: the fewest passes for the radii of 'fixed'. Enumeration needs sigma 0 and a "
+        "deterministic fuzzer, and is left out where it cannot be had.",
     ] = "auto"
     awaited: Annotated[
         tuple[str, ...],

@@ -19,7 +19,7 @@ from fuzzsmooth.certify.bounds import complement_upper
 from fuzzsmooth.certify.looks import LookedTest
 from fuzzsmooth.certify.rivals import RivalsTest
 from fuzzsmooth.certify.selection import choose_rivals
-from fuzzsmooth.engine.evidence import Case, Evidence, Source
+from fuzzsmooth.engine.evidence import DrawnText, Evidence, VoteSource
 
 _TOGETHER = 64  # texts under way at once
 _ROUND = 32  # draws of a first round: few, because many texts need no more
@@ -28,7 +28,7 @@ _LEAD = 10  # votes ahead that select it; otherwise a tenth of all draws is used
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Levels:
     """What the probability of the top class is compared with.
 
     Attributes:
@@ -41,9 +41,9 @@ class Ladder:
 
 
 def sequential_evidence(
-    source: Source,
-    cases: Sequence[Case],
-    ladders: Sequence[Ladder],
+    source: VoteSource,
+    drawn_texts: Sequence[DrawnText],
+    levels_of_each: Sequence[Levels],
     *,
     alpha: float,
     looks: bool = False,
@@ -57,59 +57,59 @@ def sequential_evidence(
 
     Args:
         source: Where the draws come from.
-        cases: The texts.
-        ladders: The levels of each.
+        drawn_texts: The texts.
+        levels_of_each: The levels of each.
         alpha: Failure probability per text.
         looks: Whether to test at a few planned looks instead of after every round.
         rivals: How the rivals of three or more classes are bounded; separately at planned looks only.
         advance: Told how many texts have just been settled.
     """
     done: dict[int, Evidence] = {}
-    waiting = iter(zip(cases, ladders, strict=True))
-    active: list[_Trial] = []
-    while len(done) < len(cases):
-        for case, ladder in waiting:
-            active.append(_Trial(case, ladder, alpha, looks, rivals))
+    waiting = iter(zip(drawn_texts, levels_of_each, strict=True))
+    active: list[_TextTest] = []
+    while len(done) < len(drawn_texts):
+        for drawn, levels in waiting:
+            active.append(_TextTest(drawn, levels, alpha, looks, rivals))
             if len(active) >= _TOGETHER:
                 break
-        drawing = [(trial, part) for trial in active if (part := trial.next_round())]
-        votes = source.votes([trial.case.text for trial, _ in drawing], [part for _, part in drawing])
-        for (trial, part), row in zip(drawing, votes, strict=True):
-            trial.take(row, len(part))
-        settled = [trial for trial in active if trial.settled]
-        done.update((trial.case.text, trial.evidence()) for trial in settled)
-        active = [trial for trial in active if not trial.settled]
+        drawing = [(test, part) for test in active if (part := test.next_round())]
+        votes = source.votes([test.text.index for test, _ in drawing], [part for _, part in drawing])
+        for (test, part), row in zip(drawing, votes, strict=True):
+            test.take(row, len(part))
+        settled = [test for test in active if test.settled]
+        done.update((test.text.index, test.evidence()) for test in settled)
+        active = [test for test in active if not test.settled]
         if settled and advance is not None:
             advance(len(settled))
-    return [done[case.text] for case in cases]
+    return [done[drawn.index] for drawn in drawn_texts]
 
 
 _Test = SequentialTest | LookedTest | RivalsTest
 
 
-class _Trial:
+class _TextTest:
     """A text under way."""
 
-    def __init__(self, case: Case, ladder: Ladder, alpha: float, looks: bool, rivals: Rivals) -> None:
-        self.case = case
-        self._ladder = ladder
+    def __init__(self, drawn: DrawnText, levels: Levels, alpha: float, looks: bool, rivals: Rivals) -> None:
+        self.text = drawn
+        self._levels_to_test = levels
         self._alpha = alpha
         self._looks = looks
         self._rivals = rivals
-        self._strata = case.strata
-        self._classes = len(case.exact_parts)
+        self._strata = drawn.strata
+        self._classes = len(drawn.exact_parts)
         self._drawn = 0
         self._counts = np.zeros(self._classes, dtype=np.int64)
         self._tests: dict[int, _Test | None] = {}
-        if case.sole is not None or not case.draws:
-            self._start([self._leader() if case.sole is None else case.sole])
-        elif not case.selecting:
+        if drawn.sole is not None or not drawn.draws:
+            self._start([self._leader() if drawn.sole is None else drawn.sole])
+        elif not drawn.selecting:
             self._start(range(self._classes))
 
     @property
     def settled(self) -> bool:
         """Whether the selected or leading class has nothing more to gain, or all draws are used."""
-        if self._drawn >= self.case.draws:
+        if self._drawn >= self.text.draws:
             return True
         if not self._tests:
             return False
@@ -119,9 +119,9 @@ class _Trial:
     def next_round(self) -> range:
         """The draws it needs next."""
         if self._tests:
-            stop = min(self.case.draws, self._drawn + self._round())
+            stop = min(self.text.draws, self._drawn + self._round())
         else:
-            stop = min(self.case.selecting, self._drawn + _SELECTING)
+            stop = min(self.text.selecting, self._drawn + _SELECTING)
         return range(self._drawn, stop)
 
     def take(self, votes: npt.NDArray[np.int64], draws: int) -> None:
@@ -136,12 +136,12 @@ class _Trial:
                     test.update(int(votes[label]), draws - int(votes[label]))
             return
         first, second = np.sort(self._counts)[::-1][:2]
-        if self._drawn >= self.case.selecting or first - second >= _LEAD:
+        if self._drawn >= self.text.selecting or first - second >= _LEAD:
             self._start([self._leader()])
 
     def evidence(self) -> Evidence:
         """What has been shown."""
-        case = self.case
+        drawn = self.text
         label = max(self._tests, key=lambda one: (self._shown(one), self._counts[one], -one))
         test, p_lower = self._tests[label], self._shown(label)
         successes, trials = (test.successes, test.draws) if test is not None else (0, 0)
@@ -151,8 +151,9 @@ class _Trial:
             tuple(int(count) for count in self._counts),
             self._drawn,
             "monte_carlo",
-            ("hybrid-" if case.hybrid else "") + ("lean" if self._looks else "sequential"),
-            enumerated=case.enumerated,
+            ("stratified-" if drawn.stratified else "")
+            + ("group-sequential" if self._looks else "sequential"),
+            enumerated=drawn.enumerated,
         )
 
     def _start(self, labels: Sequence[int]) -> None:
@@ -167,19 +168,19 @@ class _Trial:
 
     def _test(self, label: int, *, alone: bool) -> _Test | None:
         """A test of one class; None if no draw can change what is known of it."""
-        cap = self.case.draws - self._drawn
+        cap = self.text.draws - self._drawn
         if cap < 1:
             return None
         if alone and self._classes > 2 and self._chosen_rivals(cap) == "separate":
-            return RivalsTest(label, self._strata, self._ladder.awaited, alpha=self._alpha, cap=cap)
-        awaited = self._conditional(self._ladder.awaited, label)
+            return RivalsTest(label, self._strata, self._levels_to_test.awaited, alpha=self._alpha, cap=cap)
+        awaited = self._conditional(self._levels_to_test.awaited, label)
         if not awaited:
             return None
         majority = None if alone else self._strata.majority(label)
         if self._looks:
             return LookedTest(awaited, alpha=self._alpha, cap=cap, majority=majority)
         return SequentialTest(
-            self._conditional(self._ladder.levels, label),
+            self._conditional(self._levels_to_test.levels, label),
             alpha=self._alpha,
             cap=cap,
             awaited=awaited,

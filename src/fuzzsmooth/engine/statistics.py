@@ -8,14 +8,20 @@ from functools import cache
 
 from fuzzsmooth.certify import Threat, plan_hybrid, radius_levels
 from fuzzsmooth.certify.exact import MOST_UNITS
-from fuzzsmooth.engine.enumeration import exact_evidence, hybrid_cases
-from fuzzsmooth.engine.evidence import Case, Evidence, SampledSource, Source, undivided
-from fuzzsmooth.engine.fixed import fixed_evidence
-from fuzzsmooth.engine.lean import plan_lean
+from fuzzsmooth.engine.enumeration import exact_evidence, stratified_plans
+from fuzzsmooth.engine.evidence import (
+    DrawnText,
+    Evidence,
+    SampledVotes,
+    VoteSource,
+    fixed_evidence,
+    plain_plans,
+)
+from fuzzsmooth.engine.group_sequential import plan_looks
 from fuzzsmooth.engine.masks import has_one_answer
 from fuzzsmooth.engine.options import DrawOptions, VoteOptions
 from fuzzsmooth.engine.sampler import Plan, Sampler
-from fuzzsmooth.engine.sequential import Ladder, sequential_evidence
+from fuzzsmooth.engine.sequential import Levels, sequential_evidence
 from fuzzsmooth.noise.text import represented
 
 Advance = Callable[[int], None]
@@ -23,8 +29,8 @@ Advance = Callable[[int], None]
 _TOGETHER = 8  # short texts enumerated at once
 _MOST = 1000  # units: no certificate of edits or insertions reaches further below a rate of .9993
 
-# Removing what was inserted is deleting, so a backward ladder is that of deletions.
-_LADDERS: dict[str, Threat] = {"edit": "edit", "insert": "insert", "backward": "delete"}
+# Removing what was inserted is deleting, so the backward levels are those of deletions.
+_THREATS: dict[str, Threat] = {"edit": "edit", "insert": "insert", "backward": "delete"}
 
 # Levels between the radius levels: nobody waits for them, but weights and costs are certified from them.
 _GRID = tuple(k / 100 for k in range(51, 100))
@@ -53,32 +59,32 @@ def gather_evidence(
     rate = represented(options.rate)
     low: dict[int, int] = {}
     short: list[int] = []
-    lean = options.statistics == "lean"
-    if options.statistics in ("auto", "lean") and has_one_answer(sampler):
+    sparing = options.statistics == "group-sequential"
+    if options.statistics in ("auto", "group-sequential") and has_one_answer(sampler):
         for text, plan in enumerate(plans):
             length = len(plan.units)
-            most_kept, passes = _planned(length, rate, options.draws, lean=lean)
+            most_kept, passes = _planned(length, rate, options.draws, sparing=sparing)
             if length <= MOST_UNITS and 1 << length <= math.ceil(passes):
                 short.append(text)
             elif not weighted and most_kept is not None:
                 low[text] = most_kept
     found = dict(zip(short, _exact([plans[text] for text in short], sampler, rate, advance), strict=True))
-    groups: list[tuple[Source, list[Case]]] = []
+    groups: list[tuple[VoteSource, list[DrawnText]]] = []
     if low:
-        cases, source = hybrid_cases(
-            plans, low, sampler, rate=rate, draws=options.draws, lean=options.alpha if lean else None
+        drawn_texts, source = stratified_plans(
+            plans, low, sampler, rate=rate, draws=options.draws, sparing=options.alpha if sparing else None
         )
-        groups.append((source, cases))
+        groups.append((source, drawn_texts))
     nothing = (0.0,) * len(sampler.classifier.labels)
     sampled = [
-        Case(text, len(plan.units), options.draws, nothing)
+        DrawnText(text, len(plan.units), options.draws, nothing)
         for text, plan in enumerate(plans)
         if text not in found and text not in low
     ]
-    groups.append((SampledSource(plans, sampler), sampled))
+    groups.append((SampledVotes(plans, sampler), sampled))
     for origin, part in groups:
         evidence = _draw(origin, part, options, weighted, advance)
-        found.update((case.text, one) for case, one in zip(part, evidence, strict=True))
+        found.update((drawn.index, one) for drawn, one in zip(part, evidence, strict=True))
     return [found[text] for text in range(len(plans))]
 
 
@@ -92,9 +98,9 @@ def vote_evidence(
 ) -> list[Evidence]:
     """Bound the class probabilities of each text by a vote of some copies, as FRS does."""
     lengths = [len(plan.units) for plan in plans]
-    cases = undivided(lengths, draws=copies, classes=len(sampler.classifier.labels))
-    source = SampledSource(plans, sampler)
-    return fixed_evidence(source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance)
+    drawn_texts = plain_plans(lengths, draws=copies, classes=len(sampler.classifier.labels))
+    source = SampledVotes(plans, sampler)
+    return fixed_evidence(source, drawn_texts, alpha=options.alpha, rivals=options.rivals, advance=advance)
 
 
 def _exact(plans: Sequence[Plan], sampler: Sampler, rate: float, advance: Advance | None) -> list[Evidence]:
@@ -108,16 +114,22 @@ def _exact(plans: Sequence[Plan], sampler: Sampler, rate: float, advance: Advanc
 
 
 def _draw(
-    source: Source, cases: Sequence[Case], options: DrawOptions, weighted: bool, advance: Advance | None
+    source: VoteSource,
+    drawn_texts: Sequence[DrawnText],
+    options: DrawOptions,
+    weighted: bool,
+    advance: Advance | None,
 ) -> list[Evidence]:
     if options.statistics == "fixed":
-        return fixed_evidence(source, cases, alpha=options.alpha, rivals=options.rivals, advance=advance)
-    ladders = [ladder(options, case.length, weighted=weighted) for case in cases]
-    looks = options.statistics == "lean"
+        return fixed_evidence(
+            source, drawn_texts, alpha=options.alpha, rivals=options.rivals, advance=advance
+        )
+    levels = [levels_of(options, drawn.length, weighted=weighted) for drawn in drawn_texts]
+    looks = options.statistics == "group-sequential"
     return sequential_evidence(
         source,
-        cases,
-        ladders,
+        drawn_texts,
+        levels,
         alpha=options.alpha,
         looks=looks,
         rivals=options.rivals,
@@ -125,28 +137,28 @@ def _draw(
     )
 
 
-def _planned(length: int, rate: float, draws: int, *, lean: bool) -> tuple[int | None, float]:
+def _planned(length: int, rate: float, draws: int, *, sparing: bool) -> tuple[int | None, float]:
     """How many units the enumerated masks keep at most, or None, and how many passes that may take."""
-    return _plan_lean(length, rate, draws) if lean else (plan_hybrid(length, rate, draws), draws)
+    return _plan_looks(length, rate, draws) if sparing else (plan_hybrid(length, rate, draws), draws)
 
 
 @cache
-def _plan_lean(length: int, rate: float, draws: int) -> tuple[int | None, float]:
-    return plan_lean(length, rate, draws)
+def _plan_looks(length: int, rate: float, draws: int) -> tuple[int | None, float]:
+    return plan_looks(length, rate, draws)
 
 
-def ladder(options: DrawOptions, length: int, *, weighted: bool = False) -> Ladder:
+def levels_of(options: DrawOptions, length: int, *, weighted: bool = False) -> Levels:
     """The levels that a sequential test of a text of ``length`` units goes through."""
     rate = represented(options.rate)
     by_threat = {
         # More cannot have been inserted than there is; but any number can be inserted.
         name: _levels(rate, threat, length if name == "backward" else _MOST)
-        for name, threat in _LADDERS.items()
+        for name, threat in _THREATS.items()
     }
     awaited = {level for name in options.awaited for level in by_threat[name]}
     awaited |= set(_BUDGET_LEVELS if weighted else ())
     levels = awaited.union(_GRID, _BUDGET_LEVELS, *by_threat.values())
-    return Ladder(tuple(sorted(levels)), tuple(sorted(awaited)))
+    return Levels(tuple(sorted(levels)), tuple(sorted(awaited)))
 
 
 @cache

@@ -15,7 +15,7 @@ from fuzzsmooth.data import check_source
 from fuzzsmooth.data.telling import Tell, unheard
 from fuzzsmooth.defenses import DEFENSES, Defense
 from fuzzsmooth.defenses.saved import saved_defense
-from fuzzsmooth.engine.weighted import TypeRates
+from fuzzsmooth.engine.type_rates import TypeRates
 from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given_references
 from fuzzsmooth.models import resolve_model
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fuzzsmooth.bench.claim import MARKER, claim
+from fuzzsmooth.bench.marking import MARKER, claim
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 FACTS: dict[str, Any] = {"rows": ["a"], "size": 3, "train": {"epochs": 2, "sizes": (1, 2)}, "sha": "x"}

@@ -20,7 +20,7 @@ from fuzzsmooth.certify.looks import LAST_SHARE
 _SHARES = np.linspace(0.0, 1.0, 41)  # conditional probabilities at which bounds are compared
 
 
-def plan_lean(length: int, rate: float, draws: int) -> tuple[int | None, float]:
+def plan_looks(length: int, rate: float, draws: int) -> tuple[int | None, float]:
     """How many units the enumerated masks keep at most, so that passes are expected to be fewest.
 
     Args:
