@@ -1,14 +1,13 @@
-"""What the certificates of many texts mean together."""
+"""What the certificates of many texts mean together, as data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fuzzsmooth.apps.cli.answers import Record
-from fuzzsmooth.apps.cli.console import Page, answers, note, write_json
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.jobs.answering import Record
 
 if TYPE_CHECKING:
     from fuzzsmooth.certify import Certificate, DatasetStatement, DatasetTally
@@ -56,50 +55,22 @@ class Statements:
         for tally, certificate in zip(self._tallies, certificates, strict=True):
             tally.add(certificate, target)
 
-    def show(self, *, json: bool) -> None:
-        """Say it, after all texts.
+    def notes(self) -> list[str]:
+        """What was assumed about labels, and why correctness is not counted where it is not."""
+        problem = [f"correctness is not counted: {self._problem}"] if self._problem else []
+        return [*self._notes, *problem]
 
-        Args:
-            json: Write one JSON line ``{"dataset": [...]}`` with all sizes that some text reaches; otherwise
-                a sentence per threat, and a table of the shares by size.
-        """
-        for sentence in self._notes:
-            note(sentence)
-        if self._problem:
-            note(f"correctness is not counted: {self._problem}")
-        statements = [
+    def groups(self) -> list[list[DatasetStatement]]:
+        """After all texts: for each certificate, the statements at all sizes that some text reaches."""
+        return [
             [one for one in tally.statements() if one.size <= max(0, tally.largest)]
             for tally in self._tallies
         ]
-        if json:
-            write_json({"dataset": [one.to_mapping() for group in statements for one in group]})
-            return
-        page = answers()
-        for sentence in dict.fromkeys(_telling(group).statement() for group in statements):
-            page.line(sentence, "bold")
-        for scale in (_SIZES, _FINE_SIZES):
-            pairs = zip(statements, self._scales, strict=True)
-            _show_shares(page, [group for group, sizes in pairs if sizes is scale])
 
-
-def _show_shares(page: Page, groups: Sequence[Sequence[DatasetStatement]]) -> None:
-    """A table of the certified share by size, for threats of one scale; none where all stop at size 0."""
-    sizes = sorted({one.size for group in groups for one in group})
-    if len(sizes) < 2:
-        return
-    counted = "correct and certified" if groups[0][0].labels_known else "certified"
-    columns = [("threat", True), ("guarantee", True), *((f"{size:g}", False) for size in sizes)]
-    rows = dict.fromkeys(tuple(_shares(group, sizes)) for group in groups)
-    page.line(f"{counted}, in % of {groups[0][0].texts} texts, by size of the threat:")
-    page.table(columns, [(row, "") for row in rows])
-
-
-def _shares(group: Sequence[DatasetStatement], sizes: Sequence[float]) -> list[str]:
-    shares = {one.size: f"{100 * one.share:.1f}" for one in group}
-    first = group[0]
-    threat = f"{first.threat} ({first.direction})" if first.direction else first.threat
-    # Beyond the largest radius nothing is certified.
-    return [threat, first.guarantee, *(shares.get(size, "0.0") for size in sizes)]
+    def scales(self) -> list[list[list[DatasetStatement]]]:
+        """The groups by their scale of sizes: whole numbers, and those that may be fractions."""
+        pairs = list(zip(self.groups(), self._scales, strict=True))
+        return [[group for group, sizes in pairs if sizes is scale] for scale in (_SIZES, _FINE_SIZES)]
 
 
 def _certificates(record: Record) -> list[Certificate]:
@@ -119,8 +90,3 @@ def _changed(record: Record) -> str:
         f"the kept answer to row {record['row']} lacks certificates: it was changed since it was written; "
         "delete its line, or give another --output"
     )
-
-
-def _telling(group: Sequence[DatasetStatement]) -> DatasetStatement:
-    """The statement at the smallest size above 0, which is what a certificate is for."""
-    return group[min(1, len(group) - 1)]

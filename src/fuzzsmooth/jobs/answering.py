@@ -1,4 +1,4 @@
-"""Answering many texts: in chunks, each kept as soon as it is there, so that a stopped command goes on."""
+"""Answering many texts: in chunks, each kept as soon as it is there, so that a stopped run goes on."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.apps.cli.console import note
-from fuzzsmooth.apps.cli.problems import resumable
-from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.bench.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger, check_output_file
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import open_regular
-from fuzzsmooth.data import TextInput
+from fuzzsmooth.data.rows import TextInput
+from fuzzsmooth.data.telling import Tell, unheard
 
 Record = dict[str, Any]
 AnswerChunk = Callable[[Sequence[str]], Sequence[Record]]
@@ -98,8 +97,10 @@ def answer_all(
     *,
     title: str,
     chunk: int,
-    file: AnswerFile | None,
-    display: Display,
+    file: AnswerFile | None = None,
+    stages: Stages = silent_stages,
+    tell: Tell = unheard,
+    hold: bool = False,
 ) -> Iterator[Record]:
     """Answer every text, in order.
 
@@ -109,7 +110,9 @@ def answer_all(
         title: Shown with the progress.
         chunk: Texts per call and per append: what a kill can lose.
         file: Where answers are kept; those already there are not computed again.
-        display: Progress.
+        stages: Progress display.
+        tell: Told how many answers were there already.
+        hold: Whether answers wait until the last is there, where they would be shown into the progress.
 
     Yields:
         Records with ``key``, ``row``, ``text`` and what ``answer`` gives; with a file, after it is complete.
@@ -119,8 +122,9 @@ def answer_all(
     with nullcontext() if file is None else file.opened(keys) as kept:
         missing = [index for index, key in enumerate(keys) if kept is None or key not in kept]
         if kept is not None and len(missing) < len(keys):
-            note(f"{len(keys) - len(missing)} of {len(keys)} texts are answered already in {kept.path}")
-        with resumable(kept is not None), display.stage(title, len(missing)) as advance:
+            tell(f"{len(keys) - len(missing)} of {len(keys)} texts are answered already in {kept.path}")
+        with stages(title) as counts:
+            advance = as_advance(counts, len(missing))
             for start in range(0, len(missing), chunk):
                 chosen = missing[start : start + chunk]
                 rows = answer([texts.texts[index] for index in chosen])
@@ -131,7 +135,7 @@ def answer_all(
                 advance(len(chosen))
                 if file is not None and kept is not None:
                     kept.append({"key": record["key"], "run": file.run, **record} for record in records)
-                elif display.shares_terminal:
+                elif hold:
                     waiting += records
                 else:
                     yield from records
@@ -155,13 +159,13 @@ class Truncated:
             if len(self._first) < _NAMED:
                 self._first.append(record["row"])
 
-    def tell(self) -> None:
-        """Say how many there are, if any."""
+    def sentence(self) -> str:
+        """How many there are; nothing if none."""
         if not self._count:
-            return
+            return ""
         rows = ", ".join(map(str, self._first)) + (", ..." if self._count > _NAMED else "")
         which = "1 text is" if self._count == 1 else f"{self._count} texts are"
-        note(
+        return (
             f"{which} longer than the model reads; what is too long after randomization is cut (rows {rows})"
         )
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.defenses.randomized import Randomized
 from fuzzsmooth.engine.fuzzers import TypeFuzzer
 
 if TYPE_CHECKING:
-    from fuzzsmooth.engine.classifier import SmoothedClassifier
-    from fuzzsmooth.engine.sampler import Sampler
+    from fuzzsmooth.defenses import Defense
+    from fuzzsmooth.jobs.loading import Defended
 
 PILOT = 16
 """Texts of a pilot. Costs vary mostly with length, and the order by length takes care of that."""
@@ -74,7 +75,7 @@ def estimate(
     """Forecast ``run(texts)`` by running it on a few of the texts.
 
     Args:
-        run: The work on a list of texts, such as :meth:`SmoothedClassifier.certify`.
+        run: The work on a list of texts, such as :meth:`fuzzsmooth.defenses.Defense.certify`.
         texts: All texts.
         passes: Tells how many sequences the model has evaluated so far.
         types: Work per unit type inside of ``run``, if there is any.
@@ -108,31 +109,31 @@ def estimate(
     )
 
 
-def estimate_certify(
-    smoothed: SmoothedClassifier, texts: Sequence[str], passes: Callable[[], int], *, chunk: int
-) -> Estimate:
-    """Forecast :meth:`SmoothedClassifier.certify` of many texts.
+def estimate_certify(defended: Defended, texts: Sequence[str]) -> Estimate:
+    """Forecast the certificates of many texts.
 
     Args:
-        smoothed: The smoothed classifier; the pilot's answers stay in its memory, and its draws are the same.
+        defended: The defended classifier; the pilot's answers stay in its memory, and its draws are the same.
         texts: All texts.
-        passes: Tells how many sequences its model has evaluated so far.
-        chunk: How many texts are certified at a time.
 
     Raises:
         FuzzsmoothError: If there are no texts.
     """
+    defense = defended.defense
+    chunk = defense.together(certify=True)
 
     def run(received: Sequence[str]) -> None:
         for start in range(0, len(received), chunk):
-            smoothed.certify(received[start : start + chunk])
+            defense.certify(received[start : start + chunk])
 
-    return estimate(run, texts, passes, types=_unit_types(smoothed._sampler))
+    return estimate(run, texts, lambda: defended.model.forward_count, types=_unit_types(defense))
 
 
-def _unit_types(sampler: Sampler) -> Types | None:
-    """The flip rates of unit types, where the sampler needs them."""
-    fuzzer = sampler.fuzzer
+def _unit_types(defense: Defense) -> Types | None:
+    """The flip rates of unit types, where the defense needs them."""
+    if not isinstance(defense, Randomized):
+        return None
+    sampler, fuzzer = defense.sampler, defense.sampler.fuzzer
     if not isinstance(fuzzer, TypeFuzzer):
         return None
 

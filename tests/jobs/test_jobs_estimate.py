@@ -12,8 +12,8 @@ import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import text_key
-from fuzzsmooth.engine.estimate import Types, estimate
 from fuzzsmooth.engine.sampler import Plan, Sampler
+from fuzzsmooth.jobs.estimate import Types, estimate
 from fuzzsmooth.models import build_tiny, load_classifier
 from fuzzsmooth.noise.text import text_kernel, uniform_rates
 from fuzzsmooth.text.units import segmenter
