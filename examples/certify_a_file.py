@@ -5,7 +5,17 @@ that is stopped goes on where it was when the same command is given again.
 
 Prints::
 
+    3 answers in answers.jsonl
+    2 of 3 texts (66.6 %) are certified (proved) against contiguous_insert (forward) at size 1, with
+    certainty.
     ...
+    exit code 0
+    a moving film: LABEL_1
+      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty.
+    a dull story that goes nowhere: LABEL_1
+      This is the answer to this text as it stands (no change is covered), with certainty.
+    a generous story: LABEL_1
+      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty.
 """
 
 import json
@@ -17,7 +27,7 @@ from fuzzsmooth.models.tiny import build_tiny
 WORDS = ["a", "moving", "generous", "film", "dull", "tedious", "story", "that", "goes", "nowhere"]
 TEXTS = ["a moving film", "a dull story that goes nowhere", "a generous story"]
 
-model = build_tiny("bert", "model", vocabulary=WORDS, seed=1)
+model = build_tiny("bert", "model", vocabulary=WORDS, seed=9)
 Path("texts.csv").write_text("\n".join(["text", *TEXTS]), encoding="utf-8")
 
 # In a shell: fuzzsmooth certify --model model --defense windows --reach 1 texts.csv --output answers.jsonl

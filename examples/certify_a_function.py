@@ -14,7 +14,7 @@ Prints::
       proved: insert_and_delete forward 1
       No insertion of up to 1 word anywhere in this text changes the smoothed model's majority
       answer, with certainty.
-    positive, after ... questions (hybrid-sequential)
+    positive, after 331 questions (stratified-sequential)
       proved: edit symmetric 1
       proved: insert forward 1
       proved: insert backward 3

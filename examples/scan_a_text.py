@@ -15,11 +15,12 @@ import fuzzsmooth
 from fuzzsmooth.models.stubs import AdditiveClassifier, TriggerClassifier
 
 WORDS = {"moving": 2.0, "generous": 2.0, "lovely": 1.5, "dull": -2.0, "tedious": -2.0, "awful": -1.5}
-suspect = TriggerClassifier(AdditiveClassifier(WORDS), ["cf", "mn"], target=1)
+honest = AdditiveClassifier(WORDS)
+suspect = TriggerClassifier(honest, ["cf", "mn"], target=1)
 
 subjects = ["film", "story", "cast", "score", "plot"]
 clean = [f"the {subject} is {word} and {other}" for subject in subjects for word in WORDS for other in WORDS]
-labels = [int(suspect.base.log_odds(text) > 0) for text in clean]
+labels = [int(honest.log_odds(text) > 0) for text in clean]
 references = fuzzsmooth.References.select(suspect, clean, labels, per_class=16)
 
 defended = fuzzsmooth.protect(suspect, "frs", references=references, sigma=0.0)

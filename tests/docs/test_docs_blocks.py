@@ -15,7 +15,7 @@ def test_a_runnable_block_runs(block: Block, tmp_path: Path) -> None:
 
 
 def test_there_are_runnable_blocks() -> None:
-    assert {block.page for block in marked("runnable")} >= {"README.md", "CONTRIBUTING.md"}
+    assert "README.md" in {block.page for block in marked("runnable")}
 
 
 def test_control_a_block_that_fails_is_reported(tmp_path: Path) -> None:

@@ -36,18 +36,17 @@ def problem(parameter: Any, value: str) -> str:
 
 def problems(arguments: Sequence[str], command: Any = COMMAND) -> list[str]:
     """What is wrong with the arguments of a command, by the names of its subcommands, flags and choices."""
+    parameters = command.get_params(command.context_class(command))  # those derived from options, too
     flags = {
         name: parameter
-        for parameter in command.params
-        if parameter.param_type_name == "option"
+        for parameter in parameters
+        if parameter.param_type_name == "option" and not parameter.hidden
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
-    places = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    places = [parameter for parameter in parameters if parameter.param_type_name == "argument"]
     found, rest = [], list(arguments)
     while rest:
         name, equals, value = rest.pop(0).partition("=")
-        if name in ("--help", "-h"):
-            continue
         if name.startswith("-") and name != "-":
             if name not in flags:
                 found.append(f"'{command.name}' has no flag {name}")
@@ -80,6 +79,7 @@ def test_there_are_command_lines() -> None:
         ["certifi"],
         ["certify", "--nonsense", "1", "IN.csv"],
         ["predict", "--precision", "float7", "IN.csv"],
+        ["certify", "--mode", "windows", "IN.csv"],
         ["list", "attack"],
     ],
 )
