@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,18 @@ def test_scripts_named_in_blocks_are_there() -> None:
         for found in re.findall(r"python ((?:examples|benchmarks|results)/\S+\.py)", line)
     }
     assert [script for script in sorted(named) if not (ROOT / script).exists()] == []
+
+
+def test_the_design_has_the_layers_that_are_enforced() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = next(one["layers"] for one in contracts["contracts"] if one["type"] == "layers")
+    rooms = (
+        (ROOT / "docs" / "design.md").read_text(encoding="utf-8").partition("## 7.")[2].partition("## 8.")[0]
+    )
+    rows = re.findall(r"^\| (`.*?) \|", rooms, re.MULTILINE)
+    told = [sorted(re.findall(r"`(\w+)`", row)) for row in rows]
+    assert told == [
+        sorted(part.strip().removeprefix("fuzzsmooth.") for part in layer.split(":")) for layer in layers
+    ]
+    packages = {path.parent.name for path in (ROOT / "src" / "fuzzsmooth").glob("*/__init__.py")}
+    assert {room for row in told for room in row} == packages
