@@ -156,7 +156,8 @@ class _Derived(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         if not hasattr(self, "_names"):
-            taken = [str(parameter.name) for parameter in self.params]
+            # Here or in another command --references is a file.
+            taken = ["references", *(str(parameter.name) for parameter in self.params)]
             self._names = _named([flag for group in self.groups for flag in group()], taken)
             self.params += _parameters(self._names)
         return super().get_params(ctx)
