@@ -156,8 +156,7 @@ class _Derived(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         if not hasattr(self, "_names"):
-            # Here or in another command --references is a file.
-            taken = ["references", *(str(parameter.name) for parameter in self.params)]
+            taken = [str(parameter.name) for parameter in self.params]
             self._names = _named([flag for group in self.groups for flag in group()], taken)
             self.params += _parameters(self._names)
         return super().get_params(ctx)
@@ -174,12 +173,17 @@ def _loaded(place: str) -> type[Options]:
     return kind
 
 
+_FILES = ("references",)
+"""Flags that name a file in some command, and so in no other command an option inside of another."""
+
+
 def _named(flags: Sequence[Flag], taken: Iterable[str]) -> dict[Flag, str]:
     """Names that are all different: the option's own, for a nested one after the others where it is free."""
     names: dict[Flag, str] = {}
     used = {name.replace("-", "_") for name in taken}
     for flag in sorted(flags, key=lambda flag: len(flag.path)):
-        name = flag.path[-1] if flag.path[-1] not in used else "_".join(flag.path)
+        own, nested = flag.path[-1], len(flag.path) > 1
+        name = "_".join(flag.path) if own in used or (nested and own in _FILES) else own
         if name in used:
             raise FuzzsmoothError(f"two options want the flag {shown(name)}; rename one")
         used.add(name)
