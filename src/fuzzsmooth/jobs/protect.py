@@ -281,7 +281,7 @@ class _Run:
 
 def _share(count: int, texts: int) -> dict[str, Any]:
     """A measured share, with its exact 95 % interval."""
-    from fuzzsmooth.certify.bounds import clopper_pearson_interval
+    from fuzzsmooth.certify import clopper_pearson_interval
 
     low, high = clopper_pearson_interval(count, texts)
     return {"share": count / texts, "low": low, "high": high, "count": count, "texts": texts}
