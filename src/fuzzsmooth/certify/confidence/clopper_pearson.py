@@ -43,7 +43,7 @@ from typing import SupportsIndex
 
 from scipy.special import betainc, betaincinv
 
-from fuzzsmooth.certify.rounding import complement_upper
+from fuzzsmooth.certify.theorems.edit import complement_upper
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 

@@ -21,8 +21,7 @@ from collections.abc import Sequence
 
 from scipy.special import ndtr, ndtri
 
-from fuzzsmooth.certify.rounding import checked_rate
-from fuzzsmooth.certify.theorems.edit import NOT_CERTIFIED, ROUNDING, check_probability, radius
+from fuzzsmooth.certify.theorems.edit import NOT_CERTIFIED, ROUNDING, check_probability, checked_rate, radius
 from fuzzsmooth.certify.theorems.typed_rates import insertion_margin
 from fuzzsmooth.certify.threats import Threat
 from fuzzsmooth.common.options import require
