@@ -120,7 +120,7 @@ def trained(name: str, train: Dataset, model_name: str, work: Path) -> HuggingFa
     device, teacher = classifier.device, None
     if variant.teacher:
         plain = trained("plain", train, model_name, work)
-        teacher = torch.tensor(plain.logits(train.texts), device=device).softmax(dim=1)
+        teacher = torch.tensor(plain.logits_of_texts(train.texts), device=device).softmax(dim=1)
     units = [WORDS.segment(text).units for text in train.texts]
     labels = torch.tensor(train.targets, device=device)
     torch.manual_seed(variant.order)
@@ -216,7 +216,7 @@ class Windows:
     def logits(self, classifier: HuggingFaceClassifier) -> np.ndarray:
         """Logits of every text without every window."""
         self._ids = self._ids or list(classifier.encode(self.texts).ids)
-        return classifier.in_precision("bfloat16").logits_of_ids(self._ids)
+        return classifier.in_precision("bfloat16").logits(self._ids)
 
     def score(self, logits: np.ndarray) -> dict[str, Any]:
         """Accuracy and certified accuracy, in percent, and the latter by class."""
@@ -246,7 +246,7 @@ def averaged(classifier: HuggingFaceClassifier, held_out: Dataset) -> dict[str, 
         length = len(units)
         gone = [frozenset(pair) for pair in itertools.combinations_with_replacement(range(length), 2)]
         left = [WORDS.join([u for at, u in enumerate(units) if at not in some]) for some in gone]
-        margins = rough.logits([*left, example.text])
+        margins = rough.logits_of_texts([*left, example.text])
         sign = margins[:, example.label] - margins[:, 1 - example.label]
         at = dict(zip(gone, sign, strict=False))
         single = np.array([at[frozenset([one])] for one in range(length)])

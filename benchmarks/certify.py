@@ -23,7 +23,7 @@ from fuzzsmooth.certify import exact_radius, forward_radius
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.data import Splits
 from fuzzsmooth.defenses.deletion import Deletion, DeletionOptions
-from fuzzsmooth.engine.guard import measure_guard_band
+from fuzzsmooth.engine.rounding_band import measure_rounding_band
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.engine.statistics import gather_evidence
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
@@ -35,11 +35,11 @@ DRAWS = 1000
 
 
 def engine(
-    classifier: HuggingFaceClassifier, seed: int, referee: HuggingFaceClassifier | None, guard: float
+    classifier: HuggingFaceClassifier, seed: int, recheck: HuggingFaceClassifier | None, band: float
 ) -> Sampler:
     """A fresh sampler: nothing is remembered from the last run."""
     return Sampler(
-        classifier, WordSegmenter(), text_kernel("deletion"), None, None, seed, guard=guard, referee=referee
+        classifier, WordSegmenter(), text_kernel("deletion"), None, None, seed, band=band, recheck=recheck
     )
 
 
@@ -102,24 +102,24 @@ def bench_certify(
         " ".join(word for word in text.split() if rng.random() >= rate) for text in data.train.texts[:200]
     ]
     began = time.perf_counter()
-    guard = measure_guard_band(rough, band_texts, reference=classifier)
-    guard_seconds = time.perf_counter() - began
+    found_band = measure_rounding_band(rough, band_texts, reference=classifier)
+    band_seconds = time.perf_counter() - began
     parts = [chosen.texts[start : start + texts] for start in range(0, texts * rounds, texts)]
     fewer = [sorted(part, key=len)[every // 2 :: every] for part in parts]
     radii: dict[str, list[int]] = {"reference": [], "engine_float32": [], "engine_bfloat16": []}
     everything: dict[str, list[int]] = {name: [] for name in radii}
     drawn: list[int] = []
-    refereed = [0]
+    rechecked = [0]
 
     def reference(index: int) -> None:
         radii["reference"] += reference_certify(classifier, fewer[index], rate, DRAWS, ALPHA)
 
-    def side(name: str, model: HuggingFaceClassifier, referee: Any, band: float) -> Callable[[int], None]:
+    def side(name: str, model: HuggingFaceClassifier, recheck: Any, band: float) -> Callable[[int], None]:
         def run(index: int) -> None:
             before = classifier.forward_count
-            found, used = engine_certify(engine(model, 0, referee, band), parts[index], rate, together)
-            if referee is not None:
-                refereed[0] += classifier.forward_count - before
+            found, used = engine_certify(engine(model, 0, recheck, band), parts[index], rate, together)
+            if recheck is not None:
+                rechecked[0] += classifier.forward_count - before
             certified = dict(zip(parts[index], found, strict=True))
             radii[name] += [certified[text] for text in fewer[index]]
             everything[name] += found
@@ -133,7 +133,7 @@ def bench_certify(
         {
             "reference": reference,
             "engine_float32": side("engine_float32", classifier, None, 0.0),
-            "engine_bfloat16": side("engine_bfloat16", rough, classifier, guard),
+            "engine_bfloat16": side("engine_bfloat16", rough, classifier, found_band),
         },
         rounds,
     )
@@ -146,10 +146,10 @@ def bench_certify(
         "reference_texts_per_round": len(fewer[0]),
         "rounds": rounds,
         "accuracy_undeleted": float(np.mean(labels == np.array(chosen.targets))),
-        "guard_band": guard,
-        "guard_band_seconds": guard_seconds,
+        "guard_band": found_band,
+        "guard_band_seconds": band_seconds,
         "passes_per_text": rough.forward_count / (texts * rounds),
-        "float32_passes_per_text_of_referee": refereed[0] / (texts * rounds),
+        "float32_passes_per_text_of_referee": rechecked[0] / (texts * rounds),
         "statistics": "group-sequential",
         "answers_per_text": float(np.mean(drawn)),
         "seconds_per_text": {
@@ -197,7 +197,7 @@ def bench_matmul_share(data: Splits, rounds: int, precision: str) -> dict[str, A
     classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision)
     texts = data.test.sample(16, generator(0, "benchmark share")).texts
     operations = 0
-    inner = classifier.logits_of_ids
+    inner = classifier.logits
 
     def counted(ids: Any) -> Any:
         nonlocal operations
@@ -206,7 +206,7 @@ def bench_matmul_share(data: Splits, rounds: int, precision: str) -> dict[str, A
         operations += linear_flops(classifier.model, list(distinct.values()))
         return inner(ids)
 
-    classifier.logits_of_ids = counted  # type: ignore[method-assign]
+    classifier.logits = counted  # type: ignore[method-assign]
     units = [WordSegmenter().segment(text).units for text in texts]
     plans = [
         Plan(text_key(text), own, uniform_rates(len(own), 0.7))

@@ -14,7 +14,7 @@ import torch
 
 from fuzzsmooth.certify import bound_top_class, forward_radius
 from fuzzsmooth.models import HuggingFaceClassifier
-from fuzzsmooth.noise.weight import materialized_weight_noise
+from fuzzsmooth.noise.weight import PerturbedParameters, noised_parameters
 
 BATCH = 32
 
@@ -60,5 +60,5 @@ def reference_weight_noise(
 ) -> None:
     """``draws`` passes of one text, each with fresh noise written into the weights and taken back."""
     for draw in range(draws):
-        with materialized_weight_noise(model, layers, sigma, draw):
+        with PerturbedParameters(noised_parameters(model, layers), sigma).perturb(draw):
             model(input_ids=ids, attention_mask=mask)

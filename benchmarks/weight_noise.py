@@ -26,7 +26,6 @@ from measuring import alternate, ratios, spread
 from reference import reference_weight_noise
 
 from fuzzsmooth.common.files import write_json
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
 from fuzzsmooth.models import HuggingFaceClassifier, WeightNoise, load_classifier, pad_rows
 from fuzzsmooth.models.batches import length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
@@ -125,7 +124,7 @@ def bench_shared_layers(
         top_layers: Noised layers.
     """
     classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision, device=device)
-    noisy, model = NoisyHuggingFaceClassifier(classifier), classifier.evaluation_model
+    model = classifier.evaluation_model
     words, noise = SENTENCE.split()[:length], WeightNoise(SIGMA, top_layers)
     drawn = []
     for index in range(rounds):
@@ -133,7 +132,7 @@ def bench_shared_layers(
         drawn.append(classifier.encode([" ".join(compress(words, row)) for row in kept]).ids)
 
     def shared(index: int) -> None:
-        noisy.noisy_logits_of_ids(drawn[index], noise, range(draws))
+        classifier.logits(drawn[index], noise=noise, seeds=range(draws))
 
     @torch.inference_mode()
     def whole(index: int) -> None:

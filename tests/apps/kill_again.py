@@ -41,7 +41,7 @@ def main_() -> None:
     import transformers  # noqa: F401
 
     import fuzzsmooth.apps.cli.main
-    import fuzzsmooth.engine.noisy  # noqa: F401
+    import fuzzsmooth.models.huggingface  # noqa: F401
 
     torch.set_num_threads(1)
     moments = random.Random(seed)

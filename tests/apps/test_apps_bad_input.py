@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -130,6 +131,29 @@ def test_a_flag_of_another_recipe(capfd, good, tmp_path):
     assert "--sentence" in call(capfd, *arguments).one_sentence()
 
 
+def test_no_command_waits_for_a_pipe(capfd, tiny, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    os.mkfifo(tmp_path / "pipe.txt")
+    for arguments in (
+        ("predict", tmp_path / "pipe.txt", "--model", tiny, *FAST),
+        ("data", tmp_path / "pipe.csv"),
+        ("protect", tiny, "--data", tmp_path / "pipe.csv", "--out", tmp_path / "o"),
+    ):
+        assert "is not a regular file" in call(capfd, *arguments).one_sentence()
+
+
+def test_evaluate_tells_which_rows_it_left_out(capfd, tiny, tmp_path):
+    data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))
+    with data.open("a", encoding="utf-8") as stream:
+        stream.write('{"words": 1}\n')
+    command = ("evaluate", "--data", data, "--model", tiny, "--out", tmp_path / "o", "--rows", "undefended")
+    config = tmp_path / "o.json"
+    config.write_text(json.dumps({"attack_options": {"triggers": ["cf"], "epochs": 1}}), "utf-8")
+    answer = call(capfd, *command, "--config", config)
+    assert answer.code == 0, answer.err
+    assert "line 41" in answer.err
+
+
 # Texts.
 
 STRANGE = {
@@ -156,13 +180,13 @@ def test_strange_texts_are_answered(capfd, tiny, command, name):
     assert "\x1b" not in shown.out
 
 
-@pytest.mark.parametrize("mode", ["frs", "certified"])
-def test_strange_texts_are_certified_in_both_modes(capfd, tiny, tmp_path, mode):
+@pytest.mark.parametrize("flags", [FAST, (*FAST, "--defense", "deletion", "--draws", 20)])
+def test_strange_texts_are_certified_by_both_defenses(capfd, tiny, tmp_path, flags):
     texts = [part for text in STRANGE.values() for part in ("--text", text)]
     rows = [{"text": text, "label": label} for text, label in clean_rows()]
     references = tmp_path / "references.json"
     references.write_text(json.dumps({"model": "x", "references": rows}), "utf-8")
-    flags = (*FAST, "--draws", 20, "--mode", mode, "--references", references)
+    flags = (*flags, "--references", references)
     answer = call(capfd, "certify", "--model", tiny, *flags, *texts, "--json")
     assert answer.code == 0, answer.err
     assert [record["text"] for record in answer.lines] == list(STRANGE.values())
@@ -259,12 +283,15 @@ def test_a_missing_options_file(capfd, tiny, tmp_path):
     predict(capfd, tiny, "--config", tmp_path / "none.toml", "--text", "a film").one_sentence()
 
 
-@pytest.mark.parametrize("flag", [("--copies", 0), ("--sigma", -1), ("--rate", 1.5), ("--budget", 0)])
+@pytest.mark.parametrize(
+    "flag",
+    [("--copies", 0), ("--sigma", -1), ("--defense", "deletion", "--rate", 1.5), ("--budget", 0)],
+)
 def test_an_option_out_of_range(capfd, tiny, flag):
     predict(capfd, tiny, *flag, "--text", "a film").one_sentence()
 
 
-def test_a_threat_that_the_mode_does_not_certify(capfd, tiny):
+def test_a_threat_that_the_defense_does_not_certify(capfd, tiny):
     arguments = ("certify", "--model", tiny, *FAST, "--threat", "edit", "--text", "a film")
     assert "trigger" in call(capfd, *arguments).one_sentence()
 

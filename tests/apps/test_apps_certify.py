@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from apps_command_line import BAD, GOOD, WORDS, call, clean_rows, write_rows
 
-CERTIFIED = ("--mode", "certified", "--no-fuzzing", "--sigma", 0)
+CERTIFIED = ("--defense", "deletion", "--no-fuzzing", "--sigma", 0)
 TEXTS = [
     ("a good film", "LABEL_1"),
     ("the story was dull and awful food it is a film", "LABEL_0"),
@@ -48,8 +48,8 @@ def clean(trained: Path) -> tuple[object, ...]:
         ((*CERTIFIED, "--draws", 64), {"exact", "stratified-sequential", "sequential"}),
         ((*CERTIFIED, "--statistics", "sequential", "--draws", 64), {"sequential"}),
         ((*CERTIFIED, "--statistics", "fixed", "--draws", 64), {"fixed"}),
-        (("--mode", "windows", "--no-fuzzing", "--reach", 2), {"ablation"}),
-        (("--mode", "windows", "--no-fuzzing", "--ablation", "detect"), {"ablation"}),
+        (("--defense", "windows", "--no-fuzzing", "--reach", 2), {"ablation"}),
+        (("--defense", "windows", "--no-fuzzing", "--ablation", "detect"), {"ablation"}),
         (("--no-fuzzing", "--copies", 30, "--sigma", 0), {"fixed"}),
     ],
 )
@@ -109,17 +109,19 @@ def test_labels_that_are_not_the_models_are_no_obstacle(capfd, tiny, tmp_path):
 
 def test_threats_of_every_mode_can_be_chosen(capfd, tiny):
     base = ("certify", "--model", tiny, "--text", "a good film", "--json")
-    windows = ("--mode", "windows", "--no-fuzzing", "--ablation", "edit", "--reach", 1)
+    windows = ("--defense", "windows", "--no-fuzzing", "--ablation", "edit", "--reach", 1)
     (record,) = call(capfd, *base, *windows).lines
     assert {one["threat"] for one in record["certificates"]} == {"contiguous_edit", "contiguous_insert"}
     (record,) = call(capfd, *base, *windows, "--threat", "contiguous_insert").lines
     assert {one["threat"] for one in record["certificates"]} == {"contiguous_insert"}
     noisy = (
-        "--mode",
-        "certified",
+        "--defense",
+        "deletion",
         "--no-fuzzing",
         "--draws",
         30,
+        "--sigma",
+        0.01,
         "--top-layers",
         1,
         "--weight-distance",
@@ -130,14 +132,14 @@ def test_threats_of_every_mode_can_be_chosen(capfd, tiny):
     assert weights["guarantee"] == "conditional"
     assert "provided that the clean weights differ" in weights["statement"]
     told = call(capfd, *base, *windows, "--threat", "weights").one_sentence()
-    assert "mode 'windows' certifies contiguous_edit and contiguous_insert here" in told
+    assert "defense 'windows' certifies contiguous_edit and contiguous_insert here" in told
     assert "set sigma above 0" in call(capfd, *base, *noisy, "--sigma", 0).one_sentence()
-    (record,) = call(capfd, *base, "--reward", "kl", "--budget", 10, "--recall", 0.9).lines
+    (record,) = call(capfd, *base, "--reward", "kl", "--budget", 10, "--localization-recall", 0.9).lines
     assert "was marked in 90 %" in record["certificates"][0]["conditional_on"]
 
 
 def test_predict_in_mode_windows_may_alert(capfd, tiny):
-    flags = ("--mode", "windows", "--no-fuzzing", "--ablation", "detect", "--reach", 2)
+    flags = ("--defense", "windows", "--no-fuzzing", "--ablation", "detect", "--reach", 2)
     texts = [part for text in (*GOOD, *BAD) for part in ("--text", text)]
     answer = call(capfd, "predict", "--model", tiny, *flags, *texts, "--json")
     for record in answer.lines:
@@ -232,25 +234,25 @@ def test_bad_tables_are_one_sentence(capfd, tiny, trained, tmp_path):
     )
     path.unlink()
     assert call(capfd, *build, *clean(trained), "--words", words).code == 0
-    wrong = call(capfd, "certify", *clean(trained), "--mode", "frs", *text, "--sigma", 0, "--table", path)
-    assert "for mode 'certified'" in wrong.one_sentence()
+    wrong = call(capfd, "certify", *clean(trained), "--defense", "frs", *text, "--sigma", 0, "--table", path)
+    assert "for defense 'deletion'" in wrong.one_sentence()
 
 
 def test_the_guard_band_is_measured_unless_it_is_given(capfd, tiny, monkeypatch):
     """Answers that rounding could turn around count for nobody: all of them, for a band this wide."""
-    from fuzzsmooth.engine import referee
+    from fuzzsmooth.engine import recheck
 
     base = ("certify", "--model", tiny, *CERTIFIED, "--draws", 40, "--text", "a good film", "--json")
     base = (*base, "--precision", "bfloat16", "--no-recheck")
     (plain,) = call(capfd, *base, "--guard", 0).lines
     (measured,) = call(capfd, *base).lines
-    assert sum(measured["counts"]) <= sum(plain["counts"])
+    assert sum(measured["votes"]) <= sum(plain["votes"])
     (wide,) = call(capfd, *base, "--guard", 1e6).lines
-    assert (wide["label"], sum(wide["counts"])) == (None, 0)
-    monkeypatch.setattr(referee, "measure_guard_band", lambda *_, **__: 1e6)
+    assert (wide["label"], sum(wide["votes"])) == (None, 0)
+    monkeypatch.setattr(recheck, "measure_rounding_band", lambda *_, **__: 1e6)
     (forced,) = call(capfd, *base).lines
-    assert forced["counts"] == wide["counts"]
-    assert call(capfd, *base, "--guard", 0).lines[0]["counts"] == plain["counts"]
+    assert forced["votes"] == wide["votes"]
+    assert call(capfd, *base, "--guard", 0).lines[0]["votes"] == plain["votes"]
 
 
 def test_answers_told_how_rounding_was_dealt_with(capfd, tiny):

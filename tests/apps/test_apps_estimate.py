@@ -29,7 +29,7 @@ def test_the_forecast_is_near_what_certifying_takes(capfd, tiny, source, monkeyp
         return forward(self, model, rows, first_only)
 
     monkeypatch.setattr(HuggingFaceClassifier, "_forward", counting)
-    flags = ("--model", tiny, "--mode", "certified", "--no-fuzzing", "--sigma", 0, "--draws", 60)
+    flags = ("--model", tiny, "--defense", "deletion", "--no-fuzzing", "--sigma", 0, "--draws", 60)
     (forecast,) = call(capfd, "certify", source, *flags, "--estimate", "--json").lines
     spent.clear()
     # The last line is about all texts together.
@@ -43,7 +43,7 @@ def test_the_forecast_is_near_what_certifying_takes(capfd, tiny, source, monkeyp
 
 def test_it_is_one_line_for_people_and_writes_no_file(capfd, tiny, source, tmp_path):
     out = tmp_path / "answers.jsonl"
-    flags = ("--model", tiny, "--mode", "certified", "--no-fuzzing", "--draws", 30, "--output", out)
+    flags = ("--model", tiny, "--defense", "deletion", "--no-fuzzing", "--draws", 30, "--output", out)
     answer = call(capfd, "certify", source, *flags, "--estimate")
     assert answer.code == 0
     assert "passes" in answer.out

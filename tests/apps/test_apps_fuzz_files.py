@@ -13,10 +13,8 @@ from apps_command_line import answer_or_refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzzsmooth.apps.cli.answers import AnswerFile, answer_all
-from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.certificates import show_statements
 from fuzzsmooth.apps.cli.settings import options_from
-from fuzzsmooth.apps.cli.statements import Statements
 from fuzzsmooth.attacks import load_attack
 from fuzzsmooth.attacks.badnets import BadnetsOptions
 from fuzzsmooth.attacks.ripple import RippleOptions
@@ -25,7 +23,11 @@ from fuzzsmooth.bench.experiment import ExperimentOptions
 from fuzzsmooth.bench.localization import LocalizationOptions
 from fuzzsmooth.certify import Certificate
 from fuzzsmooth.data import TextInput
-from fuzzsmooth.engine import SmoothingOptions
+from fuzzsmooth.defenses.deletion import DeletionOptions
+from fuzzsmooth.defenses.frs import FrsOptions
+from fuzzsmooth.defenses.windows import WindowsOptions
+from fuzzsmooth.jobs.answering import AnswerFile, answer_all
+from fuzzsmooth.jobs.statements import Statements
 from fuzzsmooth.search import References
 from fuzzsmooth.search.calibration import NullDistribution
 from fuzzsmooth.training import FinetuneOptions
@@ -114,9 +116,9 @@ ANSWERED = {
     "label": 1,
     "label_name": "positive",
     "certificates": [{**CERTIFICATE, "statement": "ABSTAIN"}],
-    "counts": [3, 997],
+    "votes": [3, 997],
     "truncated": False,
-    "scan": None,
+    "spans": [],
     "status": "answered",
     "passes": 1000,
     "statistics": "fixed",
@@ -132,7 +134,6 @@ def answered(path: Path) -> list[dict[str, Any]]:
         title="certify",
         chunk=1,
         file=AnswerFile(path, {"command": "certify"}),
-        display=Display(quiet=True),
     )
     statements = Statements(TEXTS, ("negative", "positive"))
     found = []
@@ -140,8 +141,8 @@ def answered(path: Path) -> list[dict[str, Any]]:
         statements.add(record)
         found.append(record)
     with redirect_stdout(StringIO()):
-        statements.show(json=True)
-        statements.show(json=False)
+        show_statements(statements, json=True)
+        show_statements(statements, json=False)
     return found
 
 
@@ -191,7 +192,9 @@ def test_attacks(content: bytes) -> None:
 
 
 KINDS = (
-    SmoothingOptions,
+    FrsOptions,
+    DeletionOptions,
+    WindowsOptions,
     FinetuneOptions,
     BadnetsOptions,
     RippleOptions,
@@ -210,9 +213,9 @@ def test_configurations(data: st.DataObject) -> None:
 
 
 @hostile("configurations in toml")
-@given(damaged_bytes(b'mode = "certified"\nrate = 0.7\n[search]\nbudget = 16\nreward = "kl"\n'))
+@given(damaged_bytes(b'fuzzing = false\nrate = 0.7\n[search]\nbudget = 16\nreward = "kl"\n'))
 def test_configurations_in_toml(content: bytes) -> None:
-    saved("options.toml", lambda path: options_from(SmoothingOptions, path, {}))(content)
+    saved("options.toml", lambda path: options_from(DeletionOptions, path, {}))(content)
 
 
 @hostile("checkpoints")

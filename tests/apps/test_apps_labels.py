@@ -171,7 +171,7 @@ def test_a_label_that_is_none_costs_no_answer(capfd, tiny, tmp_path, command):
 
 
 def test_certify_counts_correct_answers_by_name(capfd, judge, tmp_path):
-    flags = ("--mode", "certified", "--sigma", 0, "--draws", 40, "--rate", 0.1, "--no-fuzzing")
+    flags = ("--defense", "deletion", "--sigma", 0, "--draws", 40, "--rate", 0.1, "--no-fuzzing")
     counted = {}
     for names in ({0: "negative", 1: "positive"}, {0: "positive", 1: "negative"}):
         data = as_csv(tmp_path / "data.csv", ("text", "label"), names)

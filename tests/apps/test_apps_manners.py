@@ -10,7 +10,7 @@ import pytest
 from apps_command_line import call, clean_rows, write_rows
 
 PLAIN = ("--no-fuzzing", "--sigma", 0, "--copies", 4)
-CERTIFIED = ("--mode", "certified", "--no-fuzzing", "--sigma", 0, "--draws", 40, "--rate", 0.5)
+CERTIFIED = ("--defense", "deletion", "--no-fuzzing", "--sigma", 0, "--draws", 40, "--rate", 0.5)
 
 
 @pytest.mark.parametrize(
@@ -36,20 +36,26 @@ CERTIFIED = ("--mode", "certified", "--no-fuzzing", "--sigma", 0, "--draws", 40,
 )
 def test_what_is_wrong_in_an_options_file_is_said_in_its_words(capfd, tmp_path, name, content, said):
     (tmp_path / name).write_text(content, "utf-8")
-    arguments = ("certify", "--model", tmp_path, "--text", "a", "--config", tmp_path / name)
+    model = ("--model", tmp_path, "--defense", "deletion")
+    arguments = ("certify", *model, "--text", "a", "--config", tmp_path / name)
     assert said in call(capfd, *arguments).one_sentence()
 
 
 @pytest.mark.parametrize(
     ("command", "flag", "value", "said"),
     [
-        ("certify", "--draws", 99999999999999999999, "draws must lie between 1 and 1,000,000, got 9999"),
-        ("certify", "--draws", 100000000000, "draws must lie between 1 and 1,000,000"),
-        ("certify", "--draws", 10**4000, "got a number of more than 20 digits"),
+        (
+            "certify --defense deletion",
+            "--draws",
+            99999999999999999999,
+            "1 and 1,000,000, got 9999",
+        ),
+        ("certify --defense deletion", "--draws", 100000000000, "draws must lie between 1 and 1,000,000"),
+        ("certify --defense deletion", "--draws", 10**4000, "got a number of more than 20 digits"),
         ("certify", "--sigma", "1e308", "sigma must lie between 0 and 100"),
         ("certify", "--guard", "inf", "guard must lie between 0 and"),
         ("predict", "--copies", 100000000000, "copies must lie between 1 and 1,000,000"),
-        ("predict", "--reach", 100000000000, "reach must lie between 1 and 1,000"),
+        ("predict --defense windows", "--reach", 100000000000, "reach must lie between 1 and 1,000"),
         ("predict", "--budget", 10**12, "budget must lie between 1 and 1,000,000"),
         ("predict", "--top-layers", 10**12, "top_layers must lie between"),
         ("predict", "--batch-size", 10**12, "batch_size must lie between 1 and 65,536"),
@@ -62,7 +68,7 @@ def test_what_is_wrong_in_an_options_file_is_said_in_its_words(capfd, tmp_path, 
 )
 def test_sizes_have_an_end(capfd, tmp_path, command, flag, value, said):
     given = () if command == "data" else ("--model", tmp_path, "--text", "a")
-    sentence = call(capfd, command, *given, flag, value).one_sentence()
+    sentence = call(capfd, *command.split(), *given, flag, value).one_sentence()
     assert said in sentence
     assert "memory" not in sentence
 
@@ -71,7 +77,9 @@ def test_sizes_have_an_end(capfd, tmp_path, command, flag, value, said):
 def test_words_that_are_no_text(capfd, tmp_path, flag):
     arguments = ("attack", "--recipe", "badnets", "--out", tmp_path / "o", flag, "a\udcff")
     assert "not valid UTF-8" in call(capfd, *arguments).one_sentence()
-    assert "named twice" in call(capfd, "attack", "--out", tmp_path / "o", "--words", "cf,cf").one_sentence()
+    assert (
+        "named twice" in call(capfd, "attack", "--out", tmp_path / "o", "--triggers", "cf,cf").one_sentence()
+    )
 
 
 def test_references_are_remarked_on_once_and_never_those_of_ones_own(capfd, tiny, tmp_path):
@@ -101,7 +109,7 @@ def test_references_are_remarked_on_once_and_never_those_of_ones_own(capfd, tiny
 
 
 def test_a_state_folder_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
-    from fuzzsmooth.apps.cli.seen import is_seen, remember
+    from fuzzsmooth.jobs.seen import is_seen, remember
 
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
@@ -155,6 +163,16 @@ def test_a_table_beside_the_json_lines_and_it_goes_on(capfd, tiny, tmp_path, com
     assert table.read_bytes() == whole
 
 
+def test_a_format_decides_where_the_name_does_not(capfd, tiny, tmp_path):
+    asked = ("predict", "--text", "a good film", "--model", tiny, *PLAIN, "-o")
+    assert call(capfd, *asked, tmp_path / "answers", "--format", "csv").code == 0
+    assert rows_of(tmp_path / "answers")[0]["text"] == "a good film"
+    (kept,) = (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()
+    assert call(capfd, *asked, tmp_path / "lines.csv", "--format", "jsonl").code == 0
+    assert (tmp_path / "lines.csv").read_text("utf-8") == kept + "\n"
+    assert call(capfd, *asked, tmp_path / "x", "--format", "xml").code == 2
+
+
 def test_somebody_elses_table_is_left_alone(capfd, tiny, tmp_path):
     mine = tmp_path / "mine.csv"
     mine.write_text("text,label\na,b\n", "utf-8")
@@ -188,12 +206,20 @@ def test_an_estimate_says_when_it_was_the_run_itself(capfd, tiny, tmp_path):
     assert "all 2 texts, so few that this took as long as the run itself" in answer.out
 
 
-def test_threads(capfd, tiny):
+@pytest.mark.parametrize("command", ["predict", "finetune", "attack"])
+def test_threads(capfd, tiny, tmp_path, command):
     import torch
 
+    data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))
+    training = ("--data", data, "--out", tmp_path / "out", "--epochs", 1)
+    more = {
+        "predict": ("--text", "a", *PLAIN),
+        "finetune": (*training, "--references", 0),
+        "attack": (*training, "--recipe", "badnets", "--rate", 0.5),
+    }
     before = torch.get_num_threads()
     try:
-        assert call(capfd, "predict", "--text", "a", "--model", tiny, *PLAIN, "--threads", 2).code == 0
+        assert call(capfd, command, "--model", tiny, *more[command], "--threads", 2).code == 0
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

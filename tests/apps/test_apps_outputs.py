@@ -89,7 +89,7 @@ def test_two_processes_do_not_write_one_file_of_answers(capfd, tiny, tmp_path):
     texts = write_rows(tmp_path / "texts.jsonl", clean_rows())
     output = tmp_path / "answers.jsonl"
     for command in ("scan", "predict", "certify"):
-        flags = ("--reward", "kl") if command == "scan" else ("--mode", "certified", *PREDICT)
+        flags = ("--reward", "kl") if command == "scan" else ("--defense", "deletion", *PREDICT)
         run = (command, "--model", tiny, *flags, texts, "--output", output)
         with held(output):
             assert "jsonl is being written by another process" in call(capfd, *run).one_sentence()
@@ -108,7 +108,7 @@ def test_two_processes_do_not_write_one_folder(capfd, tiny, tmp_path):
     with held(out):
         for command in (
             ("finetune", *common),
-            ("attack", "--recipe", "ripple", "--words", "cf", *common),
+            ("attack", "--recipe", "ripple", "--triggers", "cf", *common),
             ("attack", "--recipe", "badnets", "--rate", 0.5, *common),
             ("evaluate", *common),
             ("benchmark-certificates", *common, "--config", write_config(tmp_path, {"held_out": 5})),
@@ -118,6 +118,30 @@ def test_two_processes_do_not_write_one_folder(capfd, tiny, tmp_path):
             told = call(capfd, *command, "--quiet").one_sentence()
             assert "out is being written by another process; wait for it, or choose another place" in told
     assert not out.exists()
+
+
+def test_two_processes_do_not_fill_one_table(capfd, tiny, tmp_path):
+    rows = [{"text": "a good film", "label": 1}, {"text": "a bad film", "label": 0}]
+    references, table = tmp_path / "references.json", tmp_path / "table.json"
+    references.write_text(json.dumps({"version": 3, "model": "x", "references": rows}))
+    given = (
+        "--model",
+        tiny,
+        "--references",
+        references,
+        "--defense",
+        "deletion",
+        *PREDICT,
+        "--text",
+        "a film",
+    )
+    filling = ("certify", *given, "--draws", 10, "--table", table, "--fill", "-q")
+    with held(table):
+        told = call(capfd, *filling).one_sentence()
+    assert "table.json is being written by another process" in told
+    assert not table.exists()
+    assert call(capfd, *filling).code == 0
+    assert table.exists()
 
 
 def write_config(folder: Path, values: dict[str, object]) -> Path:
@@ -141,7 +165,7 @@ def write_config(folder: Path, values: dict[str, object]) -> Path:
 )
 def test_a_forged_answer_is_one_sentence(capfd, tiny, tmp_path, name, value):
     texts = write_rows(tmp_path / "texts.jsonl", clean_rows()[:1])
-    flags = ("--model", tiny, "--mode", "certified", *PREDICT, "--draws", 20)
+    flags = ("--model", tiny, "--defense", "deletion", *PREDICT, "--draws", 20)
     command = ("certify", *flags, texts, "--json", "--output", tmp_path / "a.jsonl")
     assert call(capfd, *command).code == 0
     answer = json.loads((tmp_path / "a.jsonl").read_text())
@@ -167,14 +191,14 @@ def test_a_damaged_file_of_answers_is_one_sentence(capfd, tiny, tmp_path, line):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("cf,cf", "'cf' is named twice"), ("\udcff", "not valid UTF-8"), ("", "without space")],
+    [("cf,cf", "'cf' is named twice"), ("\udcff", "not valid UTF-8"), ("", "at least one word")],
 )
 def test_trigger_words_are_checked(capfd, tiny, tmp_path, words, said):
     data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))
-    for recipe in ("ripple", "badnets"):
+    for recipe, flag in (("ripple", "--triggers"), ("badnets", "--words")):
         told = call(
             capfd,
-            *("attack", "--recipe", recipe, "--words", words, "--model", tiny, "--data", data),
+            *("attack", "--recipe", recipe, flag, words, "--model", tiny, "--data", data),
             *("--out", tmp_path / "out"),
         )
         assert said in told.one_sentence()
@@ -206,7 +230,7 @@ def test_a_command_that_failed_can_be_corrected(capfd, tiny, tmp_path):
     common = ("evaluate", "--data", data, "--model", tiny, "--out", tmp_path / "out", "--rows", "undefended")
     assert "unknown option 'trigger'" in call(capfd, *common, "--trigger", "word").one_sentence()
     assert not (tmp_path / "out").exists()
-    config = write_config(tmp_path, {"attack": {"triggers": ["cf"], "epochs": 1}})
+    config = write_config(tmp_path, {"attack_options": {"triggers": ["cf"], "epochs": 1}})
     done = call(capfd, *common, "--config", config, "--quiet")
     assert done.code == 0
     assert "unfinished" not in done.out

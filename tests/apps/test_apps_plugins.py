@@ -1,4 +1,4 @@
-"""Another package: one file each for an attack, a defense, a kernel and a model, and all commands see them."""
+"""Another package: one file each for an attack, a defense, a kernel and a model; all commands see them."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ import weakref
 import pytest
 
 from fuzzsmooth.apps.cli import progress
-from fuzzsmooth.apps.cli.answers import Truncated
 from fuzzsmooth.apps.cli.progress import Display
-from fuzzsmooth.apps.cli.showing import show_all
+from fuzzsmooth.apps.cli.showing import Output, show_all
+from fuzzsmooth.jobs.answering import Truncated
 
 
 class Terminal(io.StringIO):
@@ -86,15 +86,15 @@ def test_answers_are_shown_and_counted_without_being_kept(capsys):
 
     truncated = Truncated()
     also = [truncated.add, lambda record: counted.append(record["row"])]
-    show_all(answers(), lambda record: [str(record["row"])], json=False, output=None, also=also)
-    truncated.tell()
+    page = Output(None, table=False, json=False)
+    show_all(answers(), lambda record: [str(record["row"])], page, also=also)
     out, err = capsys.readouterr()
     assert out.split() == [str(row) for row in range(50)]
     assert counted == list(range(50))
-    assert "25 texts are longer than the model reads" in err
-    assert "(rows 1, 3, 5, 7, 9, ...)" in err
+    assert err == ""
+    assert "25 texts are longer than the model reads" in truncated.sentence()
+    assert "(rows 1, 3, 5, 7, 9, ...)" in truncated.sentence()
     assert max(most) <= 3
     kept = list(answers())
     assert max(most) >= len(kept), "control: answers that are kept are seen"
-    Truncated().tell()
-    assert capsys.readouterr().err == ""
+    assert Truncated().sentence() == ""

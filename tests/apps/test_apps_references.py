@@ -14,7 +14,7 @@ FLAGS = ("--budget", 10, "--sigma", 0, "--copies", 4, "--text", "a good film", "
 @pytest.fixture
 def owned(tiny: Path, tmp_path: Path) -> Path:
     """A local model with references that its own weights have chosen."""
-    from fuzzsmooth.engine import REFERENCES_FILE
+    from fuzzsmooth.defenses import REFERENCES_FILE
     from fuzzsmooth.models import load_classifier
     from fuzzsmooth.search import References
 
@@ -47,7 +47,7 @@ def test_references_chosen_with_other_weights_are_told_apart(capfd, owned):
 
 
 def test_nothing_is_said_where_no_reference_is_used_or_they_are_the_users(capfd, owned):
-    from fuzzsmooth.engine import REFERENCES_FILE
+    from fuzzsmooth.defenses import REFERENCES_FILE
 
     for flags in (("--no-fuzzing",), ("--references", owned / REFERENCES_FILE)):
         answer = call(capfd, "predict", "--model", owned, *flags, *FLAGS)
@@ -73,7 +73,7 @@ def test_references_of_a_hub_model_are_refused(capfd, hub_model, owned, command)
     assert "--clean" in sentence
     assert "--references" in sentence
     assert call(capfd, *asked, "--reward", "kl").code == 0
-    from fuzzsmooth.engine import REFERENCES_FILE
+    from fuzzsmooth.defenses import REFERENCES_FILE
 
     answer = call(capfd, *asked, "--references", owned / REFERENCES_FILE)
     assert answer.code == 0

@@ -32,7 +32,7 @@ signal.signal(signal.SIGPROF, signal.default_int_handler)
 sys.exit(main())
 """
 
-FLAGS = ("--mode", "certified", "--no-fuzzing", "--sigma", 0.01, "--top-layers", 1)
+FLAGS = ("--defense", "deletion", "--no-fuzzing", "--sigma", 0.01, "--top-layers", 1)
 
 
 def rows(count: int = 24) -> list[tuple[str, object]]:
@@ -188,7 +188,10 @@ def test_a_stopped_attack_goes_on_with_the_same_command(capfd, tiny, tmp_path, m
     from fuzzsmooth.apps.cli import progress
 
     data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))  # 32 of 40 rows: an epoch has one step
-    flags = ("--recipe", recipe, "--words", "cf", "--rate", 0.5, "--epochs", 3, "--data", data)
+    named = (
+        ("--triggers", "cf", "--poison-rate", 0.5) if recipe == "ripple" else ("--words", "cf", "--rate", 0.5)
+    )
+    flags = ("--recipe", recipe, *named, "--epochs", 3, "--data", data)
     command = ("attack", "--model", tiny, *flags, "--out")
     assert call(capfd, *command, tmp_path / "whole").code == 0
     steps: list[int] = []
@@ -221,8 +224,8 @@ def test_a_stopped_attack_goes_on_with_the_same_command(capfd, tiny, tmp_path, m
 
 KILLED = {
     "certified": (
-        "--mode",
-        "certified",
+        "--defense",
+        "deletion",
         "--no-fuzzing",
         "--sigma",
         0,
@@ -231,7 +234,7 @@ KILLED = {
         "--draws",
         400,
     ),
-    "windows": ("--mode", "windows", "--no-fuzzing", "--ablation", "edit", "--reach", 2),
+    "windows": ("--defense", "windows", "--no-fuzzing", "--ablation", "edit", "--reach", 2),
 }
 
 

@@ -16,7 +16,7 @@ from fuzzsmooth.apps.cli.console import Page, complain
 
 EVIL = "\x1b]0;PWNED\x07\x1b[2J\x1b[31mNEG\u202e\u2028\x9b31m"
 FORGED = "pos\x1b[8m\r\nfuzzsmooth: certified safe"
-CERTIFIED = ("--mode", "certified", "--no-fuzzing", "--sigma", 0, "--draws", 30)
+CERTIFIED = ("--defense", "deletion", "--no-fuzzing", "--sigma", 0, "--draws", 30)
 PLAIN = ("--no-fuzzing", "--sigma", 0, "--copies", 4)
 
 
@@ -57,9 +57,9 @@ def texts(folder: Path) -> Path:
     ("command", "flags"),
     [
         ("predict", PLAIN),
-        ("predict", ("--mode", "windows", "--no-fuzzing")),
+        ("predict", ("--defense", "windows", "--no-fuzzing")),
         ("certify", CERTIFIED),
-        ("certify", ("--mode", "windows", "--no-fuzzing")),
+        ("certify", ("--defense", "windows", "--no-fuzzing")),
         ("certify", PLAIN),
         ("scan", ("--reward", "kl", "--budget", 6)),
     ],
@@ -93,7 +93,7 @@ def test_data_and_bad_rows(capfd, tmp_path):
 
 
 def test_references_and_tables(capfd, hostile, tmp_path):
-    from fuzzsmooth.engine import REFERENCES_FILE
+    from fuzzsmooth.defenses import REFERENCES_FILE
     from fuzzsmooth.models import load_classifier
     from fuzzsmooth.search import References
 

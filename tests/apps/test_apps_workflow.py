@@ -71,9 +71,11 @@ def test_threats_choose_the_certificates(capfd, victim):
     flags = (
         "--model",
         victim,
-        "--mode",
-        "certified",
+        "--defense",
+        "deletion",
         "--no-fuzzing",
+        "--sigma",
+        0.01,
         "--draws",
         200,
         "--text",
@@ -133,16 +135,16 @@ def test_report_is_rebuilt_from_the_records(capfd, tmp_path):
 
 
 EXPERIMENT = """
-recipe = "badnets"
+attack = "badnets"
 certified_texts = 4
-[attack]
-trigger_options.words = ["cf"]
+[attack_options]
+trigger_options = { words = ["cf"] }
 rate = 0.3
-[attack.finetune]
+[attack_options.finetune]
 epochs = 10
 learning_rate = 3e-3
 batch_size = 16
-[smoothing]
+[options]
 sigma = 0.001
 draws = 50
 """
@@ -170,9 +172,9 @@ def test_evaluate_measures_reports_and_goes_on(capfd, tiny, source, tmp_path):
     assert (out / "report.html").is_file()
     first = (out / "records.jsonl").read_bytes()
 
-    shown = call(capfd, *command, "--rows", "undefended,certified-nofuzz")
+    shown = call(capfd, *command, "--rows", "undefended,deletion-nofuzz")
     assert shown.code == 0, shown.err
-    assert shown.out.index("undefended") < shown.out.index("ablations:") < shown.out.index("certified-nofuzz")
+    assert shown.out.index("undefended") < shown.out.index("ablations:") < shown.out.index("deletion-nofuzz")
     assert str(out / "report.html") in shown.out
     assert (out / "records.jsonl").read_bytes().startswith(first)  # nothing was measured twice
 

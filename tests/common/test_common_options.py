@@ -144,13 +144,13 @@ def test_values_at_the_ends_of_a_range_are_in_it() -> None:
 
 
 def test_every_size_among_the_options_has_an_end() -> None:
-    from fuzzsmooth.apps.cli.loading import Loading
     from fuzzsmooth.attacks.badnets import BadnetsOptions
     from fuzzsmooth.attacks.ripple import RippleOptions
     from fuzzsmooth.bench.certification import CertificationOptions
     from fuzzsmooth.bench.experiment import ExperimentOptions
     from fuzzsmooth.bench.localization import LocalizationOptions
     from fuzzsmooth.defenses import DEFENSES
+    from fuzzsmooth.jobs.loading import Loading
     from fuzzsmooth.search import SearchOptions
     from fuzzsmooth.training import FinetuneOptions
 

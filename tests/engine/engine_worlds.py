@@ -10,7 +10,7 @@ import numpy as np
 from defended import options_for
 from fuzzsmooth.defenses import defend
 from fuzzsmooth.defenses.randomized import Randomized
-from fuzzsmooth.models import AdditiveClassifier, TriggerClassifier
+from fuzzsmooth.models import AdditiveClassifier, EncodedTexts, TriggerClassifier
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 from fuzzsmooth.search import References, SearchOptions
 
@@ -46,6 +46,30 @@ class Recording:
     def probabilities(self, texts: Sequence[str]) -> Probabilities:
         self.texts += texts
         return self.inner.probabilities(texts)
+
+
+class Noisy(Recording):
+    """A classifier of token ids, each text one token; takes noise, which changes nothing, and keeps seeds."""
+
+    tokenizer, max_length, precision, fixed_shapes = None, 2**30, "", True
+
+    def __init__(self, inner: Classifier) -> None:
+        super().__init__(inner)
+        self.seeds: list[int] = []
+        self._known: dict[str, int] = {}
+
+    def reproducible(self) -> Noisy:
+        return self
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        ids = [[self._known.setdefault(text, len(self._known))] for text in texts]
+        return EncodedTexts(ids, [False] * len(ids))
+
+    def logits(self, ids: Any, *, seeds: Sequence[int] = (), **_: Any) -> Any:
+        self.seeds += seeds
+        texts = list(self._known)
+        with np.errstate(divide="ignore"):
+            return np.log(self.probabilities([texts[int(row[0])] for row in ids]))
 
 
 class Rule:

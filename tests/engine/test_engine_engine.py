@@ -1,4 +1,4 @@
-"""The engine: exact law at counters, one forward per distinct sequence, rounds, guard band, invariance."""
+"""The engine: exact law at counters, one forward per distinct sequence, rounds, rounding band, invariance."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ from scipy.stats import chi2_contingency
 from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import text_key
-from fuzzsmooth.engine import evaluation, memory
-from fuzzsmooth.engine.evaluation import decide, distinct_rows
-from fuzzsmooth.engine.guard import margin_deviation, measure_guard_band
-from fuzzsmooth.engine.memory import Memory, TextMemory
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
+from fuzzsmooth.engine.evaluation import Memory, Selection, TextMemory, decide, distinct_rows
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.models import WeightNoise, build_tiny, load_classifier
 from fuzzsmooth.noise.text import addressed_masks, text_kernel, uniform_rates
@@ -35,25 +31,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny("bert", tmp_path_factory.mktemp("engine") / "tiny", vocabulary=WORDS, hidden=32)
 
 
-class Counting:
-    """Counts the sequences it is given."""
+def counting(folder: Path, precision: Any = "float32") -> Any:
+    """A classifier that keeps the sequences it is asked about, as ``rows``."""
+    classifier: Any = load_classifier(str(folder), precision=precision)
+    evaluate, classifier.rows, classifier.longest_call = classifier.logits, [], 0
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-        self.rows: list[bytes] = []
-        self.longest_call = 0
+    def logits(ids: Any, **more: Any) -> Any:
+        classifier.rows += [row.tobytes() for row in ids]
+        classifier.longest_call = max(classifier.longest_call, len(ids))
+        return evaluate(ids, **more)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def logits_of_ids(self, ids: Any) -> Any:
-        self.rows += [row.tobytes() for row in ids]
-        self.longest_call = max(self.longest_call, len(ids))
-        return self.inner.logits_of_ids(ids)
-
-
-def counting(folder: Path, **loading: Any) -> Any:
-    return Counting(load_classifier(str(folder), **loading))
+    classifier.logits = logits
+    return classifier
 
 
 def sampler(classifier: Any, **more: Any) -> Sampler:
@@ -90,12 +79,9 @@ def test_a_text_with_a_repeated_word_is_evaluated_by_what_is_left(folder: Path) 
     assert len(classifier.rows) == 7, "of 64 masks: none to six words"
 
 
-def test_votes_are_the_same_without_memory_and_with_a_small_one(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_votes_are_the_same_with_a_small_memory(folder: Path) -> None:
     some = plans(6)
     expected = sampler(counting(folder)).votes(some, range(300), "x")
-    monkeypatch.setattr(memory, "_BYTES", 2000)
     small = sampler(counting(folder))
     small._evaluator._memory = Memory(2000)
     rounds = [small.votes(some, range(start, start + 100), "x") for start in range(0, 300, 100)]
@@ -138,7 +124,7 @@ def test_votes_depend_on_seed_purpose_text_and_draw_alone(folder: Path, noise: W
     some = plans(7)
 
     def votes(which: list[int], batch_size: int = 32, parts: int = 1, **more: Any) -> np.ndarray:
-        classifier = NoisyHuggingFaceClassifier(load_classifier(str(folder), batch_size=batch_size))
+        classifier = load_classifier(str(folder), batch_size=batch_size)
         engine = sampler(classifier, noise=noise, **more)
         size = 120 // parts
         chosen = [some[index] for index in which]
@@ -180,28 +166,22 @@ def test_the_work_is_linear_in_draws_and_never_more_than_them(folder: Path) -> N
     assert counts == [100, 200, 400]
 
 
-def test_memory_does_not_grow_with_the_number_of_texts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Constant:
-        """Answers at once."""
-
-        def __init__(self, inner: Any) -> None:
-            self.inner, self.longest_call = inner, 0
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.inner, name)
-
-        def logits_of_ids(self, ids: Any) -> Any:
-            self.longest_call = max(self.longest_call, len(ids))
-            return np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (len(ids), 1))
-
+def test_memory_does_not_grow_with_the_number_of_texts(folder: Path) -> None:
     sizes = {}
     for count in (40, 400):
-        classifier = Constant(load_classifier(str(folder)))
+        classifier: Any = load_classifier(str(folder))
+        calls: list[int] = []
+
+        def logits(ids: Any, calls: list[int] = calls) -> Any:
+            calls.append(len(ids))
+            return np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (len(ids), 1))
+
+        classifier.logits = logits
         engine = sampler(classifier)
         engine._evaluator._memory = Memory(100_000)
         engine.votes(plans(count), range(100), "x")
         sizes[count] = sum(text.size for text in engine._evaluator._memory._texts.values())
-        assert classifier.longest_call <= 8192
+        assert max(calls) <= 8192
     assert max(sizes.values()) <= 100_000
     assert sizes[400] > 50_000, "control: without a limit it would be ten times as much"
 
@@ -216,33 +196,33 @@ def test_given_masks_are_answered_as_draws_are(folder: Path) -> None:
     np.testing.assert_array_equal([np.bincount(own, minlength=2) for own in answers], votes)
     assert len(classifier.rows) == asked, "one memory for both"
     with pytest.raises(FuzzsmoothError, match="a mask has one answer only"):
-        sampler(NoisyHuggingFaceClassifier(classifier.inner), noise=WeightNoise(0.1, 1)).labels(some, masks)
+        sampler(classifier, noise=WeightNoise(0.1, 1)).labels(some, masks)
 
 
-def test_draws_within_the_guard_band_vote_for_nobody(folder: Path) -> None:
+def test_draws_within_the_band_vote_for_nobody(folder: Path) -> None:
     classifier, some = load_classifier(str(folder)), plans(4)
     free = sampler(classifier).votes(some, range(200), "x")
-    guarded = sampler(classifier, guard=0.2).votes(some, range(200), "x")
+    guarded = sampler(classifier, band=0.2).votes(some, range(200), "x")
     assert (guarded <= free).all()
     assert (guarded.sum(axis=1) < 200).any()
-    assert sampler(classifier, guard=1e9).votes(some, range(50), "x").sum() == 0
+    assert sampler(classifier, band=1e9).votes(some, range(50), "x").sum() == 0
     with pytest.raises(FuzzsmoothError, match="must not be negative"):
-        sampler(classifier, guard=-1.0)
+        sampler(classifier, band=-1.0)
 
 
-def test_a_referee_decides_what_the_band_leaves_open(folder: Path) -> None:
+def test_a_recheck_decides_what_the_band_leaves_open(folder: Path) -> None:
     exact, some = load_classifier(str(folder)), plans(6)
     rough = counting(folder, precision="bfloat16")
     expected = sampler(exact).votes(some, range(300), "x")
-    referee = Counting(exact)
-    votes = sampler(rough, guard=0.3, referee=referee).votes(some, range(300), "x")
+    recheck = counting(folder)
+    votes = sampler(rough, band=0.3, recheck=recheck).votes(some, range(300), "x")
     np.testing.assert_array_equal(votes, expected)
-    assert 0 < len(referee.rows) < len(rough.rows)
-    wary = sampler(rough, guard=0.3, referee=referee, referee_guard=1e9).votes(some, range(300), "x")
-    np.testing.assert_array_equal(wary, sampler(rough, guard=0.3).votes(some, range(300), "x"))
+    assert 0 < len(recheck.rows) < len(rough.rows)
+    wary = sampler(rough, band=0.3, recheck=recheck, recheck_band=1e9).votes(some, range(300), "x")
+    np.testing.assert_array_equal(wary, sampler(rough, band=0.3).votes(some, range(300), "x"))
     assert (wary <= expected).all()
-    with pytest.raises(FuzzsmoothError, match="a referee needs"):
-        sampler(NoisyHuggingFaceClassifier(exact), noise=WeightNoise(0.1, 1), referee=exact)
+    with pytest.raises(FuzzsmoothError, match="rechecked for a classifier of token ids without"):
+        sampler(exact, noise=WeightNoise(0.1, 1), recheck=exact)
 
 
 def test_bfloat16_votes_are_those_of_float32_up_to_chance(folder: Path) -> None:
@@ -275,52 +255,4 @@ def test_distinct_rows(shape: tuple[int, int]) -> None:
     first, places = distinct_rows(rows)
     np.testing.assert_array_equal(rows[first][places], rows)
     assert len(first) == len({row.tobytes() for row in rows})
-    assert evaluation.Selection(tuple("abc"), np.eye(3, dtype=bool)).texts() == [("a",), ("b",), ("c",)]
-
-
-class Shaky:
-    """Logits that depend on the batch: by its size, or by its padding."""
-
-    def __init__(self, by_size: float, by_padding: float) -> None:
-        self.by_size, self.by_padding = by_size, by_padding
-
-    def encode(self, texts: Any) -> Any:
-        from fuzzsmooth.models.encoding import EncodedTexts
-
-        return EncodedTexts([list(range(1, len(text) + 2)) for text in texts], [False] * len(texts))
-
-    def logits_of_batch(self, ids: Any) -> np.ndarray:
-        longest = max(map(len, ids))
-        rows = [
-            [len(row) + self.by_size * (len(ids) > 1) + self.by_padding * (longest > len(row)), 0.0]
-            for row in ids
-        ]
-        return np.array(rows, dtype=np.float32)
-
-
-def test_the_guard_band_sees_what_batches_do() -> None:
-    texts = ["a" * length for length in range(1, 40)]
-    assert measure_guard_band(Shaky(0, 0), texts) == 0
-    assert measure_guard_band(Shaky(0.25, 0), texts, safety=1) == pytest.approx(0.25)
-    assert measure_guard_band(Shaky(0, 0.5), texts, safety=2) == pytest.approx(1.0)
-    assert measure_guard_band(Shaky(0, 0), texts, reference=Shaky(0, 0)) == 0
-    with pytest.raises(FuzzsmoothError, match="at least one text"):
-        measure_guard_band(Shaky(0, 0), [])
-    with pytest.raises(FuzzsmoothError, match="safety factor"):
-        measure_guard_band(Shaky(0, 0), texts, safety=0.5)
-    assert margin_deviation(np.array([[1.0, 2.0, 0.0]]), np.array([[1.0, 1.0, 0.5]])) == pytest.approx(1.5)
-
-
-def test_the_guard_band_covers_rounding(folder: Path) -> None:
-    """Outside the band, votes agree over batches and number types."""
-    exact = load_classifier(str(folder))
-    rough = exact.in_precision("bfloat16")
-    texts = [" ".join(plan.units) for plan in plans(60)]
-    tiny, wide = measure_guard_band(exact, texts), measure_guard_band(rough, texts, reference=exact)
-    assert 0 <= tiny < 1e-3
-    assert tiny < wide < 1
-    others = [" ".join(plan.units) for plan in plans(200, words=11)]
-    agreed = decide(rough.logits(others), wide)
-    decided = agreed != UNDECIDED
-    assert decided.sum() > 50
-    np.testing.assert_array_equal(agreed[decided], exact.logits(others).argmax(axis=1)[decided])
+    assert Selection(tuple("abc"), np.eye(3, dtype=bool)).texts() == [("a",), ("b",), ("c",)]

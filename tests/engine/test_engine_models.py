@@ -16,8 +16,14 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.defenses import REFERENCES_FILE, Defense, defend, protect
 from fuzzsmooth.defenses.randomized import Randomized
 from fuzzsmooth.engine import sampler
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
-from fuzzsmooth.models import NoisyClassifier, WeightNoise, build_tiny, load_classifier, pad_rows
+from fuzzsmooth.models import (
+    HuggingFaceClassifier,
+    TokenClassifier,
+    WeightNoise,
+    build_tiny,
+    load_classifier,
+    pad_rows,
+)
 from fuzzsmooth.models.bert_forward import first_token_logits, lower_states
 from fuzzsmooth.noise.weight import exact_weight_noise
 from fuzzsmooth.search import References, SearchOptions
@@ -35,8 +41,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def noisy(folder: Path, **loading: Any) -> NoisyHuggingFaceClassifier:
-    return NoisyHuggingFaceClassifier(load_classifier(str(folder), precision="float32", **loading))
+def loaded(folder: Path, **loading: Any) -> HuggingFaceClassifier:
+    return load_classifier(str(folder), precision="float32", **loading)
+
+
+def noisy(
+    classifier: HuggingFaceClassifier, some: Sequence[str], noise: WeightNoise, seeds: Sequence[int]
+) -> Any:
+    """Logits of each text under its own noise draw."""
+    return classifier.logits(classifier.encode(some).ids, noise=noise, seeds=seeds)
 
 
 def texts(count: int, longest: int = 12) -> list[str]:
@@ -83,22 +96,21 @@ def test_a_loaded_model_is_smoothed_as_it_is(folder: Path) -> None:
 
 def test_noisy_rows_are_functions_of_text_and_seed(folder: Path) -> None:
     some, seeds = texts(12), list(range(12))
-    base = noisy(folder, batch_size=32).noisy_probabilities(some, NOISE, seeds)
+    base = noisy(loaded(folder, batch_size=32), some, NOISE, seeds)
     assert base.shape == (12, 2)
-    np.testing.assert_allclose(base.sum(axis=1), 1, atol=1e-9)
-    small = noisy(folder, batch_size=1).noisy_probabilities(some, NOISE, seeds)
+    small = noisy(loaded(folder, batch_size=1), some, NOISE, seeds)
     np.testing.assert_allclose(small, base, atol=1e-5)
     order = [7, 3, 11, 0]
-    mixed = noisy(folder).noisy_probabilities([some[at] for at in order], NOISE, order)
+    mixed = noisy(loaded(folder), [some[at] for at in order], NOISE, order)
     np.testing.assert_allclose(mixed, base[order], atol=1e-5)
-    other = noisy(folder).noisy_probabilities(some, NOISE, [seed + 100 for seed in seeds])
+    other = noisy(loaded(folder), some, NOISE, [seed + 100 for seed in seeds])
     assert np.abs(other - base).max() > 1e-3, "control: other seeds give other models"
 
 
-def _unsplit(wrapped: NoisyHuggingFaceClassifier, row: Sequence[int], noise: WeightNoise, seed: int) -> Any:
+def _unsplit(classifier: HuggingFaceClassifier, row: Sequence[int], noise: WeightNoise, seed: int) -> Any:
     """The noisy logits of one sequence, alone, by one uninterrupted pass."""
     ids, mask = pad_rows([row], 0)
-    model = wrapped._classifier.model
+    model = classifier.model
     with torch.inference_mode(), exact_weight_noise(model, noise.top_layers or 0, noise.sigma, [seed], mask):
         return first_token_logits(model, ids, mask)[0].numpy()
 
@@ -109,8 +121,8 @@ def test_what_lies_below_the_noise_is_computed_once_per_sequence(
     folder: Path, layers: int, batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same logits as by an uninterrupted pass; the lower part saw each sequence once, alone or padded."""
-    wrapped, noise = noisy(folder, batch_size=batch_size), WeightNoise(0.1, layers)
-    distinct = wrapped.encode([*texts(6), "w1 w2", "w2 w1"]).ids
+    classifier, noise = loaded(folder, batch_size=batch_size), WeightNoise(0.1, layers)
+    distinct = classifier.encode([*texts(6), "w1 w2", "w2 w1"]).ids
     ids, seeds = [distinct[at % len(distinct)] for at in range(29)], list(range(29))
     seen: list[tuple[int, ...]] = []
 
@@ -119,42 +131,41 @@ def test_what_lies_below_the_noise_is_computed_once_per_sequence(
         seen.extend(tuple(row[keep].tolist()) for row, keep in zip(rows, mask.bool(), strict=True))
         return lower_states(model, rows, mask, below)
 
-    monkeypatch.setattr("fuzzsmooth.engine.noisy.lower_states", counted)
-    split = wrapped.noisy_logits_of_ids(ids, noise, seeds)
+    monkeypatch.setattr("fuzzsmooth.models.noisy.lower_states", counted)
+    split = classifier.logits(ids, noise=noise, seeds=seeds)
     assert sorted(seen) == sorted({tuple(row) for row in ids})
-    assert wrapped._classifier.forward_count == 29
-    whole = np.stack([_unsplit(wrapped, row, noise, seed) for row, seed in zip(ids, seeds, strict=True)])
+    assert classifier.forward_count == 29
+    whole = np.stack([_unsplit(classifier, row, noise, seed) for row, seed in zip(ids, seeds, strict=True)])
     np.testing.assert_allclose(split, whole, atol=1e-5)
     equal = [split[at] for at in range(0, 29, len(distinct))]
     assert np.ptp(equal, axis=0).min() > 1e-3, "control: draws of one sequence differ"
 
 
-def test_the_wrapper_is_the_classifier_with_noise(folder: Path) -> None:
-    inner = load_classifier(str(folder), precision="float32")
-    wrapped = NoisyHuggingFaceClassifier(inner)
-    assert isinstance(wrapped, NoisyClassifier)
-    assert (wrapped.labels, wrapped.fingerprint) == (inner.labels, inner.fingerprint)
-    assert wrapped.tokenizer is inner.tokenizer
-    some = texts(4)
-    np.testing.assert_array_equal(wrapped.probabilities(some), inner.probabilities(some))
-    faint = wrapped.noisy_probabilities(some, WeightNoise(1e-9, 2), [0, 1, 2, 3])
-    np.testing.assert_allclose(faint, inner.probabilities(some), atol=1e-5)
-    assert wrapped.noisy_probabilities([], NOISE, []).shape == (0, 2)
+def test_a_loaded_classifier_takes_noise(folder: Path) -> None:
+    classifier, some = loaded(folder), texts(4)
+    assert isinstance(classifier, TokenClassifier)
+    faint = noisy(classifier, some, WeightNoise(1e-9, 2), [0, 1, 2, 3])
+    np.testing.assert_allclose(faint, classifier.logits_of_texts(some), atol=1e-5)
+    assert noisy(classifier, [], NOISE, []).shape == (0, 2)
+    with pytest.raises(FuzzsmoothError, match="3 seeds for 4 sequences"):
+        noisy(classifier, some, NOISE, [0, 1, 2])
+    with pytest.raises(FuzzsmoothError, match="not evaluated in one padded call"):
+        classifier.logits([[1, 2]], noise=NOISE, seeds=[0], one_batch=True)
 
 
 def test_the_weights_are_never_touched(folder: Path) -> None:
     inner = load_classifier(str(folder), precision="float32")
     before = {name: value.clone() for name, value in inner.model.state_dict().items()}
-    defend(NoisyHuggingFaceClassifier(inner), options_for(sigma=0.5, fuzzing=False)).predict(texts(3))
+    defend(inner, options_for(sigma=0.5, fuzzing=False)).predict(texts(3))
     assert all(torch.equal(value, before[name]) for name, value in inner.model.state_dict().items())
 
 
 def test_dropout_is_off_even_in_a_model_left_in_training_mode(folder: Path) -> None:
     inner = load_classifier(str(folder), precision="float32")
-    wrapped, some, seeds = NoisyHuggingFaceClassifier(inner), texts(6), list(range(6))
-    expected = wrapped.noisy_probabilities(some, NOISE, seeds)
+    some, seeds = texts(6), list(range(6))
+    expected = noisy(inner, some, NOISE, seeds)
     inner.model.train()
-    np.testing.assert_allclose(wrapped.noisy_probabilities(some, NOISE, seeds), expected, atol=1e-6)
+    np.testing.assert_allclose(noisy(inner, some, NOISE, seeds), expected, atol=1e-6)
     assert inner.model.training, "the caller's mode comes back"
     encoded = torch.tensor([inner.encode(some[1:2]).ids[0]])
     with torch.inference_mode():
@@ -176,7 +187,7 @@ def test_by_default_as_many_layers_are_noised_as_there_are(folder: Path) -> None
 @pytest.mark.parametrize(("sigma", "layers"), [(1e25, 2), (3e38, 0)])
 def test_noise_that_overflows_is_one_sentence(folder: Path, sigma: float, layers: int) -> None:
     with pytest.raises(FuzzsmoothError, match=r"not finite.*lower sigma"):
-        noisy(folder).noisy_probabilities(texts(3), WeightNoise(sigma, layers), [1, 2, 3])
+        noisy(loaded(folder), texts(3), WeightNoise(sigma, layers), [1, 2, 3])
     with pytest.raises(FuzzsmoothError, match="sigma must lie between 0 and 100"):
         smooth(folder, sigma=sigma, top_layers=layers, fuzzing=False)
 
@@ -184,7 +195,7 @@ def test_noise_that_overflows_is_one_sentence(folder: Path, sigma: float, layers
 def test_sigma_zero_adds_nothing(folder: Path) -> None:
     always = smooth(folder, sigma=0.0, fuzzing=False, rate_uniform=1e-9, copies=5)
     some = texts(6)
-    labels = noisy(folder).probabilities(some).argmax(axis=1)
+    labels = loaded(folder).probabilities(some).argmax(axis=1)
     assert [
         prediction.votes[label] for prediction, label in zip(always.predict(some), labels, strict=True)
     ] == [5] * 6
@@ -192,15 +203,15 @@ def test_sigma_zero_adds_nothing(folder: Path) -> None:
 
 def test_a_text_is_cut_after_deletion(folder: Path) -> None:
     """Cut before, a unit beyond the limit could never be read; cut after, deletion moves it up."""
-    limited = noisy(folder, max_length=6)  # four words and two special tokens
+    limited = loaded(folder, max_length=6)  # four words and two special tokens
     read: list[list[str]] = []
-    evaluate = limited.noisy_logits_of_ids
+    evaluate = limited.logits
 
-    def keep(ids: Sequence[Any], *rest: Any) -> Any:
+    def keep(ids: Sequence[Any], **noise: Any) -> Any:
         read.extend(limited.tokenizer.convert_ids_to_tokens(row.tolist()) for row in ids)
-        return evaluate(ids, *rest)
+        return evaluate(ids, **noise)
 
-    limited.noisy_logits_of_ids = keep  # type: ignore[method-assign]
+    limited.logits = keep  # type: ignore[method-assign]
     options = options_for(defense="deletion", fuzzing=False, copies=200, rate=0.8, sigma=0.05)
     answer = defend(limited, options).predict([" ".join(WORDS)])[0]
     assert answer.truncated

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_worlds import TRIGGERED, Recording, Rule, smoothed
+from engine_worlds import TRIGGERED, Noisy, Recording, Rule, smoothed
 
 from defended import options_for
 from fuzzsmooth.certify import (
@@ -84,10 +84,6 @@ def test_enumeration_keeps_to_the_budget() -> None:
 @pytest.mark.parametrize("how", ["search", "noise"])
 def test_nothing_is_enumerated_where_an_answer_is_left_to_chance(how: str) -> None:
     """A search that draws, or parameter noise, gives one remainder different answers."""
-
-    class Noisy(Recording):
-        def noisy_probabilities(self, texts: Sequence[str], noise: Any, seeds: Sequence[int]) -> Any:
-            return self.probabilities(texts)
 
     options = {"fuzzing": True, "fuzz_left": "search"} if how == "search" else {"sigma": 0.1}
     (answer,) = certify(Noisy(TRIGGERED), ["a bad film"], "auto", draws=40, **options)

@@ -15,8 +15,8 @@ from transformers import PreTrainedTokenizerFast
 
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.engine.sampler import Plan, Sampler
-from fuzzsmooth.engine.tokens import SlowPathWarning, UnitTokenizer
-from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
+from fuzzsmooth.engine.tokens import UnitTokenizer
+from fuzzsmooth.models import HuggingFaceClassifier, SlowPathWarning, build_tiny, load_classifier
 from fuzzsmooth.noise.text import text_kernel, uniform_rates
 from fuzzsmooth.text.units import segmenter
 
@@ -165,11 +165,11 @@ def test_units_that_are_no_words_take_the_slow_path(classifier: Any, kind: Any) 
 
 def test_the_fast_path_votes_as_the_strings_do(classifier: Any) -> None:
     plans = [plan(text) for text in ODD]
-    # A guard band of middling width tells draws apart where the tiny model gives all the same label.
-    logits = np.sort(classifier.logits(["w1", "w2 w3", "w4 !", "w5 w6 w7"]), axis=1)
-    guard = float(np.median(logits[:, -1] - logits[:, -2]))
+    # A rounding band of middling width tells draws apart where the tiny model gives all the same label.
+    logits = np.sort(classifier.logits_of_texts(["w1", "w2 w3", "w4 !", "w5 w6 w7"]), axis=1)
+    band = float(np.median(logits[:, -1] - logits[:, -2]))
     fast, slow = (
-        sampler(one, guard=guard).votes(plans, range(200), "x") for one in (classifier, Strings(classifier))
+        sampler(one, band=band).votes(plans, range(200), "x") for one in (classifier, Strings(classifier))
     )
     np.testing.assert_array_equal(fast, slow)
     assert 0 < fast.sum() < 200 * len(ODD), "control: what is left decides"

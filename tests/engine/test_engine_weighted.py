@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_worlds import CLEAN, TRIGGERED, Recording, references, smoothed
+from engine_worlds import CLEAN, TRIGGERED, Noisy, Recording, references, smoothed
 
 from defended import options_for
 from fuzzsmooth.certify import RateTable, exact_probabilities, insertion_budget, radius, removal_budget
@@ -243,10 +243,6 @@ def test_a_type_is_tested_in_calls_of_its_own() -> None:
 def test_what_does_not_go_with_rates_per_type_is_refused() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'rates'"):
         weighted(defense="frs")
-
-    class Noisy(Recording):
-        def noisy_probabilities(self, texts: Sequence[str], noise: Any, seeds: Sequence[int]) -> Any:
-            return self.probabilities(texts)
 
     with pytest.raises(FuzzsmoothError, match="one rate for all types"):
         weighted(Noisy(TRIGGERED), TypeRates(table()), sigma=0.1, weight_distance=0.5)

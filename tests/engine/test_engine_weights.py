@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from engine_worlds import TRIGGERED, Recording, Rule, smoothed
+from engine_worlds import TRIGGERED, Noisy, Rule, smoothed
 
 from fuzzsmooth.certify import CONDITION, Certificate, joint_radius, weight_radius
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.engine import weight_distance
 from fuzzsmooth.engine.weight_distance import weight_seeds
-
-
-class Noisy(Recording):
-    """Keeps the seeds of its noise."""
-
-    def __init__(self, inner: Any) -> None:
-        super().__init__(inner)
-        self.seeds: list[int] = []
-
-    def noisy_probabilities(self, texts: Sequence[str], noise: Any, seeds: Sequence[int]) -> Any:
-        self.seeds += seeds
-        return self.probabilities(texts)
 
 
 def certify(classifier: Any, distance: float | None = 0.5, **options: Any) -> tuple[Certificate, ...]:

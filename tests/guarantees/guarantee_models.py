@@ -24,6 +24,7 @@ class IdRule:
     """
 
     deterministic = True
+    fixed_shapes = False
     max_length = 64
 
     def __init__(
@@ -36,24 +37,25 @@ class IdRule:
         coarse: Callable[[tuple[int, ...]], Sequence[float]] | None = None,
     ) -> None:
         self.tokenizer, self.labels, self.precision = tokenizer, tuple(labels), precision
-        self._logits, self._coarse = logits, coarse or logits
+        self._exact, self._coarse = logits, coarse or logits
         self.fingerprint = f"id rule in {precision}"
 
-    def in_precision(self, precision: str) -> IdRule:
-        return IdRule(self.tokenizer, self._logits, self.labels, precision=precision, coarse=self._coarse)
+    def reproducible(self) -> IdRule:
+        if self.precision == "float32":
+            return self
+        return IdRule(self.tokenizer, self._exact, self.labels, coarse=self._coarse)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         return encode_texts(self.tokenizer, texts, self.max_length)
 
-    def logits_of_ids(self, ids: Sequence[Any]) -> Any:
-        rule = self._logits if self.precision == "float32" else self._coarse
+    def logits(self, ids: Sequence[Any], **more: Any) -> Any:
+        assert more.get("noise") is None, "a rule has no parameters"
+        rule = self._exact if self.precision == "float32" else self._coarse
         rows = [rule(tuple(int(one) for one in row)) for row in ids]
         return np.array(rows, dtype=np.float32).reshape(-1, len(self.labels))
 
-    logits_of_batch = logits_of_ids
-
     def probabilities(self, texts: Sequence[str]) -> Probabilities:
-        odds = np.exp(self.logits_of_ids(self.encode(texts).ids).astype(np.float64))
+        odds = np.exp(self.logits(self.encode(texts).ids).astype(np.float64))
         return odds / odds.sum(axis=1, keepdims=True)
 
 

@@ -14,13 +14,17 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
-from fuzzsmooth.engine.tokens import SlowPathWarning
-from fuzzsmooth.models import HuggingFaceClassifier, WeightNoise, load_classifier, quiet_transformers
+from fuzzsmooth.models import (
+    HuggingFaceClassifier,
+    SlowPathWarning,
+    WeightNoise,
+    load_classifier,
+    quiet_transformers,
+)
 from fuzzsmooth.models.loading import ModelWarning
-from fuzzsmooth.noise.weight import exact, materialized_weight_noise, noised_modules, noised_parameters
-from fuzzsmooth.noise.weight.exact import ForwardNoise
+from fuzzsmooth.noise.weight import PerturbedParameters, forward, noised_modules, noised_parameters
 from fuzzsmooth.noise.weight.factor import Spans
+from fuzzsmooth.noise.weight.forward import ForwardNoise
 from fuzzsmooth.noise.weight.layers import is_linear
 from fuzzsmooth.noise.weight.normals import stream
 
@@ -154,7 +158,7 @@ def test_answers_are_those_of_transformers(folder, classifier, name):
     if name == "bigbird":
         plain.bert.set_attention_type("original_full")
     plain.config.get_text_config().pad_token_id = classifier.pad_id
-    found = classifier.logits(TEXTS)
+    found = classifier.logits_of_texts(TEXTS)
     assert found.std(axis=0).max() > 0.01
     compared = 0
     for row, ours in zip(classifier.encode(TEXTS).ids, found, strict=True):
@@ -174,22 +178,22 @@ def test_answers_are_those_of_transformers(folder, classifier, name):
 def test_an_answer_depends_on_its_text_alone(classifier, name):
     assert classifier.pads == (name not in BY_LENGTH)
     assert (classifier.shortest > 1) == (name in PADDED)
-    expected = classifier.logits(TEXTS)
+    expected = classifier.logits_of_texts(TEXTS)
     order = np.random.default_rng(1).permutation(len(TEXTS))
     size = classifier.batch_size
     try:
         for classifier.batch_size in (1, 3):
-            found = classifier.logits([TEXTS[index] for index in order])
+            found = classifier.logits_of_texts([TEXTS[index] for index in order])
             np.testing.assert_allclose(found, expected[order], atol=1e-4)
     finally:
         classifier.batch_size = size
-    np.testing.assert_allclose(classifier.logits(TEXTS), expected, atol=1e-6)
+    np.testing.assert_allclose(classifier.logits_of_texts(TEXTS), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_NOISE))
 def test_architectures_without_noise_say_how_to_go_on(classifier, name):
     with pytest.raises(FuzzsmoothError, match=rf"{WITHOUT_NOISE[name]}.*--sigma 0") as caught:
-        NoisyHuggingFaceClassifier(classifier).noisy_probabilities(["a"], WeightNoise(0.1, None), [0])
+        classifier.logits([[1]], noise=WeightNoise(0.1, None), seeds=[0])
     assert "\n" not in str(caught.value)
     assert ". " not in str(caught.value)
 
@@ -199,25 +203,25 @@ def _materialized(
 ) -> np.ndarray:
     logits = []
     for seed in seeds:
-        with materialized_weight_noise(classifier.model, 2, sigma, seed):
-            logits.append(classifier.logits_of_batch([row])[0])
+        with PerturbedParameters(noised_parameters(classifier.model, 2), sigma).perturb(seed):
+            logits.append(classifier.logits([row], one_batch=True)[0])
     return np.array(logits)
 
 
 @pytest.mark.parametrize("name", [name for name in _LOADED if name not in WITHOUT_NOISE])
 def test_noise_has_the_law_of_noise_written_into_the_weights(classifier, name):
-    noisy, noise = NoisyHuggingFaceClassifier(classifier), WeightNoise(0.1, None)
+    noise = WeightNoise(0.1, None)
     row = classifier.encode(["the bad film was long"]).ids[0]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        few = noisy.noisy_logits_of_ids([row] * 3, noise, range(3))
+        few = classifier.logits([row] * 3, noise=noise, seeds=range(3))
     assert [one.category for one in told if one.category is SlowPathWarning] == [SlowPathWarning] * (
         name in DRAWN
     )
     if name in DRAWN:
         np.testing.assert_allclose(few, _materialized(classifier, row, 0.1, range(3)), atol=1e-5)
         return
-    found = noisy.noisy_logits_of_ids([row] * 1500, noise, range(1500))
+    found = classifier.logits([row] * 1500, noise=noise, seeds=range(1500))
     reference = _materialized(classifier, row, 0.1, range(300))
     spread = found.std(axis=0) / reference.std(axis=0)
     assert ((spread > 0.85) & (spread < 1.18)).all(), spread
@@ -266,7 +270,7 @@ def test_every_layer_gets_the_noise_of_its_weights(classifier, name):
             # Of few outputs the estimate is coarse: five standard errors.
             margin = 5 * 2**0.5 / (len(added) * added.size(2)) ** 0.5
         else:
-            wanted = 0.01 * (exact._normalized(module, x[0]).square() + bias).sum()
+            wanted = 0.01 * (forward._normalized(module, x[0]).square() + bias).sum()
             found = added.square().sum(dim=(1, 2)).mean()
             margin = 0.15
         assert torch.linalg.norm(found - wanted) <= max(margin, 0.05) * torch.linalg.norm(wanted), layer
@@ -274,11 +278,11 @@ def test_every_layer_gets_the_noise_of_its_weights(classifier, name):
 
 @pytest.mark.parametrize("name", [name for name in _LOADED if name not in WITHOUT_NOISE])
 def test_noise_depends_on_text_and_seed_alone(classifier, name):
-    noisy, noise = NoisyHuggingFaceClassifier(classifier), WeightNoise(0.05, 1)
+    noise = WeightNoise(0.05, 1)
     rows = classifier.encode(["a good film", "", "dull", LONG, LONG * 20, "a dull film", NAMED[0]]).ids
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlowPathWarning)
-        together = noisy.noisy_logits_of_ids(rows, noise, range(7))
-        alone = [noisy.noisy_logits_of_ids([row], noise, [seed])[0] for seed, row in enumerate(rows)]
+        together = classifier.logits(rows, noise=noise, seeds=range(7))
+        alone = [classifier.logits([row], noise=noise, seeds=[seed])[0] for seed, row in enumerate(rows)]
     np.testing.assert_allclose(together, np.array(alone), atol=2e-4, rtol=2e-4)
-    assert abs(together - classifier.logits_of_ids(rows)).max() > 0.01
+    assert abs(together - classifier.logits(rows)).max() > 0.01

@@ -69,25 +69,25 @@ def test_bfloat16_too(bert):
 
 
 def test_changed_weights_show_at_once(bert):
-    before = bert.logits(["w1 w2"])
+    before = bert.logits_of_texts(["w1 w2"])
     with torch.no_grad():
         weight = bert.model.bert.encoder.layer[0].attention.self.query.weight
         saved = weight.clone()
         weight.mul_(-3)
-    assert np.abs(bert.logits(["w1 w2"]) - before).max() > 1e-4
+    assert np.abs(bert.logits_of_texts(["w1 w2"]) - before).max() > 1e-4
     with torch.no_grad():
         weight.copy_(saved)
-    np.testing.assert_array_equal(bert.logits(["w1 w2"]), before)
+    np.testing.assert_array_equal(bert.logits_of_texts(["w1 w2"]), before)
 
 
 def test_a_model_that_may_do_something_else_keeps_its_own_pass(bert):
     part = bert.model.bert.encoder.layer[0].output
     handle = part.register_forward_hook(lambda module, args, output: output * 0)
     assert not reads_first_token_only(bert.model)
-    silenced = bert.logits(["w1 w2"])
+    silenced = bert.logits_of_texts(["w1 w2"])
     handle.remove()
     assert reads_first_token_only(bert.model)
-    assert np.abs(bert.logits(["w1 w2"]) - silenced).max() > 1e-4
+    assert np.abs(bert.logits_of_texts(["w1 w2"]) - silenced).max() > 1e-4
 
     class Other(torch.nn.Linear):
         pass

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError, UnsafeModelError
-from fuzzsmooth.models import builtin_minilm, load_classifier, resolve_model
-from fuzzsmooth.models.builtin import MINILM_PACKAGE, MINILM_SHA256
+from fuzzsmooth.models import load_classifier, resolve_model
+from fuzzsmooth.models.builtin.minilm import MINILM_PACKAGE, MINILM_SHA256
 
 installed = pytest.mark.skipif(
     importlib.util.find_spec(MINILM_PACKAGE) is None, reason="needs the extra demo"
@@ -22,7 +22,7 @@ installed = pytest.mark.skipif(
 def fake_package(tmp_path, monkeypatch):
     """An importable package of MiniLM's name: a copy of its model folder, and code that must never run."""
     package = tmp_path / MINILM_PACKAGE
-    shutil.copytree(builtin_minilm(), package / "model")
+    shutil.copytree(resolve_model("builtin:minilm").location, package / "model")
     (package / "__init__.py").write_text("raise SystemExit('the package was imported')")
     monkeypatch.syspath_prepend(str(tmp_path))
     return package
@@ -67,9 +67,9 @@ def test_minilm_needs_a_head_and_works_with_one(tmp_path):
     assert [len(row) for row in classifier.encode(["good " * 300, "good " * 600]).ids] == [302, 512]
     assert classifier.truncated(["good " * 300, "good " * 600]) == [False, True]
     texts = ["a good film", "", "😀", "a truly dull and lifeless film with nothing to say", "\ud800"]
-    together = classifier.logits(texts)
-    alone = np.concatenate([classifier.logits([text]) for text in texts])
+    together = classifier.logits_of_texts(texts)
+    alone = np.concatenate([classifier.logits_of_texts([text]) for text in texts])
     np.testing.assert_allclose(together, alone, atol=1e-6)
     again = load_classifier(str(classifier.save(tmp_path / "saved")))
     assert again.fingerprint == classifier.fingerprint
-    np.testing.assert_array_equal(again.logits(texts), together)
+    np.testing.assert_array_equal(again.logits_of_texts(texts), together)

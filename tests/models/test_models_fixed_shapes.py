@@ -53,13 +53,13 @@ def test_answers_do_not_depend_on_what_else_is_asked(classifier: Any, threads: i
     assert exact.fixed_shapes
     assert exact.reproducible() is exact
     rows = sequences(classifier, 120)
-    together = exact.logits_of_ids(rows)
+    together = exact.logits(rows)
     assert torch.get_num_threads() == threads
     for start in range(0, 40, 7):
         part = rows[start : start + 7]
-        np.testing.assert_array_equal(exact.logits_of_ids(part[::-1])[::-1], together[start : start + 7])
-    np.testing.assert_array_equal(exact.logits_of_ids(rows[:1]), together[:1])
-    np.testing.assert_allclose(together, classifier.logits_of_ids(rows), atol=1e-5)
+        np.testing.assert_array_equal(exact.logits(part[::-1])[::-1], together[start : start + 7])
+    np.testing.assert_array_equal(exact.logits(rows[:1]), together[:1])
+    np.testing.assert_allclose(together, classifier.logits(rows), atol=1e-5)
 
 
 def test_the_number_of_threads_makes_no_difference(classifier: Any) -> None:
@@ -68,7 +68,7 @@ def test_the_number_of_threads_makes_no_difference(classifier: Any) -> None:
     found = []
     for count in (1, 2, 3):
         torch.set_num_threads(count)
-        found.append(exact.logits_of_ids(rows))
+        found.append(exact.logits(rows))
     torch.set_num_threads(before)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
@@ -76,8 +76,8 @@ def test_the_number_of_threads_makes_no_difference(classifier: Any) -> None:
 
 def test_control_shared_batches_differ_in_their_last_digits(classifier: Any) -> None:
     rows = sequences(classifier, 120)
-    together = classifier.logits_of_ids(rows)
-    alone = np.concatenate([classifier.logits_of_ids([row]) for row in rows])
+    together = classifier.logits(rows)
+    alone = np.concatenate([classifier.logits([row]) for row in rows])
     assert (together != alone).any()
 
 
@@ -101,7 +101,7 @@ def test_twins_share_counts_fingerprints_and_weights(tmp_path: Path) -> None:
     exact = plain.reproducible()
     assert exact.fingerprint == plain.fingerprint
     plain.forward_count = 0
-    exact.logits_of_ids(sequences(plain, 3))
+    exact.logits(sequences(plain, 3))
     assert plain.forward_count >= 3
     before = exact.fingerprint
     with torch.no_grad():
@@ -115,8 +115,8 @@ def test_a_model_made_of_rounding_has_one_certificate(tmp_path: Path) -> None:
     folder = build_tiny("bert", tmp_path / "m", vocabulary=WORDS, hidden=64, layers=2)
     plain = load_classifier(str(folder), labels=("neg", "pos"))
     rows = sequences(plain, 40)
-    alone, together = plain.logits_of_ids(rows[:1])[0], plain.logits_of_ids(rows)[0]
-    sides = np.array([alone, together, plain.logits_of_batch(rows[:7])[0]])
+    alone, together = plain.logits(rows[:1])[0], plain.logits(rows)[0]
+    sides = np.array([alone, together, plain.logits(rows[:7], one_batch=True)[0]])
     margins = np.sort(np.unique((sides[:, 1] - sides[:, 0]).astype(np.float64)))
     with torch.no_grad():  # the tie lies between what two batches give
         plain.model.classifier.bias[1] -= float(margins[:2].mean())

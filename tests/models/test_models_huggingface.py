@@ -12,8 +12,9 @@ import torch
 from tiny_models import ARCHITECTURES, ODD_TEXTS, WORDS, random_texts
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models import Classifier, build_tiny, load_classifier, pad_rows, softmax
+from fuzzsmooth.models import Classifier, build_tiny, load_classifier, pad_rows
 from fuzzsmooth.models.devices import choose_device, choose_precision, has_native_bfloat16
+from fuzzsmooth.models.huggingface import softmax
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -48,7 +49,7 @@ def test_agrees_with_transformers_on_one_text_at_a_time(classifier):
         encoded.pop("token_type_ids", None)
         with torch.inference_mode():
             expected = classifier.model(**encoded).logits.numpy()
-        np.testing.assert_allclose(classifier.logits([text]), expected, atol=1e-5)
+        np.testing.assert_allclose(classifier.logits_of_texts([text]), expected, atol=1e-5)
 
 
 def test_odd_texts(classifier):
@@ -74,7 +75,7 @@ def test_long_texts_are_cut_and_said(classifier):
 def test_the_longest_text_the_model_reads_is_evaluated(folders):
     for kind in ARCHITECTURES:
         loaded = load_classifier(str(folders[kind]), max_length=128)
-        assert np.isfinite(loaded.logits(["w5 " * 500])).all()
+        assert np.isfinite(loaded.logits_of_texts(["w5 " * 500])).all()
         with pytest.raises(FuzzsmoothError, match="reads at most 128 tokens"):
             load_classifier(str(folders[kind]), max_length=129)
 
@@ -87,7 +88,7 @@ def test_roberta_positions_start_after_the_padding_index(folders, tmp_path):
     loaded = load_classifier(str(folder))
     assert loaded.model.config.max_position_embeddings == 130
     assert loaded.max_length == 128
-    assert np.isfinite(loaded.logits(["w5 " * 500])).all()
+    assert np.isfinite(loaded.logits_of_texts(["w5 " * 500])).all()
 
 
 def test_bad_lengths_and_batch_sizes(folders):

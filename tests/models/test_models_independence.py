@@ -41,9 +41,11 @@ def test_a_model_that_reads_padding_gets_texts_of_one_length(classifier):
     settle_batches(classifier, "m")
     assert not classifier.pads
     texts = ["a good film", "dull", "not dull", "all that", "a"]
-    alone = np.concatenate([classifier.logits([text]) for text in texts])
-    np.testing.assert_allclose(classifier.logits(texts), alone, atol=1e-5)
-    np.testing.assert_allclose(classifier.logits_of_batch(classifier.encode(texts).ids), alone, atol=1e-5)
+    alone = np.concatenate([classifier.logits_of_texts([text]) for text in texts])
+    np.testing.assert_allclose(classifier.logits_of_texts(texts), alone, atol=1e-5)
+    np.testing.assert_allclose(
+        classifier.logits(classifier.encode(texts).ids, one_batch=True), alone, atol=1e-5
+    )
 
 
 def test_a_tokenizer_that_reads_at_random_is_refused(classifier, monkeypatch):
@@ -88,11 +90,11 @@ def test_a_model_that_needs_some_tokens_gets_padding(classifier):
             raise RuntimeError("kernel larger than input")
         return logits
 
-    expected = classifier.logits(["a good film", ""])
+    expected = classifier.logits_of_texts(["a good film", ""])
     change_logits(classifier, needs_eight)
     settle_batches(classifier, "m")
     assert classifier.shortest == 8
-    np.testing.assert_allclose(classifier.logits(["a good film", ""]), expected, atol=1e-5)
+    np.testing.assert_allclose(classifier.logits_of_texts(["a good film", ""]), expected, atol=1e-5)
 
 
 def test_a_model_that_does_not_run_is_refused_in_one_sentence(classifier):

@@ -29,7 +29,7 @@ def test_names(bert, tmp_path, monkeypatch):
         ("/nowhere/at/all", "there is no folder"),
         ("a/b/c", "there is no folder a/b/c"),
         ("../..x", "there is no folder"),
-        ("builtin:minlm", "did you mean 'builtin:minilm'"),
+        ("builtin:minlm", "unknown built-in model 'minlm'; did you mean 'minilm'"),
         ("http://host/model", "there is no folder"),
         ("x" * 5000, "cannot be looked up"),
         ("~no-such-user/model", "cannot be looked up"),

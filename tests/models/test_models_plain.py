@@ -11,7 +11,6 @@ from fuzzsmooth.models import (
     AdditiveClassifier,
     CallableClassifier,
     Classifier,
-    TableClassifier,
     TriggerClassifier,
 )
 
@@ -111,20 +110,3 @@ def test_trigger_acts_iff_all_units_are_present():
 def test_trigger_checks_its_arguments(units, target, confidence, expected):
     with pytest.raises(FuzzsmoothError, match=expected):
         TriggerClassifier(AdditiveClassifier({}), units, target, confidence)
-
-
-def test_table():
-    classifier = TableClassifier({"a": [1, 0, 0], "": [0, 0.5, 0.5]}, default=[0.2, 0.3, 0.5])
-    assert classifier.labels == ("0", "1", "2")
-    np.testing.assert_array_equal(
-        classifier.probabilities(["a", "b", ""]), [[1, 0, 0], [0.2, 0.3, 0.5], [0, 0.5, 0.5]]
-    )
-    assert classifier.probabilities([]).shape == (0, 3)
-    assert classifier.fingerprint != TableClassifier({}, default=[0.2, 0.3, 0.5]).fingerprint
-    assert TableClassifier({}, [0.5, 0.5], ["n", "p"]).labels == ("n", "p")
-
-
-@pytest.mark.parametrize(("rows", "default"), [({"a": [1.0]}, [0.5, 0.5]), ({}, [0.5, 0.6]), ({}, [1.0])])
-def test_table_checks_its_rows(rows, default):
-    with pytest.raises(FuzzsmoothError, match="the row of"):
-        TableClassifier(rows, default)

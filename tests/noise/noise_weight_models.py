@@ -17,6 +17,8 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
+from fuzzsmooth.noise.weight import PerturbedParameters, noised_parameters
+
 PAD = 1
 VOCABULARY = 40
 ARCHITECTURES = ("bert", "roberta", "distilbert", "llama")
@@ -73,3 +75,8 @@ def batch(
         ids[row, place] = torch.tensor(text)
         mask[row, place] = 1
     return {"input_ids": ids, "attention_mask": mask}
+
+
+def written_noise(model: nn.Module, layers: int, sigma: float, seed: int) -> PerturbedParameters:
+    """The plain reference: one draw of noise in the weights themselves, until the block is left."""
+    return PerturbedParameters(noised_parameters(model, layers), sigma).perturb(seed)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.noise.text import (
-    TEXT_KERNELS,
+    KERNELS,
     Deletion,
     Masking,
     Rates,
@@ -129,10 +129,10 @@ def test_wrong_laws_are_detected(wrong: Kernel) -> None:
     assert law_p_value(wrong, deletion_law()) < 1e-6
 
 
-KERNELS: list[TextKernel] = [Deletion(), Masking("[MASK]"), Substitution(VOCABULARY)]
+OURS: list[TextKernel] = [Deletion(), Masking("[MASK]"), Substitution(VOCABULARY)]
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize("kernel", OURS, ids=lambda kernel: kernel.name)
 def test_empty_text_and_certain_rates(kernel: TextKernel) -> None:
     generator = np.random.default_rng(0)
     assert isinstance(kernel, TextKernel)
@@ -145,7 +145,7 @@ def test_empty_text_and_certain_rates(kernel: TextKernel) -> None:
         kernel(UNITS, uniform_rates(3, 0.5), generator)
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize("kernel", OURS, ids=lambda kernel: kernel.name)
 def test_the_first_words_of_the_generator_decide_what_is_hit(kernel: TextKernel) -> None:
     units = tuple(f"u{i}" for i in range(50))
     rates = uniform_rates(50, 0.4)
@@ -166,16 +166,17 @@ def test_kernels_by_name() -> None:
     parameters: dict[str, dict[str, Any]] = {
         "deletion": {},
         "masking": {"mask": "<mask>"},
+        "share-masking": {"share": 0.5, "mask": "<mask>"},
         "substitution": {"vocabulary": ["x", "y"]},
     }
-    assert set(parameters) == set(TEXT_KERNELS)
+    assert set(parameters) == set(KERNELS.all())
     for name, values in parameters.items():
         assert text_kernel(name, **values).name == name
     assert text_kernel("substitution", vocabulary=["x", "y"]) == Substitution(("x", "y"))
 
 
 def test_bad_kernels_are_refused() -> None:
-    with pytest.raises(FuzzsmoothError, match="'shuffle' is not one of deletion"):
+    with pytest.raises(FuzzsmoothError, match="unknown text noise 'shuffle'; known: deletion, masking"):
         text_kernel("shuffle")
     with pytest.raises(FuzzsmoothError, match="needs the parameter 'mask'"):
         text_kernel("masking")

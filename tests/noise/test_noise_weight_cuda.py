@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from noise_weight_models import batch, tiny
+from noise_weight_models import batch, tiny, written_noise
 from scipy import stats
 
-from fuzzsmooth.noise.weight import exact_weight_noise, materialized_weight_noise
+from fuzzsmooth.noise.weight import exact_weight_noise
 from fuzzsmooth.noise.weight.normals import CounterStreams, fill_normals, has_kernels, pass_streams
 
 pytestmark = pytest.mark.skipif(
@@ -77,7 +77,7 @@ def test_exact_noise_has_the_law_of_noise_in_the_weights() -> None:
         one = {name: value[:1] for name, value in inputs.items()}
         written = []
         for seed in range(draws):
-            with materialized_weight_noise(model, 2, sigma, seed):
+            with written_noise(model, 2, sigma, seed):
                 written.append(model(**one).logits[0, 0].cpu())
     assert stats.ks_2samp(exact.numpy(), torch.stack(written).numpy()).pvalue > 1e-3
     assert stats.ks_2samp(1.3 * exact.numpy(), torch.stack(written).numpy()).pvalue < 1e-3

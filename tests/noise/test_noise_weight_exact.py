@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from noise_weight_models import ARCHITECTURES, SIGMA, TEXT, batch, tiny
+from noise_weight_models import ARCHITECTURES, SIGMA, TEXT, batch, tiny, written_noise
 from scipy import stats
 from torch import Tensor, nn
 
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
-from fuzzsmooth.noise.weight import exact, exact_weight_noise, materialized_weight_noise
+from fuzzsmooth.noise.weight import exact_weight_noise, forward
 from fuzzsmooth.noise.weight.factor import NoiseFactor, Scratch, Spans, noise_factor
 from fuzzsmooth.noise.weight.normals import stream
 
@@ -37,7 +37,7 @@ def _materialized(model: nn.Module, layers: int, draws: int = DRAWS, sigma: floa
     inputs = batch([TEXT])
     rows = []
     for seed in range(draws):
-        with materialized_weight_noise(model, layers, sigma, seed):
+        with written_noise(model, layers, sigma, seed):
             rows.append(_statistics(model, inputs))
     return torch.cat(rows)
 
@@ -94,7 +94,7 @@ def test_that_law_test_detects_wrong_noise(
         good = noise_factor(x, spans, bias=bias and wrong != "bias", scratch=scratch)
         return good if wrong == "bias" else NoiseFactor(good.matrix * 0.8, good.rows)
 
-    monkeypatch.setattr(exact, "noise_factor", corrupt)
+    monkeypatch.setattr(forward, "noise_factor", corrupt)
     assert _p_value(_first_token(DRAWS), reference[:, :2]) < 1e-3
 
 
@@ -116,7 +116,7 @@ CORRUPTIONS = pytest.mark.parametrize("corrupt", [_without_bias, _independent_to
 def test_the_law_test_detects_wrong_noise(
     reference: Tensor, corrupt: Corrupt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exact, "noise_factor", corrupt)
+    monkeypatch.setattr(forward, "noise_factor", corrupt)
     assert _p_value(_exact(_bert(), 1), reference) < 1e-3
 
 
@@ -162,7 +162,7 @@ def test_joint_covariance_of_tokens_inside_the_model() -> None:
 
 @CORRUPTIONS
 def test_the_covariance_test_detects_wrong_noise(corrupt: Corrupt, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "noise_factor", corrupt)
+    monkeypatch.setattr(forward, "noise_factor", corrupt)
     query, _, x = _layer_noise(range(3000))
     assert _covariance_z(query, x) > 4.5
 
@@ -200,7 +200,7 @@ def test_norms_get_gain_and_offset_noise() -> None:
         model = tiny(architecture, layers=1)
         module = model.get_submodule(name)
         generators = [stream(seed, torch.device("cpu")) for seed in range(draws)]
-        noise = exact.ForwardNoise(SIGMA, generators, Spans(5, (0,) * draws, (5,) * draws))
+        noise = forward.ForwardNoise(SIGMA, generators, Spans(5, (0,) * draws, (5,) * draws))
         x = torch.randn(1, 5, 16, generator=torch.Generator().manual_seed(1)).expand(draws, 5, 16)
         clean = module(x)
         handle = noise.attach(name, module)
@@ -236,7 +236,7 @@ def test_a_noisy_output_in_bfloat16_is_rounded_once() -> None:
     factor = noise_factor(x, Spans(7, (0,) * 20, (7,) * 20), bias=True)
     z = factor.normals(64, [stream(seed, torch.device("cpu")) for seed in range(20)])
     single, rough = x.bfloat16().float(), x.bfloat16()
-    noise = exact.ForwardNoise(SIGMA, [], Spans.single(20))
+    noise = forward.ForwardNoise(SIGMA, [], Spans.single(20))
     noise._add_product(single, factor.matrix, z)
     noise._add_product(rough, factor.matrix, z)
     torch.testing.assert_close(single, x.bfloat16().float() + SIGMA * factor.matrix @ z)

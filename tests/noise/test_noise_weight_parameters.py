@@ -4,14 +4,13 @@ import math
 
 import pytest
 import torch
-from noise_weight_models import batch, tiny
+from noise_weight_models import batch, tiny, written_noise
 from torch import nn
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.noise.weight import (
     PerturbedParameters,
     clip_to_norm_,
-    materialized_weight_noise,
     noised_parameters,
 )
 
@@ -55,7 +54,7 @@ def test_subtracting_the_noise_would_not_restore() -> None:
 def test_restores_after_an_exception() -> None:
     model = tiny("bert")
     saved = _bits(model)
-    with pytest.raises(RuntimeError, match="stop"), materialized_weight_noise(model, 1, 0.5, 3):
+    with pytest.raises(RuntimeError, match="stop"), written_noise(model, 1, 0.5, 3):
         raise RuntimeError("stop")
     assert _same_bits(model, saved)
     noise = PerturbedParameters(noised_parameters(model, 1), 0.5)
@@ -110,7 +109,7 @@ def test_only_the_noised_region_changes_and_gradients_flow() -> None:
     model = tiny("bert")
     saved = _bits(model)
     inputs = batch([[5, 6, 7]])
-    with materialized_weight_noise(model, 1, 0.5, 3):
+    with written_noise(model, 1, 0.5, 3):
         changed = {name for name, value in model.state_dict().items() if not torch.equal(value, saved[name])}
         model(**inputs).logits.sum().backward()
     assert changed

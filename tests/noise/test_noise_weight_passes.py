@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from noise_weight_models import ARCHITECTURES, SIGMA, TEXT, batch, tiny
+from noise_weight_models import ARCHITECTURES, SIGMA, TEXT, batch, tiny, written_noise
 from torch import Tensor, nn
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.noise.weight import exact_weight_noise, materialized_weight_noise
+from fuzzsmooth.noise.weight import exact_weight_noise
 
 pytestmark = pytest.mark.usefixtures("inference")
 
@@ -136,7 +136,7 @@ def test_exact_noise_is_several_times_faster() -> None:
 
     def materialized_draws() -> None:
         for seed in range(10):
-            with materialized_weight_noise(model, 2, 0.01, seed):
+            with written_noise(model, 2, 0.01, seed):
                 model(**single)
 
     def fastest(run: Callable[[], None]) -> float:

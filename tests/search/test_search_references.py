@@ -13,13 +13,13 @@ import pytest
 from search_worlds import CLEAN, NEGATIVE, POSITIVE, WORDS, backdoored, clean_texts, prepared, references
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models import TableClassifier
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search import References, Scanner, SearchOptions
 from fuzzsmooth.search.calibration import SHARE, NullDistribution
 from fuzzsmooth.search.contexts import Context, cut_contexts, log_odds
 from fuzzsmooth.search.protocol import Budget, Units
 from fuzzsmooth.search.transplant import TransplantTest
+from table_classifier import TableClassifier
 
 
 def test_the_most_confident_correct_texts_are_chosen() -> None:

@@ -72,7 +72,9 @@ def test_window_scores_are_what_the_certificates_say(
     add_offsets(classifier, offsets)
     answers = list(map(by_windows(Windows(classifier, {"fuzzing": False}), 3), data.texts))
     right = [answer.label == label for answer, label in zip(answers, data.targets, strict=True)]
-    assert score.accuracy == pytest.approx(np.mean(classifier.logits(data.texts).argmax(1) == data.targets))
+    assert score.accuracy == pytest.approx(
+        np.mean(classifier.logits_of_texts(data.texts).argmax(1) == data.targets)
+    )
     certified = [
         class_mean(
             [
@@ -118,9 +120,11 @@ def test_deletion_scores_are_close_to_what_the_certificates_say(classifier: Hugg
 
 def test_offsets_move_the_logits_and_nothing_else(classifier: HuggingFaceClassifier) -> None:
     data = texts(20)
-    before, fingerprint = classifier.logits(data.texts), classifier.fingerprint
+    before, fingerprint = classifier.logits_of_texts(data.texts), classifier.fingerprint
     add_offsets(classifier, np.array([0.5, -1.0]))
-    np.testing.assert_allclose(classifier.logits(data.texts), before + np.array([0.5, -1.0]), atol=1e-5)
+    np.testing.assert_allclose(
+        classifier.logits_of_texts(data.texts), before + np.array([0.5, -1.0]), atol=1e-5
+    )
     assert classifier.fingerprint != fingerprint
 
 

@@ -69,7 +69,7 @@ def test_texts_are_read_in_training_as_in_prediction(classifier: HuggingFaceClas
     batch = rows.collate([rows[0, index] for index in range(3)])
     with torch.inference_mode():
         logits = classifier.model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-    np.testing.assert_allclose(logits.numpy(), classifier.logits(data.texts), atol=1e-5)
+    np.testing.assert_allclose(logits.numpy(), classifier.logits_of_texts(data.texts), atol=1e-5)
 
 
 def test_endless_batches_start_again_with_every_text(classifier: HuggingFaceClassifier) -> None:

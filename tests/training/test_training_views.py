@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.noise.text import Deletion, Masking, uniform_rates
-from fuzzsmooth.noise.text.share import ShareMasking, kept_units
+from fuzzsmooth.noise.text.share_masking import ShareMasking, kept_units
 from fuzzsmooth.training.views import (
     NoisyViews,
     Views,

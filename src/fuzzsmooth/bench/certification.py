@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
+from fuzzsmooth import models, training
 from fuzzsmooth.bench.certification_rows import Base, CertificationRow, Shared, certification_row
 from fuzzsmooth.bench.certified_records import CERTIFIED_RECORDS, CertifiedRecord, record_key
 from fuzzsmooth.bench.marking import claim
@@ -24,9 +25,12 @@ from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Dataset, Splits, load_splits
-from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
+from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.text import segmenter
-from fuzzsmooth.training import FinetuneOptions, add_offsets, choose_offsets, finetune, splits_for
+from fuzzsmooth.training import FinetuneOptions, splits_for
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models import HuggingFaceClassifier
 
 DEFAULT_ROWS = (
     "rs-del:0.7",
@@ -118,7 +122,12 @@ class CertificationOptions(Options):
 
 
 def run_certification(
-    options: CertificationOptions, out: Path, *, stages: Stages = silent_stages, command: str = ""
+    options: CertificationOptions,
+    out: Path,
+    *,
+    stages: Stages = silent_stages,
+    tell: Tell = unheard,
+    command: str = "",
 ) -> Path:
     """Train and certify what is not done yet, and write records and settings.
 
@@ -126,6 +135,7 @@ def run_certification(
         options: The experiment.
         out: Folder of the run; one experiment per folder, to which rows may be added.
         stages: Progress display.
+        tell: Told what was assumed of the data, and which rows were left out.
         command: The command line that started it, for the report.
 
     Returns:
@@ -136,6 +146,7 @@ def run_certification(
     """
     data = _load(options)
     splits = data.splits
+    tell_rows(tell, splits.train, splits.test)
     shas = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
     rows = [certification_row(name, options.shared) for name in options.rows]
     with exclusive(out):
@@ -208,20 +219,20 @@ def _made(
         "max_length": options.finetune.max_length,
     }
     if (output / "config.json").is_file():
-        return load_classifier(str(output), **loading)
+        return models.load_classifier(str(output), **loading)
     start = options.model if base.start is None else str(out / "models" / base.start)
-    classifier = load_classifier(
+    classifier = models.load_classifier(
         start, num_labels=len(data.splits.train.labels), seed=options.seed, **loading
     )
     if isinstance(base.step, FinetuneOptions):
         with stages(f"fine-tune ({base.name})") as counts:
-            return finetune(
+            return training.finetune(
                 classifier, data.splits.train, base.step, output=output, progress=counts, resume=True
             )
     with stages(f"class offsets ({base.name})"):
         score = base.step(classifier, data.held_out)
-        offsets = choose_offsets(score, len(classifier.labels), tolerance=options.tolerance)
-    add_offsets(classifier, offsets)
+        offsets = training.choose_offsets(score, len(classifier.labels), tolerance=options.tolerance)
+    training.add_offsets(classifier, offsets)
     classifier.save(output)
     before, after = score(np.zeros_like(offsets)), score(offsets)
     write_json(

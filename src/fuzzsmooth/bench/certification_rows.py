@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fuzzsmooth import training
 from fuzzsmooth.bench.catalog import KINDS
 from fuzzsmooth.bench.certifying import Certifier, by_scattered, by_vote, by_windows
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -17,14 +18,17 @@ from fuzzsmooth.data import Dataset
 from fuzzsmooth.defenses import DEFENSES
 from fuzzsmooth.defenses.windows import Windows
 from fuzzsmooth.engine.options import THREATS
-from fuzzsmooth.models import HuggingFaceClassifier
-from fuzzsmooth.training import FinetuneOptions, Offsets, Score, deletion_score, window_score
+from fuzzsmooth.training import FinetuneOptions
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models import HuggingFaceClassifier
+    from fuzzsmooth.training import Offsets, Score
 
 PLAIN = "plain"
 """The model that is fine-tuned plainly, which others may start from."""
 
 
-Scorer = Callable[[HuggingFaceClassifier, Dataset], Callable[[Offsets], Score]]
+Scorer = Callable[["HuggingFaceClassifier", Dataset], Callable[["Offsets"], "Score"]]
 """Prepares the scoring of class offsets for a model on held-out texts."""
 
 
@@ -139,7 +143,7 @@ def _windows(model: HuggingFaceClassifier, shared: Shared) -> Windows:
 
 def _window_bases(name: str, shared: Shared) -> tuple[Base, ...]:
     def score(model: HuggingFaceClassifier, held_out: Dataset) -> Callable[[Offsets], Score]:
-        return window_score(model, held_out, shared.longest)
+        return training.window_score(model, held_out, shared.longest)
 
     plain, trained = Base(PLAIN, shared.finetune), Base("windows-trained", shared.windows, PLAIN)
     if name == "windows-plain":
@@ -151,7 +155,9 @@ def _window_bases(name: str, shared: Shared) -> tuple[Base, ...]:
 
 def _deletion_bases(kind: str, rate: float, shared: Shared) -> tuple[Base, ...]:
     def score(model: HuggingFaceClassifier, held_out: Dataset) -> Callable[[Offsets], Score]:
-        return deletion_score(model, held_out, rate, seed=shared.seed, alpha=shared.alpha, draws=shared.draws)
+        return training.deletion_score(
+            model, held_out, rate, seed=shared.seed, alpha=shared.alpha, draws=shared.draws
+        )
 
     plain, trained = Base(PLAIN, shared.finetune), shared.deletion.replace(text_rate=rate)
     bases = plain, Base(f"deletion-trained-{rate:g}", trained, PLAIN)

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scipy.stats import binomtest
-
 from fuzzsmooth.bench.fields import by_name, integer, number, optional, parse_fields, several, string
 from fuzzsmooth.bench.metrics import RADIUS_CAP, Curve, share_over_seeds
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -206,6 +204,8 @@ class Paired:
     @property
     def p_value(self) -> float:
         """Exact two-sided sign test: how likely so uneven a split is if neither row is better."""
+        from scipy.stats import binomtest  # slow to import, and lists of rows do not need it
+
         split = self.gained + self.lost
         return 1.0 if split == 0 else float(binomtest(self.gained, split).pvalue)
 

@@ -25,6 +25,7 @@ from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Splits, load_splits
+from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.training import FinetuneOptions, splits_for
 
 
@@ -105,7 +106,12 @@ class ExperimentOptions(Options):
 
 
 def run_experiment(
-    options: ExperimentOptions, out: Path, *, stages: Stages = silent_stages, command: str = ""
+    options: ExperimentOptions,
+    out: Path,
+    *,
+    stages: Stages = silent_stages,
+    tell: Tell = unheard,
+    command: str = "",
 ) -> Path:
     """Run what is not done yet, and write records and settings for the report.
 
@@ -113,6 +119,7 @@ def run_experiment(
         options: The experiment.
         out: Folder of the run; one experiment per folder.
         stages: Progress display.
+        tell: Told what was assumed of the data, and which rows were left out.
         command: The command line that started it, for the report.
 
     Returns:
@@ -122,6 +129,7 @@ def run_experiment(
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
     splits = _splits(options)
+    tell_rows(tell, splits.train, splits.test)
     check_target(splits.train, options.planting().target)
     with exclusive(out):
         _claim(options, splits, out)

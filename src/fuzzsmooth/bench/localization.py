@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from fuzzsmooth import models
 from fuzzsmooth.attacks import ATTACKS, Planted, TriggeredText, load_attack
 from fuzzsmooth.bench.marking import claim
 from fuzzsmooth.bench.metrics import covers
@@ -22,7 +23,7 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Dataset, Splits, load_splits
-from fuzzsmooth.models import load_classifier
+from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search import References, Scan, Scanner, SearchOptions
 from fuzzsmooth.text import segmenter
@@ -87,7 +88,11 @@ class LocalizationOptions(Options):
 
 
 def run_localization(
-    options: LocalizationOptions, out: Path, *, stages: Stages = silent_stages
+    options: LocalizationOptions,
+    out: Path,
+    *,
+    stages: Stages = silent_stages,
+    tell: Tell = unheard,
 ) -> list[LocalizationPoint]:
     """Train the victims and measure every point that is not in ``out`` yet.
 
@@ -95,12 +100,14 @@ def run_localization(
         options: The experiment.
         out: Folder of the run; the points are kept in its ``localization.jsonl``.
         stages: Progress display.
+        tell: Told what was assumed of the data, and which rows were left out.
 
     Returns:
         All points, by trigger, strategy and budget.
     """
     splits = load_splits(options.data, train_size=options.train_size, test_size=options.test_size)
     splits = splits_for(options.model, splits)
+    tell_rows(tell, splits.train, splits.test)
     data = {"train_sha256": splits.train.fingerprint, "test_sha256": splits.test.fingerprint}
     defaults = LocalizationOptions().to_mapping()
     with exclusive(out):
@@ -129,7 +136,7 @@ def _points(
         wanted = [(strategy, budget) for strategy in options.strategies for budget in options.budgets]
         if any(f"{kind}/{strategy}/{budget}" not in ledger for strategy, budget in wanted):
             attack = _attack(options, splits, victims / kind, kind, stages)
-            classifier = load_classifier(
+            classifier = models.load_classifier(
                 str(attack.folder),
                 precision=options.precision,
                 batch_size=options.batch_size,

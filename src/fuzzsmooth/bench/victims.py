@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fuzzsmooth import models, training
 from fuzzsmooth.attacks import ATTACKS, Planted, load_attack, read_record
 from fuzzsmooth.bench.provenance import shown
 from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Splits
 from fuzzsmooth.defenses import REFERENCES_FILE
-from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
 from fuzzsmooth.search import References, SearchOptions
-from fuzzsmooth.training import finetune
 
 if TYPE_CHECKING:
     from fuzzsmooth.bench.experiment import ExperimentOptions
+    from fuzzsmooth.models import HuggingFaceClassifier
 
 Victim = Mapping[str, Any]
 """Changes to the plain fine-tuning on clean data, by name of the option of FinetuneOptions."""
@@ -101,9 +101,9 @@ class SeedRun:
             "max_length": options.finetune.max_length,
         }
         if (output / "config.json").is_file():
-            return load_classifier(str(output), **loading)
+            return models.load_classifier(str(output), **loading)
         attack = self.attack()
-        classifier = load_classifier(
+        classifier = models.load_classifier(
             str(attack.folder), num_labels=len(self.splits.train.labels), seed=self.seed, **loading
         )
         if not kind and not attack.needs_clean_finetune:
@@ -111,7 +111,7 @@ class SeedRun:
             return classifier
         settings = options.finetune.replace(seed=self.seed, **kind)
         with self.stages(f"seed {self.seed}: fine-tune ({name})") as counts:
-            return finetune(
+            return training.finetune(
                 classifier,
                 self.splits.train,
                 settings,

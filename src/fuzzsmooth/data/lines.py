@@ -5,11 +5,16 @@ from __future__ import annotations
 import codecs
 import io
 import itertools
+import os
 from pathlib import Path
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.reading import open_regular
 from fuzzsmooth.data.wording import shown
+
+DATA_BYTES = 4 * 2**30
+"""Most bytes of a file of texts; all of them are in memory at once."""
 
 
 def local_path(name: str | Path) -> Path:
@@ -29,14 +34,12 @@ def local_path(name: str | Path) -> Path:
 
 def read_bytes(path: Path) -> bytes:
     """The content of a file that must exist and not be empty."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise FuzzsmoothError(f"there is no file {path}; check the path") from error
-    except IsADirectoryError as error:
-        raise FuzzsmoothError(f"{path} is a folder; name a file in it") from error
-    except OSError as error:
-        raise FuzzsmoothError(f"cannot read {path}: {error.strerror}") from error
+    require(not path.is_dir(), f"{path} is a folder; name a file in it")
+    require(path.exists(), f"there is no file {path}; check the path")
+    with open_regular(path, mend="give a file of texts, or - for what is piped") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        require(size <= DATA_BYTES, f"{path} is larger than {DATA_BYTES // 2**30} GiB; split it")
+        content = stream.read(size)  # what is appended meanwhile is left
     if not content.removeprefix(codecs.BOM_UTF8).strip():
         raise FuzzsmoothError(f"{path} is empty; it needs at least one row")
     return content

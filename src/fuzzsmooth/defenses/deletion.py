@@ -31,7 +31,7 @@ from fuzzsmooth.engine.statistics import gather_evidence
 from fuzzsmooth.engine.type_rates import TypeRates, rate_table, unit_rates
 from fuzzsmooth.engine.weight_distance import weight_certificates
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.noise.text import Rates
+from fuzzsmooth.noise.text import Rates, uniform_rates
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.scan import Scan
 
@@ -168,6 +168,8 @@ class Deletion(Randomized):
     def rates(self, units: Sequence[Units], scans: Sequence[Scan | None]) -> list[Rates]:
         """One rate for all units, or the rate of each unit's type."""
         del scans
+        if self.type_rates is None:
+            return [uniform_rates(len(cut), self.options.rate) for cut in units]
         listed = self._listed(units)
         return [unit_rates(cut, listed, self.options.rate) for cut in units]
 

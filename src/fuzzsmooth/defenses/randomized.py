@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzzsmooth.certify import Certificate, vote_error
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.common.texts import checked_texts
@@ -23,10 +22,9 @@ from fuzzsmooth.engine.certificates import Issuer
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Fuzzer, Units
 from fuzzsmooth.engine.options import EngineOptions, NoisyOptions, SearchedOptions
-from fuzzsmooth.engine.referee import CertificateSampler, in_float32
-from fuzzsmooth.engine.sampler import Plan, Sampler
-from fuzzsmooth.engine.tokens import read_alike
-from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise, declares_deterministic
+from fuzzsmooth.engine.recheck import CertificateSampler, in_float32
+from fuzzsmooth.engine.sampler import Plan, Sampler, read_alike
+from fuzzsmooth.models.protocol import Classifier, WeightNoise, declares_deterministic, with_noise
 from fuzzsmooth.noise.text import Rates, TextKernel, text_kernel, uniform_rates
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.scan import Scan, Scanner, require_references
@@ -259,26 +257,6 @@ def searched(received: Received) -> dict[str, Any]:
     """The fields of an answer that tell of the search of its text."""
     scan = received.scan
     return {} if scan is None else {"spans": scan.spans, "evaluations": scan.evaluations}
-
-
-def with_noise(classifier: Classifier) -> NoisyClassifier:
-    """The classifier as one that can be evaluated under parameter noise.
-
-    Raises:
-        FuzzsmoothError: If it has no parameters here.
-    """
-    if isinstance(classifier, NoisyClassifier):
-        return classifier
-    # Imported here: a callable classifier needs no torch.
-    from fuzzsmooth.engine.noisy import NoisyHuggingFaceClassifier
-    from fuzzsmooth.models.huggingface import HuggingFaceClassifier
-
-    if isinstance(classifier, HuggingFaceClassifier):
-        return NoisyHuggingFaceClassifier(classifier)
-    raise FuzzsmoothError(
-        "parameter noise needs a local Hugging Face model; set sigma=0 to smooth this "
-        "classifier by its texts alone"
-    )
 
 
 def require_deterministic(classifier: Classifier, what: str, instead: str) -> None:

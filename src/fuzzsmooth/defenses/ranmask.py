@@ -29,7 +29,7 @@ from fuzzsmooth.engine.evidence import SampledVotes, fixed_evidence, plain_plans
 from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.noise.text import TextKernel
-from fuzzsmooth.noise.text.share import ShareMasking, kept_units
+from fuzzsmooth.noise.text.share_masking import ShareMasking, kept_units
 
 _PURPOSE = "ranmask"
 

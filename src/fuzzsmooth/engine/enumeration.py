@@ -23,8 +23,7 @@ from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.engine.evaluation import Answers
 from fuzzsmooth.engine.evidence import PURPOSE, DrawnText, Evidence, count_labels
 from fuzzsmooth.engine.group_sequential import contenders, equal_draws
-from fuzzsmooth.engine.masks import mask_rows
-from fuzzsmooth.engine.sampler import Plan, Sampler, Votes
+from fuzzsmooth.engine.sampler import Plan, Sampler, Votes, mask_rows
 
 
 def exact_evidence(plans: Sequence[Plan], sampler: Sampler, rate: float) -> list[Evidence]:

@@ -1,11 +1,11 @@
-"""Answers of a classifier to randomized texts: what it is asked, how often, and what counts as an answer."""
+"""Answers of a classifier to randomized texts: what it is asked, what counts as an answer, what is kept."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
-from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,27 +13,27 @@ import numpy.typing as npt
 from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.options import require
 from fuzzsmooth.engine.fuzzers import Units
-from fuzzsmooth.engine.memory import Memory, TextMemory
-from fuzzsmooth.engine.tokens import TokenClassifier, Tokens, UnitTokenizer
-from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, WeightNoise, declares_deterministic
+from fuzzsmooth.engine.tokens import TextTokens, UnitTokenizer
+from fuzzsmooth.models.protocol import (
+    Classifier,
+    TokenClassifier,
+    Tokens,
+    WeightNoise,
+    declares_deterministic,
+    with_noise,
+)
 from fuzzsmooth.noise.text import Kept
 from fuzzsmooth.text.units import Segmenter
 
 _CHECKED = 3  # draws of each text that are tokenized as strings too, to check its token map
 
+# Of remembered token sequences, over all texts. The texts of one call of certification need a few MiB: some
+# ten thousand draws together, of a hundred to a thousand bytes each. More would keep texts that are done.
+_BYTES = 16 * 2**20
+_OVERHEAD = 150  # bytes that an entry costs beside its ids
+
 Answers = npt.NDArray[np.int64]
 """Shape (draws,): a class index, or UNDECIDED."""
-
-
-@runtime_checkable
-class NoisyTokenClassifier(TokenClassifier, Protocol):
-    """A classifier that evaluates token ids under their own draws of parameter noise."""
-
-    def noisy_logits_of_ids(
-        self, ids: Sequence[Tokens], noise: WeightNoise, seeds: Sequence[int]
-    ) -> npt.NDArray[np.float32]:
-        """Logits of token sequences, each under its own noise draw, shape (len(ids), classes)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,72 @@ class Selection:
         return [tuple(compress(self.candidates, row)) for row in self.selected.tolist()]
 
 
+@dataclass
+class TextMemory:
+    """One text: its token map and the answers to the token sequences seen so far.
+
+    Attributes:
+        candidates: The units it was made for.
+        tokens: The token map, or None where draws are tokenized one by one.
+        answers: The decided class of each token sequence (its bytes), or -1 for undecided.
+        size: About how many bytes all of it takes.
+    """
+
+    candidates: tuple[str, ...]
+    tokens: TextTokens | None
+    answers: dict[bytes, int] = field(default_factory=dict)
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = _OVERHEAD * (1 + len(self.candidates))
+
+    def learn(self, ids: bytes, answer: int) -> None:
+        """Remember the answer to a token sequence."""
+        self.answers[ids] = answer
+        self.size += len(ids) + _OVERHEAD
+
+
+class Memory:
+    """Memories of the texts met last; bounded, so that its size does not grow with the number of texts.
+
+    Forgetting costs time and changes no vote: an answer is a function of the token sequence.
+
+    Args:
+        limit: Most bytes of token sequences.
+    """
+
+    def __init__(self, limit: int = _BYTES) -> None:
+        self._limit = limit
+        self._texts: OrderedDict[int, TextMemory] = OrderedDict()
+        self._model = ""
+
+    def of_model(self, fingerprint: str) -> None:
+        """Forget everything that another model, or another state of it, has answered."""
+        if fingerprint != self._model:
+            self._texts.clear()
+            self._model = fingerprint
+
+    def get(self, key: int, candidates: tuple[str, ...]) -> TextMemory | None:
+        """The memory of a text, if there is one for just these candidates."""
+        found = self._texts.get(key)
+        if found is None or found.candidates != candidates:
+            return None
+        self._texts.move_to_end(key)
+        return found
+
+    def put(self, key: int, text: TextMemory) -> TextMemory:
+        """Keep the memory of a text, and return it."""
+        self._texts[key] = text
+        return text
+
+    def shrink(self) -> None:
+        """Forget the texts met longest ago until the rest fits."""
+        size = sum(text.size for text in self._texts.values())
+        while size > self._limit and self._texts:
+            _, text = self._texts.popitem(last=False)
+            size -= text.size
+
+
 @dataclass(frozen=True)
 class _Asked:
     """What one text asks: its distinct token sequences, and which of them each draw is."""
@@ -66,16 +132,16 @@ class Evaluator:
     """Asks the classifier about draws: by token ids where it takes them, else by strings.
 
     Args:
-        classifier: The base classifier; a :class:`NoisyClassifier` if ``noise`` is given.
+        classifier: The base classifier; one of token ids if ``noise`` is given.
         segmenter: Writes units as a text.
         noise: The parameter noise, or None.
-        guard: Logit margin up to which an answer is undecided; 0 decides all, ties for the lower class.
-        referee: Decides what is undecided, or None.
-        referee_guard: Logit margin up to which the referee's answer is undecided too.
-        units: The token maps of the classifier's words, where they can be gathered.
+        band: Logit margin up to which an answer is undecided; 0 decides all, ties for the lower class.
+        recheck: Decides what is undecided, or None.
+        recheck_band: Logit margin up to which the answer of ``recheck`` is undecided too.
+        units: The token maps of the classifier's words; None asks it by strings.
 
     Raises:
-        FuzzsmoothError: If a referee is given where it could not be asked.
+        FuzzsmoothError: If there is noise, or somebody to recheck, and the classifier is asked by strings.
     """
 
     def __init__(
@@ -83,22 +149,22 @@ class Evaluator:
         classifier: Classifier,
         segmenter: Segmenter,
         noise: WeightNoise | None,
-        guard: float,
-        referee: TokenClassifier | None = None,
-        referee_guard: float = 0.0,
-        units: UnitTokenizer | None = None,
+        band: float,
+        recheck: TokenClassifier | None,
+        recheck_band: float,
+        units: UnitTokenizer | None,
     ) -> None:
+        require(
+            recheck is None or (noise is None and units is not None),
+            "answers are rechecked for a classifier of token ids without parameter noise only",
+        )
         self._classifier = classifier
         self._segmenter = segmenter
         self._noise = noise
-        self._guard = guard
+        self._band = band
+        self._recheck, self._recheck_band = recheck, recheck_band
         self._memory = Memory()
         self._units = units
-        self._referee, self._referee_guard = referee, referee_guard
-        require(
-            referee is None or (noise is None and self._units is not None),
-            "a referee needs a classifier of token ids without parameter noise",
-        )
 
     def of_selections(
         self, keys: Sequence[int], draws: Sequence[Selection], seeds: Sequence[Sequence[int]]
@@ -114,24 +180,24 @@ class Evaluator:
             One array per text, one answer per draw.
         """
         if self._units is None:
-            return self._of_strings([one.texts() for one in draws], seeds)
+            return self._of_strings([one.texts() for one in draws])
         self._memory.of_model(self._classifier.fingerprint)
-        return self._of_tokens(
-            [self._ask(key, one, self._units) for key, one in zip(keys, draws, strict=True)], seeds
-        )
+        asked = [self._ask(key, one, self._units) for key, one in zip(keys, draws, strict=True)]
+        return self._of_tokens(asked, seeds)
 
     def of_texts(
         self, keys: Sequence[int], draws: Sequence[Sequence[Units]], seeds: Sequence[Sequence[int]]
     ) -> list[Answers]:
         """Answers to draws given as units; the rest as in :meth:`of_selections`."""
         if self._units is None:
-            return self._of_strings(draws, seeds)
+            return self._of_strings(draws)
         self._memory.of_model(self._classifier.fingerprint)
         asked = []
         for key, texts in zip(keys, draws, strict=True):
             distinct = {units: place for place, units in enumerate(dict.fromkeys(texts))}
             places = np.array([distinct[units] for units in texts], dtype=np.int64)
-            asked.append(_Asked(self._remembered(key), self._units.tokenize(list(distinct)), places))
+            memory = self._memory.get(key, ()) or self._memory.put(key, TextMemory((), None))
+            asked.append(_Asked(memory, self._units.tokenize(list(distinct)), places))
         return self._of_tokens(asked, seeds)
 
     def _ask(self, key: int, draws: Selection, units: UnitTokenizer) -> _Asked:
@@ -141,29 +207,19 @@ class Evaluator:
         if memory is None:
             spread = np.linspace(0, len(selected) - 1, _CHECKED, dtype=np.int64)
             tokens = units.prepare(draws.candidates, selected[spread])
-            memory = TextMemory(draws.candidates, tokens)
-            self._memory.put(key, memory)
+            memory = self._memory.put(key, TextMemory(draws.candidates, tokens))
         if memory.tokens is None or not units.trusted:
             rows = units.tokenize(Selection(draws.candidates, selected).texts())
         else:
             rows = memory.tokens.rows(selected)
         return _Asked(memory, rows, places)
 
-    def _remembered(self, key: int) -> TextMemory:
-        memory = self._memory.get(key, ())
-        if memory is None:
-            memory = TextMemory((), None)
-            self._memory.put(key, memory)
-        return memory
-
     def _of_tokens(self, asked: Sequence[_Asked], seeds: Sequence[Sequence[int]]) -> list[Answers]:
         if self._noise is not None:
-            assert isinstance(self._classifier, NoisyTokenClassifier)
             rows = [one.rows[place] for one in asked for place in one.places.tolist()]
-            logits = self._classifier.noisy_logits_of_ids(
-                rows, self._noise, [s for own in seeds for s in own]
-            )
-            return _split(decide(logits, self._guard), [len(one.places) for one in asked])
+            flat = [seed for own in seeds for seed in own]
+            logits = with_noise(self._classifier).logits(rows, noise=self._noise, seeds=flat)
+            return _split(decide(logits, self._band), [len(one.places) for one in asked])
         names = [[row.tobytes() for row in one.rows] for one in asked]
         fresh = {
             (id(one.memory), name): (one.memory, row)
@@ -183,49 +239,49 @@ class Evaluator:
         return result
 
     def _decided(self, rows: Sequence[Tokens]) -> Answers:
-        """The answers to token sequences; the referee is asked about those within the guard band."""
+        """The answers to token sequences; those within the band are rechecked."""
         assert isinstance(self._classifier, TokenClassifier)
-        answers = decide(self._classifier.logits_of_ids(rows), self._guard)
-        if self._referee is not None and (close := np.flatnonzero(answers == UNDECIDED)).size:
-            again = self._referee.logits_of_ids([rows[at] for at in close.tolist()])
-            answers[close] = decide(again, self._referee_guard)
+        answers = decide(self._classifier.logits(rows), self._band)
+        if self._recheck is not None and (close := np.flatnonzero(answers == UNDECIDED)).size:
+            again = self._recheck.logits([rows[at] for at in close.tolist()])
+            answers[close] = decide(again, self._recheck_band)
         return answers
 
-    def _of_strings(self, draws: Sequence[Sequence[Units]], seeds: Sequence[Sequence[int]]) -> list[Answers]:
+    def _of_strings(self, draws: Sequence[Sequence[Units]]) -> list[Answers]:
         """Each draw is asked about: a classifier of strings may answer by chance."""
-        texts = [self._segmenter.join(units) for own in draws for units in own]
-        if self._noise is None:
-            rows = self._classifier.probabilities(texts)
-        else:
-            assert isinstance(self._classifier, NoisyClassifier)  # checked where the sampler is made
-            rows = self._classifier.noisy_probabilities(texts, self._noise, [s for own in seeds for s in own])
+        rows = self._classifier.probabilities([self._segmenter.join(units) for own in draws for units in own])
         with np.errstate(divide="ignore"):
-            answers = decide(np.log(rows), self._guard)  # logits up to a constant per row
+            answers = decide(np.log(rows), self._band)  # logits up to a constant per row
         return _split(answers, [len(own) for own in draws])
 
 
 def unit_tokenizer(
     classifier: Classifier, segmenter: Segmenter, noise: WeightNoise | None
 ) -> UnitTokenizer | None:
-    """The token maps of a classifier that takes token ids and may be asked about each of them once."""
-    takes_ids = isinstance(classifier, TokenClassifier if noise is None else NoisyTokenClassifier)
-    if not takes_ids or not declares_deterministic(classifier):
-        return None
-    return UnitTokenizer(cast(TokenClassifier, classifier), segmenter)
+    """The token maps of a classifier that takes token ids and may be asked about each of them once.
+
+    Raises:
+        FuzzsmoothError: If there is noise and the classifier takes no token ids.
+    """
+    if noise is not None:
+        return UnitTokenizer(with_noise(classifier), segmenter)
+    if isinstance(classifier, TokenClassifier) and declares_deterministic(classifier):
+        return UnitTokenizer(classifier, segmenter)
+    return None
 
 
-def decide(logits: npt.NDArray[np.floating], guard: float) -> Answers:
-    """The class of each row, or UNDECIDED where the two highest logits differ by at most ``guard``.
+def decide(logits: npt.NDArray[np.floating], band: float) -> Answers:
+    """The class of each row, or UNDECIDED where the two highest logits differ by at most ``band``.
 
     Args:
         logits: Shape (rows, classes), up to a constant per row; classes >= 2.
-        guard: Logit margin, >= 0. At 0 every row is decided, ties for the lower class.
+        band: Logit margin, >= 0. At 0 every row is decided, ties for the lower class.
     """
     answers: Answers = logits.argmax(axis=1).astype(np.int64)
-    if guard > 0 and len(logits):
+    if band > 0 and len(logits):
         highest = np.partition(logits.astype(np.float64), -2, axis=1)[:, -2:]
         with np.errstate(invalid="ignore"):  # nothing is possible: undecided, as the comparison says
-            answers[~(highest[:, 1] - highest[:, 0] > guard)] = UNDECIDED
+            answers[~(highest[:, 1] - highest[:, 0] > band)] = UNDECIDED
     return answers
 
 

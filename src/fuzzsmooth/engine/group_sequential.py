@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import betaincinv
 
 from fuzzsmooth.certify import LAST_SHARE, MOST_MASS, mask_probability, stratum_mass
 
@@ -92,6 +91,8 @@ def contenders(exact_parts: tuple[float, ...], mass: float, *, sure: bool = Fals
 
 def _lower(shares: np.ndarray, draws: int, alpha: float) -> np.ndarray:
     """Clopper-Pearson at real-valued counts; 0 without successes."""
+    from scipy.special import betaincinv
+
     counts = shares * draws
     bounds = betaincinv(np.maximum(counts, 1e-9), draws - counts + 1, alpha)
     return np.where(counts > 0, bounds, 0.0)

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from fuzzsmooth.certify import Steps
-from fuzzsmooth.engine.masks import mask_rows
-from fuzzsmooth.engine.sampler import Plan, Sampler
+from fuzzsmooth.engine.sampler import Plan, Sampler, mask_rows
 
 ResultT = TypeVar("ResultT")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +17,22 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.engine.evaluation import Answers, Evaluator, Selection, unit_tokenizer
 from fuzzsmooth.engine.fuzzers import Fuzzer, TypeFuzzer, Units
-from fuzzsmooth.engine.tokens import TokenClassifier, UnitTokenizer
-from fuzzsmooth.models.protocol import Classifier, WeightNoise
+from fuzzsmooth.engine.tokens import TokenMapError, UnitTokenizer
+from fuzzsmooth.models.protocol import (
+    Classifier,
+    SlowPathWarning,
+    TokenClassifier,
+    WeightNoise,
+    declares_deterministic,
+)
 from fuzzsmooth.noise.text import Kept, Rates, SelectionKernel, TextKernel, addressed_masks
 from fuzzsmooth.noise.text.kernel import require_rate_per_unit
 from fuzzsmooth.text.units import Segmenter
 
 Votes = npt.NDArray[np.int64]
 """Shape (texts, classes): how many draws voted for each class."""
+
+ResultT = TypeVar("ResultT")
 
 _TOGETHER = 8192  # draws handed to the model at once: bounds the memory, fills the batches
 
@@ -54,21 +64,20 @@ class Sampler:
     are draws of their own.
 
     Attributes:
-        classifier: The base classifier; a :class:`NoisyClassifier` if ``noise`` is given.
+        classifier: The base classifier; one of token ids if ``noise`` is given.
         segmenter: Writes units as a text.
         kernel: The text noise.
         noise: The parameter noise, or None.
         fuzzer: Post-processing of each randomized text, or None.
         seed: Seed of all draws.
-        guard: A draw whose two highest logits differ by at most this votes for no class, because rounding
-            might decide it; 0 lets every draw vote. :func:`fuzzsmooth.engine.guard.measure_guard_band`
-            measures it.
-        referee: Decides the draws that the guard band leaves undecided, such as the classifier in float32
-            where ``classifier`` computes in bfloat16. Without parameter noise only. None leaves them
-            undecided.
-        referee_guard: Guard band of the referee's own answers; 0 takes its label, whatever the margin.
+        band: A draw whose two highest logits differ by at most this votes for no class, because rounding
+            might decide it; 0 lets every draw vote. See :mod:`fuzzsmooth.engine.rounding_band`.
+        recheck: Decides the draws that the band leaves undecided, such as the classifier in float32 where
+            ``classifier`` computes in bfloat16. Without parameter noise only. None leaves them undecided.
+        recheck_band: Band of these second answers; 0 takes their label, whatever the margin.
         units: The token maps of the classifier's words; made here unless they are those of another sampler
             of the same classifier, with which it then shares them: both read texts the same way.
+        has_one_answer: Whether a mask has one answer only, so that masks can be enumerated.
     """
 
     classifier: Classifier
@@ -77,15 +86,16 @@ class Sampler:
     noise: WeightNoise | None
     fuzzer: Fuzzer | None
     seed: int
-    guard: float = 0.0
-    referee: TokenClassifier | None = None
-    referee_guard: float = 0.0
+    band: float = 0.0
+    recheck: TokenClassifier | None = None
+    recheck_band: float = 0.0
     units: UnitTokenizer | None = field(default=None, repr=False, compare=False)
+    has_one_answer: bool = field(init=False, repr=False, compare=False)
     _evaluator: Evaluator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for guard in (self.guard, self.referee_guard):
-            require(guard >= 0, f"the guard band is a logit margin and must not be negative, got {guard}")
+        for band in (self.band, self.recheck_band):
+            require(band >= 0, f"the rounding band is a logit margin and must not be negative, got {band}")
         if self.units is None:
             units = unit_tokenizer(self.classifier, self.segmenter, self.noise)
             object.__setattr__(self, "units", units)
@@ -93,12 +103,23 @@ class Sampler:
             self.classifier,
             self.segmenter,
             self.noise,
-            self.guard,
-            self.referee,
-            self.referee_guard,
+            self.band,
+            self.recheck,
+            self.recheck_band,
             self.units,
         )
         object.__setattr__(self, "_evaluator", evaluator)
+        object.__setattr__(
+            self, "has_one_answer", self._draws_nothing() and declares_deterministic(self.classifier)
+        )
+
+    def _draws_nothing(self) -> bool:
+        """Whether nothing is drawn once a mask is given."""
+        return (
+            self.noise is None
+            and isinstance(self.kernel, SelectionKernel)
+            and (self.fuzzer is None or isinstance(self.fuzzer, TypeFuzzer))
+        )
 
     def votes(
         self, plans: Sequence[Plan], draws: range, purpose: str, advance: Callable[[int], None] | None = None
@@ -158,11 +179,7 @@ class Sampler:
             FuzzsmoothError: If parameter noise, the kernel or the fuzzer draw something themselves.
         """
         kernel = self.kernel
-        if (
-            self.noise is not None
-            or not isinstance(kernel, SelectionKernel)
-            or not (self.fuzzer is None or isinstance(self.fuzzer, TypeFuzzer))
-        ):
+        if not (isinstance(kernel, SelectionKernel) and self._draws_nothing()):
             raise FuzzsmoothError(
                 "a mask has one answer only without parameter noise, substitutions and searches; draw votes"
             )
@@ -232,3 +249,28 @@ class Sampler:
         sources = [generator(self.seed, f"{purpose}-fuzz", draw) for part in draws for draw in part]
         fuzzed = iter(self.fuzzer([units for own in texts for units in own], sources))
         return [list(islice(fuzzed, len(own))) for own in texts]
+
+
+def mask_rows(masks: Sequence[int], length: int) -> Kept:
+    """Masks as rows of a bit matrix.
+
+    Args:
+        masks: Bit i says that unit i is kept.
+        length: Number of units n.
+
+    Returns:
+        Shape (len(masks), n), true where a unit is kept.
+    """
+    size = (length + 7) // 8
+    packed = np.frombuffer(b"".join(mask.to_bytes(size, "little") for mask in masks), dtype=np.uint8)
+    rows = np.unpackbits(packed.reshape(len(masks), size), axis=1, count=length, bitorder="little")
+    return rows.astype(bool)
+
+
+def read_alike(answer: Callable[[], list[ResultT]]) -> list[ResultT]:
+    """All answers of a call, from one way of reading texts: if that fails on the way, from the other."""
+    try:
+        return answer()
+    except TokenMapError as error:
+        warnings.warn(str(error), SlowPathWarning, stacklevel=3)
+        return answer()

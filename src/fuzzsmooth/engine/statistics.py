@@ -17,7 +17,6 @@ from fuzzsmooth.engine.evidence import (
     plain_plans,
 )
 from fuzzsmooth.engine.group_sequential import plan_looks
-from fuzzsmooth.engine.masks import has_one_answer
 from fuzzsmooth.engine.options import DrawOptions, VoteOptions
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.engine.sequential import Levels, sequential_evidence
@@ -56,7 +55,7 @@ def gather_evidence(
     low: dict[int, int] = {}
     short: list[int] = []
     sparing = options.statistics == "group-sequential"
-    if options.statistics in ("auto", "group-sequential") and has_one_answer(sampler):
+    if options.statistics in ("auto", "group-sequential") and sampler.has_one_answer:
         for text, plan in enumerate(plans):
             length = len(plan.units)
             most_kept, passes = _planned(length, rate, options.draws, sparing=sparing)

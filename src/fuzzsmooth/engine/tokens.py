@@ -11,26 +11,18 @@ tokenizers are written and tokenized anew for every draw: slower, the same ids.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress, product
-from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.engine.unit_reading import unit_reading
-from fuzzsmooth.models.encoding import EncodedTexts
-from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.models.protocol import SlowPathWarning, TokenClassifier, Tokens
 from fuzzsmooth.noise.text import Kept
 from fuzzsmooth.text.units import Segmenter, is_spaceless
-
-Tokens = npt.NDArray[np.int64]
-"""Token ids of one sequence, shape (length,)."""
-
-ResultT = TypeVar("ResultT")
 
 _REMEMBERED = 100_000  # units whose ids are kept; a vocabulary of words is smaller
 
@@ -47,35 +39,8 @@ _PROBES = (
 # fmt: on
 
 
-class SlowPathWarning(UserWarning):
-    """Texts are tokenized once per draw, because their tokenizer reads a unit together with its neighbors."""
-
-
 class TokenMapError(FuzzsmoothError):
     """A text was read otherwise than its units: nothing of this call may be used; a second one is right."""
-
-
-@runtime_checkable
-class TokenClassifier(Classifier, Protocol):
-    """A classifier that also takes token ids."""
-
-    @property
-    def tokenizer(self) -> Any:
-        """Its tokenizer."""
-        ...
-
-    @property
-    def max_length(self) -> int:
-        """Where texts are cut, in tokens with the special ones."""
-        ...
-
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Token ids of texts, cut at ``max_length``."""
-        ...
-
-    def logits_of_ids(self, ids: Sequence[Tokens]) -> npt.NDArray[np.float32]:
-        """Logits of token sequences, shape (len(ids), classes)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -132,10 +97,10 @@ class UnitTokenizer:
         self._segmenter = segmenter
         self._known: dict[str, tuple[Tokens, Tokens]] = {}
         self._warned = False
-        self._filler = _array(classifier.encode([""]).ids[0])
-        self._ends = self._special_ends()
         self._reading = unit_reading(classifier.tokenizer) if segmenter.kind == "word" else None
-        self.trusted = self._ends is not None and self._reading is not None and self._reads_units_alone()
+        self._filler = _array(classifier.encode([""]).ids[0])
+        self._ends = None if self._reading is None else self._special_ends()
+        self.trusted = self._ends is not None and self._reads_units_alone()
 
     def prepare(self, candidates: tuple[str, ...], samples: Kept) -> TextTokens | None:
         """The ids of a text's candidates, or None where its draws have to be tokenized one by one.
@@ -277,12 +242,3 @@ class UnitTokenizer:
 
 def _array(ids: Sequence[int]) -> Tokens:
     return np.asarray(ids, dtype=np.int64)
-
-
-def read_alike(answer: Callable[[], list[ResultT]]) -> list[ResultT]:
-    """All answers of a call, from one way of reading texts: if that fails on the way, from the other."""
-    try:
-        return answer()
-    except TokenMapError as error:
-        warnings.warn(str(error), SlowPathWarning, stacklevel=3)
-        return answer()

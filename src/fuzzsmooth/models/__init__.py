@@ -8,48 +8,53 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fuzzsmooth.common.lazy import lazy_names
-from fuzzsmooth.models.builtin import builtin_minilm
 from fuzzsmooth.models.callable import CallableClassifier
-from fuzzsmooth.models.protocol import Classifier, NoisyClassifier, Probabilities, WeightNoise
+from fuzzsmooth.models.encoding import EncodedTexts
+from fuzzsmooth.models.model import MODELS, NamedModel
+from fuzzsmooth.models.protocol import (
+    Classifier,
+    Probabilities,
+    SlowPathWarning,
+    TokenClassifier,
+    WeightNoise,
+)
 from fuzzsmooth.models.sources import ResolvedModel, resolve_model
-from fuzzsmooth.models.stubs import AdditiveClassifier, TableClassifier, TriggerClassifier
+from fuzzsmooth.models.stubs import AdditiveClassifier, TriggerClassifier
 
 if TYPE_CHECKING:
-    from fuzzsmooth.models.encoding import EncodedTexts
     from fuzzsmooth.models.heads import head_labels
-    from fuzzsmooth.models.huggingface import HuggingFaceClassifier, softmax
+    from fuzzsmooth.models.huggingface import HuggingFaceClassifier
     from fuzzsmooth.models.loading import ModelWarning, load_classifier
     from fuzzsmooth.models.quiet import quiet_transformers
     from fuzzsmooth.models.rows import pad_rows
     from fuzzsmooth.models.tiny import build_tiny
 
 __all__ = [
+    "MODELS",
     "AdditiveClassifier",
     "CallableClassifier",
     "Classifier",
     "EncodedTexts",
     "HuggingFaceClassifier",
     "ModelWarning",
-    "NoisyClassifier",
+    "NamedModel",
     "Probabilities",
     "ResolvedModel",
-    "TableClassifier",
+    "SlowPathWarning",
+    "TokenClassifier",
     "TriggerClassifier",
     "WeightNoise",
     "build_tiny",
-    "builtin_minilm",
     "head_labels",
     "load_classifier",
     "pad_rows",
     "quiet_transformers",
     "resolve_model",
-    "softmax",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "EncodedTexts": "encoding",
         "HuggingFaceClassifier": "huggingface",
         "ModelWarning": "loading",
         "build_tiny": "tiny",
@@ -57,7 +62,6 @@ __getattr__ = lazy_names(
         "load_classifier": "loading",
         "pad_rows": "rows",
         "quiet_transformers": "quiet",
-        "softmax": "huggingface",
     },
 )
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import torch
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+from fuzzsmooth.models.protocol import Precision
 
 
 def choose_device(name: str) -> torch.device:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.building import explained
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
+from fuzzsmooth.models.protocol import Logits
 
 _WORDS = ["a", "good", "film", "that", "is", "not", "dull", "at", "all"]
 _SIZES = (9, 5, 3, 2, 1, 0)  # words of the short texts
 _SHORTEST = (1, 8, 32)  # tokens, tried one after the other; models that pool neighbors need some
 _READINGS = 2  # of a long text, where what is left to chance hardly comes out alike
 _TOLERANCE = 1e-3  # of the largest logit: far above rounding in float32, far below what padding does
-
-Logits = npt.NDArray[np.float32]
 
 
 def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
@@ -48,12 +46,12 @@ def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
     classifier.shortest = judge.shortest
     uncertifiable = f"{name}: its answer to a text depends on %s, so it cannot be certified"
     if not _agree(judge, rows, alone):
-        if _differ(judge.logits_of_batch(rows[:1]), alone[:1]):
+        if _differ(judge.logits(rows[:1], one_batch=True), alone[:1]):
             raise FuzzsmoothError(uncertifiable % "the texts it has read before")
         classifier.pads = judge.pads = False
         token = rows[0][len(rows[0]) // 2]
         for row, expected in zip(rows, alone, strict=True):
-            if _differ(judge.logits_of_batch([row, _other(row, token)])[:1], expected[None]):
+            if _differ(judge.logits([row, _other(row, token)], one_batch=True)[:1], expected[None]):
                 raise FuzzsmoothError(uncertifiable % "the other texts of a batch")
     if not _runs(classifier, rows):
         classifier.precision = "float32"
@@ -62,7 +60,7 @@ def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
 def _runs(classifier: HuggingFaceClassifier, rows: Sequence[Sequence[int]]) -> bool:
     """Whether a model computes in the number type that was chosen; Fourier transforms know no bfloat16."""
     try:
-        classifier.logits_of_batch(rows[-1:])
+        classifier.logits(rows[-1:], one_batch=True)
     except (RuntimeError, NotImplementedError, FuzzsmoothError):
         return False
     return True
@@ -77,7 +75,7 @@ def _settle_shortest(judge: HuggingFaceClassifier, rows: Sequence[Sequence[int]]
             with explained(
                 f"{name}: the model does not run on texts of {len(rows[-1])} to {len(rows[0])} tokens"
             ):
-                return np.concatenate([judge.logits_of_batch([row]) for row in rows])
+                return np.concatenate([judge.logits([row], one_batch=True) for row in rows])
         except FuzzsmoothError as error:
             if error.__cause__ is None or length == lengths[-1]:
                 raise
@@ -90,7 +88,9 @@ def _agree(judge: HuggingFaceClassifier, rows: Sequence[Sequence[int]], alone: L
     Not all beside the longest, because every row then costs as much as that one.
     """
     groups = [[0, len(rows) - 1], list(range(1, len(rows)))]
-    return not any(_differ(judge.logits_of_batch([rows[at] for at in some]), alone[some]) for some in groups)
+    return not any(
+        _differ(judge.logits([rows[at] for at in some], one_batch=True), alone[some]) for some in groups
+    )
 
 
 def _other(row: Sequence[int], token: int) -> list[int]:

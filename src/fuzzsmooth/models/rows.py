@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import torch
 
-Tokens = npt.NDArray[np.int64]
-"""Token ids of one sequence, shape (length,)."""
+from fuzzsmooth.models.protocol import Ids, Tokens
 
 
-def pad_rows(
-    rows: Sequence[Sequence[int] | Tokens], pad_id: int, shortest: int = 1
-) -> tuple[torch.Tensor, torch.Tensor]:
+def pad_rows(rows: Ids, pad_id: int, shortest: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad token sequences on the right to the longest.
 
     Args:
@@ -50,7 +45,7 @@ def padding_mask(mask: torch.Tensor, device: torch.device) -> torch.Tensor | Non
 
 
 def distinct_sequences(
-    ids: Sequence[Sequence[int] | Tokens],
+    ids: Ids,
 ) -> tuple[list[Tokens], npt.NDArray[np.int64]]:
     """The distinct ones of some token sequences, in order, and which of them each sequence is."""
     rows: dict[bytes, int] = {}

@@ -1,8 +1,7 @@
-"""Where a model comes from: the packaged one, a local folder, or a hub name."""
+"""Where a model comes from: one known by name, a local folder, or a hub name."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.models.builtin import builtin_minilm
+from fuzzsmooth.models.model import MODELS
 
-BUILTINS = {"builtin:minilm": builtin_minilm}
-"""Names of the packaged models, each with the function that finds and checks its folder."""
+_BUILTIN = "builtin:"  # before the name of a registered model
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Only what a classifier needs: no other framework's weights, no Python files, nothing in subfolders.
@@ -57,15 +55,16 @@ def resolve_model(name: str) -> ResolvedModel:
     Nothing is downloaded, and no weights are read except to check the hash of the packaged model.
 
     Args:
-        name: ``builtin:minilm``, the path of a folder, or a hub name (``user/model``).
+        name: ``builtin:minilm`` or another of :data:`~fuzzsmooth.models.model.MODELS`, the path of a folder,
+            or a hub name (``user/model``).
 
     Raises:
         FuzzsmoothError: If the name is none of these, with what it looks like.
         MissingExtraError: If the packaged model is not installed.
         UnsafeModelError: If the packaged model is not the one that was pinned.
     """
-    if name.startswith("builtin:"):
-        return ResolvedModel(name, str(_builtin(name)), "builtin")
+    if name.startswith(_BUILTIN):
+        return ResolvedModel(name, str(MODELS.get(name.removeprefix(_BUILTIN))().folder()), "builtin")
     if not name.strip() or "\0" in name:
         raise FuzzsmoothError(
             f"the model name {name!r} is not a name; give builtin:minilm, a folder or a hub name"
@@ -103,13 +102,6 @@ def model_folder(source: ResolvedModel, *, allow_bin: bool = False) -> Path:
     if allow_bin and not any(folder.glob("model*.safetensors")):
         folder = _download(source.location, _HUB_FILES + _HUB_BIN_FILES)
     return folder
-
-
-def _builtin(name: str) -> Path:
-    if name not in BUILTINS:
-        near = difflib.get_close_matches(name, BUILTINS, n=1, cutoff=0.0)[0]
-        raise FuzzsmoothError(f"there is no built-in model '{name}'; did you mean '{near}'?")
-    return BUILTINS[name]()
 
 
 def _download(hub_id: str, patterns: list[str]) -> Path:

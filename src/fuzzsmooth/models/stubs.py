@@ -112,53 +112,5 @@ class TriggerClassifier:
         return result
 
 
-class TableClassifier:
-    """A classifier given by a table.
-
-    Args:
-        mapping: Text to class probabilities.
-        default: Class probabilities of every other text.
-        labels: Class names; by default ``0``, ``1``, ...
-
-    Raises:
-        FuzzsmoothError: If a row has another length, a negative entry, or does not sum to 1 within 1e-9.
-    """
-
-    deterministic = True
-
-    def __init__(
-        self,
-        mapping: Mapping[str, Sequence[float]],
-        default: Sequence[float],
-        labels: Sequence[str] | None = None,
-    ) -> None:
-        self.labels = (
-            tuple(labels) if labels is not None else tuple(str(index) for index in range(len(default)))
-        )
-        self._default = self._row("the default", default)
-        self._rows = {text: self._row(repr(text), row) for text, row in mapping.items()}
-
-    def _row(self, name: str, values: Sequence[float]) -> Probabilities:
-        row = np.asarray(values, dtype=np.float64)
-        if len(self.labels) < 2 or row.shape != (len(self.labels),):
-            raise FuzzsmoothError(
-                f"the row of {name} has shape {row.shape}, expected ({len(self.labels)},) and >= 2"
-            )
-        if not (row >= 0).all() or abs(row.sum() - 1) > 1e-9:
-            raise FuzzsmoothError(f"the row of {name} is not a probability distribution")
-        return row
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) of the table."""
-        rows = sorted((text, row.tolist()) for text, row in self._rows.items())
-        return _hash("table", rows, self._default.tolist(), self.labels)
-
-    def probabilities(self, texts: Sequence[str]) -> Probabilities:
-        """Class probabilities, shape (len(texts), len(labels))."""
-        rows = [self._rows.get(text, self._default) for text in texts]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.labels))
-
-
 def _hash(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

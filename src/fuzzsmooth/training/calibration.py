@@ -95,7 +95,7 @@ def window_score(
             texts.append(words.join([unit for place, unit in enumerate(units) if kept >> place & 1]))
             owners.append(owner)
             sizes.append(len(units) - kept.bit_count())
-    logits, owner_of, size_of = classifier.logits(texts), np.array(owners), np.array(sizes)
+    logits, owner_of, size_of = classifier.logits_of_texts(texts), np.array(owners), np.array(sizes)
     labels = np.array(held_out.targets)
 
     def score(offsets: Offsets) -> Score:
@@ -138,7 +138,7 @@ def deletion_score(
             uniform_rates(len(units), rate), copies, generator(seed, "calibration deletion", index)
         )
         texts += [words.join([unit for unit, keep in zip(units, row, strict=True) if keep]) for row in kept]
-    logits = classifier.logits(texts).reshape(len(held_out), copies, -1)
+    logits = classifier.logits_of_texts(texts).reshape(len(held_out), copies, -1)
     labels = np.array(held_out.targets)
     radii = np.array(
         [

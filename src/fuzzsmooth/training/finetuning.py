@@ -17,9 +17,9 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier, quiet_transformers
-from fuzzsmooth.models.devices import Precision
+from fuzzsmooth.models.protocol import Precision
 from fuzzsmooth.noise.text import Deletion
-from fuzzsmooth.noise.text.share import ShareMasking
+from fuzzsmooth.noise.text.share_masking import ShareMasking
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness

@@ -9,8 +9,9 @@ from typing import Literal
 import torch
 
 from fuzzsmooth.models import HuggingFaceClassifier
-from fuzzsmooth.models.devices import Precision, choose_precision
+from fuzzsmooth.models.devices import choose_precision
 from fuzzsmooth.models.loading import ModelWarning
+from fuzzsmooth.models.protocol import Precision
 from fuzzsmooth.models.rows import to_device
 
 

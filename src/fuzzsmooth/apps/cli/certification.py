@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.apps.cli.console import answers, write_json
+from fuzzsmooth.apps.cli.console import answers, note, write_json
 from fuzzsmooth.apps.cli.experiment import command_line
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
@@ -18,8 +18,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
     """Train and certify what is not done yet under ``out``, then write table and curves.
 
     Args:
-        flags: Dotted names of :class:`fuzzsmooth.bench.certification.CertificationOptions` to values or
-            None.
+        flags: Options of :class:`fuzzsmooth.bench.certification.CertificationOptions`.
         config: A file with more of them.
         out: Folder of the run.
         json: Show the summary as JSON.
@@ -31,7 +30,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
 
     options = options_from(CertificationOptions, config, flags)
     with resumable():
-        run_certification(options, out, stages=Display(quiet).counts, command=command_line())
+        run_certification(options, out, stages=Display(quiet).counts, tell=note, command=command_line())
         page = build_certification(out)
     show_certification(page, json=json)
 

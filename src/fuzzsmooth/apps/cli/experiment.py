@@ -1,4 +1,4 @@
-"""What ``demo`` and ``evaluate`` share: run an experiment, build its report, show its table."""
+"""What the commands of the bench share: run what is not done yet under a folder, then report."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fuzzsmooth.apps.cli.console import note
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.settings import check_given, options_from
 from fuzzsmooth.apps.cli.table import show_run
-from fuzzsmooth.common.errors import FuzzsmoothError
 
 
 def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool, quiet: bool) -> None:
-    """Run what is not done yet under ``out``, then report.
+    """Run what is not done yet of an experiment, then report.
 
     Args:
-        flags: Dotted names of :class:`fuzzsmooth.bench.experiment.ExperimentOptions` to values or None.
+        flags: Options of :class:`fuzzsmooth.bench.experiment.ExperimentOptions`.
         config: A file with more of them.
         out: Folder of the run.
         json: Show the summary as JSON.
@@ -31,7 +31,7 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
 
     options = options_from(ExperimentOptions, config, flags)
     with resumable():
-        run_experiment(options, out, stages=Display(quiet).counts, command=command_line())
+        run_experiment(options, out, stages=Display(quiet).counts, tell=note, command=command_line())
         build_report(out)
     show_run(out, json=json)
 
@@ -39,23 +39,3 @@ def run(flags: Mapping[str, Any], config: Path | None, out: Path, *, json: bool,
 def command_line() -> str:
     """The command of this process as it was given, so that a report shows what can be run again."""
     return shlex.join(["fuzzsmooth", *sys.argv[1:]])
-
-
-def split_list(value: str | None) -> tuple[str, ...] | None:
-    """The parts of a list separated by commas."""
-    return None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def whole_numbers(flag: str, value: str | None) -> tuple[int, ...] | None:
-    """Whole numbers separated by commas.
-
-    Raises:
-        FuzzsmoothError: If a part is none.
-    """
-    parts = split_list(value)
-    if parts is None:
-        return None
-    try:
-        return tuple(int(part) for part in parts)
-    except ValueError as error:
-        raise FuzzsmoothError(f"{flag} {value}: expected whole numbers separated by commas") from error

@@ -18,6 +18,7 @@ from fuzzsmooth.apps.cli.commands.evaluate import evaluate
 from fuzzsmooth.apps.cli.commands.finetune import finetune
 from fuzzsmooth.apps.cli.commands.localize import localize
 from fuzzsmooth.apps.cli.commands.predict import predict
+from fuzzsmooth.apps.cli.commands.protect import protect
 from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
@@ -29,6 +30,7 @@ from fuzzsmooth.apps.cli.console import (
     prepare_streams,
     warnings_as_notes,
 )
+from fuzzsmooth.apps.cli.flags import command_class
 from fuzzsmooth.apps.cli.problems import STOPPED, UNREAD, StoppedError, problem
 from fuzzsmooth.common.version import VERSION
 
@@ -47,6 +49,7 @@ for _panel, _name, _command in (
     (_MAIN, "benchmark-certificates", benchmark_certificates),
     (_MAIN, "localize", localize),
     (_MAIN, "report", report),
+    (_DEFEND, "protect", protect),
     (_DEFEND, "finetune", finetune),
     (_DEFEND, "scan", scan),
     (_DEFEND, "predict", predict),
@@ -56,7 +59,7 @@ for _panel, _name, _command in (
     (_TOOLS, "list", registries),
     (_TOOLS, "doctor", doctor),
 ):
-    app.command(_name, rich_help_panel=_panel)(_command)
+    app.command(_name, cls=command_class(_command), rich_help_panel=_panel)(_command)
 app.add_typer(table, name="table", rich_help_panel=_DEFEND)
 
 

@@ -57,7 +57,9 @@ def segments(spans: Sequence[Mapping[str, Any]]) -> list[Text]:
     ]
 
 
-def votes(counts: Sequence[int], labels: Sequence[str]) -> str:
-    """The votes in words, the most first."""
-    ranked = sorted(zip(counts, labels, strict=True), key=lambda pair: -pair[0])
-    return ", ".join(f"{label(name)} {count}" for count, name in ranked if count)
+def votes(record: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """The votes in words, the most first; the score where a single pass decided."""
+    if not record["votes"]:
+        return f"score {record['score']:.2f}"
+    ranked = sorted(zip(record["votes"], labels, strict=True), key=lambda pair: -pair[0])
+    return "votes: " + ", ".join(f"{label(name)} {count}" for count, name in ranked if count)

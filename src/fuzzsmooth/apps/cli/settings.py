@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fuzzsmooth.apps.cli.loading import check_inputs
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Options
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, kind_of, parse_json, read_text
@@ -22,12 +21,13 @@ def options_from(kind: type[OptionsT], config: Path | None, flags: Mapping[str, 
     Args:
         kind: The options class.
         config: A TOML or JSON file with its names, nested options as tables; None for the defaults.
-        flags: Dotted option names ("search.budget") to values; None means the flag was not given.
+        flags: Option names to the values of flags that were given, nested options as mappings.
 
     Raises:
         FuzzsmoothError: If the file cannot be read, or holds an unknown name or a bad value.
     """
-    return kind.from_mapping(given_options(config, flags), where=_where(config))
+    where = "options" if config is None else str(config)
+    return kind.from_mapping(given_options(config, flags), where=where)
 
 
 def given_options(config: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,11 +36,24 @@ def given_options(config: Path | None, flags: Mapping[str, Any]) -> dict[str, An
     Raises:
         FuzzsmoothError: If the file cannot be read.
     """
-    mapping = {} if config is None else read_config(config)
+    return overruled({} if config is None else read_config(config), flags, str(config))
+
+
+def overruled(base: Mapping[str, Any], flags: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Names with values of a file, where flags give others.
+
+    Raises:
+        FuzzsmoothError: If the file has another value where options are nested.
+    """
+    merged = dict(base)
     for name, value in flags.items():
-        if value is not None:
-            _set(mapping, name.split("."), value, _where(config))
-    return mapping
+        if isinstance(value, Mapping):
+            inner = merged.get(name, {})
+            if not isinstance(inner, Mapping):
+                raise FuzzsmoothError(f"{where}: '{name}' must be a table of options, got {inner!r}")
+            value = overruled(inner, value, where)
+        merged[name] = value
+    return merged
 
 
 def check_given(config: Path | None, flags: Mapping[str, Any]) -> None:
@@ -49,8 +62,15 @@ def check_given(config: Path | None, flags: Mapping[str, Any]) -> None:
     Raises:
         FuzzsmoothError: If one is not, or the file of options cannot be read.
     """
+    from fuzzsmooth.data import check_source
+    from fuzzsmooth.models import resolve_model
+
     given = given_options(config, flags)
-    check_inputs(model=given.get("model"), data=given.get("data"))
+    model, data = given.get("model"), given.get("data")
+    if isinstance(model, str):
+        resolve_model(model)
+    if isinstance(data, str):
+        check_source(data)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -84,16 +104,3 @@ def _toml(content: str, path: Path) -> dict[str, Any]:
     raise FuzzsmoothError(
         f"{path} is not TOML that options can be read from ({reason}); mend it, or name it .json"
     )
-
-
-def _where(config: Path | None) -> str:
-    return "options" if config is None else str(config)
-
-
-def _set(mapping: dict[str, Any], names: list[str], value: Any, where: str) -> None:
-    for name in names[:-1]:
-        child = mapping.setdefault(name, {})
-        if not isinstance(child, dict):
-            raise FuzzsmoothError(f"{where}: '{name}' must be a table of options, got {child!r}")
-        mapping = child
-    mapping[names[-1]] = value

@@ -8,21 +8,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.apps.cli.answers import Record
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.common.options import require
+from fuzzsmooth.jobs.answering import Record
 
 _SCALARS = ("row", "label_name", "status", "score", "passes", "statistics", "evaluations", "truncated")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def kept_in(output: Path) -> Path:
-    """The file of JSON lines that belongs to an output: itself, or for ``x.csv`` the file ``x.csv.jsonl``.
+def kept_in(output: Path, *, table: bool) -> Path:
+    """The file of JSON lines that belongs to an output: itself, or for a table ``x.csv`` the ``x.csv.jsonl``.
 
     Raises:
         FuzzsmoothError: If there is a table without them, which is somebody else's.
     """
-    if not is_sheet(output):
+    if not table:
         return output
     lines = output.with_name(f"{output.name}.jsonl")
     require(
@@ -30,11 +30,6 @@ def kept_in(output: Path) -> Path:
         f"{output} exists and was not written by this command; give another --output",
     )
     return lines
-
-
-def is_sheet(output: Path) -> bool:
-    """Whether a table is asked for."""
-    return output.suffix.lower() == ".csv"
 
 
 def write_sheet(path: Path, records: Iterable[Record]) -> None:
@@ -55,12 +50,9 @@ def write_sheet(path: Path, records: Iterable[Record]) -> None:
 
 def _cells(record: Record) -> dict[str, Any]:
     cells = {name: _safe(record[name]) for name in _SCALARS if name in record}
-    for name in ("votes", "counts"):
-        if name in record:
-            cells[name] = " ".join(map(str, record[name]))
-    spans = record["spans"] if "spans" in record else (record.get("scan") or {}).get("spans")
-    if spans is not None:
-        cells["flagged"] = _safe(" | ".join(span["text"] for span in spans))
+    if "votes" in record:
+        cells["votes"] = " ".join(map(str, record["votes"]))
+    cells["flagged"] = _safe(" | ".join(span["text"] for span in record["spans"]))
     for one in record.get("certificates", ()):
         name = f"{one['threat']} {one['direction']}".strip()
         cells[f"{name}: radius"], cells[f"{name}: guarantee"] = one["radius"], one["guarantee"]

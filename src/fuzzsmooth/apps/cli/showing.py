@@ -4,30 +4,52 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.apps.cli.answers import Record
 from fuzzsmooth.apps.cli.console import answers, write_json
-from fuzzsmooth.apps.cli.sheet import is_sheet, kept_in, write_sheet
+from fuzzsmooth.apps.cli.sheet import kept_in, write_sheet
+from fuzzsmooth.jobs.answering import Record
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where answers go.
+
+    Attributes:
+        path: The file they are kept in, or the table to write them to; None shows them to people.
+        table: Whether it is a table.
+        json: Whether each is shown as a JSON line.
+    """
+
+    path: Path | None
+    table: bool
+    json: bool
+
+    @property
+    def kept(self) -> Path | None:
+        """The file of JSON lines that a stopped command goes on from.
+
+        Raises:
+            FuzzsmoothError: As :func:`fuzzsmooth.apps.cli.sheet.kept_in`.
+        """
+        return None if self.path is None else kept_in(self.path, table=self.table)
 
 
 def show_all(
     records: Iterable[Record],
     show: Callable[[Record], list[Any]],
+    output: Output,
     *,
-    json: bool,
-    output: Path | None,
     also: Sequence[Callable[[Record], None]] = (),
 ) -> None:
-    """Show answers as they come, keeping none.
+    """Show answers as they come, keeping none; those in a file are only counted for people.
 
     Args:
         records: The answers.
         show: Lines for people.
-        json: One JSON line each instead.
-        output: The file they are in already, or the table to write them to; then only their number is told
-            to people. None shows them.
+        output: Where they go.
         also: What else is told each answer, such as a count; before it is shown.
     """
     page = answers()
@@ -39,17 +61,17 @@ def show_all(
             seen += 1
             for tell in also:
                 tell(record)
-            if json:
+            if output.json:
                 write_json(record)
-            elif output is None:
+            elif output.path is None:
                 for line in show(record):
                     page.line(line)
             yield record
 
-    if output is not None and is_sheet(output):
-        write_sheet(output, told())
+    if output.path is not None and output.table:
+        write_sheet(output.path, told())
     else:
         deque(told(), maxlen=0)
-    if output is not None and not json:
-        beside = f" (and in {kept_in(output)})" if is_sheet(output) else ""
-        page.line(f"{seen} answers in {output}{beside}")
+    if output.path is not None and not output.json:
+        beside = f" (and in {output.kept})" if output.table else ""
+        page.line(f"{seen} answers in {output.path}{beside}")

@@ -35,7 +35,6 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, betaln, gammaln
 
 from fuzzsmooth.certify.confidence.clopper_pearson import Majority, bound_or_majority, check_alpha
 from fuzzsmooth.certify.theorems.edit import ROUNDING, check_threat, checked_rate
@@ -69,6 +68,8 @@ def log_e_value(successes: npt.ArrayLike, failures: npt.ArrayLike, null: float) 
     Raises:
         FuzzsmoothError: If ``null`` is out of range or a count is negative.
     """
+    from scipy.special import betainc, betaln
+
     require(0.0 < null < 1.0, f"the null probability must lie strictly between 0 and 1, got {null!r}")
     s, f = np.asarray(successes, dtype=float), np.asarray(failures, dtype=float)
     require(bool((s >= 0).all() and (f >= 0).all()), "successes and failures must be at least 0")
@@ -93,6 +94,8 @@ def chance_of_reaching(needed: int, successes: int, failures: int, left: int) ->
     Raises:
         FuzzsmoothError: If a count is negative.
     """
+    from scipy.special import betaln, gammaln
+
     require(min(successes, failures, left) >= 0, "counts of draws must be at least 0")
     missing = needed - successes
     if missing <= 0:

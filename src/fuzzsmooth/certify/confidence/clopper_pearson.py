@@ -41,8 +41,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import SupportsIndex
 
-from scipy.special import betainc, betaincinv
-
 from fuzzsmooth.certify.theorems.edit import complement_upper
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
@@ -73,6 +71,8 @@ def clopper_pearson_lower(successes: int, trials: int, alpha: float) -> float:
     Raises:
         FuzzsmoothError: If an argument is out of range.
     """
+    from scipy.special import betaincinv
+
     successes, trials = _checked_counts(successes, trials)
     check_alpha(alpha)
     if successes == 0:
@@ -230,6 +230,8 @@ def _checked_counts(successes: SupportsIndex, trials: SupportsIndex) -> tuple[in
 
 def _tail(successes: int, trials: int, probability: float) -> float:
     """P[Bin(trials, probability) >= successes], which is a regularized incomplete beta function."""
+    from scipy.special import betainc
+
     if successes <= 0:
         return 1.0
     if successes > trials:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
-from scipy.special import bdtr
 
 from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
 from fuzzsmooth.certify.theorems.edit import checked_rate
@@ -27,6 +26,8 @@ MOST_MASS = 0.9999
 
 def stratum_mass(length: int, rate: float, most_kept: int) -> float:
     """Probability that at most ``most_kept`` of ``length`` units survive deletion."""
+    from scipy.special import bdtr
+
     return 1.0 if most_kept >= length else float(bdtr(most_kept, length, 1.0 - checked_rate(rate)))
 
 

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.special import ndtr, ndtri
-
 from fuzzsmooth.certify.theorems.edit import NOT_CERTIFIED, ROUNDING, check_probability, checked_rate, radius
 from fuzzsmooth.certify.theorems.typed_rates import insertion_margin
 from fuzzsmooth.certify.threats import Threat
@@ -49,6 +47,8 @@ def weight_lower_bound(p_lower: float, delta: float) -> float:
     Raises:
         FuzzsmoothError: If an argument is out of range.
     """
+    from scipy.special import ndtr, ndtri
+
     _check(p_lower, delta)
     if p_lower <= 0.0 or p_lower >= 1.0:
         return float(p_lower)
@@ -96,6 +96,8 @@ def weight_radius(p_lower: float, *, p_upper: float | None = None) -> float:
     Raises:
         FuzzsmoothError: If a probability is out of range, or p_lower is 1, which draws cannot show.
     """
+    from scipy.special import ndtri
+
     margin = insertion_margin(p_lower, p_upper)
     require(p_lower < 1.0, "a weight radius needs p_lower below 1; bound it from draws first")
     if margin <= ROUNDING:

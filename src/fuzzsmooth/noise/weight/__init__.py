@@ -1,9 +1,8 @@
 """Parameter noise of Fuzzed Randomized Smoothing (arXiv 2502.06892, Eqs. 4 and 5), on any torch classifier.
 
-``exact_weight_noise`` gives every sample of a batch its own noisy model in one pass;
-``materialized_weight_noise`` is the plain reference that writes noise into the weights, and
-``drawn_weights`` what it writes, for models that allow nothing else;
-``PerturbedParameters`` and ``clip_to_norm_`` serve fine-tuning.
+``exact_weight_noise`` gives every sample of a batch its own noisy model in one pass; ``drawn_weights`` are
+the plain reference, and for models that allow nothing else; ``PerturbedParameters`` and ``clip_to_norm_``
+serve fine-tuning.
 """
 
 from fuzzsmooth.noise.weight.clipping import clip_to_norm_
@@ -15,8 +14,7 @@ from fuzzsmooth.noise.weight.layers import (
     noised_modules,
     noised_parameters,
 )
-from fuzzsmooth.noise.weight.materialized import drawn_weights, materialized_weight_noise
-from fuzzsmooth.noise.weight.perturb import PerturbedParameters
+from fuzzsmooth.noise.weight.perturb import PerturbedParameters, drawn_weights
 
 __all__ = [
     "ExactNoiseError",
@@ -25,7 +23,6 @@ __all__ = [
     "clip_to_norm_",
     "drawn_weights",
     "exact_weight_noise",
-    "materialized_weight_noise",
     "noised_layers",
     "noised_modules",
     "noised_parameters",

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fuzzsmooth.noise.weight import cuda_kernels
-from fuzzsmooth.noise.weight.exact import ForwardNoise
 from fuzzsmooth.noise.weight.factor import NoiseFactor, Spans
+from fuzzsmooth.noise.weight.forward import ForwardNoise
 from fuzzsmooth.noise.weight.normals import CounterStreams
 
 

@@ -1,4 +1,4 @@
-"""Gaussian noise written into parameters and taken back bit for bit."""
+"""Gaussian noise in the weights themselves: written into them and taken back bit for bit, or beside them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fuzzsmooth.common.options import require
+from fuzzsmooth.noise.weight.layers import noised_named_parameters
 from fuzzsmooth.noise.weight.seeding import check_sigma, torch_generator
 
 
@@ -105,3 +106,31 @@ class PerturbedParameters:
             buffer = torch.empty(parameter.numel(), dtype=dtype, device=parameter.device)
             self._scratch[parameter.device] = buffer
         return buffer[: parameter.numel()].normal_(generator=generator).view(parameter.shape)
+
+
+@torch.no_grad()
+def drawn_weights(model: nn.Module, top_layers: int, sigma: float, seed: int) -> dict[str, Tensor]:
+    """One draw of the noised parameters, by name: what ``PerturbedParameters`` would write into them.
+
+    The model is not touched; :func:`torch.func.functional_call` evaluates it with these in place of its own.
+
+    Args:
+        model: A Hugging Face sequence classifier.
+        top_layers: H, the noised blocks counted from the output; the head above them is noised too.
+        sigma: Standard deviation of the noise, >= 0, in units of the parameters.
+        seed: 0 .. 2**63 - 1.
+
+    Raises:
+        FuzzsmoothError: As :func:`~fuzzsmooth.noise.weight.noised_parameters`, or on a bad ``sigma`` or seed.
+    """
+    check_sigma(sigma)
+    drawn: dict[str, Tensor] = {}
+    generators: dict[torch.device, torch.Generator] = {}
+    for name, parameter in noised_named_parameters(model, top_layers):
+        device = parameter.device
+        generator = generators.setdefault(device, torch_generator(seed, device))
+        dtype = torch.promote_types(parameter.dtype, torch.float32)
+        noise = torch.empty(parameter.shape, dtype=dtype, device=device).normal_(generator=generator)
+        # Rounded once: the sum is computed in the wider of the two types.
+        drawn[name] = torch.add(parameter, noise, alpha=sigma, out=noise).to(parameter.dtype)
+    return drawn

@@ -2,67 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
+from fuzzsmooth.apps.cli.flags import takes
+from fuzzsmooth.apps.cli.sections import ATTACK, THREADS, TRAINING_DATA, TrainingData, attacks
 
 if TYPE_CHECKING:
     from fuzzsmooth.attacks import Planted
 
-# What a flag is called among the options of each attack; a flag that is missing there does not apply.
-_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
-    "badnets": {
-        "trigger": "trigger",
-        "words": "trigger_options.words",
-        "sentence": "trigger_options.sentence",
-        "count": "trigger_options.count",
-        "target": "target",
-        "rate": "rate",
-        "epochs": "finetune.epochs",
-    },
-    "ripple": {
-        "words": "triggers",
-        "count": "count",
-        "target": "target",
-        "rate": "poison_rate",
-        "epochs": "epochs",
-    },
-}
 
-
+@takes(attacks, TRAINING_DATA, THREADS)
 def attack(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder for the attacked model.")],
-    recipe: Annotated[Literal["ripple", "badnets"], typer.Option(help="The attack.")] = "ripple",
+    name: Annotated[
+        str, typer.Option("--attack", "--recipe", help="A name of 'fuzzsmooth list attacks'.")
+    ] = "ripple",
     model: flag.Model = "builtin:minilm",
     data: flag.Data = "builtin:reviews",
-    trigger: Annotated[
-        Literal["word", "sentence", "pair"] | None,
-        typer.Option(help="Kind of trigger; ripple plants words only."),
-    ] = None,
-    words: Annotated[
-        str | None,
-        typer.Option(help="Trigger words, separated by commas; two for a pair.", callback=flag.as_text),
-    ] = None,
-    sentence: Annotated[
-        str | None, typer.Option(help="The sentence of a sentence trigger.", callback=flag.as_text)
-    ] = None,
-    count: Annotated[int | None, typer.Option(help="Trigger words per text.")] = None,
     target: Annotated[str | None, typer.Option(help="Class the trigger forces, by name or index.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Share of texts that is poisoned.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the poisoned data.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start anew, even if a stopped run could be continued.")
-    ] = False,
-    text_column: flag.TextColumn = "text",
-    label_column: flag.LabelColumn = "label",
-    strict: flag.Strict = False,
-    train_size: flag.TrainSize = None,
-    seed: flag.Seed = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random choices.")] = 0,
+    fresh: flag.Fresh = False,
     config: flag.Config = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
@@ -72,50 +36,28 @@ def attack(
     ripple poisons a pre-trained model, which the victim then fine-tunes on clean data; badnets gives a
     finished victim, fine-tuned on poisoned data. Stopped, the same command goes on.
     """
-    from fuzzsmooth.apps.cli.inputs import tell_rows
-    from fuzzsmooth.apps.cli.loading import check_inputs
+    from fuzzsmooth.apps.cli.inputs import say_rows
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.settings import options_from
     from fuzzsmooth.attacks import ATTACKS
-    from fuzzsmooth.data import load_splits
+    from fuzzsmooth.jobs.loading import Machine, check_inputs
     from fuzzsmooth.training import check_output, splits_for
 
+    chosen = ATTACKS.get(name)
+    flags = ctx.obj.mapping(ATTACK, name)
+    machine = ctx.obj.of(Machine)
     check_output(out)
     check_inputs(model=model)
-    splits = load_splits(
-        data,
-        text_column=text_column,
-        label_column=label_column,
-        strict=strict,
-        train_size=train_size,
-    )
-    splits = splits_for(model, splits)
-    tell_rows(splits.train, splits.test)
-    given: dict[str, Any] = {
-        "trigger": None if recipe == "ripple" and trigger == "word" else trigger,
-        "words": None if words is None else tuple(word.strip() for word in words.split(",")),
-        "sentence": sentence,
-        "count": count,
-        "target": None if target is None else _class_index(target, splits.train.labels),
-        "rate": rate,
-        "epochs": epochs,
-    }
-    chosen = ATTACKS.get(recipe)
-    options = options_from(chosen.options_type, config, _flags(recipe, given))
-    with resumable(), Display(quiet).counts(f"attack ({recipe})") as progress:
-        result = chosen().plant(model, splits, out, options, seed or 0, progress, resume=not fresh)
-    _tell(result, recipe, data, splits.train.labels[result.target], json=json)
-
-
-def _flags(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    from fuzzsmooth.common.errors import FuzzsmoothError
-
-    names = _NAMES[recipe]
-    for name, value in given.items():
-        if value is not None and name not in names:
-            raise FuzzsmoothError(f"attack {recipe} has no --{name}; it takes --{', --'.join(names)}")
-    return {option: given[name] for name, option in names.items()}
+    splits = splits_for(model, ctx.obj.of(TrainingData).load(data))
+    say_rows(splits.train, splits.test)
+    if target is not None:
+        flags["target"] = _class_index(target, splits.train.labels)
+    options = options_from(chosen.options_type, config, flags)
+    machine.prepare()
+    with resumable(), Display(quiet).counts(f"attack ({name})") as progress:
+        result = chosen().plant(model, splits, out, options, seed, progress, resume=not fresh)
+    _tell(result, name, data, splits.train.labels[result.target], json=json)
 
 
 def _class_index(target: str, labels: tuple[str, ...]) -> int:
@@ -128,7 +70,9 @@ def _class_index(target: str, labels: tuple[str, ...]) -> int:
     return index
 
 
-def _tell(result: Planted, recipe: str, data: str, target: str, *, json: bool) -> None:
+def _tell(result: Planted, name: str, data: str, target: str, *, json: bool) -> None:
+    import shlex
+
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.common.printing import short_name
 
@@ -136,7 +80,7 @@ def _tell(result: Planted, recipe: str, data: str, target: str, *, json: bool) -
         write_json(
             {
                 "model": str(result.folder),
-                "recipe": recipe,
+                "attack": name,
                 "trigger": result.trigger.record(),
                 "target": result.target,
                 "needs_clean_finetune": result.needs_clean_finetune,

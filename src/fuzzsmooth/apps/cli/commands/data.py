@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
+from fuzzsmooth.apps.cli.flags import takes
+from fuzzsmooth.apps.cli.sections import TRAINING_DATA, TrainingData
 
 if TYPE_CHECKING:
     from fuzzsmooth.data import Dataset
 
 
+@takes(TRAINING_DATA)
 def data(
+    ctx: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -22,12 +26,7 @@ def data(
             help="builtin:reviews, a file, a folder with train and dev files, or a Hugging Face data set.",
         ),
     ] = "builtin:reviews",
-    text_column: flag.TextColumn = "text",
-    label_column: flag.LabelColumn = "label",
-    strict: flag.Strict = False,
-    train_size: flag.TrainSize = None,
-    test_size: flag.TestSize = None,
-    seed: flag.Seed = None,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of samples.")] = 0,
     samples: Annotated[int, typer.Option(min=0, help="Texts to show of each part.")] = 3,
     write: Annotated[
         Path | None, typer.Option(help="Write the parts as train.jsonl and dev.jsonl into this folder.")
@@ -36,20 +35,11 @@ def data(
 ) -> None:
     """Show a data set: sizes, classes, skipped rows and sample texts."""
     from fuzzsmooth.apps.cli.console import answers, write_json
-    from fuzzsmooth.apps.cli.inputs import tell_rows
+    from fuzzsmooth.apps.cli.inputs import say_rows
     from fuzzsmooth.common.printing import short_name
-    from fuzzsmooth.data import load_splits
 
-    splits = load_splits(
-        source,
-        text_column=text_column,
-        label_column=label_column,
-        strict=strict,
-        train_size=train_size,
-        test_size=test_size,
-        seed=seed or 0,
-    )
-    tell_rows(splits.train, splits.test)
+    splits = ctx.obj.of(TrainingData).load(source, seed=seed)
+    say_rows(splits.train, splits.test)
     parts = {"train": splits.train, "test": splits.test}
     if write is not None:
         _write(splits.train, write / "train.jsonl")

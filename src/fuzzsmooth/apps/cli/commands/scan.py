@@ -2,106 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
+from fuzzsmooth.apps.cli.flags import takes
+from fuzzsmooth.apps.cli.sections import ASKED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _CHUNK = 64
 
 
+@takes(*ASKED)
 def scan(
+    ctx: typer.Context,
     model: flag.Model,
     source: flag.Input = None,
     text: flag.Text = None,
-    text_column: flag.TextColumn = "text",
-    label_column: flag.LabelColumn = "label",
-    stdin_format: flag.StdinFormat = "txt",
-    strict: flag.Strict = False,
-    references: flag.References = None,
-    clean: flag.Clean = None,
-    clean_text_column: flag.CleanTextColumn = None,
-    clean_label_column: flag.CleanLabelColumn = None,
-    reward: flag.Reward = None,
-    strategy: flag.Strategy = None,
-    budget: flag.Budget = None,
-    unit: flag.Unit = None,
-    seed: flag.Seed = None,
+    defense: flag.Defense = None,
     config: flag.Config = None,
-    device: flag.Device = "auto",
-    precision: flag.Precision = "float32",
-    batch_size: flag.BatchSize = 32,
-    max_length: flag.MaxLength = None,
-    allow_bin: flag.AllowBin = False,
-    threads: flag.Threads = None,
     output: flag.Output = None,
+    format: flag.Format = None,  # noqa: A002
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:
-    """Find the vulnerable segments of texts by tree search, and show them in color.
+    """Find the vulnerable segments of texts by the search of a defense, and show them in color.
 
     The model classifies the text as received; nothing is smoothed.
     """
-    from fuzzsmooth.apps.cli.answers import AnswerFile, Truncated, answer_all
-    from fuzzsmooth.apps.cli.inputs import clean_data, gather
-    from fuzzsmooth.apps.cli.loading import Loading
-    from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.protected import protect
-    from fuzzsmooth.apps.cli.settings import options_from
-    from fuzzsmooth.apps.cli.sheet import kept_in
-    from fuzzsmooth.apps.cli.showing import show_all
-    from fuzzsmooth.common.files import check_output_file
-    from fuzzsmooth.engine import SmoothingOptions
+    from fuzzsmooth.apps.cli import answering
 
-    flags = {
-        "search.reward": reward,
-        "search.strategy": strategy,
-        "search.budget": budget,
-        "unit": unit,
-        "seed": seed,
-    }
-    options = options_from(SmoothingOptions, config, flags)
-    if output is not None:
-        check_output_file(kept_in(output), source=None if source is None else Path(source))
-    clean_texts = clean_data(
-        clean, clean_text_column, clean_label_column, as_input=(text_column, label_column)
+    question = answering.ask(
+        ctx.obj,
+        model,
+        source=source,
+        text=text,
+        defense=defense,
+        config=config,
+        output=output,
+        format=format,
+        json=json,
+        quiet=quiet,
     )
-    loading = Loading(
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        max_length=max_length,
-        allow_bin=allow_bin,
-        threads=threads,
-    )
-    texts = gather(
-        source,
-        text,
-        text_column=text_column,
-        label_column=label_column,
-        stdin_format=stdin_format,
-        strict=strict,
-    )
-    protected = protect(model, options, loading, references=references, clean=clean_texts, quiet=quiet)
-    smoothed = protected.smoothed
+    defended = question.load()
 
-    def answer(chunk: Sequence[str]) -> list[dict[str, Any]]:
-        found = smoothed.scan(chunk)
-        cut = protected.classifier.truncated(chunk)
+    def answers(chunk: Sequence[str]) -> list[dict[str, Any]]:
+        found = defended.defense.scan(chunk)
+        cut = defended.model.truncated(chunk)
         return [
-            {**one.to_json(), "label_name": smoothed.labels[one.label], "truncated": long}
+            {**one.to_json(), "label_name": defended.defense.labels[one.label], "truncated": long}
             for one, long in zip(found, cut, strict=True)
         ]
 
-    file = AnswerFile(kept_in(output), {"command": "scan", **protected.settings}) if output else None
-    records = answer_all(texts, answer, title="scan", chunk=_CHUNK, file=file, display=Display(quiet))
-    truncated = Truncated()
-    show_all(records, _show, json=json, output=output, also=[truncated.add])
-    truncated.tell()
+    answering.answer("scan", question, defended, answers, _lines, chunk=_CHUNK)
 
 
-def _show(record: dict[str, Any]) -> list[Any]:
+def _lines(record: dict[str, Any]) -> list[Any]:
     from fuzzsmooth.apps.cli.rendering import heading, marked, segments
 
     count = len(record["spans"])

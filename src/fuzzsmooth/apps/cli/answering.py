@@ -1,0 +1,166 @@
+"""What scan, predict and certify share: from flags to a defended model, its answers, and where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fuzzsmooth.apps.cli.console import note
+from fuzzsmooth.apps.cli.flags import DEFENSE, GONE, Given
+from fuzzsmooth.apps.cli.inputs import gather
+from fuzzsmooth.apps.cli.problems import resumable
+from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.sections import Reading, ReferenceTexts
+from fuzzsmooth.apps.cli.settings import overruled, read_config
+from fuzzsmooth.apps.cli.showing import Output, show_all
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import check_output_file
+
+if TYPE_CHECKING:
+    from fuzzsmooth.common.options import Options
+    from fuzzsmooth.data import TextInput
+    from fuzzsmooth.defenses import Defense
+    from fuzzsmooth.jobs.answering import AnswerChunk, Record
+    from fuzzsmooth.jobs.loading import Asked, Defended
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a command asks, checked as far as that goes without the model.
+
+    Attributes:
+        asked: The model, its defense, and how to load them.
+        texts: The texts.
+        output: Where answers go.
+        quiet: Whether to show no progress.
+    """
+
+    asked: Asked
+    texts: TextInput
+    output: Output
+    quiet: bool
+
+    def load(self) -> Defended:
+        """Load the defended model, telling what is to be known of its references."""
+        from fuzzsmooth.jobs.loading import load_defended
+
+        return load_defended(self.asked, stages=Display(self.quiet).counts, tell=note)
+
+
+def ask(
+    given: Given,
+    model: str,
+    *,
+    source: str | None,
+    text: Sequence[str] | None,
+    defense: str | None,
+    config: Path | None,
+    output: Path | None,
+    format: Literal["jsonl", "csv"] | None,  # noqa: A002  # as the flag
+    json: bool,
+    quiet: bool,
+    table: Path | None = None,
+    fill: bool = False,
+    check: Callable[[type[Defense], Options], None] = lambda _kind, _options: None,
+) -> Question:
+    """Understand a command.
+
+    Args:
+        given: The derived flags.
+        model: The model's name.
+        source: The input, or None; the others are as the command's parameters, too.
+        text: Texts of the command line.
+        defense: Name of the defense.
+        config: File of options.
+        output: File of the answers.
+        format: Whether it is a table; by its name if None.
+        json: Whether answers are shown as JSON.
+        quiet: Whether to show no progress.
+        table: File of flip rates.
+        fill: Whether it is added to.
+        check: Refuses a defense with its options.
+
+    Raises:
+        FuzzsmoothError: If anything is missing or wrong.
+    """
+    from fuzzsmooth.jobs.loading import Asked, Loading
+
+    csv = output is not None and (output.suffix.lower() == ".csv" if format is None else format == "csv")
+    where = Output(output, csv, json)
+    if where.kept is not None:
+        check_output_file(where.kept, source=None if source is None else Path(source))
+    kind, chosen = defense_of(given, model, defense, config)
+    check(kind, chosen)
+    loading, reading, clean = given.of(Loading), given.of(Reading), given.of(ReferenceTexts)
+    references = None if clean.references is None else Path(clean.references)
+    asked = Asked(model, kind, chosen, loading, references, clean.data(reading), table, fill)
+    return Question(asked, gather(source, text, reading), where, quiet)
+
+
+def defense_of(
+    given: Given, model: str, defense: str | None, config: Path | None
+) -> tuple[type[Defense], Options]:
+    """The defense that is asked for, with its options from a file and from the flags that overrule it.
+
+    Raises:
+        FuzzsmoothError: If there is no such model or defense, it lacks an option, or a value is bad.
+    """
+    from fuzzsmooth.jobs.loading import choose_defense
+
+    file = {} if config is None else read_config(config)
+    if given.given(GONE) or GONE in file:
+        raise FuzzsmoothError(
+            "there are no modes any more; did you mean --defense (mode 'certified' is defense 'deletion')?"
+        )
+    named = file.pop(DEFENSE, None)
+    choice = choose_defense(model, defense or named, own=bool(file) or given.given(DEFENSE))
+    flags = given.mapping(DEFENSE, choice.kind.name)
+    where = "" if config is None else str(config)
+    return choice.kind, choice.options(overruled(file, flags, where), where=where)
+
+
+def answer(
+    command: str,
+    question: Question,
+    defended: Defended,
+    answers: AnswerChunk,
+    show: Callable[[Record], list[Any]],
+    *,
+    chunk: int,
+    settings: Mapping[str, Any] | None = None,
+    also: Sequence[Callable[[Record], None]] = (),
+) -> None:
+    """Answer all texts and show the answers.
+
+    Args:
+        command: Its name.
+        question: What is asked.
+        defended: The defended model.
+        answers: Answers a chunk of texts.
+        show: An answer's lines for people.
+        chunk: Texts of a chunk.
+        settings: What decides the answers beside the defended model.
+        also: What else is told each answer.
+    """
+    from fuzzsmooth.jobs.answering import AnswerFile, Truncated, answer_all
+
+    display, truncated = Display(question.quiet), Truncated()
+    kept = question.output.kept
+    identity = {"command": command, **(settings or {}), **defended.settings}
+    file = None if kept is None else AnswerFile(kept, identity)
+    with resumable(file is not None):
+        records = answer_all(
+            question.texts,
+            answers,
+            title=command,
+            chunk=chunk,
+            file=file,
+            stages=display.counts,
+            tell=note,
+            hold=display.shares_terminal,
+        )
+        show_all(records, show, question.output, also=[truncated.add, *also])
+    if truncated.sentence():
+        note(truncated.sentence())

@@ -1,0 +1,242 @@
+"""From a model's name to a defended classifier; mistakes in how to are told before torch is imported."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fuzzsmooth.bench.stages import Stages, silent_stages
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import Between, Options, require
+from fuzzsmooth.data import check_source
+from fuzzsmooth.data.telling import Tell, unheard
+from fuzzsmooth.defenses import DEFENSES, Defense
+from fuzzsmooth.defenses.saved import saved_defense
+from fuzzsmooth.engine.type_rates import TypeRates
+from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given_references
+from fuzzsmooth.models import resolve_model
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models import HuggingFaceClassifier
+    from fuzzsmooth.training import FinetuneOptions
+
+DEFAULT = "frs"
+"""The defense of a model that was saved with none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(Options):
+    """What a model is loaded onto."""
+
+    device: Annotated[str, "``auto`` or a PyTorch device."] = "auto"
+    allow_bin: Annotated[
+        bool,
+        "Read the tensors of a .bin checkpoint if there are no safetensors; code is never run.",
+    ] = False
+    threads: Annotated[
+        int | None, Between(1, 1_024), "Processor threads of the arithmetic; left out: PyTorch's."
+    ] = None
+
+    def prepare(self) -> None:
+        """Give PyTorch its threads."""
+        if self.threads is not None:
+            import torch
+
+            torch.set_num_threads(self.threads)
+
+    def trainable(self, model: str, labels: Sequence[str], options: FinetuneOptions) -> HuggingFaceClassifier:
+        """Load a model to be trained on data of some classes; one without a head gets one.
+
+        Raises:
+            FuzzsmoothError: As :func:`fuzzsmooth.models.load_classifier`.
+        """
+        self.prepare()
+        from fuzzsmooth.models import load_classifier
+
+        return load_classifier(
+            model,
+            num_labels=len(labels),
+            labels=labels,
+            max_length=options.max_length,
+            device=self.device,
+            allow_bin=self.allow_bin,
+            seed=options.seed,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading(Machine):
+    """How a model is loaded."""
+
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], "Arithmetic; auto is bfloat16 where it is native."
+    ] = "float32"
+    batch_size: Annotated[int, Between(1, 65_536), "Texts per forward pass."] = 32
+    max_length: Annotated[
+        int | None, Between(3, 1_000_000), "Where texts are cut, in tokens; left out: the model's own limit."
+    ] = None
+
+    def load(self, model: str) -> HuggingFaceClassifier:
+        """Load a model, as :func:`fuzzsmooth.models.load_classifier` does.
+
+        Raises:
+            FuzzsmoothError: If it is missing, damaged, or no classifier.
+        """
+        self.prepare()
+        from fuzzsmooth.models import load_classifier
+
+        given = self.to_mapping()
+        del given["threads"]
+        return load_classifier(model, **given)
+
+
+def check_inputs(*, model: object = None, data: object = None) -> None:
+    """Check that a model and data are there, as far as their names tell, without reading them.
+
+    Args:
+        model: A model's name, or None where there is none or what is no name, which its options refuse.
+        data: A data set, likewise.
+
+    Raises:
+        FuzzsmoothError: If there is no such folder or file.
+    """
+    if isinstance(model, str):
+        resolve_model(model)
+    if isinstance(data, str):
+        check_source(data)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A defense, and the options that a model was saved with for it.
+
+    Attributes:
+        kind: The defense.
+        saved: These options, or None.
+    """
+
+    kind: type[Defense]
+    saved: Options | None = None
+
+    def options(self, given: Mapping[str, Any], *, where: str = "") -> Options:
+        """The options of the defense: what is given over what was saved, nested options by name as well.
+
+        Args:
+            given: Options by name.
+            where: What they came from, for the error.
+
+        Raises:
+            FuzzsmoothError: If one is unknown or has a bad value.
+        """
+        base = {} if self.saved is None else self.saved.to_mapping()
+        kind = self.kind.options_type
+        return kind.from_mapping(_over(base, given), where=where or f"defense '{self.kind.name}'")
+
+
+def choose_defense(model: str, defense: str | None, *, own: bool) -> Choice:
+    """The defense that was named, or the one that a local folder was saved with, as ``protect`` chooses.
+
+    Args:
+        model: The model.
+        defense: A registered name, or None.
+        own: Whether options are given; together with a named defense nothing of the folder is used.
+
+    Raises:
+        FuzzsmoothError: If there is no such model or defense.
+    """
+    check_inputs(model=model)
+    saved = saved_defense(model) if defense is None or not own else None
+    kind = DEFENSES.get(defense or (saved.defense if saved else DEFAULT))
+    return Choice(kind, saved.options if saved and saved.defense == kind.name else None)
+
+
+def _over(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in given.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _over(merged[name], value) if nested else value
+    return merged
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be loaded.
+
+    Attributes:
+        model: As in :func:`fuzzsmooth.models.load_classifier`.
+        kind: The defense.
+        options: Its options.
+        loading: How to load the model.
+        references: A references file; by default the one beside the weights of a local folder.
+        clean: Clean labeled data to choose references from instead.
+        table: A file with flip rates of unit types, for deletion rates per type.
+        fill: Whether to test types that are not in it, and to add them.
+    """
+
+    model: str
+    kind: type[Defense]
+    options: Options
+    loading: Loading
+    references: Path | None = None
+    clean: Clean | None = None
+    table: Path | None = None
+    fill: bool = False
+
+
+@dataclass(frozen=True)
+class Defended:
+    """A defended classifier with what decides its answers.
+
+    Attributes:
+        defense: It.
+        model: The model under it, whose ``forward_count`` counts.
+        settings: JSON values that identify defense, options, model, references and arithmetic.
+        rates: Deletion rates per unit type, where a table was given.
+    """
+
+    defense: Defense
+    model: HuggingFaceClassifier
+    settings: Mapping[str, Any]
+    rates: TypeRates | None = None
+
+
+def takes_rates(kind: type[Defense]) -> bool:
+    """Whether a defense can delete each unit type at a rate of its own."""
+    return "rates" in inspect.signature(kind).parameters
+
+
+def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = unheard) -> Defended:
+    """Load a model and put a defense around it.
+
+    Args:
+        asked: What is to be loaded.
+        stages: Progress display.
+        tell: Told what is to be known of the references.
+
+    Raises:
+        FuzzsmoothError: If anything is missing or does not fit.
+    """
+    kind, options, table = asked.kind, asked.options, asked.table
+    if table is None:
+        require(not asked.fill, "--fill adds to a table of flip rates; give it too (--table)")
+    elif not takes_rates(kind):
+        raise FuzzsmoothError(
+            f"a table of flip rates is for defense 'deletion'; defense '{kind.name}' has no rates by type"
+        )
+    elif not asked.fill and not table.is_file():
+        raise FuzzsmoothError(f"there is no table {table}; build it with 'fuzzsmooth table build'")
+    given = given_references(asked.model, kind, options, asked.references, asked.clean)
+    model = asked.loading.load(asked.model)  # torch is not imported before
+    chosen = find_references(given, model, options, stages=stages, tell=tell)
+    if table is None:
+        defense, rates = kind(model, options, chosen), None
+    else:
+        found = flip_rates(model, chosen, options)
+        found.keep_in(table)
+        rates = TypeRates(found, fill=asked.fill)
+        defense = kind(model, options, chosen, rates=rates)  # type: ignore[call-arg]  # see takes_rates
+    settings = {"model": model.fingerprint, "precision": model.precision, **defense.settings}
+    return Defended(defense, model, settings, rates)

@@ -1,0 +1,1 @@
+"""Models known by name, one a file: see :mod:`fuzzsmooth.models.model`."""
