@@ -8,13 +8,13 @@ The two functions to start with, for votes from any randomized deletion of your 
 ``radius(p_lower, rate, threat=..., p_upper=None)`` gives the largest number of operations that cannot change
 the top class, or -1 where not even the label is certain.
 
-``confidence`` goes from votes to bounds on probabilities, ``theorems`` from these to radii; neither knows the
-other. ``certificate`` is what is claimed, in the words of ``threats``. SciPy is imported where a bound is
-computed, so that reading certificates does not load it.
+``confidence`` goes from votes to bounds on probabilities, ``theorems`` from these to radii, knowing no votes.
+``certificate`` is what is claimed, in the words of ``threats``. SciPy is imported where a bound is
+computed, so that certificates are read without it.
 """
 
 from fuzzsmooth.certify.certificate import Certificate
-from fuzzsmooth.certify.confidence.anytime import EARLY_SHARE, SequentialTest
+from fuzzsmooth.certify.confidence.anytime import EARLY_SHARE, SequentialTest, radius_levels
 from fuzzsmooth.certify.confidence.clopper_pearson import (
     Majority,
     clopper_pearson_interval,
@@ -42,24 +42,17 @@ from fuzzsmooth.certify.confidence.stratified import (
     stratum_mass,
 )
 from fuzzsmooth.certify.dataset import DatasetStatement, DatasetTally
-from fuzzsmooth.certify.rounding import (
-    RATE_BITS,
-    Rounding,
-    ceiled,
-    complement_upper,
-    exact_rate,
-    floored,
-    rate_numerator,
-)
+from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
+from fuzzsmooth.certify.rounding import Rounding, ceiled, floored
 from fuzzsmooth.certify.theorems.edit import (
     NOT_CERTIFIED,
     UNBOUNDED,
     backward_radius,
     certified,
+    complement_upper,
     forward_radius,
     frontier,
     radius,
-    radius_levels,
 )
 from fuzzsmooth.certify.theorems.exact import (
     MOST_UNITS,
