@@ -70,6 +70,9 @@ def clopper_pearson_lower(successes: int, trials: int, alpha: float) -> float:
 
     Raises:
         FuzzsmoothError: If an argument is out of range.
+
+    >>> round(clopper_pearson_lower(990, 1000, alpha=0.001), 4)
+    0.976
     """
     from scipy.special import betaincinv
 
@@ -201,6 +204,9 @@ def vote_error(votes: Sequence[int], *, undecided: int = 0) -> float:
 
     Raises:
         FuzzsmoothError: If there are fewer than two classes or a negative count.
+
+    >>> round(vote_error([18, 2]), 5), round(vote_error([11, 9]), 5)
+    (0.0004, 0.8238)
     """
     require(len(votes) >= 2, f"a vote needs at least two classes, got {len(votes)}")
     require(min(*votes, undecided) >= 0, "votes must be at least 0")

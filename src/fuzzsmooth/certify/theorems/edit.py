@@ -109,6 +109,11 @@ def radius(
 
     Raises:
         FuzzsmoothError: If an argument is out of range or the threat is unknown.
+
+    >>> [radius(0.95, 0.9, threat) for threat in ("edit", "insert", "delete")]
+    [5, 6, 21]
+    >>> radius(0.45, 0.9)  # not even the text as it stands
+    -1
     """
     check_threat(threat)
     require(length is None or length >= 0, f"length must be at least 0, got {length}")
@@ -152,6 +157,9 @@ def frontier(
 
     Raises:
         FuzzsmoothError: If an argument is out of range.
+
+    >>> frontier(0.9, 0.9)  # none inserted and 15 deleted, or 1 and 14, ...
+    ((0, 15), (1, 14), (2, 12), (3, 10), (4, 8), (5, 4))
     """
     require(length is None or length >= 0, f"length must be at least 0, got {length}")
     require(most >= 0, f"the most insertions listed must be at least 0, got {most}")
@@ -216,6 +224,9 @@ def backward_radius(
 
     Raises:
         FuzzsmoothError: If an argument is out of range or the threat is unknown.
+
+    >>> backward_radius(0.95, 0.9), backward_radius(0.95, 0.9, length=12)
+    (21, 12)
     """
     check_threat(threat)
     undone = cast(Threat, THREATS[threat].inverse)

@@ -150,6 +150,10 @@ def insertion_budget(p_lower: float, *, p_upper: float | None = None) -> float:
 
     Raises:
         FuzzsmoothError: If a probability is out of range.
+
+    >>> table = RateTable(default=0.8, listed={"cf": 0.99})
+    >>> [table.cost(words) < insertion_budget(0.95) for words in (["cf"] * 60, ["good"] * 2, ["good"] * 3)]
+    [True, True, False]
     """
     margin = insertion_margin(p_lower, p_upper)
     return max(0.0, math.log1p(margin) - 2 * ROUNDING) if margin > 0.0 else 0.0

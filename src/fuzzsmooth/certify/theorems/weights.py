@@ -95,6 +95,9 @@ def weight_radius(p_lower: float, *, p_upper: float | None = None) -> float:
 
     Raises:
         FuzzsmoothError: If a probability is out of range, or p_lower is 1, which draws cannot show.
+
+    >>> round(weight_radius(0.95), 3)
+    1.645
     """
     from scipy.special import ndtri
 
