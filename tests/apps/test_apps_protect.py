@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from apps_command_line import call, clean_rows, write_rows
 
-FAST = ("--epochs", 10, "--learning-rate", 5e-3, "--budget", 8, "--references", 2, "--copies", 4)
+FAST = ("--epochs", 10, "--learning-rate", 5e-3, "--budget", 8, "--search-references", 2, "--copies", 4)
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,9 @@ def choices(parameter: Any) -> tuple[str, ...]:
 
 
 def problem(parameter: Any, value: str) -> str:
-    """Why a value cannot be given, or nothing; words in capitals stand for any."""
+    """Why a value cannot be given, or nothing; words in capitals stand for any, and a|b for each."""
     known = choices(parameter)
-    if not known or value in known or _PLACEHOLDER.fullmatch(value):
+    if not known or all(part in known or _PLACEHOLDER.fullmatch(part) for part in value.split("|")):
         return ""
     return f"{parameter.name} cannot be {value!r}: {', '.join(known)}"
 

@@ -6,7 +6,7 @@ import pytest
 from engine_worlds import TRIGGERED, Rule, references, smoothed
 
 from defended import options_for
-from fuzzsmooth.certify.confidence import stratified
+from fuzzsmooth.certify.confidence import anytime, stratified
 from fuzzsmooth.certify.theorems import edit, exact, typed_rates
 from fuzzsmooth.defenses import defend
 from fuzzsmooth.defenses.rs_del import RsDel
@@ -28,7 +28,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[float]:
         found.add(rate)
         return rate
 
-    for module in (edit, exact, stratified, typed_rates):
+    for module in (anytime, edit, exact, stratified, typed_rates):
         monkeypatch.setattr(module, "checked_rate", recorded)
     return found
 

@@ -18,7 +18,7 @@ from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, record_key
 from fuzzsmooth.bench.rows import BenchRow, bench_row, check_shared
 from fuzzsmooth.bench.stages import Stages, as_advance, silent_stages
-from fuzzsmooth.bench.victims import SeedRun
+from fuzzsmooth.bench.victims import SeedRun, victim_name
 from fuzzsmooth.common.files import Ledger, write_json
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
@@ -163,6 +163,11 @@ def _run(options: ExperimentOptions, splits: Splits, out: Path, stages: Stages, 
             facts["models"] |= run.known_fingerprints()
         facts["models"] |= run.fingerprints()
     write_json(out / SETTINGS_FILE, _settings(options, splits, facts, command))
+
+
+def victim_folder(options: ExperimentOptions, out: Path, row: BenchRow, seed: int) -> Path:
+    """Where the victim of a row is, once the row has been measured."""
+    return _victims(options, out) / f"seed{seed}" / victim_name(row.victim)
 
 
 def _victims(options: ExperimentOptions, out: Path) -> Path:

@@ -8,141 +8,101 @@ The two functions to start with, for votes from any randomized deletion of your 
 ``radius(p_lower, rate, threat=..., p_upper=None)`` gives the largest number of operations that cannot change
 the top class, or -1 where not even the label is certain.
 
-``confidence`` goes from votes to bounds on probabilities, ``theorems`` from these to radii; neither knows the
-other. ``certificate`` is what is claimed, in the words of ``threats``. Names are loaded when first used, so
-that reading certificates does not load SciPy.
+``confidence`` goes from votes to bounds on probabilities, ``theorems`` from these to radii, knowing no votes.
+``certificate`` is what is claimed, in the words of ``threats``. SciPy is imported where a bound is
+computed, so that certificates are read without it.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from fuzzsmooth.common.lazy import lazy_names
-
-if TYPE_CHECKING:
-    from fuzzsmooth.certify.certificate import Certificate
-    from fuzzsmooth.certify.confidence.anytime import EARLY_SHARE, SequentialTest
-    from fuzzsmooth.certify.confidence.clopper_pearson import (
-        Majority,
-        clopper_pearson_interval,
-        clopper_pearson_lower,
-        clopper_pearson_upper,
-        vote_error,
-    )
-    from fuzzsmooth.certify.confidence.group_sequential import LAST_SHARE, LookedTest, RivalsTest
-    from fuzzsmooth.certify.confidence.selection import (
-        Rivals,
-        Strata,
-        TopClassBound,
-        bound_top_class,
-        choose_rivals,
-        rival_bounds,
-        selection_draws,
-        top_class,
-    )
-    from fuzzsmooth.certify.confidence.stratified import (
-        MOST_MASS,
-        low_masks,
-        mask_probability,
-        plan_strata,
-        sample_high_masks,
-        stratum_mass,
-    )
-    from fuzzsmooth.certify.dataset import DatasetStatement, DatasetTally
-    from fuzzsmooth.certify.rounding import (
-        RATE_BITS,
-        Rounding,
-        ceiled,
-        complement_upper,
-        exact_rate,
-        floored,
-        rate_numerator,
-    )
-    from fuzzsmooth.certify.theorems.edit import (
-        NOT_CERTIFIED,
-        UNBOUNDED,
-        backward_radius,
-        certified,
-        forward_radius,
-        frontier,
-        radius,
-        radius_levels,
-    )
-    from fuzzsmooth.certify.theorems.exact import (
-        MOST_UNITS,
-        ExactProbabilities,
-        exact_frontier,
-        exact_probabilities,
-        exact_radius,
-    )
-    from fuzzsmooth.certify.theorems.frs import CONDITION, MASKED_CONDITION, conditional_radius
-    from fuzzsmooth.certify.theorems.oracle import (
-        UNDECIDED,
-        BudgetExceededError,
-        MaskOracle,
-        Procedure,
-        Steps,
-    )
-    from fuzzsmooth.certify.theorems.typed_rates import RateTable, insertion_budget, removal_budget
-    from fuzzsmooth.certify.theorems.weights import (
-        WEIGHT_CONDITION,
-        check_fresh_draws,
-        joint_lower_bound,
-        joint_radius,
-        weight_lower_bound,
-        weight_radius,
-    )
-    from fuzzsmooth.certify.theorems.windows import (
-        Ablation,
-        AblationCertificate,
-        Family,
-        certify_contiguous_edit,
-        certify_contiguous_insertion,
-        certify_contiguous_replacement,
-        certify_scattered,
-        contiguous,
-        contiguous_up_to,
-        detect,
-        most_passes,
-        scattered,
-        two_round_ablation,
-    )
-    from fuzzsmooth.certify.threats import (
-        AWAITED,
-        BACKWARD,
-        MEANINGS,
-        THREATS,
-        Direction,
-        Threat,
-        ThreatKind,
-        ThreatName,
-    )
-
-_HOMES = {
-    "certificate": "Certificate",
-    "confidence.anytime": "EARLY_SHARE SequentialTest",
-    "confidence.clopper_pearson": "Majority clopper_pearson_interval clopper_pearson_lower "
-    "clopper_pearson_upper vote_error",
-    "confidence.group_sequential": "LAST_SHARE LookedTest RivalsTest",
-    "confidence.selection": "Rivals Strata TopClassBound bound_top_class choose_rivals rival_bounds "
-    "selection_draws top_class",
-    "confidence.stratified": "MOST_MASS low_masks mask_probability plan_strata sample_high_masks "
-    "stratum_mass",
-    "dataset": "DatasetStatement DatasetTally",
-    "rounding": "RATE_BITS Rounding ceiled complement_upper exact_rate floored rate_numerator",
-    "theorems.edit": "NOT_CERTIFIED UNBOUNDED backward_radius certified forward_radius frontier radius "
-    "radius_levels",
-    "theorems.exact": "MOST_UNITS ExactProbabilities exact_frontier exact_probabilities exact_radius",
-    "theorems.frs": "CONDITION MASKED_CONDITION conditional_radius",
-    "theorems.oracle": "UNDECIDED BudgetExceededError MaskOracle Procedure Steps",
-    "theorems.typed_rates": "RateTable insertion_budget removal_budget",
-    "theorems.weights": "WEIGHT_CONDITION check_fresh_draws joint_lower_bound joint_radius "
-    "weight_lower_bound weight_radius",
-    "theorems.windows": "Ablation AblationCertificate Family certify_contiguous_edit "
-    "certify_contiguous_insertion certify_contiguous_replacement certify_scattered "
-    "contiguous contiguous_up_to detect most_passes scattered two_round_ablation",
-    "threats": "AWAITED BACKWARD MEANINGS THREATS Direction Threat ThreatKind ThreatName",
-}
+from fuzzsmooth.certify.certificate import Certificate
+from fuzzsmooth.certify.confidence.anytime import EARLY_SHARE, SequentialTest, radius_levels
+from fuzzsmooth.certify.confidence.clopper_pearson import (
+    Majority,
+    clopper_pearson_interval,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    vote_error,
+)
+from fuzzsmooth.certify.confidence.group_sequential import LAST_SHARE, LookedTest, RivalsTest
+from fuzzsmooth.certify.confidence.selection import (
+    Rivals,
+    Strata,
+    TopClassBound,
+    bound_top_class,
+    choose_rivals,
+    rival_bounds,
+    selection_draws,
+    top_class,
+)
+from fuzzsmooth.certify.confidence.stratified import (
+    MOST_MASS,
+    low_masks,
+    mask_probability,
+    plan_strata,
+    sample_high_masks,
+    stratum_mass,
+)
+from fuzzsmooth.certify.dataset import DatasetStatement, DatasetTally
+from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
+from fuzzsmooth.certify.rounding import Rounding, ceiled, floored
+from fuzzsmooth.certify.theorems.edit import (
+    NOT_CERTIFIED,
+    UNBOUNDED,
+    backward_radius,
+    certified,
+    complement_upper,
+    forward_radius,
+    frontier,
+    radius,
+)
+from fuzzsmooth.certify.theorems.exact import (
+    MOST_UNITS,
+    ExactProbabilities,
+    exact_frontier,
+    exact_probabilities,
+    exact_radius,
+)
+from fuzzsmooth.certify.theorems.frs import CONDITION, MASKED_CONDITION, conditional_radius
+from fuzzsmooth.certify.theorems.oracle import (
+    UNDECIDED,
+    BudgetExceededError,
+    MaskOracle,
+    Procedure,
+    Steps,
+)
+from fuzzsmooth.certify.theorems.typed_rates import RateTable, insertion_budget, removal_budget
+from fuzzsmooth.certify.theorems.weights import (
+    WEIGHT_CONDITION,
+    check_fresh_draws,
+    joint_lower_bound,
+    joint_radius,
+    weight_lower_bound,
+    weight_radius,
+)
+from fuzzsmooth.certify.theorems.windows import (
+    Ablation,
+    AblationCertificate,
+    Family,
+    certify_contiguous_edit,
+    certify_contiguous_insertion,
+    certify_contiguous_replacement,
+    certify_scattered,
+    contiguous,
+    contiguous_up_to,
+    detect,
+    most_passes,
+    scattered,
+    two_round_ablation,
+)
+from fuzzsmooth.certify.threats import (
+    AWAITED,
+    BACKWARD,
+    MEANINGS,
+    THREATS,
+    Direction,
+    Threat,
+    ThreatKind,
+    ThreatName,
+)
 
 __all__ = [
     "AWAITED",
@@ -231,9 +191,3 @@ __all__ = [
     "weight_lower_bound",
     "weight_radius",
 ]
-
-__getattr__ = lazy_names(__name__, {name: home for home, names in _HOMES.items() for name in names.split()})
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -1,68 +1,17 @@
-"""Rounding, so that nothing is claimed that was not shown: of rates, of numbers in sentences, of answers.
-
-Every bound is computed at the rate it is given. A sampler of integer coins deletes a unit if ``uniform
-32-bit word < numerator``, with probability exactly numerator / 2**32, a float64 without rounding error. Votes
-drawn with such coins are bounded at :func:`exact_rate`, not at the decimal that was typed: near a threshold
-the two can differ by one in a radius.
-"""
+"""Rounding, so that nothing is claimed that was not shown: of numbers in sentences, of answers of models."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from fuzzsmooth.common.options import require
 
-RATE_BITS = 32
-"""Bits of a deletion coin."""
-
-_DENOMINATOR = 1 << RATE_BITS
-
 Undecided = Literal["counted against", "rechecked"]
 Batches = Literal["fixed", "shared"]
-
-
-def checked_rate(rate: float) -> float:
-    """The rate itself, once it is known to be one.
-
-    Raises:
-        FuzzsmoothError: If the rate is not in [0, 1).
-    """
-    require(
-        isinstance(rate, float | int) and math.isfinite(rate) and 0.0 <= rate < 1.0,
-        f"a deletion rate must lie in [0, 1), got {rate!r}",
-    )
-    return float(rate)
-
-
-def rate_numerator(rate: float) -> int:
-    """The integer k in 0..2**32 - 1 for which a 32-bit deletion coin succeeds with probability k / 2**32.
-
-    Args:
-        rate: Wanted deletion rate, in [0, 1); rounded to the nearest representable one.
-
-    Raises:
-        FuzzsmoothError: If the rate is not in [0, 1) or rounds to 1 (every text would become empty).
-    """
-    numerator = round(checked_rate(rate) * _DENOMINATOR)
-    require(numerator < _DENOMINATOR, f"the deletion rate {rate!r} is too near to 1; use at most 1 - 2**-32")
-    return numerator
-
-
-def exact_rate(rate: float) -> float:
-    """The deletion rate that 32-bit coins apply for a wanted ``rate``: the nearest multiple of 2**-32.
-
-    Raises:
-        FuzzsmoothError: As :func:`rate_numerator`.
-    """
-    return rate_numerator(rate) / _DENOMINATOR
-
-
-def complement_upper(p_lower: float) -> float:
-    """1 - p_lower, rounded up: an upper bound on every probability that shares the simplex with it."""
-    return min(1.0, math.nextafter(1.0 - p_lower, math.inf)) if p_lower > 0.0 else 1.0
 
 
 def floored(value: float, digits: int = 6) -> str:
@@ -131,7 +80,7 @@ class Rounding:
             "Rounding.recheck_guard: there is none where nothing is rechecked",
         )
 
-    @property
+    @cached_property  # the same clause for all certificates of a classifier
     def condition(self) -> str | None:
         """What a claim presupposes of the rounding, as a clause that can follow "provided that"; else None.
 

@@ -35,8 +35,8 @@ def protect(
         references: Clean reference texts; by default those saved beside the weights of a local folder, which
             whoever wrote the folder has chosen: give your own for a model that you downloaded.
         loading: Passed to :func:`fuzzsmooth.load_classifier` (precision, device, ...).
-        **options: Options of the defense, by name; they overrule saved ones. ``options={...}`` or an options
-            object may be given as one, too.
+        **options: Options of the defense, by name; they overrule those that the folder was saved with for it.
+            ``options={...}`` or an options object may be given as one, too, and stands for all of them.
 
     Returns:
         The defended classifier: ``predict``, ``certify``, ``scan``, ``labels``, ``save_pretrained``.
@@ -50,7 +50,7 @@ def protect(
         kind = DEFENSES.get(name)
         return kind(model, options_of(kind, options), references)
     name = model_name(model)
-    saved = saved_defense(name) if defense is None or not options else None
+    saved = saved_defense(name)
     kind = DEFENSES.get(defense or (saved.defense if saved else _DEFAULT))
     chosen = options_of(kind, options, saved.options if saved and saved.defense == kind.name else None)
     if references is None:
@@ -69,10 +69,11 @@ def options_of(kind: type[Defense], given: Mapping[str, Any], base: Options | No
     """
     if set(given) == {"options"}:
         return kind.options_type.of(given["options"])
-    where = f"defense '{kind.name}'"
-    if base is None:
-        return kind.options_type.from_mapping(given, where=where)
-    return kind.options_type.from_mapping(base.to_mapping() | dict(given), where=where)
+    merged: dict[str, Any] = {} if base is None else base.to_mapping()
+    for name, value in given.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = {**merged[name], **value} if nested else value
+    return kind.options_type.from_mapping(merged, where=f"defense '{kind.name}'")
 
 
 def defend(

@@ -173,12 +173,17 @@ def _loaded(place: str) -> type[Options]:
     return kind
 
 
+_FILES = ("references",)
+"""Flags that name a file in some command, and so in no other command an option inside of another."""
+
+
 def _named(flags: Sequence[Flag], taken: Iterable[str]) -> dict[Flag, str]:
     """Names that are all different: the option's own, for a nested one after the others where it is free."""
     names: dict[Flag, str] = {}
     used = {name.replace("-", "_") for name in taken}
     for flag in sorted(flags, key=lambda flag: len(flag.path)):
-        name = flag.path[-1] if flag.path[-1] not in used else "_".join(flag.path)
+        own, nested = flag.path[-1], len(flag.path) > 1
+        name = "_".join(flag.path) if own in used or (nested and own in _FILES) else own
         if name in used:
             raise FuzzsmoothError(f"two options want the flag {shown(name)}; rename one")
         used.add(name)

@@ -1,1 +1,1 @@
-"""From votes to bounds on class probabilities that fail with a known probability. Knows no theorem."""
+"""From votes to bounds on class probabilities that fail with a known probability."""

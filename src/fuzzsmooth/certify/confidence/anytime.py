@@ -11,7 +11,7 @@ rejected: the first level that is at or above p stops every false claim, so the 
 without splitting it. See Voracek, arXiv 2406.17830.
 
 Several threats at once need no split either. Each has levels of its own for the SAME p
-(:func:`fuzzsmooth.certify.radius_levels`), so these are merged into one increasing sequence, and the highest
+(:func:`radius_levels`), so these are merged into one increasing sequence, and the highest
 rejected level is a lower bound on p from which every threat's radius follows. Levels that nobody waits for
 cost nothing.
 
@@ -37,6 +37,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.certify.confidence.clopper_pearson import Majority, bound_or_majority, check_alpha
+from fuzzsmooth.certify.theorems.edit import ROUNDING, check_threat, checked_rate
+from fuzzsmooth.certify.threats import Threat
 from fuzzsmooth.common.options import require
 
 # Far above the rounding error of the log special functions, negligible against ln(1 / alpha).
@@ -115,6 +117,35 @@ def _needed(null: float, cap: int, threshold: float, final_alpha: float, majorit
         return final_alpha > 0.0 and bound(successes, cap, final_alpha) > null
 
     return bisect_left(range(cap + 1), True, key=claims)
+
+
+def radius_levels(rate: float, threat: Threat = "edit", *, most: int) -> tuple[float, ...]:
+    """The probabilities p_A must exceed to certify radius 0, 1, 2, ... (with p_B = 1 - p_A).
+
+    Args:
+        rate: Deletion rate, strictly between 0 and 1.
+        threat: As in :func:`fuzzsmooth.certify.radius`.
+        most: Largest radius wanted, >= 0; for ``delete`` the number of units is a natural choice.
+
+    Returns:
+        Increasing thresholds q_0..q_R with R <= most, rounded up so that radius(q_r) = r; levels that no
+        probability below 1 can exceed are left out.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    check_threat(threat)
+    require(most >= 0, f"the largest radius must be at least 0, got {most}")
+    rate = checked_rate(rate)
+    require(rate > 0.0, "early stopping by radius needs a deletion rate above 0")
+    powers = [rate**size for size in range(most + 1)]
+    if threat == "insert":
+        levels = [1.0 / (2.0 * power) if power > 0.5 else 1.0 for power in powers]
+    elif threat == "delete":
+        levels = [1.0 - power / 2.0 for power in powers]
+    else:
+        levels = [1.5 - power for power in powers]
+    return tuple(level + 4 * ROUNDING for level in levels if level + 4 * ROUNDING < 1.0)
 
 
 class SequentialTest:

@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import SupportsIndex
 
-from fuzzsmooth.certify.rounding import complement_upper
+from fuzzsmooth.certify.theorems.edit import complement_upper
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 

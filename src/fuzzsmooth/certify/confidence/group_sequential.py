@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from fuzzsmooth.certify.confidence.clopper_pearson import Majority, bound_or_majority, check_alpha
 from fuzzsmooth.certify.confidence.selection import Strata, rival_bounds
-from fuzzsmooth.certify.rounding import complement_upper
+from fuzzsmooth.certify.theorems.edit import complement_upper
 from fuzzsmooth.common.options import require
 
 LOOKS = ((0.125, 0.05), (0.25, 0.1), (0.5, 0.15))

@@ -24,7 +24,7 @@ from fuzzsmooth.certify.confidence.clopper_pearson import (
     clopper_pearson_lower,
     clopper_pearson_upper,
 )
-from fuzzsmooth.certify.rounding import complement_upper
+from fuzzsmooth.certify.theorems.edit import complement_upper
 from fuzzsmooth.common.options import require
 
 # Sums over thousands of products of rates round by about 1e-13.

@@ -16,7 +16,8 @@ from itertools import combinations
 
 import numpy as np
 
-from fuzzsmooth.certify.rounding import RATE_BITS, checked_rate, exact_rate, rate_numerator
+from fuzzsmooth.certify.rates import RATE_BITS, exact_rate, rate_numerator
+from fuzzsmooth.certify.theorems.edit import checked_rate
 from fuzzsmooth.common.options import require
 
 MOST_MASS = 0.9999

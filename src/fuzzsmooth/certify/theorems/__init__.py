@@ -1,1 +1,1 @@
-"""From bounds on class probabilities, or answers to all deletions, to radii: one theorem a file."""
+"""From probabilities, or the answers to all deletions, to radii: one theorem a file. Knows no votes."""

@@ -27,7 +27,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
-from fuzzsmooth.certify.rounding import checked_rate, complement_upper
 from fuzzsmooth.certify.threats import OPERATIONS, THREATS, Threat
 from fuzzsmooth.common.options import require
 
@@ -116,7 +115,7 @@ def radius(
     >>> radius(0.45, 0.9)  # not even the text as it stands
     -1
     """
-    _check_threat(threat)
+    check_threat(threat)
     require(length is None or length >= 0, f"length must be at least 0, got {length}")
     deficit = _deficit(p_lower, p_upper)
     margin = 1.0 - deficit
@@ -229,38 +228,9 @@ def backward_radius(
     >>> backward_radius(0.95, 0.9), backward_radius(0.95, 0.9, length=12)
     (21, 12)
     """
-    _check_threat(threat)
+    check_threat(threat)
     undone = cast(Threat, THREATS[threat].inverse)
     return radius(p_lower_received, rate, undone, p_upper=p_upper, length=length)
-
-
-def radius_levels(rate: float, threat: Threat = "edit", *, most: int) -> tuple[float, ...]:
-    """The probabilities p_A must exceed to certify radius 0, 1, 2, ... (with p_B = 1 - p_A).
-
-    Args:
-        rate: Deletion rate, strictly between 0 and 1.
-        threat: As in :func:`radius`.
-        most: Largest radius wanted, >= 0; for ``delete`` the number of units is a natural choice.
-
-    Returns:
-        Increasing thresholds q_0..q_R with R <= most, rounded up so that radius(q_r) = r; levels that no
-        probability below 1 can exceed are left out.
-
-    Raises:
-        FuzzsmoothError: If an argument is out of range.
-    """
-    _check_threat(threat)
-    require(most >= 0, f"the largest radius must be at least 0, got {most}")
-    rate = checked_rate(rate)
-    require(rate > 0.0, "early stopping by radius needs a deletion rate above 0")
-    powers = [rate**size for size in range(most + 1)]
-    if threat == "insert":
-        levels = [1.0 / (2.0 * power) if power > 0.5 else 1.0 for power in powers]
-    elif threat == "delete":
-        levels = [1.0 - power / 2.0 for power in powers]
-    else:
-        levels = [1.5 - power for power in powers]
-    return tuple(level + 4 * ROUNDING for level in levels if level + 4 * ROUNDING < 1.0)
 
 
 def _largest_exponent(threshold: float, rate: float) -> int:
@@ -287,7 +257,26 @@ def _deficit(p_lower: float, p_upper: float | None) -> float:
     return 1.0 - p_lower + min(p_upper, complement_upper(p_lower))
 
 
-def _check_threat(threat: Threat) -> None:
+def checked_rate(rate: float) -> float:
+    """The rate itself, once it is known to be one.
+
+    Raises:
+        FuzzsmoothError: If the rate is not in [0, 1).
+    """
+    require(
+        isinstance(rate, float | int) and math.isfinite(rate) and 0.0 <= rate < 1.0,
+        f"a deletion rate must lie in [0, 1), got {rate!r}",
+    )
+    return float(rate)
+
+
+def complement_upper(p_lower: float) -> float:
+    """1 - p_lower, rounded up: an upper bound on every probability that shares the simplex with it."""
+    return min(1.0, math.nextafter(1.0 - p_lower, math.inf)) if p_lower > 0.0 else 1.0
+
+
+def check_threat(threat: Threat) -> None:
+    """Raise unless a threat is one that :func:`radius` knows."""
     require(threat in OPERATIONS, f"threat must be one of {', '.join(OPERATIONS)}, got {threat!r}")
 
 

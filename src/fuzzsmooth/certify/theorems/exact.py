@@ -19,8 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify.rounding import checked_rate
-from fuzzsmooth.certify.theorems.edit import maximal_pairs
+from fuzzsmooth.certify.theorems.edit import checked_rate, maximal_pairs
 from fuzzsmooth.certify.threats import Threat
 from fuzzsmooth.common.options import require
 

@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from fuzzsmooth.certify.rounding import checked_rate, complement_upper
 from fuzzsmooth.certify.theorems.edit import (
     NOT_CERTIFIED,
     ROUNDING,
     check_probability,
+    checked_rate,
+    complement_upper,
     conditionally_certified,
     radius,
 )

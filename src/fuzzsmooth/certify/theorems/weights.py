@@ -19,8 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fuzzsmooth.certify.rounding import checked_rate
-from fuzzsmooth.certify.theorems.edit import NOT_CERTIFIED, ROUNDING, check_probability, radius
+from fuzzsmooth.certify.theorems.edit import NOT_CERTIFIED, ROUNDING, check_probability, checked_rate, radius
 from fuzzsmooth.certify.theorems.typed_rates import insertion_margin
 from fuzzsmooth.certify.threats import Threat
 from fuzzsmooth.common.options import require
