@@ -97,6 +97,7 @@ def test_others_are_listed(installed: dict[str, str], tmp_path: Path) -> None:
             command, env=installed, cwd=tmp_path, capture_output=True, text=True, check=True
         ).stdout
 
-    about = "No model at all (none); gives a finished victim; needs nothing; triggers: any"
-    assert about in listed("attacks")
+    about = listed("attacks")
+    for fact in ("No model at all", "paper: none", "gives: a finished victim", "needs: nothing"):
+        assert fact in about
     assert "The whole text in capitals" in listed("triggers")

@@ -23,7 +23,7 @@ def saved(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_saved_defense_is_used_and_flags_overrule_its_options(saved):
-    choice = choose_defense(saved, None, own=True)
+    choice = choose_defense(saved, None)
     options = choice.options({"draws": 5, "search": {"area": 3}})
     assert choice.kind is DEFENSES.get("deletion")
     assert (options.rate, options.draws) == (0.5, 5)
@@ -31,13 +31,12 @@ def test_the_saved_defense_is_used_and_flags_overrule_its_options(saved):
 
 
 def test_a_named_defense_is_used_instead(saved, tiny):
-    assert choose_defense(saved, "windows", own=False).options({}).reach == 3
-    assert choose_defense(str(tiny), None, own=False).kind.name == "frs"
-    # With options of one's own nothing of the folder is used, as in Python.
-    named = choose_defense(saved, "deletion", own=True).options({"draws": 5})
-    assert named == fuzzsmooth.protect(saved, "deletion", draws=5, fuzzing=False).options.replace(
-        fuzzing=True
-    )
+    assert choose_defense(saved, "windows").options({}).reach == 3
+    assert choose_defense(str(tiny), None).kind.name == "frs"
+    # One that the folder was saved with has its options, as in Python.
+    named = choose_defense(saved, "deletion").options({"draws": 5, "search": {"area": 3}})
+    assert named == fuzzsmooth.protect(saved, "deletion", draws=5, search={"area": 3}).options
+    assert (named.rate, named.draws, named.search.budget) == (0.5, 5, 7)
 
 
 def test_flip_rates_are_for_a_defense_that_has_rates_of_types(tiny, tmp_path):

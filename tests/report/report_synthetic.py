@@ -22,7 +22,7 @@ DEFENSES = {
     "undefended": (0.92, 0.995, None, None, "empirical", ()),
     "frs kl": (0.72, 0.12, 0.98, 0.9, "conditional", ("conditional_edit",)),
     "frs transplant": (0.91, 0.10, 0.97, 0.02, "conditional", ("conditional_edit",)),
-    "certified": (0.84, 0.14, None, None, "proved", ("edit", "insert", "backward")),
+    "deletion": (0.84, 0.14, None, None, "proved", ("edit", "insert", "backward")),
 }
 
 
@@ -42,7 +42,7 @@ def synthetic_settings(**changes: object) -> dict[str, object]:
         "model": {"name": "builtin:minilm", "victim": "cd" * 32, "weights": "ef" * 32},
         "options": {
             "frs": {"draws": 20, "omega_high": 0.95, "omega_low": 0.1},
-            "certified": {"alpha": 0.001},
+            "deletion": {"alpha": 0.001},
         },
         "versions": {"python": "3.11.2", "torch": "2.6.0"},
         "command": "fuzzsmooth demo --data reviews --seeds 0,1 --out runs/demo",
@@ -70,7 +70,7 @@ def _defense(name: str, seed: int, texts: int) -> list[TextRecord]:
         common |= {"draws": 0 if name == "undefended" else 20, "evaluations": 0 if recall is None else 64}
         right = random.random() < ca
         flagged = false_flags is not None and random.random() < false_flags
-        prediction = None if name == "certified" and random.random() < 0.05 else label if right else 1 - label
+        prediction = None if name == "deletion" and random.random() < 0.05 else label if right else 1 - label
         reach = {threat: int(random.integers(0, 14 if threat == "backward" else 4)) for threat in threats}
         records.append(
             TextRecord(

@@ -194,16 +194,16 @@ def test_ablations_have_a_section_of_their_own_and_no_point_in_the_tradeoff(
 ) -> None:
     assert "<h2>Ablations</h2>" not in page
     records = synthetic_records(12)
-    extra = [replace(r, defense="certified-nofuzz") for r in records if r.defense == "certified"]
+    extra = [replace(r, defense="deletion-nofuzz") for r in records if r.defense == "deletion"]
     changed = build_report(write_run(tmp_path, [*extra, *records], synthetic_settings()))
     parts = changed.read_text(encoding="utf-8").split("<h2>")
     by_title = {part.partition("</h2>")[0]: part for part in parts[1:]}
-    assert "certified-nofuzz" not in by_title["Defenses"]
-    assert "certified-nofuzz" not in by_title["What safety costs"]
-    assert "certified-nofuzz" not in by_title["Certificates"]
+    assert "deletion-nofuzz" not in by_title["Defenses"]
+    assert "deletion-nofuzz" not in by_title["What safety costs"]
+    assert "deletion-nofuzz" not in by_title["Certificates"]
     # The full defense and what is changed in it: measured, and certified against three threats.
-    assert by_title["Ablations"].count('<th scope="row">certified<') == 1 + 3
-    assert by_title["Ablations"].count('<th scope="row">certified-nofuzz<') == 1 + 3
+    assert by_title["Ablations"].count('<th scope="row">deletion<') == 1 + 3
+    assert by_title["Ablations"].count('<th scope="row">deletion-nofuzz<') == 1 + 3
     assert "<small>uniform deletion alone</small>" in by_title["Ablations"]
     assert by_title["Ablations"].count("<h3>What changes certified</h3>") == 1
     assert Page(changed.read_text(encoding="utf-8")).open == []

@@ -28,16 +28,16 @@ def rows() -> list[Row]:
 
 
 def test_a_curve_that_reaches_what_was_asked_ends_there(rows: list[Row]) -> None:
-    curve = next(row for row in rows if row.defense == "certified").certified["edit"]
+    curve = next(row for row in rows if row.defense == "deletion").certified["edit"]
     reached = len(curve.counts) - 1
     for asked, past in ((reached, []), (reached + 1, [0.0])):
-        axes = certified_figure(rows, "edit", asked={"certified": asked}).axes[0]
+        axes = certified_figure(rows, "edit", asked={"deletion": asked}).axes[0]
         assert list(axes.lines[0].get_ydata()) == [*curve.shares, *past]
 
 
 def test_certified_figure_draws_the_shares(rows: list[Row]) -> None:
     axes = certified_figure(rows, "edit").axes[0]
-    curve = next(row for row in rows if row.defense == "certified").certified["edit"]
+    curve = next(row for row in rows if row.defense == "deletion").certified["edit"]
     assert list(axes.lines[0].get_ydata()) == [*curve.shares, 0.0]
     band = axes.collections[0].get_paths()[0].vertices[:, 1]  # type: ignore[union-attr,index]
     assert set(band) == {0.0, *(p.low for p in curve.points), *(p.high for p in curve.points)}

@@ -63,14 +63,14 @@ def test_kinds_of_guarantee_and_directions_never_share_a_table(rows: list[Row]) 
     assert kinds == [["edit", "insert"], ["backward"], ["conditional_edit"], []]
     table = certified_table(rows, kinds[0], "certified")
     assert table is not None
-    assert {row.name for row in table.rows} == {"certified"}
+    assert {row.name for row in table.rows} == {"deletion"}
     assert certified_table(rows, kinds[1], "certified_asr") is None
 
 
 def test_certified_cells_are_the_curve_and_zero_past_its_end(rows: list[Row]) -> None:
     table = certified_table(rows, ["edit", "backward"], "certified")
     assert table is not None
-    curve = next(row for row in rows if row.defense == "certified").certified["edit"]
+    curve = next(row for row in rows if row.defense == "deletion").certified["edit"]
     headers = [header.name for header in table.headers[2:]]
     cell = table.rows[0].cells[headers.index("r ≥ 1")]
     point = curve.points[1]
@@ -101,18 +101,18 @@ def test_ablations_stand_apart_under_the_row_that_they_change(rows: list[Row]) -
             "undefended",
             "budget-64",
             "frs-transplant",
-            "certified-nofuzz",
-            "certified",
+            "deletion-nofuzz",
+            "deletion",
             "noise-none",
             "frs-kl",
         ],
     )
     main = [row.name for row in main_table(more).rows]
-    assert main == ["undefended", "frs-transplant", "certified", "frs-kl"]
+    assert main == ["undefended", "frs-transplant", "deletion", "frs-kl"]
     tables = [[row.name for row in table.rows] for table in ablation_tables(more)]
     assert tables == [
         ["frs-transplant", "uniform", "budget-64", "noise-none"],
-        ["certified", "certified-nofuzz"],
+        ["deletion", "deletion-nofuzz"],
     ]
     blocks = write_markdown_table(more).split("\n\n")
     assert [block.startswith("| Defense |") for block in blocks] == [True, False, True, True]

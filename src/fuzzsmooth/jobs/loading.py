@@ -136,19 +136,18 @@ class Choice:
         return kind.from_mapping(_over(base, given), where=where or f"defense '{self.kind.name}'")
 
 
-def choose_defense(model: str, defense: str | None, *, own: bool) -> Choice:
+def choose_defense(model: str, defense: str | None) -> Choice:
     """The defense that was named, or the one that a local folder was saved with, as ``protect`` chooses.
 
     Args:
         model: The model.
         defense: A registered name, or None.
-        own: Whether options are given; together with a named defense nothing of the folder is used.
 
     Raises:
         FuzzsmoothError: If there is no such model or defense.
     """
     check_inputs(model=model)
-    saved = saved_defense(model) if defense is None or not own else None
+    saved = saved_defense(model)
     kind = DEFENSES.get(defense or (saved.defense if saved else DEFAULT))
     return Choice(kind, saved.options if saved and saved.defense == kind.name else None)
 

@@ -115,7 +115,7 @@ def defense_of(
             "there are no modes any more; did you mean --defense (mode 'certified' is defense 'deletion')?"
         )
     named = file.pop(DEFENSE, None)
-    choice = choose_defense(model, defense or named, own=bool(file) or given.given(DEFENSE))
+    choice = choose_defense(model, defense or named)
     flags = given.mapping(DEFENSE, choice.kind.name)
     where = "" if config is None else str(config)
     return choice.kind, choice.options(overruled(file, flags, where), where=where)
