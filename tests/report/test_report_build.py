@@ -205,7 +205,7 @@ def test_ablations_have_a_section_of_their_own_and_no_point_in_the_tradeoff(
     assert by_title["Ablations"].count('<th scope="row">deletion<') == 1 + 3
     assert by_title["Ablations"].count('<th scope="row">deletion-nofuzz<') == 1 + 3
     assert "<small>uniform deletion alone</small>" in by_title["Ablations"]
-    assert by_title["Ablations"].count("<h3>What changes certified</h3>") == 1
+    assert by_title["Ablations"].count("<h3>What changes deletion</h3>") == 1
     assert Page(changed.read_text(encoding="utf-8")).open == []
 
 
