@@ -13,7 +13,7 @@ import torch
 from defended import options_for
 from fuzzsmooth.defenses import defend
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
-from fuzzsmooth.models.fixed_shapes import fixed_batches, rows_are_alike, rows_of
+from fuzzsmooth.models.fixed_shapes import MOST_ROWS, alike_rows, fixed_batches, rows_of
 
 WORDS = [f"w{at}" for at in range(40)]
 
@@ -92,8 +92,29 @@ def test_a_model_that_reads_its_batch_is_found_out(classifier: Any) -> None:
         logits: torch.Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
         return logits + 1e-3 * torch.arange(len(ids))[:, None]
 
-    assert not rows_are_alike(model, beside, 64)
-    assert not rows_are_alike(model, by_place, 64)
+    def by_history(model: Any, ids: torch.Tensor) -> torch.Tensor:
+        nonlocal asked
+        asked += 1
+        logits: torch.Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        return logits + 1e-3 * asked
+
+    asked = 0
+    assert alike_rows(model, beside, 64) == alike_rows(model, by_place, 64) == 1, "alone there is no company"
+    assert alike_rows(model, by_history, 64) == 0
+
+
+def test_where_rows_differ_each_sequence_is_a_batch_of_its_own(classifier: Any) -> None:
+    """As on a processor whose kernels do not treat the rows of a batch alike."""
+    alone = classifier.reproducible()
+    alone = alone.in_precision("float32")
+    alone.fixed_shapes, alone._alike_rows = True, 1
+    rows = sequences(classifier, 30)
+    assert [len(batch) for batch in alone.batches(rows)] == [1] * len(rows)
+    assert classifier.reproducible()._alike_rows in (1, MOST_ROWS)
+    together = alone.logits(rows)
+    np.testing.assert_array_equal(alone.logits(rows[::-1])[::-1], together)
+    np.testing.assert_array_equal(alone.logits(rows[4:5]), together[4:5])
+    np.testing.assert_allclose(together, classifier.logits(rows), atol=1e-5)
 
 
 def test_twins_share_counts_fingerprints_and_weights(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ whatever the numbers are, so what a row gives depends on its content only, if it
 in the batch. That is a property of the kernels and of the shape, not of the weights, and is tried out on
 random weights, where another order shows in the last digits of nearly every sum. It does not hold where
 several threads share a product, because they cut its rows; so each batch has one thread, and batches run side
-by side. Then the number of threads makes no difference either, and small batches take half of the time.
+by side. Then the number of threads makes no difference either, and small batches take half of the time. Where
+kernels do not treat rows alike (seen on an Intel processor), each sequence is a batch of its own: slower, and
+then there is no place in a batch to depend on.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 import torch
 
 _TOKENS = 128  # in a batch: from here on more rows hardly make a row cheaper on a processor
-_MOST = 16  # rows: few, as what fills a batch up is thrown away
+MOST_ROWS = 16  # few: few, as what fills a batch up is thrown away
 _TRIED = (2, 9, 40)  # tokens of the sequences that are tried: batches of 16, 14 and 3 rows
 
 Forward = Callable[[Any, torch.Tensor], torch.Tensor]
@@ -33,19 +35,20 @@ Forward = Callable[[Any, torch.Tensor], torch.Tensor]
 
 def rows_of(length: int) -> int:
     """Rows of the batches in which sequences of ``length`` tokens are evaluated."""
-    return max(1, min(_MOST, _TOKENS // length))
+    return max(1, min(MOST_ROWS, _TOKENS // length))
 
 
-def fixed_batches(lengths: Sequence[int]) -> list[list[int]]:
+def fixed_batches(lengths: Sequence[int], most: int = MOST_ROWS) -> list[list[int]]:
     """Indices of sequences in batches of fixed shapes, the longest first; repeated indices fill them up.
 
     Args:
         lengths: Number of tokens of each sequence, >= 1.
+        most: Rows of a batch at most, >= 1.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     batches: list[list[int]] = []
     for length, same in groupby(order, key=lambda index: lengths[index]):
-        run, size = list(same), rows_of(length)
+        run, size = list(same), min(most, rows_of(length))
         for start in range(0, len(run), size):
             batch = run[start : start + size]
             batches.append(batch + batch[:1] * (size - len(batch)))
@@ -83,13 +86,17 @@ def _one_thread_each() -> Iterator[int]:
 
 
 @torch.inference_mode()
-def rows_are_alike(model: Any, forward: Forward, longest: int) -> bool:
-    """Whether a row's logits are the same, bit by bit, wherever in a batch and beside whatever it stands.
+def alike_rows(model: Any, forward: Forward, longest: int) -> int:
+    """How many rows a batch may have so that a row's logits are the same, bit by bit, whatever else is asked.
 
     Args:
         model: The model; its weights are neither read nor changed, random ones are put in their place.
         forward: How it is evaluated.
         longest: Most tokens that it reads.
+
+    Returns:
+        :data:`MOST_ROWS` where a row is the same wherever in a batch and beside whatever it stands; 1 where
+        only a sequence by itself has the same logits again; 0 where not even that.
     """
     source = torch.Generator().manual_seed(0)
     weights = {
@@ -102,16 +109,22 @@ def rows_are_alike(model: Any, forward: Forward, longest: int) -> bool:
         found: torch.Tensor = torch.func.functional_call(stand_in, weights, (ids,))
         return found
 
-    def is_alike(length: int) -> bool:
-        ids, others = torch.randint(vocabulary, (2, rows_of(length), length), generator=source)
-        others[-1] = ids[0]
+    def is_alike(length: int, rows: int) -> bool:
+        ids, others = torch.randint(vocabulary, (2, rows, length), generator=source)
         expected = logits(ids)
+        if rows == 1:
+            logits(others)
+            return torch.equal(logits(ids.clone()), expected)
+        others[-1] = ids[0]
         turned = torch.equal(logits(ids.flip(0)), expected.flip(0))
         return turned and torch.equal(logits(others)[-1], expected[0])
 
     vocabulary = model.get_input_embeddings().num_embeddings
+    lengths = sorted({min(length, longest) for length in _TRIED})
     with _one_thread_each():
-        return all(is_alike(length) for length in sorted({min(length, longest) for length in _TRIED}))
+        if all(is_alike(length, rows_of(length)) for length in lengths):
+            return MOST_ROWS
+        return int(all(is_alike(length, 1) for length in lengths))
 
 
 class _StandIn(torch.nn.Module):

@@ -25,7 +25,7 @@ from fuzzsmooth.models.encoding import (
     switch_off_dropout,
 )
 from fuzzsmooth.models.fingerprint import model_fingerprint
-from fuzzsmooth.models.fixed_shapes import evaluate_side_by_side, fixed_batches, rows_are_alike
+from fuzzsmooth.models.fixed_shapes import alike_rows, evaluate_side_by_side, fixed_batches
 from fuzzsmooth.models.protocol import Ids, Logits, Precision
 from fuzzsmooth.models.rows import distinct_sequences, pad_rows, padding_mask, to_device
 
@@ -73,7 +73,7 @@ class Passes:
         self._counted = [0]
         self._cast: Any = None
         self._fingerprints: dict[int, str] = {}  # by maximum length, which may be set anew
-        self._rows_alike: bool | None = None
+        self._alike_rows: int | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -125,28 +125,27 @@ class Passes:
         """The same classifier in float32 and, where that makes a difference bit by bit, in fixed shapes.
 
         Returns:
-            A twin that shares model and tokenizer, or itself if it is that. On a processor whose kernels
-            treat the rows of a batch alike it has ``fixed_shapes``: the answer to a sequence is the same
-            whatever else is asked about.
+            A twin that shares model and tokenizer, or itself if it is that. On a processor it has
+            ``fixed_shapes``: the answer to a sequence is the same whatever else is asked about.
         """
         if self.fixed_shapes:
             return self
         twin = self.in_precision("float32")
-        if self._rows_alike is None:
-            self._rows_alike = self.device.type == "cpu" and twin._treats_rows_alike()
+        if self._alike_rows is None:
+            self._alike_rows = twin._tried_rows() if self.device.type == "cpu" else 0
         if self.precision == "float32":
-            if not self._rows_alike:
+            if not self._alike_rows:
                 return self
             twin._counted = self._counted
-        twin.fixed_shapes = self._rows_alike
+        twin.fixed_shapes, twin._alike_rows = self._alike_rows > 0, self._alike_rows
         return twin
 
-    def _treats_rows_alike(self) -> bool:
+    def _tried_rows(self) -> int:
         def forward(model: Any, ids: torch.Tensor) -> torch.Tensor:
             return self._logits(model, ids, torch.ones_like(ids), reads_first_token_only(model))
 
         with self.evaluating() as model:
-            return self.max_length >= self.shortest and rows_are_alike(model, forward, self.max_length)
+            return alike_rows(model, forward, self.max_length) if self.max_length >= self.shortest else 0
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
         """Token ids of texts, cut at ``max_length``, and which were cut."""
@@ -159,7 +158,8 @@ class Passes:
         """
         lengths = [len(row) for row in ids]
         if self.fixed_shapes:
-            return fixed_batches(lengths)
+            assert self._alike_rows
+            return fixed_batches(lengths, self._alike_rows)
         if not self.pads:
             return equal_length_batches(lengths, self.batch_size)
         return length_batches(lengths, self.batch_size, accelerator=self.device.type != "cpu")
