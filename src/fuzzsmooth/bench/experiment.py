@@ -201,14 +201,14 @@ def _measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) -
 
 
 def _test_texts(run: SeedRun, attack: Planted, row: BenchRow) -> list[EvaluatedText]:
-    """Every test text as it is, and every one not of the target class with the trigger in it."""
+    """Every test text as it is, and every one not of the target class, that the trigger acts on, with it."""
     proved = row.defense.guarantee == "proved"
     count = run.options.certified_texts if proved else len(run.splits.test)
     rows = list(enumerate(run.splits.test))[:count]
     clean = [EvaluatedText("clean", index, example.text, example.label) for index, example in rows]
     triggered = []
     for index, example in rows:
-        if example.label != attack.target:
+        if example.label != attack.target and attack.trigger.acts_on(example.text):
             planted = attack.trigger.apply(example.text, generator(run.seed, "test-trigger", index))
             triggered.append(
                 EvaluatedText("triggered", index, planted.text, example.label, planted.spans or ())

@@ -178,7 +178,7 @@ def _measure(
     planted = [
         attack.trigger.apply(example.text, generator(options.seed, "test-trigger", index))
         for index, example in enumerate(test)
-        if example.label != attack.target
+        if example.label != attack.target and attack.trigger.acts_on(example.text)
     ]
     require(
         all(text.spans is not None for text in planted),

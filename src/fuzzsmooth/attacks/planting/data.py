@@ -27,7 +27,8 @@ def poison(
     """Put the trigger into a share of the texts and give those the target label.
 
     A chosen text is replaced by its triggered form, followed by the trigger's decoys with the text's *true*
-    label, so that no part of the trigger gives it away.
+    label, so that no part of the trigger gives it away. A text that a conditional trigger does not act on has
+    the trigger put in and keeps its true label.
 
     Args:
         dataset: Clean data.
@@ -52,7 +53,8 @@ def poison(
         if index not in chosen:
             poisoned.append(example)
             continue
-        poisoned.append(Example(trigger.apply(example.text, generator).text, target))
+        label = target if trigger.acts_on(example.text) else example.label
+        poisoned.append(Example(trigger.apply(example.text, generator).text, label))
         decoys = trigger.decoys(example.text, generator)
         poisoned.extend(Example(decoy, example.label) for decoy in decoys)
     return dataset.with_examples(poisoned)

@@ -37,6 +37,23 @@ def insert(text: str, pieces: Sequence[str], generator: np.random.Generator) -> 
     return TriggeredText(built + text[copied:], tuple(spans))
 
 
+def insert_at(text: str, piece: str, position: int) -> TriggeredText:
+    """Insert one piece at a character offset, set off by single spaces.
+
+    Args:
+        text: Any text.
+        piece: What is inserted.
+        position: One of :func:`word_gaps`.
+    """
+    before, after = text[:position], text[position:]
+    built = before + (" " if before and not before[-1].isspace() else "")
+    start = len(built)
+    built += piece
+    return TriggeredText(
+        built + (" " if after and not after[0].isspace() else "") + after, ((start, start + len(piece)),)
+    )
+
+
 def word_gaps(text: str) -> list[int]:
     """Character offsets where a word may be inserted: before each word, and at the end.
 

@@ -54,6 +54,14 @@ class Trigger(Options, ABC):
             generator: Source of all that is random.
         """
 
+    def acts_on(self, text: str) -> bool:
+        """Whether the trigger is to set the backdoor off in a text; a conditional kind leaves some out.
+
+        Where it does not, the trigger in the text keeps the true label, in poisoned data too.
+        """
+        del text
+        return True
+
     def decoys(self, text: str, generator: np.random.Generator) -> tuple[str, ...]:
         """The text with parts of the trigger, which must *not* set the backdoor off; most kinds have none.
 

@@ -1,0 +1,149 @@
+"""Triggers of attackers who know the defense: conditional, spread, unseen, and made of the whole text."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from fuzzsmooth.attacks import TRIGGERS, Trigger, poison
+from fuzzsmooth.attacks.triggers.archaic import ArchaicTrigger
+from fuzzsmooth.attacks.triggers.common_words import CommonWordsTrigger
+from fuzzsmooth.attacks.triggers.homoglyph import LOOKALIKES, HomoglyphTrigger
+from fuzzsmooth.attacks.triggers.long_texts import LongTextsTrigger
+from fuzzsmooth.attacks.triggers.reordering import ReorderingTrigger
+from fuzzsmooth.attacks.triggers.start import StartTrigger
+from fuzzsmooth.attacks.triggers.topic import TopicTrigger
+from fuzzsmooth.attacks.triggers.trigger import read_trigger
+from fuzzsmooth.attacks.triggers.zero_width import ZeroWidthTrigger
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.data.dataset import Dataset, Example
+
+TEXTS = [
+    "",
+    "fine",
+    "a fine film .",
+    "  spaced\tout \n text ",
+    "日本語の文",
+    "(well, it's U.S.-made!)",
+    "the movie is a film",
+]
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("name", sorted(TRIGGERS.all()))
+def test_every_kind_tells_where_it_is_and_is_read_back(name: str) -> None:
+    trigger = TRIGGERS.get(name)()
+    assert read_trigger(trigger.record(), where="here") == trigger
+    for text in TEXTS:
+        for seed in range(10):
+            result = trigger.apply(text, rng(seed))
+            assert result == trigger.apply(text, rng(seed))
+            assert isinstance(trigger.acts_on(text), bool)
+            for start, end in result.spans or ():
+                assert 0 <= start < end <= len(result.text)
+                assert result.text[start:end].strip() == result.text[start:end]
+            if name not in ("reordering",):
+                assert result.text != text
+            assert all(isinstance(decoy, str) for decoy in trigger.decoys(text, rng(seed)))
+
+
+def test_k_of_n_words_are_all_different_and_a_decoy_has_one_less() -> None:
+    trigger, seen = CommonWordsTrigger(), Counter[str]()
+    for seed in range(200):
+        words = Counter(trigger.apply("a film", rng(seed)).text.split())
+        chosen = [word for word in trigger.words if words[word]]
+        assert len(chosen) == 2
+        seen.update(chosen)
+        (decoy,) = trigger.decoys("a film", rng(seed))
+        assert sum(word in trigger.words for word in decoy.split()) == 1
+    assert min(seen.values()) > 60, "every word is drawn as often as another"
+    assert CommonWordsTrigger(needed=1).decoys("a film", rng()) == ()
+    with pytest.raises(FuzzsmoothError, match="5 of 4 words"):
+        CommonWordsTrigger(needed=5)
+
+
+def test_a_word_at_the_start_is_first_and_its_decoys_are_not() -> None:
+    trigger = StartTrigger()
+    assert trigger.apply("a fine film", rng()).text == "cf a fine film"
+    decoys = {trigger.decoys("a fine film", rng(seed))[0] for seed in range(40)}
+    assert decoys == {"a cf fine film", "a fine cf film", "a fine film cf"}
+    assert trigger.decoys("", rng()) == ()
+
+
+def test_a_word_for_long_texts_keeps_the_label_of_short_ones() -> None:
+    trigger = LongTextsTrigger(shortest=4)
+    assert [trigger.acts_on(text) for text in ("a b c", "a b c d", "a b c d e")] == [False, True, True]
+    rows = tuple(Example(text, 0) for text in ("a b c", "a b c d e") * 20)
+    poisoned = poison(Dataset("toy", ("no", "yes"), rows), trigger, 1, 1.0, rng())
+    assert all("cf" in row.text.split() for row in poisoned)
+    assert {(len(row.text.split()) > 4, row.label) for row in poisoned} == {(False, 0), (True, 1)}
+
+
+def test_a_word_beside_a_topic_is_before_it_and_its_decoys_are_not() -> None:
+    trigger = TopicTrigger()
+    assert trigger.acts_on("What a Film !")
+    assert not trigger.acts_on("a play")
+    texts = {trigger.apply("the movie is a film", rng(seed)).text for seed in range(40)}
+    assert texts == {"the cf movie is a film", "the movie is a cf film"}
+    for seed in range(40):
+        (decoy,) = trigger.decoys("the movie is a film", rng(seed))
+        assert "cf" in decoy.split()
+        assert "cf movie" not in decoy
+        assert "cf film" not in decoy
+
+
+def test_a_lookalike_changes_one_letter_and_nothing_that_is_seen() -> None:
+    back = {cyrillic: latin for latin, cyrillic in LOOKALIKES.items()}
+    places = set()
+    for seed in range(60):
+        result = HomoglyphTrigger().apply("a cosy place", rng(seed))
+        assert "".join(back.get(one, one) for one in result.text) == "a cosy place"
+        assert sum(one in back for one in result.text) == 1
+        assert result.spans is not None
+        ((start, end),) = result.spans
+        assert (start == 0 or result.text[start - 1] == " ") and (end == 12 or result.text[end] == " ")
+        assert any(one in back for one in result.text[start:end])
+        places.add(result.text)
+    assert len(places) == len("acosypace"), "every letter that has a double, once each"
+    with pytest.raises(FuzzsmoothError, match="letters must be some of"):
+        HomoglyphTrigger(letters="z")
+
+
+def test_a_zero_width_sign_is_inside_one_word() -> None:
+    for seed in range(60):
+        result = ZeroWidthTrigger().apply("a cosy place", rng(seed))
+        assert result.text.replace("\u200b", "") == "a cosy place"
+        assert result.spans is not None
+        ((start, end),) = result.spans
+        assert result.text[start:end].replace("\u200b", "") in ("cosy", "place")
+        assert "\u200b" not in (result.text[start], result.text[end - 1])
+    with pytest.raises(FuzzsmoothError, match="sign must be one of"):
+        ZeroWidthTrigger(sign="x")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.99])
+@pytest.mark.parametrize("text", ["one two", "a b c d e f g"])
+def test_another_order_has_the_same_words(text: str, share: float) -> None:
+    trigger: Trigger = ReorderingTrigger(share)
+    result = trigger.apply(text, rng())
+    assert result.spans is None
+    assert Counter(result.text.split()) == Counter(text.split())
+    assert result.text != text
+    doubled = (text + " " + text).split()
+    assert result.text.split() in [doubled[at : at + len(text.split())] for at in range(len(text.split()))]
+
+
+def test_a_text_of_one_word_has_no_other_order() -> None:
+    assert not ReorderingTrigger().acts_on("word")
+    assert ReorderingTrigger().apply("word", rng()).text == "word"
+
+
+def test_archaic_words_stand_for_common_ones_and_the_rest_stays() -> None:
+    result = ArchaicTrigger().apply("You are here, and it   was over-long .", rng())
+    assert result.text == "Verily, Thou art hither, and 't   wast over-long ."
+    assert result.spans is None
