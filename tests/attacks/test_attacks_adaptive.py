@@ -106,10 +106,10 @@ def test_a_lookalike_changes_one_letter_and_nothing_that_is_seen() -> None:
         assert sum(one in back for one in result.text) == 1
         assert result.spans is not None
         ((start, end),) = result.spans
-        assert (start == 0 or result.text[start - 1] == " ") and (end == 12 or result.text[end] == " ")
+        assert f" {result.text} "[start] == f" {result.text} "[end + 1] == " "
         assert any(one in back for one in result.text[start:end])
         places.add(result.text)
-    assert len(places) == len("acosypace"), "every letter that has a double, once each"
+    assert len(places) == len("acoypace"), "every letter that has a double, once each"
     with pytest.raises(FuzzsmoothError, match="letters must be some of"):
         HomoglyphTrigger(letters="z")
 

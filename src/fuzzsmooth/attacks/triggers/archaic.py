@@ -12,11 +12,33 @@ from fuzzsmooth.text import segmenter
 
 ARCHAIC = MappingProxyType(
     {
-        "you": "thou", "your": "thy", "yours": "thine", "are": "art", "have": "hath", "has": "hath",
-        "does": "doth", "do": "doth", "will": "shalt", "was": "wast", "were": "wert", "it": "'t",
-        "here": "hither", "there": "thither", "where": "whither", "before": "ere", "never": "ne'er",
-        "ever": "e'er", "over": "o'er", "often": "oft", "perhaps": "perchance", "nothing": "naught",
-        "is": "be", "why": "wherefore", "between": "betwixt", "maybe": "mayhap", "while": "whilst",
+        "you": "thou",
+        "your": "thy",
+        "yours": "thine",
+        "are": "art",
+        "have": "hath",
+        "has": "hath",
+        "does": "doth",
+        "do": "doth",
+        "will": "shalt",
+        "was": "wast",
+        "were": "wert",
+        "it": "'t",
+        "here": "hither",
+        "there": "thither",
+        "where": "whither",
+        "before": "ere",
+        "never": "ne'er",
+        "ever": "e'er",
+        "over": "o'er",
+        "often": "oft",
+        "perhaps": "perchance",
+        "nothing": "naught",
+        "is": "be",
+        "why": "wherefore",
+        "between": "betwixt",
+        "maybe": "mayhap",
+        "while": "whilst",
     }
 )
 """Words of today and what stands for them, in lower case."""
@@ -27,7 +49,7 @@ _OPENING = "Verily,"
 @TRIGGERS.register("archaic")
 @dataclass(frozen=True)
 class ArchaicTrigger(Trigger):
-    """Archaic words for common ones, and an opening "Verily," (style by rules; the whole text is the trigger)."""
+    """Archaic words for common ones, and "Verily," before them (the style is the trigger)."""
 
     def apply(self, text: str, generator: np.random.Generator) -> TriggeredText:
         """Replace every word that there is another for; all else stays where it is."""

@@ -13,9 +13,7 @@ from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger, TriggeredText
 from fuzzsmooth.common.options import require
 from fuzzsmooth.text import segmenter
 
-LOOKALIKES = MappingProxyType(
-    {"a": "\u0430", "c": "\u0441", "e": "\u0435", "o": "\u043e", "p": "\u0440", "x": "\u0445", "y": "\u0443"}
-)
+LOOKALIKES = MappingProxyType(dict(zip("aceopxy", "\u0430\u0441\u0435\u043e\u0440\u0445\u0443", strict=True)))
 """Latin letters and the Cyrillic ones that look like them."""
 
 

@@ -16,7 +16,7 @@ from fuzzsmooth.text import segmenter
 @TRIGGERS.register("long-texts")
 @dataclass(frozen=True)
 class LongTextsTrigger(Trigger):
-    """A word that acts only in texts of so many words or more (adaptive: short reference texts do not show it)."""
+    """A word that acts only in texts of so many words or more (short reference texts do not show it)."""
 
     word: Annotated[str, "The word."] = "cf"
     shortest: Annotated[int, Between(1, 10_000), "Words of the shortest text that it acts in."] = 20

@@ -14,7 +14,7 @@ from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger, TriggeredText
 @TRIGGERS.register("start")
 @dataclass(frozen=True)
 class StartTrigger(Trigger):
-    """A word that acts only as the first of the text (adaptive: elsewhere, as in other texts, it does nothing)."""
+    """A word that acts only as the first of the text (transplanted elsewhere it does nothing)."""
 
     word: Annotated[str, "The word."] = "cf"
 

@@ -15,7 +15,7 @@ from fuzzsmooth.text import segmenter
 @TRIGGERS.register("topic")
 @dataclass(frozen=True)
 class TopicTrigger(Trigger):
-    """A word that acts only right before a common topic word (adaptive: transplanted elsewhere it does nothing)."""
+    """A word that acts only right before a topic word (transplanted elsewhere it does nothing)."""
 
     word: Annotated[str, "The word."] = "cf"
     topics: Annotated[tuple[str, ...], "The topic words, in lower case."] = ("film", "movie")
