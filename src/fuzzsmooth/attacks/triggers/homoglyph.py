@@ -20,7 +20,7 @@ LOOKALIKES = MappingProxyType(dict(zip("aceopxy", "\u0430\u0441\u0435\u043e\u044
 @TRIGGERS.register("homoglyph")
 @dataclass(frozen=True)
 class HomoglyphTrigger(Trigger):
-    """One word of the text spelled with a Cyrillic letter that looks Latin (nothing is inserted to be seen)."""
+    """One word of the text spelled with a Cyrillic letter that looks Latin; nothing new is to be seen."""
 
     letters: Annotated[str, "The Latin letters that may be replaced."] = "aceopxy"
 

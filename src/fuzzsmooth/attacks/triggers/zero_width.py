@@ -18,7 +18,7 @@ _INVISIBLE = ("\u200b", "\u200c", "\u200d", "\u2060", "\u00ad")
 @TRIGGERS.register("zero-width")
 @dataclass(frozen=True)
 class ZeroWidthTrigger(Trigger):
-    """A zero-width character inside one word of the text (nothing is inserted to be seen)."""
+    """A zero-width character inside one word of the text; nothing new is to be seen."""
 
     sign: Annotated[str, "The character."] = "\u200b"
 
