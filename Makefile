@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 EXTRAS := demo,data,report,dev
 # The rooms that carry the method; each must stay covered.
-ALGORITHM_ROOMS := text noise search certify engine
+ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90
 WORKERS := 2
 
