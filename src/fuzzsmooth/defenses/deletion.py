@@ -20,7 +20,6 @@ from fuzzsmooth.defenses.randomized import (
     Received,
     certified_answer,
     require_deterministic,
-    vote_answer,
 )
 from fuzzsmooth.engine.certificates import Issuer, costs, deletion_certificates, weighted_certificates
 from fuzzsmooth.engine.evidence import Evidence
@@ -179,12 +178,7 @@ class Deletion(Randomized):
 
     def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
         """The vote of the copies, or an abstention where it does not name the majority answer."""
-        options = self.options
-        votes = sampler.votes([one.plan for one in received], range(options.copies), "predict", advance)
-        return [
-            vote_answer(one, tuple(counts.tolist()), options.copies, self.labels, needed=options.alpha)
-            for one, counts in zip(received, votes, strict=True)
-        ]
+        return self.vote(received, sampler, self.options.copies, advance, needed=self.options.alpha)
 
     def certified(
         self, received: Sequence[Received], sampler: Sampler, issuer: Issuer, advance: Advance | None

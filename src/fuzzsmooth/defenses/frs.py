@@ -24,7 +24,7 @@ from fuzzsmooth.certify import (
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
-from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer, vote_answer
+from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer
 from fuzzsmooth.engine.certificates import Issuer
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Units
@@ -121,12 +121,7 @@ class Frs(Randomized):
 
     def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
         """The vote of K copies, with its error."""
-        copies = self.options.copies
-        votes = sampler.votes([one.plan for one in received], range(copies), "predict", advance)
-        return [
-            vote_answer(one, tuple(counts.tolist()), copies, self.labels)
-            for one, counts in zip(received, votes, strict=True)
-        ]
+        return self.vote(received, sampler, self.options.copies, advance)
 
     def certified(
         self, received: Sequence[Received], sampler: Sampler, issuer: Issuer, advance: Advance | None

@@ -101,6 +101,30 @@ class Randomized(Defense):
     ) -> list[Answer]:
         """The answers with certificates."""
 
+    def vote(
+        self,
+        received: Sequence[Received],
+        sampler: Sampler,
+        copies: int,
+        advance: Advance | None,
+        *,
+        needed: float = 1.0,
+    ) -> list[Answer]:
+        """The vote of some draws of each text, addressed apart from those of certificates.
+
+        Args:
+            received: The texts.
+            sampler: Draws and asks.
+            copies: Draws of each text.
+            advance: Told how many texts have just been finished.
+            needed: The error up to which a label is given; 1 gives it always.
+        """
+        votes = sampler.votes([one.plan for one in received], range(copies), "predict", advance)
+        return [
+            vote_answer(one, tuple(counts.tolist()), copies, self.labels, needed=needed)
+            for one, counts in zip(received, votes, strict=True)
+        ]
+
     def rates(self, units: Sequence[Units], scans: Sequence[Scan | None]) -> list[Rates]:
         """The rate of each unit of each text; by default 0, for what draws nothing.
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from fuzzsmooth.common.options import Between
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
-from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer, vote_answer
+from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer
 from fuzzsmooth.engine.certificates import Issuer, deletion_certificates
 from fuzzsmooth.engine.evidence import SampledVotes, fixed_evidence, plain_plans
 from fuzzsmooth.engine.fuzzers import Units
@@ -77,12 +77,7 @@ class RsDel(Randomized):
 
     def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
         """The vote of all copies, or an abstention where it does not name the majority answer."""
-        options = self.options
-        votes = sampler.votes([one.plan for one in received], range(options.draws), "predict", advance)
-        return [
-            vote_answer(one, tuple(counts.tolist()), options.draws, self.labels, needed=options.alpha)
-            for one, counts in zip(received, votes, strict=True)
-        ]
+        return self.vote(received, sampler, self.options.draws, advance, needed=self.options.alpha)
 
     def certified(
         self, received: Sequence[Received], sampler: Sampler, issuer: Issuer, advance: Advance | None
