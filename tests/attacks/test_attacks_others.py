@@ -55,7 +55,7 @@ from fuzzsmooth.attacks.badnets import BadnetsOptions
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 
 assert sorted(ATTACKS.all()) == ["badnets", "ripple", "toy"]
-assert sorted(TRIGGERS.all()) == ["pair", "sentence", "shouting", "word"]
+assert set(TRIGGERS.all()) > {"pair", "sentence", "shouting", "word"}
 films = Dataset("films", ("bad", "good"), (Example("dull", 0), Example("fine", 1)))
 toy = ATTACKS.get("toy")
 planted = toy().plant("m", Splits(films, films), Path("out"), toy.options_type(), 0)
