@@ -122,6 +122,8 @@ def defended(row: str) -> Defense:
     known = {option.name for option in described(kind.options_type)}
     if "search" in known:
         options["search"] = SEARCH | options.get("search", {})
+    if name == "deletion":
+        options.setdefault("copies", 20)
     if "sigma" in known:
         options["sigma"] = 0.0  # stubs have no parameters
     if row == "deletion-rates":

@@ -55,7 +55,11 @@ class DeletionOptions(NoisyOptions, SearchedOptions, DrawOptions):
         "by themselves; tested once per type, so it costs next to nothing. 'search': search each deleted "
         "text and remove what is flagged; finds triggers of several units too, at many evaluations per draw.",
     ] = "types"
-    copies: Annotated[int, Between(1, 1_000_000), "Draws of a prediction."] = 20
+    copies: Annotated[
+        int,
+        Between(1, 1_000_000),
+        "Draws of a prediction; too few do not name the majority answer except with probability alpha.",
+    ] = 100
     rate_flagged: Annotated[
         float,
         Between(0, 1, above=True, below=True),
