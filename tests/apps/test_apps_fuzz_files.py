@@ -19,8 +19,8 @@ from fuzzsmooth.attacks import load_attack
 from fuzzsmooth.attacks.badnets import BadnetsOptions
 from fuzzsmooth.attacks.ripple import RippleOptions
 from fuzzsmooth.bench.certification import CertificationOptions
-from fuzzsmooth.bench.experiment import ExperimentOptions
 from fuzzsmooth.bench.localization import LocalizationOptions
+from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.certify import Certificate
 from fuzzsmooth.data import TextInput
 from fuzzsmooth.defenses.deletion import DeletionOptions

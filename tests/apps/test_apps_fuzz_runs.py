@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzzsmooth.bench.certified_records import CertifiedRecord
-from fuzzsmooth.bench.experiment import ExperimentOptions
 from fuzzsmooth.bench.marking import claim
+from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.bench.points import LocalizationPoint
 from fuzzsmooth.bench.records import Span, TextRecord
 from fuzzsmooth.report import build_certification, build_report

@@ -115,7 +115,7 @@ def test_references_and_tables(capfd, hostile, tmp_path):
 
 def test_runs_that_somebody_else_made(capfd, tmp_path):
     from fuzzsmooth.apps.cli.certification import show_certification
-    from fuzzsmooth.apps.cli.table import show_run
+    from fuzzsmooth.apps.cli.run_table import show_run
 
     row = dict.fromkeys(("ca", "pa", "asr", "asr_floor", "localization_recall", "false_flag_rate"))
     row |= {"abstention_rate": 0.1, "abstention_rate_sd": None, "seconds_per_text": 0.1}

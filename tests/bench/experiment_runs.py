@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.bench.experiment import ExperimentOptions
+from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.bench.records import RECORDS_FILE, read_records
 from fuzzsmooth.bench.stages import Counts
 from fuzzsmooth.training import FinetuneOptions

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from experiment_runs import settings
 
-from fuzzsmooth.bench.experiment import ExperimentOptions, run_experiment
+from fuzzsmooth.bench.experiment import run_experiment
+from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.bench.rows import bench_row, row_names
 from fuzzsmooth.bench.victims import victim_name
 from fuzzsmooth.common.errors import FuzzsmoothError

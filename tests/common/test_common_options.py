@@ -147,8 +147,8 @@ def test_every_size_among_the_options_has_an_end() -> None:
     from fuzzsmooth.attacks.badnets import BadnetsOptions
     from fuzzsmooth.attacks.ripple import RippleOptions
     from fuzzsmooth.bench.certification import CertificationOptions
-    from fuzzsmooth.bench.experiment import ExperimentOptions
     from fuzzsmooth.bench.localization import LocalizationOptions
+    from fuzzsmooth.bench.options import ExperimentOptions
     from fuzzsmooth.defenses import DEFENSES
     from fuzzsmooth.jobs.loading import Loading
     from fuzzsmooth.search import SearchOptions

@@ -16,12 +16,13 @@ from fuzzsmooth import models, training
 from fuzzsmooth.bench.certification_rows import Base, CertificationRow, Shared, certification_row
 from fuzzsmooth.bench.certified_records import CERTIFIED_RECORDS, CertifiedRecord, record_key
 from fuzzsmooth.bench.marking import claim
+from fuzzsmooth.bench.options import DataOptions
 from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.records import SETTINGS_FILE
 from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.common.files import Ledger, write_json
 from fuzzsmooth.common.locking import exclusive
-from fuzzsmooth.common.options import SEEDS, Between, Options, require
+from fuzzsmooth.common.options import SEEDS, Between, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Dataset, Splits, load_splits
@@ -46,18 +47,9 @@ DEFAULT_ROWS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class CertificationOptions(Options):
+class CertificationOptions(DataOptions):
     """What is certified, and how."""
 
-    data: Annotated[str, "A data set as :func:`fuzzsmooth.data.load_splits` takes it."] = "builtin:reviews"
-    text_column: Annotated[str, "Column of the texts."] = "text"
-    label_column: Annotated[str, "Column of the labels."] = "label"
-    train_size: Annotated[
-        int | None, Between(1, 1_000_000_000), "Training texts at most, drawn at random; None for all."
-    ] = None
-    test_size: Annotated[
-        int | None, Between(1, 1_000_000_000), "Test texts at most, drawn at random; None for all."
-    ] = None
     model: Annotated[str, "The pre-trained model that all base models come from."] = "builtin:minilm"
     rows: Annotated[
         tuple[str, ...], "Rows of the table, in order; see :data:`fuzzsmooth.bench.catalog.KINDS`."

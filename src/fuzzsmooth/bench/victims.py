@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth import models, training
 from fuzzsmooth.attacks import ATTACKS, Planted, load_attack, read_record
+from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.bench.provenance import shown
 from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Splits
@@ -15,7 +16,6 @@ from fuzzsmooth.defenses import REFERENCES_FILE
 from fuzzsmooth.search import References, SearchOptions
 
 if TYPE_CHECKING:
-    from fuzzsmooth.bench.experiment import ExperimentOptions
     from fuzzsmooth.models import HuggingFaceClassifier
 
 Victim = Mapping[str, Any]

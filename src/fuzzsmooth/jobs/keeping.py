@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fuzzsmooth.bench.experiment import ExperimentOptions, victim_folder
+from fuzzsmooth.bench.experiment import victim_folder
+from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.data.telling import Tell, unheard
 from fuzzsmooth.jobs.loading import Machine

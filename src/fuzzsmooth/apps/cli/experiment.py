@@ -11,8 +11,8 @@ from typing import Any
 from fuzzsmooth.apps.cli.console import answers, note
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.run_table import show_run
 from fuzzsmooth.apps.cli.settings import check_given, options_from
-from fuzzsmooth.apps.cli.table import show_run
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     """Run what is not done yet of an experiment, then report.
 
     Args:
-        flags: Options of :class:`fuzzsmooth.bench.experiment.ExperimentOptions`.
+        flags: Options of :class:`fuzzsmooth.bench.options.ExperimentOptions`.
         config: A file with more of them.
         out: Folder of the run.
         json: Show the summary as JSON.
@@ -29,7 +29,8 @@ def run(
         keep: Also leave the protected model to try, see :func:`fuzzsmooth.jobs.keeping.keep_protected`.
     """
     check_given(config, flags)  # torch is not imported before
-    from fuzzsmooth.bench.experiment import ExperimentOptions, run_experiment
+    from fuzzsmooth.bench.experiment import run_experiment
+    from fuzzsmooth.bench.options import ExperimentOptions
     from fuzzsmooth.report import build_report
 
     options = options_from(ExperimentOptions, config, flags)

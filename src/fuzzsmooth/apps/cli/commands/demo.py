@@ -14,7 +14,7 @@ _BUILTIN = {"test_size": 150, "certified_texts": 40}
 _FLAGS = ("data", "model", "seeds", "train_size", "test_size", "text_column", "label_column")
 
 
-@takes(options("fuzzsmooth.bench.experiment:ExperimentOptions", "Your own", only=_FLAGS))
+@takes(options("fuzzsmooth.bench.options:ExperimentOptions", "Your own", only=_FLAGS))
 def demo(
     ctx: typer.Context,
     out: flag.RunFolder = Path("runs/demo"),

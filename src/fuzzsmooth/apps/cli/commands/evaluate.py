@@ -9,7 +9,7 @@ import typer
 from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import DEFENSE, defenses, options, takes
 
-EXPERIMENT = options("fuzzsmooth.bench.experiment:ExperimentOptions", "Experiment")
+EXPERIMENT = options("fuzzsmooth.bench.options:ExperimentOptions", "Experiment")
 
 
 @takes(EXPERIMENT, defenses)

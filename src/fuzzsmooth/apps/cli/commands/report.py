@@ -18,7 +18,7 @@ def report(
 ) -> None:
     """Rebuild summary, page, table and curves of a run from its records; no model is needed."""
     from fuzzsmooth.apps.cli.certification import show_certification
-    from fuzzsmooth.apps.cli.table import show_run
+    from fuzzsmooth.apps.cli.run_table import show_run
     from fuzzsmooth.report import build_certification, build_report, is_certification
 
     if is_certification(folder):

@@ -39,7 +39,7 @@ def build(
 
     Flagged types get a higher deletion rate in ``certify --table``. A stopped run goes on where it was.
     """
-    from fuzzsmooth.apps.cli.tables import build_table
+    from fuzzsmooth.apps.cli.flip_rates import build_table
 
     build_table(ctx.obj, model, out, data=data, words=words, most=most, config=config, json=json, quiet=quiet)
 
@@ -52,7 +52,7 @@ def show(
     json: flag.Json = False,
 ) -> None:
     """Show a table: which types are flagged, at which rate they are deleted, and what inserting one costs."""
-    from fuzzsmooth.apps.cli.tables import show_table
+    from fuzzsmooth.apps.cli.flip_rates import show_table
     from fuzzsmooth.defenses.deletion import DeletionOptions
 
     show_table(file, ctx.obj.of(DeletionOptions), top, json=json)
