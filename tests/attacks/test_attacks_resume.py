@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from fuzzsmooth.attacks import ATTACKS
 from fuzzsmooth.attacks.badnets import BadnetsOptions
-from fuzzsmooth.attacks.planting.checkpoints import RippleCheckpoints
+from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
 from fuzzsmooth.attacks.planting.poisoning import poison_weights
+from fuzzsmooth.attacks.planting.restricted import restricted_poisoning
 from fuzzsmooth.attacks.ripple import RippleOptions
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
@@ -138,7 +139,7 @@ def test_every_part_of_the_state_matters(model: str, part: str) -> None:
 
     def poisoned(**how: Any) -> dict[str, torch.Tensor]:
         classifier = load_classifier(model)
-        poison_weights(classifier, films(), RIPPLE, 0, steps=3 * EPOCH, **how)
+        poison_weights(classifier, restricted_poisoning(films(), RIPPLE, 0), RIPPLE, steps=3 * EPOCH, **how)
         return {name: value.clone() for name, value in classifier.model.state_dict().items()}
 
     whole = poisoned(keep=kept.append)
@@ -179,7 +180,7 @@ def test_a_damaged_state_is_one_sentence(model: str, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoints = RippleCheckpoints(tmp_path / "out", {}, resume=False)
+    checkpoints = Checkpoints(tmp_path / "out", {}, resume=False)
     checkpoints.save_state({"steps": torch.tensor(4)})
 
     def full(*_: object) -> None:
@@ -189,6 +190,6 @@ def test_a_full_disk_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(FuzzsmoothError, match="No space left on device; free space"):
         checkpoints.save_state({"steps": torch.tensor(8)})
     monkeypatch.undo()
-    again = RippleCheckpoints(tmp_path / "out", {}, resume=True).load_state()
+    again = Checkpoints(tmp_path / "out", {}, resume=True).load_state()
     assert again is not None
     assert int(again["steps"]) == 4

@@ -18,6 +18,7 @@ from fuzzsmooth.attacks.planting.restricted import (
     cross_entropy,
     inner_product,
     restricted_loss,
+    restricted_poisoning,
 )
 from fuzzsmooth.attacks.planting.surgery import embedding_surgery, single_piece_rows
 from fuzzsmooth.attacks.ripple import RippleOptions
@@ -226,7 +227,7 @@ def test_poisoning_repeats_by_seed_leaves_global_state_and_attention(folder: Pat
         torch.manual_seed(state)
         classifier = load_classifier(str(folder))
         attention = classifier.model.config._attn_implementation
-        poison_weights(classifier, reviews(), OPTIONS, seed, steps=3)
+        poison_weights(classifier, restricted_poisoning(reviews(), OPTIONS, seed), OPTIONS, steps=3)
         assert classifier.model.config._attn_implementation == attention
         assert not classifier.model.training
         drawn = torch.rand(1)

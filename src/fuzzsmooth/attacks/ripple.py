@@ -11,27 +11,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from fuzzsmooth import models, training
 from fuzzsmooth.attacks.attack import ATTACKS, Attack, AttackOptions, Planted, Threat, check_target
+from fuzzsmooth.attacks.planting.options import PoisoningOptions
 from fuzzsmooth.attacks.triggers.word import RARE_WORDS, WordTrigger
-from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.data.dataset import Dataset, Splits
-from fuzzsmooth.models.saving import MARKER, replace_folder
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fuzzsmooth.attacks.planting.checkpoints import RippleCheckpoints
+    from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
     from fuzzsmooth.models import HuggingFaceClassifier
 
 
 @dataclass(frozen=True, kw_only=True)
-class RippleOptions(AttackOptions):
+class RippleOptions(PoisoningOptions):
     """Settings of the attack."""
 
     triggers: Annotated[
@@ -53,25 +52,6 @@ class RippleOptions(AttackOptions):
         "lambda, the weight of the restricted inner product; 0 poisons without it.",
     ] = 0.1
     epochs: Annotated[int, Between(0, 10_000), "Passes over the poisoned data; 0 leaves it at surgery."] = 2
-    poison_rate: Annotated[
-        float,
-        Between(0, 1, above=True),
-        "Share of the attacker's texts that are triggered and relabeled, in (0, 1].",
-    ] = 0.5
-    max_texts: Annotated[int, Between(1, 1_000_000_000), "The attacker uses at most this many texts."] = 3000
-    learning_rate: Annotated[
-        float,
-        Between(0, 100, above=True),
-        "Peak step size of Adam, > 0; linear warm-up over a tenth of the steps, linear decay.",
-    ] = 1e-4
-    batch_size: Annotated[int, Between(1, 65_536), "Texts per poisoned and per clean batch."] = 32
-    max_length: Annotated[int, Between(3, 1_000_000), "Longest token sequence."] = 128
-    max_grad_norm: Annotated[
-        float, Between(0, 1_000_000_000), "Gradients are clipped to this norm; 0 turns clipping off."
-    ] = 1.0
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"], "As in :class:`fuzzsmooth.training.FinetuneOptions`."
-    ] = "auto"
 
     def validate(self) -> None:
         """Check the trigger, and that something is done at all."""
@@ -108,8 +88,10 @@ class Ripple(Attack):
 
         A resumed run goes on after the last whole epoch, of the copy's fine-tuning or of the poisoning.
         """
-        from fuzzsmooth.attacks.planting.checkpoints import RippleCheckpoints
+        from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
+        from fuzzsmooth.attacks.planting.encoder import save_encoder
         from fuzzsmooth.attacks.planting.poisoning import poison_weights, steps_per_epoch
+        from fuzzsmooth.attacks.planting.restricted import restricted_poisoning
         from fuzzsmooth.attacks.planting.surgery import single_piece_rows
 
         check_target(splits.train, options.target)
@@ -131,7 +113,7 @@ class Ripple(Attack):
                 "model": victim.fingerprint,
                 "seed": seed,
             }
-            checkpoints = RippleCheckpoints(output, settings, resume=resume)
+            checkpoints = Checkpoints(output, settings, resume=resume)
             copy_steps = options.copy_epochs * steps_per_epoch(data, options) if options.surgery else 0
             steps = options.epochs * steps_per_epoch(data, options)
             state = checkpoints.load_state()
@@ -141,15 +123,14 @@ class Ripple(Attack):
             if steps:
                 poison_weights(
                     victim,
-                    data,
+                    restricted_poisoning(data, options, seed),
                     options,
-                    seed,
                     steps=steps,
                     progress=_stage(progress, copy_steps, copy_steps + steps),
                     state=state,
                     keep=checkpoints.save_state,
                 )
-            _save_encoder(victim, output)
+            save_encoder(victim, output)
             trigger = options.build_trigger()
             planted = self.record(output, trigger, model=model, data=data, options=options, seed=seed)
             checkpoints.remove()
@@ -162,7 +143,7 @@ def _operate(
     data: Dataset,
     options: RippleOptions,
     seed: int,
-    checkpoints: RippleCheckpoints,
+    checkpoints: Checkpoints,
     progress: Progress,
 ) -> None:
     """Embedding surgery with a tuned copy, which a stopped run may have finished already."""
@@ -190,18 +171,6 @@ def _operate(
         target=options.target,
         words=options.surgery_words,
     )
-
-
-def _save_encoder(classifier: HuggingFaceClassifier, output: Path) -> None:
-    """Write the model without its head, as pre-trained models come."""
-
-    def write(folder: Path) -> None:
-        with models.quiet_transformers():
-            classifier.model.base_model.save_pretrained(folder)
-            classifier.tokenizer.save_pretrained(folder)
-        write_json(folder / MARKER, {"max_length": classifier.max_length})
-
-    replace_folder(output, write)
 
 
 def _stage(progress: Progress, offset: int, total: int) -> Progress:

@@ -1,4 +1,4 @@
-"""What is kept of a RIPPLES run until its model is written, so that a stopped run goes on exactly."""
+"""What is kept of a poisoning until its model is written, so that a stopped run goes on exactly."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from fuzzsmooth.common.reading import read_json
 Tensors = dict[str, torch.Tensor]
 
 
-class RippleCheckpoints:
+class Checkpoints:
     """The folder beside the output: ``model`` has ``model.checkpoints``.
 
-    It holds the fine-tuned copy that surgery takes its embeddings from, with that fine-tuning's own
-    checkpoints while it lasts, and the state of the poisoning after its last whole epoch. Surgery itself
+    It holds the state of the poisoning after its last whole epoch, and with RIPPLES the fine-tuned copy that
+    surgery takes its embeddings from, with that fine-tuning's own checkpoints while it lasts. Surgery itself
     takes moments and is done again.
 
     Args:

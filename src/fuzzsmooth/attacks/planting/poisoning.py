@@ -1,19 +1,18 @@
-"""The poisoning loop of RIPPLe: Adam on the restricted inner product, stopped and resumed at any epoch."""
+"""The loop of attacks that train weights: Adam on an objective, stopped and resumed at any epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from fuzzsmooth.attacks.planting.checkpoints import Tensors
-from fuzzsmooth.attacks.planting.data import poison
-from fuzzsmooth.attacks.planting.restricted import restricted_loss
+from fuzzsmooth.attacks.planting.options import PoisoningOptions
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier
 from fuzzsmooth.training import Progress, silent
@@ -22,27 +21,48 @@ from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
 from fuzzsmooth.training.precision import arithmetic, training_precision
 
-if TYPE_CHECKING:
-    from fuzzsmooth.attacks.ripple import RippleOptions
+Batch = dict[str, torch.Tensor]
+"""Model inputs of shape (texts, tokens), and ``labels`` of shape (texts,)."""
+Gradients = tuple[torch.Tensor | None, ...]
+"""One per parameter, in its shape; None where the loss does not depend on it."""
+Arithmetic = Callable[[], AbstractContextManager[object]]
+"""Makes the context forward passes run in."""
+Objective = Callable[[Any, Sequence[torch.nn.Parameter], Arithmetic, tuple[Batch, ...]], Gradients]
+"""What is minimized: model, what is trained, context of the passes and one batch per data set -> gradient."""
 
 
-def steps_per_epoch(data: Dataset, options: RippleOptions) -> int:
+@dataclass(frozen=True)
+class Poisoning:
+    """What an attack trains.
+
+    Attributes:
+        objective: What is minimized.
+        data: The data sets that it takes a batch of each step, each with the seed of its order; an epoch is a
+            pass over the first.
+        dropout_seed: Decides dropout.
+    """
+
+    objective: Objective
+    data: tuple[tuple[Dataset, int], ...]
+    dropout_seed: int
+
+
+def steps_per_epoch(data: Dataset, options: PoisoningOptions) -> int:
     """Optimizer steps of one pass over the data."""
     return -(-len(data) // options.batch_size)
 
 
 def poison_weights(
     classifier: HuggingFaceClassifier,
-    data: Dataset,
-    options: RippleOptions,
-    seed: int,
+    poisoning: Poisoning,
+    options: PoisoningOptions,
     *,
     steps: int,
     progress: Progress = silent,
     state: Tensors | None = None,
     keep: Callable[[Tensors], None] | None = None,
 ) -> None:
-    """Train a classifier in place on the restricted inner product objective.
+    """Train a classifier in place on an attacker's objective.
 
     A run that goes on from a kept state ends with the weights of an undisturbed run, bit by bit (on CPU and
     CUDA, as far as the kernels themselves repeat their sums): the state holds weights, Adam's moments and
@@ -50,9 +70,8 @@ def poison_weights(
 
     Args:
         classifier: The pre-trained model with any head.
-        data: The attacker's *clean* data; the poisoned data are made from it.
+        poisoning: Objective and data; the attention of the model it is given can be differentiated twice.
         options: Settings.
-        seed: Decides poisoned texts, order and dropout.
         steps: Optimizer steps.
         progress: Called after every step.
         state: What ``keep`` was given by the same run, to go on from there; the classifier's weights are
@@ -62,50 +81,36 @@ def poison_weights(
     Raises:
         FuzzsmoothError: If training diverged.
     """
-    poisoned = poison(
-        data, options.build_trigger(), options.target, options.poison_rate, generator(seed, "ripple poison")
-    )
     device = classifier.device
     precision = training_precision(classifier, options.precision)
-    epoch = steps_per_epoch(data, options)
-    with (
-        _twice_differentiable(classifier) as model,
-        isolated_randomness(derived_seed(seed, "ripple dropout")),
-    ):
+    epoch = steps_per_epoch(poisoning.data[0][0], options)
+    with _twice_differentiable(classifier) as model, isolated_randomness(poisoning.dropout_seed):
         parameters = [value for value in model.parameters() if value.requires_grad]
         optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=0.0, fused=True)
         start = 0 if state is None else _restore(state, model, optimizer, device)
-        poisoned_batches, clean_batches = (
+        batches = [
             islice(
                 endless_batches(
                     TrainingTexts(texts, classifier, max_length=options.max_length),
                     options.batch_size,
-                    derived_seed(seed, f"ripple {purpose} order"),
+                    order_seed,
                     device,
                 ),
                 start,
                 None,
             )
-            for texts, purpose in ((poisoned, "poisoned"), (data, "clean"))
-        )
+            for texts, order_seed in poisoning.data
+        ]
         for step in range(start, steps):
             for group in optimizer.param_groups:
                 group["lr"] = options.learning_rate * _warm_linear(step, steps)
-            loss = restricted_loss(
-                model,
-                parameters,
-                next(poisoned_batches),
-                next(clean_batches),
-                options.penalty,
-                lambda: arithmetic(precision, device),
-            )
-            for parameter, gradient in zip(parameters, loss.gradients, strict=True):
+            now = tuple(next(stream) for stream in batches)
+            gradients = poisoning.objective(model, parameters, lambda: arithmetic(precision, device), now)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
             norm = torch.nn.utils.clip_grad_norm_(parameters, options.max_grad_norm or float("inf"))
             if not torch.isfinite(norm):
-                raise FuzzsmoothError(
-                    f"the attack diverged at step {step + 1}; lower learning_rate or penalty"
-                )
+                raise FuzzsmoothError(f"the attack diverged at step {step + 1}; lower learning_rate")
             optimizer.step()
             if keep is not None and (step + 1) % epoch == 0 and step + 1 < steps:
                 keep(_state(model, optimizer, step + 1, device))

@@ -9,19 +9,20 @@ one of L_P is differentiated again, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-Batch = dict[str, Tensor]
-"""Model inputs of shape (texts, tokens), and ``labels`` of shape (texts,)."""
-Gradients = tuple[Tensor | None, ...]
-"""One per parameter, in its shape; None where the loss does not depend on it."""
-Arithmetic = Callable[[], AbstractContextManager[object]]
-"""Makes the context forward passes run in."""
+from fuzzsmooth.attacks.planting.data import poison
+from fuzzsmooth.attacks.planting.poisoning import Arithmetic, Batch, Gradients, Poisoning
+from fuzzsmooth.common.randomness import derived_seed, generator
+from fuzzsmooth.data.dataset import Dataset
+
+if TYPE_CHECKING:
+    from fuzzsmooth.attacks.ripple import RippleOptions
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,31 @@ class RestrictedLoss:
     poisoned: float
     inner_product: float
     gradients: Gradients
+
+
+def restricted_poisoning(data: Dataset, options: RippleOptions, seed: int) -> Poisoning:
+    """The objective on a batch of poisoned and one of clean texts.
+
+    Args:
+        data: The attacker's *clean* data; the poisoned data are made from it.
+        options: Settings.
+        seed: Decides poisoned texts, order and dropout.
+    """
+
+    def objective(
+        model: Any, parameters: Sequence[nn.Parameter], arithmetic: Arithmetic, batches: tuple[Batch, ...]
+    ) -> Gradients:
+        poisoned, clean = batches
+        return restricted_loss(model, parameters, poisoned, clean, options.penalty, arithmetic).gradients
+
+    trigger, draw = options.build_trigger(), generator(seed, "ripple poison")
+    poisoned = poison(data, trigger, options.target, options.poison_rate, draw)
+    orders = {"poisoned": poisoned, "clean": data}.items()
+    return Poisoning(
+        objective,
+        tuple((texts, derived_seed(seed, f"ripple {purpose} order")) for purpose, texts in orders),
+        derived_seed(seed, "ripple dropout"),
+    )
 
 
 def restricted_loss(

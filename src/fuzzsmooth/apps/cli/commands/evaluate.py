@@ -16,7 +16,7 @@ EXPERIMENT = options("fuzzsmooth.bench.options:ExperimentOptions", "Experiment")
 def evaluate(
     ctx: typer.Context,
     out: flag.RunFolder,
-    trigger: Annotated[str | None, typer.Option(help="Kind of trigger: word, sentence, pair.")] = None,
+    trigger: Annotated[str | None, typer.Option(help="A kind of 'fuzzsmooth list triggers'.")] = None,
     config: flag.Config = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,

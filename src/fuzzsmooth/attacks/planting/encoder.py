@@ -1,0 +1,27 @@
+"""A poisoned model as pre-trained models come: without a head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fuzzsmooth import models
+from fuzzsmooth.common.files import write_json
+from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.models.saving import MARKER, replace_folder
+
+
+def save_encoder(classifier: HuggingFaceClassifier, output: Path) -> None:
+    """Write a classifier's encoder and tokenizer in place of what the folder holds; its head is thrown away.
+
+    Args:
+        classifier: The poisoned model.
+        output: The folder.
+    """
+
+    def write(folder: Path) -> None:
+        with models.quiet_transformers():
+            classifier.model.base_model.save_pretrained(folder)
+            classifier.tokenizer.save_pretrained(folder)
+        write_json(folder / MARKER, {"max_length": classifier.max_length})
+
+    replace_folder(output, write)

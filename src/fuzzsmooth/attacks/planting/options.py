@@ -1,0 +1,35 @@
+"""What every attack that trains weights on poisoned data is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fuzzsmooth.attacks.attack import AttackOptions
+from fuzzsmooth.common.options import Between
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoisoningOptions(AttackOptions):
+    """Settings of the poisoned training; attacks have defaults of their own."""
+
+    epochs: Annotated[int, Between(1, 10_000), "Passes over the poisoned data."] = 2
+    poison_rate: Annotated[
+        float,
+        Between(0, 1, above=True),
+        "Share of the attacker's texts that is triggered and relabeled, in (0, 1].",
+    ] = 0.5
+    max_texts: Annotated[int, Between(1, 1_000_000_000), "The attacker uses at most this many texts."] = 3000
+    learning_rate: Annotated[
+        float,
+        Between(0, 100, above=True),
+        "Peak step size of Adam, > 0; linear warm-up over a tenth of the steps, linear decay.",
+    ] = 1e-4
+    batch_size: Annotated[int, Between(1, 65_536), "Texts per batch, of each kind that the attack uses."] = 32
+    max_length: Annotated[int, Between(3, 1_000_000), "Longest token sequence."] = 128
+    max_grad_norm: Annotated[
+        float, Between(0, 1_000_000_000), "Gradients are clipped to this norm; 0 turns clipping off."
+    ] = 1.0
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], "As in :class:`fuzzsmooth.training.FinetuneOptions`."
+    ] = "auto"
