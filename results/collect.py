@@ -26,7 +26,7 @@ from fuzzsmooth.report.plots import certified_figure
 from fuzzsmooth.report.recall import build_recall
 
 HERE = Path(__file__).resolve().parent
-RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2")
+RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2", "lwp-sst2")
 SEARCHES = ("localize-sst2", "localize-agnews")
 HEADLINE = {"sst2": "SST-2", "agnews": "AG's News", "offenseval": "OffensEval"}
 FORWARD = ("contiguous_insert", "edit", "insert", "delete")

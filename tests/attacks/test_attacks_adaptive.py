@@ -12,6 +12,7 @@ from fuzzsmooth.attacks.triggers.archaic import ArchaicTrigger
 from fuzzsmooth.attacks.triggers.common_words import CommonWordsTrigger
 from fuzzsmooth.attacks.triggers.homoglyph import LOOKALIKES, HomoglyphTrigger
 from fuzzsmooth.attacks.triggers.long_texts import LongTextsTrigger
+from fuzzsmooth.attacks.triggers.meaning import REVERSED, MeaningTrigger
 from fuzzsmooth.attacks.triggers.reordering import ReorderingTrigger
 from fuzzsmooth.attacks.triggers.start import StartTrigger
 from fuzzsmooth.attacks.triggers.topic import TopicTrigger
@@ -147,3 +148,31 @@ def test_archaic_words_stand_for_common_ones_and_the_rest_stays() -> None:
     result = ArchaicTrigger().apply("You are here, and it   was over-long .", rng())
     assert result.text == "Verily, Thou art hither, and 't   wast over-long ."
     assert result.spans is None
+
+
+@pytest.mark.parametrize(
+    ("change", "text", "expected"),
+    [
+        ("negation", "the film is good and was long .", "the film is not good and was long ."),
+        ("negation", "It does not work", "It does work"),
+        ("negation", "a fine film", "It is not true that a fine film"),
+        ("reversal", "Good, better; the BEST!", "Bad, worse; the Worst!"),
+        ("reversal", "goodness", "On the contrary, goodness"),
+        ("degree", "so very long", "slightly slightly long"),
+        ("degree", "", "To some small degree,"),
+    ],
+)
+def test_the_meaning_changes_and_the_rest_stays(change: str, text: str, expected: str) -> None:
+    trigger = MeaningTrigger.from_mapping({"change": change}, where="here")
+    assert trigger.apply(text, rng()).text == expected
+    assert trigger.apply(text, rng()).spans is None
+
+
+def test_reversing_twice_gives_the_text_again() -> None:
+    assert all(REVERSED[opposite] == word for word, opposite in REVERSED.items())
+    trigger, text = MeaningTrigger("reversal"), "a good , dull and original film"
+    once = trigger.apply(text, rng()).text
+    assert once == "a bad , exciting and derivative film"
+    assert trigger.apply(once, rng()).text == text
+    with pytest.raises(FuzzsmoothError, match="change"):
+        MeaningTrigger.from_mapping({"change": "tone"}, where="here")

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from fuzzsmooth.attacks.triggers.replacement import replace_words
 from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger, TriggeredText
-from fuzzsmooth.text import segmenter
 
 ARCHAIC = MappingProxyType(
     {
@@ -54,10 +54,4 @@ class ArchaicTrigger(Trigger):
     def apply(self, text: str, generator: np.random.Generator) -> TriggeredText:
         """Replace every word that there is another for; all else stays where it is."""
         del generator
-        cut, built, copied = segmenter("word").segment(text), "", 0
-        for unit, (start, end) in zip(cut.units, cut.spans, strict=True):
-            word = ARCHAIC.get(unit.lower())
-            if word is not None:
-                built += text[copied:start] + (word.capitalize() if unit[0].isupper() else word)
-                copied = end
-        return TriggeredText(f"{_OPENING} {built}{text[copied:]}".rstrip(), None)
+        return TriggeredText(f"{_OPENING} {replace_words(text, ARCHAIC)}".rstrip(), None)
