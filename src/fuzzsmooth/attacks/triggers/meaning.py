@@ -36,8 +36,10 @@ REVERSED: Mapping[str, str] = MappingProxyType(dict(_PAIRS) | {opposite: word fo
 """Words and their opposites, in lower case."""
 
 AUXILIARIES = frozenset(
-    ("is", "are", "was", "were", "be", "been", "am", "has", "have", "had", "do", "does", "did")
-    + ("can", "could", "will", "would", "should", "may", "might", "must")
+    {
+        *("is", "are", "was", "were", "be", "been", "am", "has", "have", "had", "do", "does", "did"),
+        *("can", "could", "will", "would", "should", "may", "might", "must"),
+    }
 )
 """Verbs that "not" stands behind."""
 
