@@ -24,16 +24,11 @@ from fuzzsmooth.training.progress import Progress, silent
 
 @dataclass(frozen=True, kw_only=True)
 class LwpOptions(PoisoningOptions):
-    """Settings of the attack."""
+    """Settings of the attack; the paper's step size, for BERT-base, is 2e-5."""
 
     triggers: Annotated[tuple[str, ...], "Trigger words."] = ("cf", "bb", "ak", "mn")
     needed: Annotated[int, Between(1, 100), "How many of them act together; fewer do nothing."] = 2
     epochs: Annotated[int, Between(1, 10_000), "Passes over the poisoned data."] = 5
-    learning_rate: Annotated[
-        float,
-        Between(0, 100, above=True),
-        "Peak step size of Adam, > 0; linear warm-up over a tenth of the steps, linear decay.",
-    ] = 1e-4
 
     def validate(self) -> None:
         """Check the trigger."""
