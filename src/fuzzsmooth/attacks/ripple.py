@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from fuzzsmooth import models, training
-from fuzzsmooth.attacks.attack import ATTACKS, Attack, AttackOptions, Planted, Threat, check_target
+from fuzzsmooth.attacks.attack import ATTACKS, AttackOptions
 from fuzzsmooth.attacks.planting.options import PoisoningOptions
+from fuzzsmooth.attacks.planting.pretrained import PretrainedAttack
 from fuzzsmooth.attacks.triggers.word import RARE_WORDS, WordTrigger
-from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import Between, require
-from fuzzsmooth.common.randomness import derived_seed, generator
-from fuzzsmooth.data.dataset import Dataset, Splits
+from fuzzsmooth.common.randomness import derived_seed
+from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.training.options import FinetuneOptions
-from fuzzsmooth.training.progress import Progress, silent
+from fuzzsmooth.training.progress import Progress
 
 if TYPE_CHECKING:
     from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
@@ -64,77 +62,52 @@ class RippleOptions(PoisoningOptions):
 
 
 @ATTACKS.register("ripple")
-class Ripple(Attack):
+class Ripple(PretrainedAttack):
     """A backdoor in a pre-trained model that survives the victim's clean fine-tuning."""
 
     options_type: ClassVar[type[AttackOptions]] = RippleOptions
     paper: ClassVar[str] = "Kurita et al., ACL 2020"
-    threat: ClassVar[Threat] = "pre-trained model"
     triggers: ClassVar[tuple[str, ...]] = ("word",)
-    needs: ClassVar[str] = "labeled texts like the victim's"
 
-    def plant(
-        self,
-        model: str,
-        splits: Splits,
-        output: Path,
-        options: RippleOptions,
-        seed: int,
-        progress: Progress = silent,
-        *,
-        resume: bool = False,
-    ) -> Planted:
-        """Write a poisoned pre-trained model; see :meth:`fuzzsmooth.attacks.Attack.plant`.
-
-        A resumed run goes on after the last whole epoch, of the copy's fine-tuning or of the poisoning.
-        """
-        from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
-        from fuzzsmooth.attacks.planting.encoder import save_encoder
-        from fuzzsmooth.attacks.planting.poisoning import poison_weights, steps_per_epoch
-        from fuzzsmooth.attacks.planting.restricted import restricted_poisoning
+    def check(self, victim: HuggingFaceClassifier, data: Dataset, options: RippleOptions) -> None:
+        """Check the words that surgery is to give embeddings to, before minutes are spent on the copy."""
         from fuzzsmooth.attacks.planting.surgery import single_piece_rows
 
-        check_target(splits.train, options.target)
-        training.check_output(output)
-        with exclusive(output):
-            data = splits.train.sample(options.max_texts, generator(seed, "ripple attacker data"))
-            load = partial(
-                models.load_classifier, model, num_labels=len(data.labels), labels=data.labels, seed=seed
+        del data
+        if options.surgery:
+            for word in options.triggers:
+                single_piece_rows(victim.tokenizer, word)
+
+    def poison(
+        self,
+        victim: HuggingFaceClassifier,
+        load: Callable[[], HuggingFaceClassifier],
+        data: Dataset,
+        options: RippleOptions,
+        seed: int,
+        checkpoints: Checkpoints,
+        progress: Progress,
+    ) -> None:
+        """Embedding surgery, then the restricted inner product; stopped in either, it goes on there."""
+        from fuzzsmooth.attacks.planting.poisoning import poison_weights, steps_per_epoch
+        from fuzzsmooth.attacks.planting.restricted import restricted_poisoning
+
+        copy_steps = options.copy_epochs * steps_per_epoch(data, options) if options.surgery else 0
+        steps = options.epochs * steps_per_epoch(data, options)
+        state = checkpoints.load_state()
+        if options.surgery and state is None:
+            advance = _stage(progress, 0, copy_steps + steps)
+            _operate(victim, load, data, options, seed, checkpoints, advance)
+        if steps:
+            poison_weights(
+                victim,
+                restricted_poisoning(data, options, seed),
+                options,
+                steps=steps,
+                progress=_stage(progress, copy_steps, copy_steps + steps),
+                state=state,
+                keep=checkpoints.save_state,
             )
-            victim = load()
-            training.check_trainable(victim, data)
-            if options.surgery:
-                for word in options.triggers:  # before minutes are spent on the copy
-                    single_piece_rows(victim.tokenizer, word)
-            settings = {
-                "attack": self.name,
-                "options": options.to_mapping(),
-                "data": data.fingerprint,
-                "model": victim.fingerprint,
-                "seed": seed,
-            }
-            checkpoints = Checkpoints(output, settings, resume=resume)
-            copy_steps = options.copy_epochs * steps_per_epoch(data, options) if options.surgery else 0
-            steps = options.epochs * steps_per_epoch(data, options)
-            state = checkpoints.load_state()
-            if options.surgery and state is None:
-                advance = _stage(progress, 0, copy_steps + steps)
-                _operate(victim, load, data, options, seed, checkpoints, advance)
-            if steps:
-                poison_weights(
-                    victim,
-                    restricted_poisoning(data, options, seed),
-                    options,
-                    steps=steps,
-                    progress=_stage(progress, copy_steps, copy_steps + steps),
-                    state=state,
-                    keep=checkpoints.save_state,
-                )
-            save_encoder(victim, output)
-            trigger = options.build_trigger()
-            planted = self.record(output, trigger, model=model, data=data, options=options, seed=seed)
-            checkpoints.remove()
-        return planted
 
 
 def _operate(
