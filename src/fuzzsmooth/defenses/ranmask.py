@@ -22,11 +22,11 @@ from fuzzsmooth.certify import NOT_CERTIFIED
 from fuzzsmooth.certify.theorems.edit import ROUNDING
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.defenses.answer import Answer
-from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
-from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer
+from fuzzsmooth.defenses.defense import DEFENSES, Advance
+from fuzzsmooth.defenses.fixed_draws import FixedDrawOptions, FixedDraws
+from fuzzsmooth.defenses.randomized import Received, certified_answer
 from fuzzsmooth.engine.certificates import Issuer
 from fuzzsmooth.engine.evidence import SampledVotes, fixed_evidence, plain_plans
-from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.noise.text import TextKernel
 from fuzzsmooth.noise.text.share_masking import ShareMasking, kept_units
@@ -35,23 +35,17 @@ _PURPOSE = "ranmask"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RanMaskOptions(EngineOptions):
+class RanMaskOptions(FixedDrawOptions):
     """How copies are masked and bounded."""
 
     rate: Annotated[float, Between(0, 1, above=True, below=True), "Share of the units that is masked."] = 0.9
-    draws: Annotated[int, Between(2, 1_000_000), "Copies of a text, of a prediction's too."] = 1000
-    alpha: Annotated[
-        float, Between(0, 1, above=True, below=True), "Probability that a certificate is wrong, per text."
-    ] = 0.001
 
 
 @DEFENSES.register("ranmask")
-class RanMask(Randomized):
+class RanMask(FixedDraws):
     """RanMASK: mask a fixed share, vote; proved against substitutions."""
 
     options_type = RanMaskOptions
-    guarantee = "proved"
-    needs = Needs(training=True)
     options: RanMaskOptions
 
     @classmethod
@@ -65,11 +59,6 @@ class RanMask(Randomized):
         del options
         return ("substitute",)
 
-    def together(self, *, certify: bool) -> int:
-        """See :meth:`fuzzsmooth.defenses.Defense.together`."""
-        del certify
-        return max(1, min(64, 16_384 // self.options.draws))
-
     def kernel(self) -> TextKernel:
         """Masking with the model's own mask; "[MASK]" for a classifier of strings.
 
@@ -80,10 +69,6 @@ class RanMask(Randomized):
         mask = "[MASK]" if tokenizer is None else tokenizer.mask_token
         require(bool(mask), "the tokenizer has no mask token; masking needs a model such as BERT or RoBERTa")
         return ShareMasking(self.options.rate, str(mask))
-
-    def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
-        """The vote of all copies, or an abstention where it does not name the majority answer."""
-        return self.vote(received, sampler, self.options.draws, advance, needed=self.options.alpha)
 
     def certified(
         self, received: Sequence[Received], sampler: Sampler, issuer: Issuer, advance: Advance | None

@@ -17,28 +17,25 @@ from typing import Annotated, Any
 
 from fuzzsmooth.common.options import Between
 from fuzzsmooth.defenses.answer import Answer
-from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
-from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer
+from fuzzsmooth.defenses.defense import DEFENSES, Advance
+from fuzzsmooth.defenses.fixed_draws import FixedDrawOptions, FixedDraws
+from fuzzsmooth.defenses.randomized import Received, certified_answer
 from fuzzsmooth.engine.certificates import Issuer, deletion_certificates
 from fuzzsmooth.engine.evidence import SampledVotes, fixed_evidence, plain_plans
 from fuzzsmooth.engine.fuzzers import Units
-from fuzzsmooth.engine.options import EngineOptions, check_drawn
+from fuzzsmooth.engine.options import check_drawn
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.noise.text import Rates, uniform_rates
 from fuzzsmooth.search.scan import Scan
 
 
 @dataclass(frozen=True, kw_only=True)
-class RsDelOptions(EngineOptions):
+class RsDelOptions(FixedDrawOptions):
     """How copies are drawn and bounded."""
 
     rate: Annotated[
         float, Between(0, 1, above=True, below=True), "Probability with which each unit is deleted."
     ] = 0.9
-    draws: Annotated[int, Between(2, 1_000_000), "Copies of a text, of a prediction's too."] = 1000
-    alpha: Annotated[
-        float, Between(0, 1, above=True, below=True), "Probability that a certificate is wrong, per text."
-    ] = 0.001
 
     def validate(self) -> None:
         """Check what has to stay below 1 as it is drawn."""
@@ -46,12 +43,10 @@ class RsDelOptions(EngineOptions):
 
 
 @DEFENSES.register("rs_del")
-class RsDel(Randomized):
+class RsDel(FixedDraws):
     """RS-Del / CERT-ED: uniform deletion, a fixed number of draws, closed form; proved against any edits."""
 
     options_type = RsDelOptions
-    guarantee = "proved"
-    needs = Needs(training=True)
     options: RsDelOptions
 
     @classmethod
@@ -65,19 +60,10 @@ class RsDel(Randomized):
         del options
         return ("edit", "insert")
 
-    def together(self, *, certify: bool) -> int:
-        """See :meth:`fuzzsmooth.defenses.Defense.together`."""
-        del certify
-        return max(1, min(64, 16_384 // self.options.draws))
-
     def rates(self, units: Sequence[Units], scans: Sequence[Scan | None]) -> list[Rates]:
         """One rate for all units."""
         del scans
         return [uniform_rates(len(cut), self.options.rate) for cut in units]
-
-    def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
-        """The vote of all copies, or an abstention where it does not name the majority answer."""
-        return self.vote(received, sampler, self.options.draws, advance, needed=self.options.alpha)
 
     def certified(
         self, received: Sequence[Received], sampler: Sampler, issuer: Issuer, advance: Advance | None
