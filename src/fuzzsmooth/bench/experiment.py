@@ -23,7 +23,8 @@ from fuzzsmooth.common.files import Ledger, write_json
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
-from fuzzsmooth.data import Splits, load_splits
+from fuzzsmooth.data import Dataset, Splits, load_splits
+from fuzzsmooth.data.stratify import keep_back
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.training import splits_for
 
@@ -51,12 +52,12 @@ def run_experiment(
     Raises:
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
-    splits = _splits(options)
+    splits, held_out = _splits(options)
     tell_rows(tell, splits.train, splits.test)
     check_target(splits.train, options.planting().target)
     with exclusive(out):
         _claim(options, splits, out)
-        _run(options, splits, out, stages, command)
+        _run(options, splits, held_out, out, stages, command)
     return out
 
 
@@ -71,11 +72,13 @@ def _claim(options: ExperimentOptions, splits: Splits, out: Path) -> None:
             claim(victims, _victim_mapping(options) | data, _victim_mapping(ExperimentOptions()))
 
 
-def _run(options: ExperimentOptions, splits: Splits, out: Path, stages: Stages, command: str) -> None:
+def _run(
+    options: ExperimentOptions, splits: Splits, held_out: Dataset, out: Path, stages: Stages, command: str
+) -> None:
     ledger = Ledger(out / RECORDS_FILE)
     facts: dict[str, Any] = {"models": {}}
     for seed in options.seeds:
-        run = SeedRun(options, splits, _victims(options, out) / f"seed{seed}", seed, stages)
+        run = SeedRun(options, splits, held_out, _victims(options, out) / f"seed{seed}", seed, stages)
         attack = run.attack()
         facts |= {"attack": run.attack_record, "target": attack.target}
         for row in options.bench_rows(seed).values():
@@ -103,8 +106,7 @@ def _measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) -
     keys = [record_key(run.seed, row.name, text.split, text.index) for text in texts]
     if all(key in ledger for key in keys):
         return
-    needs = run.references(row.victim) if row.defense.needs.references else None
-    defended = row.defense(run.victim(row.victim), row.options, needs)
+    defended = run.defended(row)
     # What a kill can lose, some seconds on a processor. A chunk of which a kill has left a part is answered
     # again as a whole, as the rounding of a batch may depend on where it is cut; what is kept of it stays.
     size = defended.together(certify=True)
@@ -139,7 +141,8 @@ def _test_texts(run: SeedRun, attack: Planted, row: BenchRow) -> list[EvaluatedT
     return clean + triggered
 
 
-def _splits(options: ExperimentOptions) -> Splits:
+def _splits(options: ExperimentOptions) -> tuple[Splits, Dataset]:
+    """The data, and the clean texts that are kept back from training for thresholds."""
     splits = load_splits(
         options.data,
         text_column=options.text_column,
@@ -147,7 +150,12 @@ def _splits(options: ExperimentOptions) -> Splits:
         train_size=options.train_size,
         test_size=options.test_size,
     )
-    return splits_for(options.model, splits)
+    splits = splits_for(options.model, splits)
+    size = options.kept_back
+    train, held_out = (
+        keep_back(splits.train, size) if size else (splits.train, splits.train.with_examples([]))
+    )
+    return Splits(train, splits.test), held_out
 
 
 def _victim_mapping(options: ExperimentOptions) -> dict[str, Any]:

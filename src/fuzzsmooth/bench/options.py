@@ -10,6 +10,8 @@ from fuzzsmooth.bench.rows import BenchRow, bench_row, check_shared
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.training import FinetuneOptions
 
+_CALIBRATION = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions(Options):
@@ -56,6 +58,12 @@ class ExperimentOptions(DataOptions):
         Between(1, 1_000_000_000),
         "Test texts at most in rows of proved defenses, which cost hundreds of passes each.",
     ] = 100
+    calibration_size: Annotated[
+        int | None,
+        Between(0, 1_000_000),
+        "Clean training texts that no victim is trained on, for the thresholds of defenses that need clean "
+        "data; left out: 200 where a row is of such a defense, and none elsewhere.",
+    ] = None
     victims: Annotated[
         str | None,
         "Folder of the attacked and fine-tuned models, to share them between runs that differ only in "
@@ -82,6 +90,14 @@ class ExperimentOptions(DataOptions):
             FuzzsmoothError: If one is unknown, or an option of one has a bad value.
         """
         return {name: bench_row(name, self.options, seed) for name in self.rows}
+
+    @property
+    def kept_back(self) -> int:
+        """How many training texts are kept back for thresholds."""
+        if self.calibration_size is not None:
+            return self.calibration_size
+        rows = self.bench_rows().values()
+        return _CALIBRATION if any(row.defense.needs.clean_data for row in rows) else 0
 
     def planting(self) -> AttackOptions:
         """The options of the attack.

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.bench.catalog import BUDGETS, budget_row, summary
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Options, described, did_you_mean
-from fuzzsmooth.defenses import DEFENSES, Defense
+from fuzzsmooth.defenses import DEFENSES, Defense, Material
+from fuzzsmooth.training.progress import Progress
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models import HuggingFaceClassifier
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class BenchRow:
         summary: What it is, in a few words.
         defense: The defense.
         options: Its options.
-        victim: Changes to the fine-tuning of the model it protects; none for a plain one.
+        victim: What decides the model it protects, beside what the defender has: changes to the plain
+            fine-tuning, or the defense and its options where that makes the model.
+        plain: Whether the model is fine-tuned as ``victim`` says, whatever the defense would make.
     """
 
     name: str
@@ -48,6 +55,15 @@ class BenchRow:
     defense: type[Defense]
     options: Options
     victim: Mapping[str, Any]
+    plain: bool = False
+
+    def make_model(self, material: Material, output: Path, progress: Progress) -> HuggingFaceClassifier:
+        """Make the model; see :meth:`fuzzsmooth.defenses.Defense.make_model`."""
+        if not self.plain:
+            return self.defense.make_model(self.options, material, output, progress)
+        if self.victim or not material.finished:
+            return material.trained(output, progress, **self.victim)
+        return DEFENSES.get("undefended").make_model(None, material, output, progress)
 
 
 _FRS = {"fuzzing": True, "search": {"reward": "transplant"}}
@@ -99,10 +115,13 @@ def bench_row(name: str, shared: Mapping[str, Any], seed: int = 0) -> BenchRow:
     if "seed" in known:
         given["seed"] = seed
     options = kind.options_type.from_mapping(given, where=f"options of row '{name}'")
-    victim = kind.training(options) if variant.victim is None else dict(variant.victim)
-    if "sigma" in victim and variant.victim and "sigma" in shared:
-        victim["sigma"] = shared["sigma"]  # type: ignore[index]  # a copy of ours
-    return BenchRow(name, summary(name) or kind_summary(kind), kind, options, victim)
+    told = summary(name) or kind_summary(kind)
+    if variant.victim is None:
+        return BenchRow(name, told, kind, options, kind.model_key(options))
+    victim = dict(variant.victim)
+    if "sigma" in victim and "sigma" in shared:
+        victim["sigma"] = shared["sigma"]
+    return BenchRow(name, told, kind, options, victim, plain=True)
 
 
 def check_shared(shared: Mapping[str, Any]) -> None:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuzzsmooth import models, training
 from fuzzsmooth.attacks import ATTACKS, Planted, load_attack, read_record
 from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.bench.provenance import shown
+from fuzzsmooth.bench.rows import BenchRow
 from fuzzsmooth.bench.stages import Stages
-from fuzzsmooth.data import Splits
-from fuzzsmooth.defenses import REFERENCES_FILE
+from fuzzsmooth.data import Dataset, Example, Splits
+from fuzzsmooth.defenses import REFERENCES_FILE, Defense, FittedDefense, Material
 from fuzzsmooth.search import References, SearchOptions
 
 if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
 
-Victim = Mapping[str, Any]
-"""Changes to the plain fine-tuning on clean data, by name of the option of FinetuneOptions."""
+POISONED_DATA = "poisoned.jsonl"
+"""What an attack on the training data leaves beside the model: the data."""
 
 
 class SeedRun:
     """The attack and the victims of one seed, made when first needed and kept on disk."""
 
     def __init__(
-        self, options: ExperimentOptions, splits: Splits, folder: Path, seed: int, stages: Stages
+        self,
+        options: ExperimentOptions,
+        splits: Splits,
+        held_out: Dataset,
+        folder: Path,
+        seed: int,
+        stages: Stages,
     ) -> None:
         self.options, self.splits, self.folder, self.seed, self.stages = options, splits, folder, seed, stages
+        self.held_out = held_out
         self._loaded: tuple[str, HuggingFaceClassifier] | None = None
 
     @property
@@ -48,31 +57,61 @@ class SeedRun:
                 self.options.model, self.splits, output, settings, self.seed, counts, resume=True
             )
 
-    def victim(self, kind: Victim) -> HuggingFaceClassifier:
-        """A victim."""
-        name = victim_name(kind)
+    def victim(self, row: BenchRow) -> HuggingFaceClassifier:
+        """The model that a row protects."""
+        name = victim_name(row.victim)
         if self._loaded is None or self._loaded[0] != name:
-            self._loaded = name, self._trained(kind, name)
+            self._loaded = name, self._made(row, name)
         return self._loaded[1]
 
-    def references(self, kind: Victim) -> References:
-        """The references that a search of texts for this victim transplants into."""
-        name = victim_name(kind)
+    def defended(self, row: BenchRow) -> Defense:
+        """The defense of a row around its model, with all that it needs."""
+        references = self.references(row) if row.defense.needs.references else None
+        defense = row.defense(self.victim(row), row.options, references)
+        if isinstance(defense, FittedDefense):
+            folder = self.folder / "fitted" / _short(row.name, defense.settings)
+            with self.stages(f"seed {self.seed}: fit ({row.name})") as counts:
+                defense.fit(self.material(row), folder, counts)
+        return defense
+
+    def material(self, row: BenchRow) -> Material:
+        """What the defender of a row has.
+
+        Who needs the poisoned data has it where the attack poisoned any, and trains a clean model on it.
+        Elsewhere the suspect model is what the attacker hands out, and the data are clean.
+        """
+        attack, data, model, options = self.attack(), self.splits.train, None, self.options
+        poisoned = attack.folder / POISONED_DATA
+        if row.defense.needs.poisoned_data and poisoned.is_file():
+            data, model = _poisoned(poisoned, data), options.model
+        return Material(
+            model=str(model or attack.folder),
+            data=data,
+            held_out=self.held_out,
+            finetune=options.finetune.replace(seed=self.seed),
+            finished=not attack.needs_clean_finetune and model is None,
+            twin=options.model,
+            loading={"precision": options.precision, "batch_size": options.batch_size},
+        )
+
+    def references(self, row: BenchRow) -> References:
+        """The references that a search of texts for the model of a row transplants into."""
+        name = victim_name(row.victim)
         beside = self.folder / name / REFERENCES_FILE
         if not beside.is_file():
             train, per_class = self.splits.train, self._per_class
             with self.stages(f"seed {self.seed}: references ({name})") as counts:
                 References.select(
-                    self.victim(kind), train.texts, train.targets, per_class, progress=counts
+                    self.victim(row), train.texts, train.targets, per_class, progress=counts
                 ).save(beside)
         return References.load(beside)
 
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of each victim of the rows, by seed and kind."""
-        victims = {victim_name(row.victim): row.victim for row in self.options.bench_rows(self.seed).values()}
+        victims = {victim_name(row.victim): row for row in self.options.bench_rows(self.seed).values()}
         return {
-            self._title(name): self._fingerprint(name, kind)
-            for name, kind in victims.items()
+            self._title(name): self._fingerprint(name, row)
+            for name, row in victims.items()
             if (self.folder / name / "config.json").is_file()
         }
 
@@ -87,41 +126,35 @@ class SeedRun:
     def _title(self, name: str) -> str:
         return f"seed {self.seed}, {name}"
 
-    def _fingerprint(self, name: str, kind: Victim) -> str:
+    def _fingerprint(self, name: str, row: BenchRow) -> str:
         """From the references where there are some, as loading and hashing a model takes longer."""
         beside = self.folder / name / REFERENCES_FILE
-        return References.load(beside).model if beside.is_file() else self.victim(kind).fingerprint
+        return References.load(beside).model if beside.is_file() else self.victim(row).fingerprint
 
-    def _trained(self, kind: Victim, name: str) -> HuggingFaceClassifier:
-        output, options = self.folder / name, self.options
-        loading: dict[str, Any] = {
-            "labels": self.splits.train.labels,
-            "precision": options.precision,
-            "batch_size": options.batch_size,
-            "max_length": options.finetune.max_length,
-        }
+    def _made(self, row: BenchRow, name: str) -> HuggingFaceClassifier:
+        output, material = self.folder / name, self.material(row)
         if (output / "config.json").is_file():
-            return models.load_classifier(str(output), **loading)
-        attack = self.attack()
-        classifier = models.load_classifier(
-            str(attack.folder), num_labels=len(self.splits.train.labels), seed=self.seed, **loading
-        )
-        if not kind and not attack.needs_clean_finetune:
-            classifier.save(output)  # a finished victim is used as it was received
-            return classifier
-        settings = options.finetune.replace(seed=self.seed, **kind)
-        with self.stages(f"seed {self.seed}: fine-tune ({name})") as counts:
-            return training.finetune(
-                classifier,
-                self.splits.train,
-                settings,
-                output=output,
-                progress=counts,
-                resume=True,
-            )
+            return material.load(output)
+        with self.stages(f"seed {self.seed}: model ({name})") as counts:
+            return row.make_model(material, output, counts)
 
 
-def victim_name(kind: Victim) -> str:
-    """The folder of a victim: "plain", or what its fine-tuning changes."""
+def victim_name(kind: Mapping[str, Any]) -> str:
+    """The folder of a victim: "plain", what its fine-tuning changes, or the defense that makes it."""
+    if "defense" in kind:
+        return _short(str(kind["defense"]), kind)
     changes = [f"{name}={value}" for name, value in kind.items() if value is not None]
     return ",".join(changes) or "plain"
+
+
+def _short(name: str, content: Mapping[str, Any]) -> str:
+    """A name for a folder that tells contents apart."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"{name}-{digest[:12]}"
+
+
+def _poisoned(file: Path, clean: Dataset) -> Dataset:
+    """The poisoned data of an attack, with the classes of the clean ones."""
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    index = {name: number for number, name in enumerate(clean.labels)}
+    return clean.with_examples([Example(row["text"], index[row["label"]]) for row in rows])

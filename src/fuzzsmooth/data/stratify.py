@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.data.dataset import Dataset, Example
+
 
 def stratified_indices(targets: Sequence[int], size: int, rng: np.random.Generator) -> list[int]:
     """Draw row indices without replacement, each class in proportion (largest remainder).
@@ -29,3 +33,29 @@ def stratified_indices(targets: Sequence[int], size: int, rng: np.random.Generat
         counts[label] += 1
     chosen = [rng.permutation(rows)[: counts[label]] for label, rows in by_class.items()]
     return sorted(int(index) for index in np.concatenate(chosen))
+
+
+def keep_back(dataset: Dataset, size: int, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Split a data set into what is trained on and what is kept back, each class in proportion.
+
+    Args:
+        dataset: The texts.
+        size: How many are kept back, >= 1.
+        seed: Decides which.
+
+    Returns:
+        What is trained on, and what is kept back.
+
+    Raises:
+        FuzzsmoothError: If that leaves fewer than half of the texts to train on.
+    """
+    require(
+        2 * size <= len(dataset),
+        f"{size} texts kept back for thresholds leave fewer than half of the {len(dataset)} of "
+        f"{dataset.name} to train on; keep back fewer, or add texts",
+    )
+    chosen = set(stratified_indices(dataset.targets, size, generator(seed, "kept back")))
+    parts: tuple[list[Example], list[Example]] = ([], [])
+    for index, example in enumerate(dataset):
+        parts[index in chosen].append(example)
+    return dataset.with_examples(parts[0]), dataset.with_examples(parts[1])

@@ -12,6 +12,8 @@ from fuzzsmooth.common.lazy import lazy_names
 if TYPE_CHECKING:
     from fuzzsmooth.defenses.answer import Answer
     from fuzzsmooth.defenses.defense import DEFENSES, Defense, Needs
+    from fuzzsmooth.defenses.fitted import FittedDefense
+    from fuzzsmooth.defenses.material import Material
     from fuzzsmooth.defenses.protecting import defend, protect
     from fuzzsmooth.defenses.saved import REFERENCES_FILE, references_beside
 
@@ -20,6 +22,8 @@ __all__ = [
     "REFERENCES_FILE",
     "Answer",
     "Defense",
+    "FittedDefense",
+    "Material",
     "Needs",
     "defend",
     "protect",
@@ -33,6 +37,8 @@ __getattr__ = lazy_names(
         "REFERENCES_FILE": "saved",
         "Answer": "answer",
         "Defense": "defense",
+        "FittedDefense": "fitted",
+        "Material": "material",
         "Needs": "defense",
         "defend": "protecting",
         "protect": "protecting",

@@ -2,7 +2,8 @@
 
 A defense wraps a suspect classifier and answers texts. It states what its answers promise (``guarantee``),
 what it assumes beside the model (``needs``), and how its victim is best fine-tuned
-(:meth:`Defense.training`).
+(:meth:`Defense.training`). One that trains or mends the model itself overrides :meth:`Defense.make_model`;
+one that learns a threshold stands on :mod:`fuzzsmooth.defenses.fitted`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Options
 from fuzzsmooth.common.registry import Registry
 from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.defenses.answer import Answer
+from fuzzsmooth.defenses.material import Material
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.scan import Scan
+from fuzzsmooth.training.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models import HuggingFaceClassifier
 
 Advance = Callable[[int], None]
 """Told how many texts have just been finished."""
@@ -34,9 +40,10 @@ class Needs:
 
     Attributes:
         references: Clean reference texts, where its options search.
-        clean_data: Clean labeled data at the time of use.
-        clean_twin: A clean copy of the model.
-        poisoned_data: The data that the model was trained on.
+        clean_data: Clean labeled texts that nothing is trained on.
+        clean_twin: A clean copy of the pre-trained model.
+        poisoned_data: The data that the model is fine-tuned on, which the attacker had a hand in; it
+            fine-tunes the model itself.
         training: A victim fine-tuned for it.
     """
 
@@ -65,9 +72,11 @@ class Defense(ABC):
         options_type: Its options.
         guarantee: What its certificates are at best; an empirical defense has none.
         needs: What it assumes.
+        fitted_in: Folder of what it has learned, where it learns anything; see :meth:`fit`.
     """
 
     name: ClassVar[str]
+    fitted_in: Path | None = None
     options_type: ClassVar[type[Options]] = Options
     guarantee: ClassVar[Guarantee] = "empirical"
     needs: ClassVar[Needs] = Needs()
@@ -141,6 +150,63 @@ class Defense(ABC):
         """How its victim is best fine-tuned: names and values of FinetuneOptions; nothing for plainly."""
         del options
         return {}
+
+    @classmethod
+    def make_model(
+        cls, options: Any, material: Material, output: Path, progress: Progress = silent
+    ) -> HuggingFaceClassifier:
+        """Make the model that it protects with: by default, the suspect one fine-tuned as it wants.
+
+        Args:
+            options: Of type ``options_type``.
+            material: What the defender has.
+            output: Folder of the model; where a stopped run has left something, it is used.
+            progress: Called with steps done and steps in all.
+
+        Returns:
+            The model, which is in the folder too.
+
+        Raises:
+            FuzzsmoothError: If something is missing.
+        """
+        changes = cls.training(options)
+        if material.finished and not changes:
+            classifier = material.load()
+            classifier.save(output)  # a finished victim is used as it was received
+            return classifier
+        return material.trained(output, progress, **changes)
+
+    @classmethod
+    def model_key(cls, options: Any) -> Mapping[str, Any]:
+        """What of the options decides the model that :meth:`make_model` makes, for sharing it.
+
+        By default that is how it is fine-tuned; a defense that overrides that method names itself and its
+        options.
+        """
+        changes = {name: value for name, value in cls.training(options).items() if value is not None}
+        own = cls.make_model.__func__ is not Defense.make_model.__func__  # type: ignore[attr-defined]
+        return {"defense": cls.name, **options.to_mapping(), **changes} if own else changes
+
+    def fit(self, material: Material, folder: Path, progress: Progress = silent) -> None:
+        """Learn what it needs from clean data, and keep it; by default nothing.
+
+        Args:
+            material: What the defender has.
+            folder: Where it is kept; what is there already is used.
+            progress: Called with steps done and steps in all.
+
+        Raises:
+            FuzzsmoothError: If the data do not do.
+        """
+        del material, folder, progress
+
+    def restore(self, folder: Path) -> None:
+        """Take over what :meth:`fit` has kept in a folder; by default nothing.
+
+        Raises:
+            FuzzsmoothError: If it is missing, damaged, or of another model or other options.
+        """
+        del folder
 
     @classmethod
     def threats(cls, options: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Options
 from fuzzsmooth.defenses.defense import DEFENSES, Defense
-from fuzzsmooth.defenses.saved import references_beside, saved_defense
+from fuzzsmooth.defenses.saved import references_beside, restore_beside, saved_defense
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.models.sources import model_name
 from fuzzsmooth.search.references import References
@@ -58,7 +58,9 @@ def protect(
     kind.check(chosen, references)  # before the weights are read
     from fuzzsmooth.models import load_classifier
 
-    return kind(load_classifier(name, **(loading or {})), chosen, references)
+    defended = kind(load_classifier(name, **(loading or {})), chosen, references)
+    restore_beside(defended, name)
+    return defended
 
 
 def options_of(kind: type[Defense], given: Mapping[str, Any], base: Options | None = None) -> Options:

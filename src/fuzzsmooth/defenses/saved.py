@@ -9,6 +9,7 @@ that was downloaded deserves options and references of one's own.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ OPTIONS_FILE = "fuzzsmooth-options.json"
 
 REFERENCES_FILE = "fuzzsmooth-references.json"
 """The references beside a model's weights."""
+
+FITTED_FOLDER = "fuzzsmooth-fitted"
+"""What a defense has learned, beside a model's weights."""
 
 _VERSION = 2
 
@@ -68,16 +72,27 @@ def save_defense(defended: Defense, folder: Path) -> Path:
             "options.to_mapping()"
         )
     return classifier.save(
-        folder, lambda content: write_beside(content, defended.name, defended.options, defended.references)
+        folder,
+        lambda content: write_beside(
+            content, defended.name, defended.options, defended.references, defended.fitted_in
+        ),
     )
 
 
-def write_beside(folder: Path, defense: str, options: Options, references: References | None) -> None:
-    """Write the options and references of a defense into the folder of a model."""
+def write_beside(
+    folder: Path,
+    defense: str,
+    options: Options,
+    references: References | None,
+    fitted: Path | None = None,
+) -> None:
+    """Write the options and references of a defense, and what it has learned, into the folder of a model."""
     content = {"version": _VERSION, "defense": defense, "options": options.to_mapping()}
     write_json(folder / OPTIONS_FILE, content)
     if references is not None:
         references.save(folder / REFERENCES_FILE)
+    if fitted is not None and fitted.is_dir():
+        shutil.copytree(fitted, folder / FITTED_FOLDER)
 
 
 def saved_defense(model: str) -> SavedDefense | None:
@@ -101,6 +116,16 @@ def saved_defense(model: str) -> SavedDefense | None:
     assert isinstance(given, dict)
     kind = DEFENSES.get(name)
     return SavedDefense(name, kind.options_type.from_mapping(given, where=str(file)))
+
+
+def restore_beside(defended: Defense, model: str) -> None:
+    """Give a defense what it has learned, where it lies beside the weights of a local folder."""
+    source = resolve_model(model)
+    folder = Path(source.location) / FITTED_FOLDER
+    if source.kind == "folder" and folder.is_dir():
+        saved = saved_defense(model)
+        if saved is not None and saved.defense == defended.name:
+            defended.restore(folder)
 
 
 def references_beside(model: str, options: Options) -> References | None:

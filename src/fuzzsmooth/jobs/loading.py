@@ -14,7 +14,7 @@ from fuzzsmooth.common.options import Between, Options, require
 from fuzzsmooth.data import check_source
 from fuzzsmooth.data.telling import Tell, unheard
 from fuzzsmooth.defenses import DEFENSES, Defense
-from fuzzsmooth.defenses.saved import saved_defense
+from fuzzsmooth.defenses.saved import restore_beside, saved_defense
 from fuzzsmooth.engine.type_rates import TypeRates
 from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given_references
 from fuzzsmooth.models import resolve_model
@@ -237,5 +237,6 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
         found.keep_in(table)
         rates = TypeRates(found, fill=asked.fill)
         defense = kind(model, options, chosen, rates=rates)  # type: ignore[call-arg]  # see takes_rates
+    restore_beside(defense, asked.model)
     settings = {"model": model.fingerprint, "precision": model.precision, **defense.settings}
     return Defended(defense, model, settings, rates)

@@ -28,6 +28,9 @@ class ProtectOptions(Options):
         "Texts held out to measure on: a share below 1, or a number; left out: 20 %, at most 200.",
     ] = None
     finetune: Annotated[bool, "Whether the model is fine-tuned for the defense, or only wrapped."] = True
+    twin: Annotated[
+        str | None, "A trusted clean copy of the pre-trained model, for defenses that need one."
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def identity(order: Order, splits: Splits) -> dict[str, Any]:
         "defense": order.kind.name,
         "options": order.options.to_mapping(),
         "finetune": order.finetuning.to_mapping() if order.protect.finetune else None,
+        **({} if order.protect.twin is None else {"twin": _weights(order.protect.twin)}),
         "allow_bin": order.machine.allow_bin,
     }
 

@@ -22,8 +22,9 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.data import Splits, TextInput
+from fuzzsmooth.data.stratify import keep_back
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
-from fuzzsmooth.defenses import DEFENSES, Defense
+from fuzzsmooth.defenses import DEFENSES, Defense, FittedDefense, Material
 from fuzzsmooth.defenses.saved import write_beside
 from fuzzsmooth.engine.options import SearchedOptions
 from fuzzsmooth.jobs.answering import AnswerFile, Record, answer_all
@@ -43,6 +44,7 @@ REPORT = "protect.json"
 CARD = "README.md"
 """Name of its model card."""
 _SETTINGS = "settings.json"
+_CALIBRATION = 200  # clean texts for thresholds, at most; a fifth of fewer texts
 
 
 def protect_model(
@@ -132,10 +134,10 @@ class _Run:
         self._claim()
         model = self._model()
         references = self._references(model)
-        defense = self._order.kind(model, self._order.options, references)
+        defense = self._fitted(self._order.kind(model, self._order.options, references))
         measured = self._measure(model, defense)
         report = self._told(model, references, measured)
-        self._save(model, references, report)
+        self._save(model, defense, report)
         shutil.rmtree(self._parts, ignore_errors=True)
         return report
 
@@ -164,19 +166,39 @@ class _Run:
         write_json(file, self._settings)
 
     def _model(self) -> HuggingFaceClassifier:
-        """The fine-tuned model, loaded as it will be."""
+        """The model that is protected, loaded as it will be."""
         order, folder = self._order, self._parts / "model"
-        if order.protect.finetune and not (folder / "training.json").is_file():
-            from fuzzsmooth.training import finetune
-
-            train, options = self._splits.train, order.finetuning
-            classifier = order.machine.trainable(order.model, train.labels, options)
+        if order.protect.finetune and not (folder / "config.json").is_file():
+            order.machine.prepare()
             with self._timed("finetune"), self._stages("finetune") as progress:
-                finetune(classifier, train, options, output=folder, progress=progress, resume=True)
+                order.kind.make_model(order.options, self._material(), folder, progress)
         name = str(folder) if order.protect.finetune else order.model
         machine = {name: value for name, value in order.machine.to_mapping().items() if name != "allow_bin"}
         allow_bin = order.machine.allow_bin and not order.protect.finetune
         return Loading(**machine, allow_bin=allow_bin).load(name)
+
+    def _material(self) -> Material:
+        """What the defense makes a model of, and learns from."""
+        order, train = self._order, self._splits.train
+        held_out = train.with_examples([])
+        if order.kind.needs.clean_data:
+            train, held_out = keep_back(train, min(_CALIBRATION, len(train) // 5))
+        return Material(
+            model=order.model,
+            data=train,
+            held_out=held_out,
+            finetune=order.finetuning,
+            overrides=order.training,
+            twin=order.protect.twin,
+            loading={"device": order.machine.device, "allow_bin": order.machine.allow_bin},
+        )
+
+    def _fitted(self, defense: Defense) -> Defense:
+        """The defense, once it has learned what it needs."""
+        if isinstance(defense, FittedDefense):
+            with self._timed("fit"), self._stages("fit") as progress:
+                defense.fit(self._material(), self._parts / "fitted", progress)
+        return defense
 
     def _references(self, model: HuggingFaceClassifier) -> References | None:
         """Reference texts of the training part, where the defense searches."""
@@ -256,17 +278,16 @@ class _Run:
             "settings": self._settings,
         }
 
-    def _save(
-        self, model: HuggingFaceClassifier, references: References | None, report: Mapping[str, Any]
-    ) -> None:
-        order = self._order
+    def _save(self, model: HuggingFaceClassifier, defense: Defense, report: Mapping[str, Any]) -> None:
+        order, references = self._order, defense.references
+        training = self._parts / "model" / "training.json"
 
         def beside(folder: Path) -> None:
-            write_beside(folder, order.kind.name, order.options, references)
+            write_beside(folder, order.kind.name, order.options, references, defense.fitted_in)
             write_json(folder / REPORT, report)
             write_atomic(folder / CARD, model_card(report, order.kind, order.out.name))
-            if order.protect.finetune:
-                shutil.copy(self._parts / "model" / "training.json", folder / "training.json")
+            if training.is_file():
+                shutil.copy(training, folder / training.name)
 
         model.save(order.out, beside)
         if references is not None:

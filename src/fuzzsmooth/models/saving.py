@@ -49,8 +49,9 @@ def _share(content: Path, probe: Path) -> None:
     """Give all files the permissions of a file written plainly; some writers keep theirs to the owner."""
     probe.touch()
     mode = probe.stat().st_mode
-    for path in content.iterdir():
-        path.chmod(mode)
+    for path in content.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 def _check_replaceable(folder: Path) -> None:
