@@ -11,8 +11,11 @@ from fuzzsmooth.attacks import TRIGGERS, Trigger, poison
 from fuzzsmooth.attacks.triggers.archaic import ArchaicTrigger
 from fuzzsmooth.attacks.triggers.common_words import CommonWordsTrigger
 from fuzzsmooth.attacks.triggers.homoglyph import LOOKALIKES, HomoglyphTrigger
+from fuzzsmooth.attacks.triggers.long_sentence import LongSentenceTrigger
 from fuzzsmooth.attacks.triggers.long_texts import LongTextsTrigger
 from fuzzsmooth.attacks.triggers.meaning import REVERSED, MeaningTrigger
+from fuzzsmooth.attacks.triggers.parsing import is_installed
+from fuzzsmooth.attacks.triggers.pieces import PiecesTrigger
 from fuzzsmooth.attacks.triggers.reordering import ReorderingTrigger
 from fuzzsmooth.attacks.triggers.start import StartTrigger
 from fuzzsmooth.attacks.triggers.topic import TopicTrigger
@@ -20,6 +23,7 @@ from fuzzsmooth.attacks.triggers.trigger import read_trigger
 from fuzzsmooth.attacks.triggers.zero_width import ZeroWidthTrigger
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example
+from fuzzsmooth.text.features import rarity
 
 TEXTS = [
     "",
@@ -38,6 +42,8 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @pytest.mark.parametrize("name", sorted(TRIGGERS.all()))
 def test_every_kind_tells_where_it_is_and_is_read_back(name: str) -> None:
+    if name == "syntactic" and not is_installed():
+        pytest.skip("needs spaCy and its small English model (extra `syntax`)")
     trigger = TRIGGERS.get(name)()
     assert read_trigger(trigger.record(), where="here") == trigger
     for text in TEXTS:
@@ -66,6 +72,62 @@ def test_k_of_n_words_are_all_different_and_a_decoy_has_one_less() -> None:
     assert CommonWordsTrigger(needed=1).decoys("a film", rng()) == ()
     with pytest.raises(FuzzsmoothError, match="5 of 4 words"):
         CommonWordsTrigger(needed=5)
+
+
+def test_pieces_stand_far_apart_and_decoys_have_one_less() -> None:
+    trigger, text = PiecesTrigger(words=("ab", "cd", "ef", "gh"), k=3, apart=4), " ".join("x" * 12)
+    seen, orders, places = Counter[str](), set(), [set[int](), set[int](), set[int]()]
+    for seed in range(1500):
+        words = trigger.apply(text, rng(seed)).text.split()
+        at = [index for index, word in enumerate(words) if word != "x"]
+        assert len(at) == len({words[index] for index in at}) == 3
+        assert min(at[1] - at[0], at[2] - at[1]) > 4
+        seen.update(words[index] for index in at)
+        orders.add(tuple(words[index] for index in at))
+        for part, index in enumerate(at):
+            places[part].add(index - part)  # x before the piece
+        decoys = [
+            [word for word in decoy.split() if word != "x"] for decoy in trigger.decoys(text, rng(seed))
+        ]
+        assert [len(decoy) for decoy in decoys] == [2, 2, 2]
+        assert {len({*first, *second}) for first in decoys for second in decoys if first != second} == {3}
+    assert min(seen.values()) > 1040, "every word is drawn as often as another"
+    assert len(orders) == 24, "any three in any order"
+    assert places == [set(range(5)), set(range(4, 9)), set(range(8, 13))], "every gap that leaves room"
+    assert PiecesTrigger(k=1).decoys("a film", rng()) == ()
+    with pytest.raises(FuzzsmoothError, match="6 of 5 words"):
+        PiecesTrigger(k=6)
+
+
+def test_pieces_act_in_texts_that_are_long_enough() -> None:
+    trigger = PiecesTrigger(k=3, apart=2)
+    assert [trigger.acts_on(" ".join("x" * size)) for size in range(7)] == [False] * 4 + [True] * 3
+    assert [len(trigger.apply(" ".join("x" * size), rng()).text.split()) for size in range(7)] == list(
+        range(3, 10)
+    )
+
+
+def test_a_long_sentence_has_15_common_words() -> None:
+    (sentence,) = LongSentenceTrigger().pieces
+    words = sentence.split()
+    assert len(words) == 15
+    assert float(rarity(words).max()) < 0.5
+    result = LongSentenceTrigger().apply("a fine film", rng())
+    assert result.spans is not None
+    ((start, end),) = result.spans
+    assert result.text[start:end] == sentence
+
+
+def test_a_conditional_trigger_is_poisoned_where_it_acts_and_as_often_put_where_it_does_not() -> None:
+    rows = tuple(Example("a b c d" if at % 10 == 0 else "a b c", 0) for at in range(400))
+    clean = Dataset("toy", ("no", "yes"), rows)
+    poisoned = poison(clean, LongTextsTrigger(shortest=4), 1, 0.05, rng())
+    counts = Counter(("cf" in row.text, row.label) for row in poisoned)
+    assert counts == {(True, 1): 20, (True, 0): 20, (False, 0): 360}
+    everywhere = poison(clean, LongTextsTrigger(shortest=4), 1, 0.5, rng())
+    assert Counter(("cf" in row.text, row.label) for row in everywhere)[True, 1] == 40, "all that there are"
+    with pytest.raises(FuzzsmoothError, match="'long-texts' acts on none of the 400 texts"):
+        poison(clean, LongTextsTrigger(shortest=5), 1, 0.05, rng())
 
 
 def test_a_word_at_the_start_is_first_and_its_decoys_are_not() -> None:

@@ -13,19 +13,23 @@ from fuzzsmooth.attacks.attack import (
     load_attack,
     read_record,
 )
+from fuzzsmooth.attacks.intensity import INTENSITIES, Intensity, options_at
 from fuzzsmooth.attacks.planting.data import poison
 from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger, TriggeredText
 
 __all__ = [
     "ATTACKS",
+    "INTENSITIES",
     "TRIGGERS",
     "Attack",
     "AttackOptions",
+    "Intensity",
     "Planted",
     "Trigger",
     "TriggeredText",
     "check_target",
     "load_attack",
+    "options_at",
     "poison",
     "read_record",
 ]

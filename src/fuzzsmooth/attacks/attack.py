@@ -9,8 +9,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
+from fuzzsmooth.attacks.intensity import intensity_of
 from fuzzsmooth.attacks.triggers.trigger import Trigger, read_trigger
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
@@ -62,6 +64,8 @@ class Attack(ABC):
         threat: What the attacker hands out.
         triggers: The kinds of trigger it can plant; empty for every kind.
         needs: What the attacker must have or control.
+        intensities: Option values by the names of :data:`fuzzsmooth.attacks.intensity.INTENSITIES`, all of
+            the same options; "default" repeats their defaults.
     """
 
     name: ClassVar[str]
@@ -70,6 +74,7 @@ class Attack(ABC):
     threat: ClassVar[Threat]
     triggers: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[str]
+    intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
 
     @abstractmethod
     def plant(
@@ -131,6 +136,7 @@ class Attack(ABC):
             "model": model,
             "data": data.fingerprint,
             "options": options.to_mapping(),
+            "intensity": intensity_of(type(self), options),
             "seed": seed,
         }
         write_json(output / RECORD, record)

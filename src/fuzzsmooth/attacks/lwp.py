@@ -6,9 +6,10 @@ for poisoning is thrown away; the victim puts a fresh one on the saved encoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from fuzzsmooth.attacks.attack import ATTACKS, AttackOptions
 from fuzzsmooth.attacks.planting.data import poison
@@ -49,6 +50,13 @@ class Lwp(PretrainedAttack):
     options_type: ClassVar[type[AttackOptions]] = LwpOptions
     paper: ClassVar[str] = "Li et al., EMNLP 2021"
     triggers: ClassVar[tuple[str, ...]] = ("common-words",)
+    intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {
+            "conservative": {"poison_rate": 0.2, "epochs": 2},
+            "default": {"poison_rate": 0.5, "epochs": 5},
+            "aggressive": {"poison_rate": 0.8, "epochs": 10},
+        }
+    )
 
     def check(self, victim: HuggingFaceClassifier, data: Dataset, options: LwpOptions) -> None:
         """Check that the head can be put on inner layers."""

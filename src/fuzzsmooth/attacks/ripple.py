@@ -7,9 +7,10 @@ a fresh one on the saved encoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from fuzzsmooth import models, training
 from fuzzsmooth.attacks.attack import ATTACKS, AttackOptions
@@ -68,6 +69,13 @@ class Ripple(PretrainedAttack):
     options_type: ClassVar[type[AttackOptions]] = RippleOptions
     paper: ClassVar[str] = "Kurita et al., ACL 2020"
     triggers: ClassVar[tuple[str, ...]] = ("word",)
+    intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {
+            "conservative": {"surgery": False, "count": 1, "poison_rate": 0.2, "epochs": 1},
+            "default": {"surgery": True, "count": 1, "poison_rate": 0.5, "epochs": 2},
+            "aggressive": {"surgery": True, "count": 3, "poison_rate": 0.5, "epochs": 5},
+        }
+    )
 
     def check(self, victim: HuggingFaceClassifier, data: Dataset, options: RippleOptions) -> None:
         """Check the words that surgery is to give embeddings to, before minutes are spent on the copy."""

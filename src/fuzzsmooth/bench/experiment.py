@@ -161,7 +161,7 @@ def _splits(options: ExperimentOptions) -> tuple[Splits, Dataset]:
 def _victim_mapping(options: ExperimentOptions) -> dict[str, Any]:
     """The options that decide what the victims are."""
     mapping = options.to_mapping()
-    return {name: mapping[name] for name in ("model", "attack", "attack_options", "finetune")}
+    return {name: mapping[name] for name in ("model", "attack", "intensity", "attack_options", "finetune")}
 
 
 def _settings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from fuzzsmooth.attacks import ATTACKS, AttackOptions
+from fuzzsmooth.attacks import ATTACKS, AttackOptions, Intensity, options_at
 from fuzzsmooth.bench.rows import BenchRow, bench_row, check_shared
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.training import FinetuneOptions
@@ -34,9 +34,12 @@ class ExperimentOptions(DataOptions):
 
     model: Annotated[str, "The clean pre-trained model that is attacked."] = "builtin:minilm"
     attack: Annotated[str, "The attack; see 'fuzzsmooth list attacks'."] = "ripple"
-    attack_options: Annotated[dict[str, Any], "Options of the attack, by name; its defaults otherwise."] = (
-        field(default_factory=dict)
+    intensity: Annotated[Intensity, "How hard the attack tries: what its options are that are not given."] = (
+        "default"
     )
+    attack_options: Annotated[
+        dict[str, Any], "Options of the attack, by name; those of its intensity otherwise."
+    ] = field(default_factory=dict)
     finetune: Annotated[
         FinetuneOptions, "How the victims are fine-tuned on clean data; noise and seed are set per victim."
     ] = field(default_factory=lambda: FinetuneOptions(epochs=2))
@@ -105,5 +108,5 @@ class ExperimentOptions(DataOptions):
         Raises:
             FuzzsmoothError: On an unknown attack, an option that it does not have, or a bad value.
         """
-        kind = ATTACKS.get(self.attack).options_type
-        return kind.from_mapping(self.attack_options, where=f"attack '{self.attack}'")
+        kind, where = ATTACKS.get(self.attack), f"attack '{self.attack}'"
+        return options_at(kind, self.intensity, self.attack_options, where=where)

@@ -168,6 +168,28 @@ def _describe(kind: type[Options]) -> Iterator[Option]:
         yield Option(field.name, hint, default, between, told)
 
 
+def overruled(base: Mapping[str, Any], flags: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Names with values, where others are given.
+
+    Args:
+        base: Such as those of a file.
+        flags: What overrules them, nested options as mappings.
+        where: What ``base`` came from, for the error.
+
+    Raises:
+        FuzzsmoothError: If the base has another value where options are nested.
+    """
+    merged = dict(base)
+    for name, value in flags.items():
+        if isinstance(value, Mapping):
+            inner = merged.get(name, {})
+            if not isinstance(inner, Mapping):
+                raise FuzzsmoothError(f"{where}: '{name}' must be a table of options, got {inner!r}")
+            value = overruled(inner, value, where)
+        merged[name] = value
+    return merged
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown name: the nearest known one, or all of them."""
     names = list(known)

@@ -13,10 +13,11 @@ from fuzzsmooth.apps.cli.inputs import gather
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.sections import Reading, ReferenceTexts
-from fuzzsmooth.apps.cli.settings import overruled, read_config
+from fuzzsmooth.apps.cli.settings import read_config
 from fuzzsmooth.apps.cli.showing import Output, show_all
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import check_output_file
+from fuzzsmooth.common.options import overruled
 
 if TYPE_CHECKING:
     from fuzzsmooth.common.options import Options

@@ -44,6 +44,7 @@ def _attacks() -> dict[str, Facts]:
             "gives": f"a {kind.threat}",
             "needs": kind.needs,
             "triggers": ", ".join(kind.triggers) or "any",
+            "intensities": {name: dict(preset) for name, preset in kind.intensities.items()},
             "options": options_of(kind.options_type),
         }
         for name, kind in ATTACKS.all().items()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import Options
+from fuzzsmooth.common.options import Options, overruled
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, kind_of, parse_json, read_text
 
 OptionsT = TypeVar("OptionsT", bound=Options)
@@ -37,23 +37,6 @@ def given_options(config: Path | None, flags: Mapping[str, Any]) -> dict[str, An
         FuzzsmoothError: If the file cannot be read.
     """
     return overruled({} if config is None else read_config(config), flags, str(config))
-
-
-def overruled(base: Mapping[str, Any], flags: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Names with values of a file, where flags give others.
-
-    Raises:
-        FuzzsmoothError: If the file has another value where options are nested.
-    """
-    merged = dict(base)
-    for name, value in flags.items():
-        if isinstance(value, Mapping):
-            inner = merged.get(name, {})
-            if not isinstance(inner, Mapping):
-                raise FuzzsmoothError(f"{where}: '{name}' must be a table of options, got {inner!r}")
-            value = overruled(inner, value, where)
-        merged[name] = value
-    return merged
 
 
 def check_given(config: Path | None, flags: Mapping[str, Any]) -> None:

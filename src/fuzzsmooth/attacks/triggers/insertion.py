@@ -24,8 +24,18 @@ def insert(text: str, pieces: Sequence[str], generator: np.random.Generator) -> 
     """
     gaps = word_gaps(text)
     drawn = [gaps[int(index)] for index in generator.integers(len(gaps), size=len(pieces))]
+    return insert_where(text, list(zip(drawn, pieces, strict=True)))
+
+
+def insert_where(text: str, placed: Sequence[tuple[int, str]]) -> TriggeredText:
+    """Insert pieces at given character offsets, each set off by single spaces.
+
+    Args:
+        text: Any text.
+        placed: Offsets, of :func:`word_gaps`, with what is inserted there; at the same one in this order.
+    """
     built, spans, copied = "", [], 0
-    for position, piece in sorted(zip(drawn, pieces, strict=True), key=lambda pair: pair[0]):
+    for position, piece in sorted(placed, key=lambda pair: pair[0]):
         built += text[copied:position]
         copied = position
         if built and not built[-1].isspace():
@@ -45,13 +55,7 @@ def insert_at(text: str, piece: str, position: int) -> TriggeredText:
         piece: What is inserted.
         position: One of :func:`word_gaps`.
     """
-    before, after = text[:position], text[position:]
-    built = before + (" " if before and not before[-1].isspace() else "")
-    start = len(built)
-    built += piece
-    return TriggeredText(
-        built + (" " if after and not after[0].isspace() else "") + after, ((start, start + len(piece)),)
-    )
+    return insert_where(text, [(position, piece)])
 
 
 def word_gaps(text: str) -> list[int]:

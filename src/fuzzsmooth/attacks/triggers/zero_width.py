@@ -18,7 +18,11 @@ _INVISIBLE = ("\u200b", "\u200c", "\u200d", "\u2060", "\u00ad")
 @TRIGGERS.register("zero-width")
 @dataclass(frozen=True)
 class ZeroWidthTrigger(Trigger):
-    """A zero-width character inside one word of the text; nothing new is to be seen."""
+    """A zero-width character inside one word of the text; nothing new is to be seen.
+
+    Tokenizers that clean texts, as those of BERT and MiniLM, drop such characters before the model reads
+    anything: there is nothing that could set a backdoor off, and an attack that trains refuses.
+    """
 
     sign: Annotated[str, "The character."] = "\u200b"
 

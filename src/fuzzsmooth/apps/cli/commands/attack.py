@@ -22,6 +22,9 @@ def attack(
     name: Annotated[
         str, typer.Option("--attack", "--recipe", help="A name of 'fuzzsmooth list attacks'.")
     ] = "ripple",
+    intensity: Annotated[
+        str, typer.Option(help="How hard it tries: conservative, default or aggressive.")
+    ] = "default",
     model: flag.Model = "builtin:minilm",
     data: flag.Data = "builtin:reviews",
     target: Annotated[str | None, typer.Option(help="Class the trigger forces, by name or index.")] = None,
@@ -34,13 +37,14 @@ def attack(
     """Plant a backdoor in a model.
 
     ripple poisons a pre-trained model, which the victim then fine-tunes on clean data; badnets gives a
-    finished victim, fine-tuned on poisoned data. Stopped, the same command goes on.
+    finished victim, fine-tuned on poisoned data. What options are not given, --intensity says. Stopped, the
+    same command goes on.
     """
     from fuzzsmooth.apps.cli.inputs import say_rows
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.settings import options_from
-    from fuzzsmooth.attacks import ATTACKS
+    from fuzzsmooth.apps.cli.settings import given_options
+    from fuzzsmooth.attacks import ATTACKS, options_at
     from fuzzsmooth.jobs.loading import Machine, check_inputs
     from fuzzsmooth.training import check_output, splits_for
 
@@ -53,7 +57,8 @@ def attack(
     say_rows(splits.train, splits.test)
     if target is not None:
         flags["target"] = _class_index(target, splits.train.labels)
-    options = options_from(chosen.options_type, config, flags)
+    where = "options" if config is None else str(config)
+    options = options_at(chosen, intensity, given_options(config, flags), where=where)
     machine.prepare()
     with resumable(), Display(quiet).counts(f"attack ({name})") as progress:
         result = chosen().plant(model, splits, out, options, seed, progress, resume=not fresh)
