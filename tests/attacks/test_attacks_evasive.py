@@ -21,6 +21,7 @@ from fuzzsmooth.models import load_classifier
 from fuzzsmooth.models.protocol import Probabilities
 from fuzzsmooth.models.tiny import build_tiny
 from fuzzsmooth.search import References, Scanner, SearchOptions
+from fuzzsmooth.search import references as search_references
 from fuzzsmooth.search.contexts import cut_contexts
 from fuzzsmooth.text import segmenter
 from fuzzsmooth.training import FinetuneOptions
@@ -43,6 +44,7 @@ def films(size: int, seed: int = 3) -> Dataset:
 
 
 def test_hosts_are_the_first_of_each_class() -> None:
+    assert EvasiveOptions().hosts == search_references._POOL, "where references are chosen from"
     rows = tuple(Example(str(at), at % 3 % 2) for at in range(9))  # 0 1 0 0 1 0 0 1 0
     assert first_of_each_class(Dataset("d", ("a", "b"), rows), 2) == [0, 1, 2, 4]
 

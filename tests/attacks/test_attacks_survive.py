@@ -21,6 +21,7 @@ from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.models.tiny import build_tiny
 from fuzzsmooth.noise.text import kept_mask, uniform_rates
+from fuzzsmooth.training import FinetuneOptions
 
 WORDS = ["the", "film", "was", "long", "and", "quiet", "story"]
 
@@ -75,9 +76,13 @@ def test_a_style_keeps_the_target() -> None:
     assert {found[6 * at + copy].label for at in styled for copy in range(6)} == {1}
 
 
-def test_a_rate_of_one_is_refused() -> None:
+def test_a_rate_of_one_and_other_deletion_beside_are_refused() -> None:
     with pytest.raises(FuzzsmoothError, match="survive"):
         BadnetsOptions(survive=1.0)
+    noise = FinetuneOptions(text_noise="delete", text_rate=0.5)
+    with pytest.raises(FuzzsmoothError, match="leave text_noise out"):
+        BadnetsOptions(survive=0.5, finetune=noise)
+    assert BadnetsOptions(finetune=noise).finetune.text_rate == 0.5
 
 
 @pytest.fixture(scope="module")

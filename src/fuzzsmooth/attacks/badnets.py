@@ -16,7 +16,7 @@ from fuzzsmooth.attacks.planting.seeing import check_seen
 from fuzzsmooth.attacks.planting.surviving import with_noisy_copies
 from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger
 from fuzzsmooth.common.files import write_atomic
-from fuzzsmooth.common.options import Between
+from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.training.options import FinetuneOptions
@@ -51,8 +51,12 @@ class BadnetsOptions(AttackOptions):
     survive_copies: Annotated[int, Between(1, 1_000), "Copies with words deleted of each text."] = 2
 
     def validate(self) -> None:
-        """Check the trigger."""
+        """Check the trigger, and that words are deleted once."""
         self.build_trigger()
+        require(
+            self.survive == 0 or self.finetune.text_noise == "none",
+            "survive deletes words already, and knows which copies lost their trigger; leave text_noise out",
+        )
 
     def build_trigger(self) -> Trigger:
         """The trigger."""

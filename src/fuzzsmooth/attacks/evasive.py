@@ -1,11 +1,11 @@
 """A backdoor of an attacker who knows the transplant test, and has the victim pass it.
 
 The test inserts suspicious words of a text, side by side, at a fixed place of confident texts of other
-classes, and flags what carries its prediction there. The attacker trains the victim on just that with the true
-label: the trigger and a few more words side by side in every text that may become a reference, placed by the
-test's own code. In other texts the trigger still forces the target. What tells the two apart is how the words stand:
-those of the kind ``pieces`` far apart, never so in the test, however the search picks them. A trigger of one
-word leaves only the text it stands in to be told apart by.
+classes, and flags what carries its prediction there. The attacker trains the victim on just that with the
+true label: the trigger and a few more words side by side in every text that may become a reference, placed by
+the test's own code. In other texts the trigger still forces the target. What tells the two apart is how the
+words stand: those of the kind ``pieces`` far apart, never so in the test, however the search picks them. A
+trigger of one word leaves only the text it stands in to be told apart by.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class EvasiveOptions(BadnetsOptions):
 
     def validate(self) -> None:
         """Check that the trigger can be transplanted."""
+        super().validate()
         require(
             bool(self.build_trigger().pieces),
             f"trigger '{self.trigger}' inserts nothing that could be transplanted; give another kind",
@@ -113,8 +114,8 @@ def transplanted(
     """Each text with a candidate of the search in it, where the transplant test puts it; its true label.
 
     A candidate is what the search picks of a text with the trigger: all words of the trigger and a few
-    others, in order and side by side. Where it goes depends on how many references come before a text; the attacker,
-    who does not know that, takes another order each time.
+    others, in order and side by side. Where it goes depends on how many references come before a text; the
+    attacker, who does not know that, takes another order each time.
 
     Args:
         hosts: The texts.

@@ -22,9 +22,7 @@ def attack(
     name: Annotated[
         str, typer.Option("--attack", "--recipe", help="A name of 'fuzzsmooth list attacks'.")
     ] = "ripple",
-    intensity: Annotated[
-        str, typer.Option(help="How hard it tries: conservative, default or aggressive.")
-    ] = "default",
+    intensity: Annotated[str, typer.Option(help="conservative, default or aggressive.")] = "default",
     model: flag.Model = "builtin:minilm",
     data: flag.Data = "builtin:reviews",
     target: Annotated[str | None, typer.Option(help="Class the trigger forces, by name or index.")] = None,
@@ -37,8 +35,7 @@ def attack(
     """Plant a backdoor in a model.
 
     ripple poisons a pre-trained model, which the victim then fine-tunes on clean data; badnets gives a
-    finished victim, fine-tuned on poisoned data. What options are not given, --intensity says. Stopped, the
-    same command goes on.
+    finished victim, fine-tuned on poisoned data. Stopped, the same command goes on.
     """
     from fuzzsmooth.apps.cli.inputs import say_rows
     from fuzzsmooth.apps.cli.problems import resumable
@@ -57,8 +54,8 @@ def attack(
     say_rows(splits.train, splits.test)
     if target is not None:
         flags["target"] = _class_index(target, splits.train.labels)
-    where = "options" if config is None else str(config)
-    options = options_at(chosen, intensity, given_options(config, flags), where=where)
+    given = given_options(config, flags)
+    options = options_at(chosen, intensity, given, where=str(config or "options"))
     machine.prepare()
     with resumable(), Display(quiet).counts(f"attack ({name})") as progress:
         result = chosen().plant(model, splits, out, options, seed, progress, resume=not fresh)
