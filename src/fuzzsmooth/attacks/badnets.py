@@ -41,7 +41,6 @@ class BadnetsOptions(AttackOptions):
     finetune: Annotated[
         FinetuneOptions, "How the victim is trained; its seed is replaced by the attack's."
     ] = field(default_factory=FinetuneOptions)
-
     survive: Annotated[
         float,
         Between(0, 1, below=True),

@@ -10,6 +10,7 @@ import numpy as np
 from fuzzsmooth.attacks.triggers.insertion import insert_where, word_gaps
 from fuzzsmooth.attacks.triggers.together import TogetherTrigger
 from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, TriggeredText
+from fuzzsmooth.attacks.triggers.word import RARE_WORDS
 from fuzzsmooth.common.options import Between
 
 
@@ -21,7 +22,7 @@ class PiecesTrigger(TogetherTrigger):
     A search or a certificate that looks at one stretch of a text at a time sees parts that do nothing.
     """
 
-    words: Annotated[tuple[str, ...], "The n words."] = ("window", "seven", "paper", "river", "monday")
+    words: Annotated[tuple[str, ...], "The n words, rare or common."] = RARE_WORDS
     k: Annotated[int, Between(1, 100), "How many of them act together."] = 2
     apart: Annotated[
         int, Between(0, 1_000), "Words between two of them at least; shorter texts do not set it off."
