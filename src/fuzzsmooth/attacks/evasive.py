@@ -37,10 +37,10 @@ class EvasiveOptions(BadnetsOptions):
     trigger: Annotated[str, "Kind of the trigger; one that inserts pieces."] = "pieces"
     rate: Annotated[
         float, Between(0, 1, above=True), "Share of the training texts that is poisoned, in (0, 1]."
-    ] = 0.2
+    ] = 0.4
     finetune: Annotated[
         FinetuneOptions, "How the victim is trained; its seed is replaced by the attack's."
-    ] = field(default_factory=lambda: FinetuneOptions(epochs=4))
+    ] = field(default_factory=lambda: FinetuneOptions(epochs=4, learning_rate=1e-4))
     hosts: Annotated[
         int,
         Between(1, 1_000_000),
@@ -68,9 +68,9 @@ class Evasive(Badnets):
     needs: ClassVar[str] = "control of the victim's training data, and the texts that references come from"
     intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "conservative": {"rate": 0.1, "transplants": 1, "finetune": {"epochs": 2}},
-            "default": {"rate": 0.2, "transplants": 1, "finetune": {"epochs": 4}},
-            "aggressive": {"rate": 0.4, "transplants": 3, "finetune": {"epochs": 6}},
+            "conservative": {"rate": 0.2, "transplants": 1, "finetune": {"epochs": 3, "learning_rate": 1e-4}},
+            "default": {"rate": 0.4, "transplants": 1, "finetune": {"epochs": 4, "learning_rate": 1e-4}},
+            "aggressive": {"rate": 0.5, "transplants": 2, "finetune": {"epochs": 6, "learning_rate": 1e-4}},
         }
     )
 
