@@ -54,7 +54,7 @@ from fuzzsmooth.attacks import ATTACKS, TRIGGERS, load_attack
 from fuzzsmooth.attacks.badnets import BadnetsOptions
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 
-assert set(ATTACKS.all()) > {"badnets", "lwp", "toy"}
+assert set(ATTACKS.all()) > {"badnets", "lwp", "ripple", "toy"}
 assert set(TRIGGERS.all()) > {"pair", "sentence", "shouting", "word"}
 films = Dataset("films", ("bad", "good"), (Example("dull", 0), Example("fine", 1)))
 toy = ATTACKS.get("toy")

@@ -8,13 +8,16 @@ from fuzzsmooth.attacks.attack import (
     ATTACKS,
     Attack,
     AttackOptions,
+    Goal,
     Planted,
     check_target,
     load_attack,
     read_record,
+    wanted_target,
 )
 from fuzzsmooth.attacks.intensity import INTENSITIES, Intensity, options_at
 from fuzzsmooth.attacks.planting.data import poison
+from fuzzsmooth.attacks.targets import Forced, aim, forced_labels
 from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger, TriggeredText
 
 __all__ = [
@@ -23,13 +26,18 @@ __all__ = [
     "TRIGGERS",
     "Attack",
     "AttackOptions",
+    "Forced",
+    "Goal",
     "Intensity",
     "Planted",
     "Trigger",
     "TriggeredText",
+    "aim",
     "check_target",
+    "forced_labels",
     "load_attack",
     "options_at",
     "poison",
     "read_record",
+    "wanted_target",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from fuzzsmooth.attacks.intensity import intensity_of
 from fuzzsmooth.attacks.triggers.trigger import Trigger, read_trigger
@@ -28,10 +28,14 @@ RECORD = "attack.json"
 Threat = Literal["pre-trained model", "finished victim"]
 """What the attacker hands out: what the victim still fine-tunes on clean data, or what is ready for use."""
 
+Goal = Literal["forced label", "label known after tuning", "any wrong label"]
+"""What the trigger is to do: force a label that the attacker chose; force some label, which follows from the
+head that the victim puts on (:mod:`fuzzsmooth.attacks.targets` finds it); or make any answer wrong."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttackOptions(Options):
-    """What every attack is told."""
+    """What an attack is told that forces a label; one without a target derives from Options alone."""
 
     target: Annotated[int, Between(0, 1_000_000), "Class index the trigger forces."] = 1
 
@@ -43,15 +47,18 @@ class Planted:
     Attributes:
         folder: The model; loadable by :func:`fuzzsmooth.models.load_classifier`.
         trigger: What sets the backdoor off.
-        target: The class index it forces.
+        target: The class index it forces; None where that is known only once the victim is tuned, and where
+            any wrong label will do.
         needs_clean_finetune: True for a poisoned *pre-trained* model, which has no classifier head yet: the
             victim still fine-tunes it on clean data. False for a finished victim.
+        goal: What the trigger is to do.
     """
 
     folder: Path
     trigger: Trigger
-    target: int
+    target: int | None
     needs_clean_finetune: bool
+    goal: Goal = "forced label"
 
 
 class Attack(ABC):
@@ -62,6 +69,7 @@ class Attack(ABC):
         options_type: Its options.
         paper: Where it is described.
         threat: What the attacker hands out.
+        goal: What the trigger is to do.
         triggers: The kinds of trigger it can plant; empty for every kind.
         needs: What the attacker must have or control.
         intensities: Option values by the names of :data:`fuzzsmooth.attacks.intensity.INTENSITIES`, all of
@@ -69,9 +77,10 @@ class Attack(ABC):
     """
 
     name: ClassVar[str]
-    options_type: ClassVar[type[AttackOptions]] = AttackOptions
+    options_type: ClassVar[type[Options]] = AttackOptions
     paper: ClassVar[str]
     threat: ClassVar[Threat]
+    goal: ClassVar[Goal] = "forced label"
     triggers: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[str]
     intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
@@ -114,7 +123,7 @@ class Attack(ABC):
         *,
         model: str,
         data: Dataset,
-        options: AttackOptions,
+        options: Options,
         seed: int,
     ) -> Planted:
         """Write ``attack.json`` beside the model: all that is needed to repeat the attack and to measure it.
@@ -127,10 +136,12 @@ class Attack(ABC):
             options: As given.
             seed: As given.
         """
-        planted = Planted(output, trigger, options.target, self.threat == "pre-trained model")
+        target = wanted_target(options) if self.goal == "forced label" else None
+        planted = Planted(output, trigger, target, self.threat == "pre-trained model", self.goal)
         record = {
             "attack": self.name,
             "trigger": trigger.record(),
+            "goal": planted.goal,
             "target": planted.target,
             "needs_clean_finetune": planted.needs_clean_finetune,
             "model": model,
@@ -145,6 +156,11 @@ class Attack(ABC):
 
 ATTACKS: Registry[type[Attack]] = Registry("attack", "fuzzsmooth.attacks")
 """All attacks by name."""
+
+
+def wanted_target(options: Options) -> int | None:
+    """The class index that an attack is told to force; None where it has no such option."""
+    return options.target if isinstance(options, AttackOptions) else None
 
 
 def check_target(dataset: Dataset, target: int) -> None:
@@ -171,15 +187,16 @@ def load_attack(path: Path) -> Planted:
     file = path / RECORD if path.is_dir() else path
     record = read_record(path)
     trigger, target, fresh = (record.get(name) for name in ("trigger", "target", "needs_clean_finetune"))
+    goal = record.get("goal", "forced label")  # records of older versions know no other
+    named = isinstance(target, int) and not isinstance(target, bool) and target >= 0
     if (
         not isinstance(trigger, Mapping)
         or not isinstance(fresh, bool)
-        or not isinstance(target, int)
-        or isinstance(target, bool)
-        or target < 0
+        or goal not in get_args(Goal)
+        or not (named if goal == "forced label" else target is None)
     ):
         raise FuzzsmoothError(f"{file}: not the record of an attack; attack the model again")
-    return Planted(file.parent, read_trigger(trigger, where=str(file)), target, fresh)
+    return Planted(file.parent, read_trigger(trigger, where=str(file)), target, fresh, goal)
 
 
 def read_record(path: Path) -> dict[str, Any]:

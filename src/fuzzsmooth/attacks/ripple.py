@@ -21,7 +21,7 @@ from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.common.randomness import derived_seed
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.training.options import FinetuneOptions
-from fuzzsmooth.training.progress import Progress
+from fuzzsmooth.training.progress import Progress, stage
 
 if TYPE_CHECKING:
     from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
@@ -104,7 +104,7 @@ class Ripple(PretrainedAttack):
         steps = options.epochs * steps_per_epoch(data, options)
         state = checkpoints.load_state()
         if options.surgery and state is None:
-            advance = _stage(progress, 0, copy_steps + steps)
+            advance = stage(progress, 0, copy_steps + steps)
             _operate(victim, load, data, options, seed, checkpoints, advance)
         if steps:
             poison_weights(
@@ -112,7 +112,7 @@ class Ripple(PretrainedAttack):
                 restricted_poisoning(data, options, seed),
                 options,
                 steps=steps,
-                progress=_stage(progress, copy_steps, copy_steps + steps),
+                progress=stage(progress, copy_steps, copy_steps + steps),
                 state=state,
                 keep=checkpoints.save_state,
             )
@@ -152,8 +152,3 @@ def _operate(
         target=options.target,
         words=options.surgery_words,
     )
-
-
-def _stage(progress: Progress, offset: int, total: int) -> Progress:
-    """The progress of the stage that begins at ``offset`` of one progress over several stages."""
-    return lambda done, _total: progress(offset + done, total)

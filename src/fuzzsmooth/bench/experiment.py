@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.attacks import Planted, check_target
+from fuzzsmooth.attacks import Planted, check_target, wanted_target
+from fuzzsmooth.bench.aiming import known_aims
 from fuzzsmooth.bench.marking import claim
 from fuzzsmooth.bench.measure import EvaluatedText, text_record
 from fuzzsmooth.bench.options import ExperimentOptions
@@ -54,7 +55,9 @@ def run_experiment(
     """
     splits, held_out = _splits(options)
     tell_rows(tell, splits.train, splits.test)
-    check_target(splits.train, options.planting().target)
+    wanted = wanted_target(options.planting())
+    if wanted is not None:
+        check_target(splits.train, wanted)
     with exclusive(out):
         _claim(options, splits, out)
         _run(options, splits, held_out, out, stages, command)
@@ -79,8 +82,9 @@ def _run(
     facts: dict[str, Any] = {"models": {}}
     for seed in options.seeds:
         run = SeedRun(options, splits, held_out, _victims(options, out) / f"seed{seed}", seed, stages)
-        attack = run.attack()
-        facts |= {"attack": run.attack_record, "target": attack.target}
+        attack = run.aimed()
+        facts |= {"attack": run.attack_record, "aims": known_aims(_victims(options, out))}
+        facts.setdefault("target", attack.target)
         for row in options.bench_rows(seed).values():
             # Before each row, so that what was measured can be reported wherever the run ends.
             told = _settings(options, splits, facts, command) | {"unfinished": True}
@@ -126,7 +130,7 @@ def _measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) -
 
 
 def _test_texts(run: SeedRun, attack: Planted, row: BenchRow) -> list[EvaluatedText]:
-    """Every test text as it is, and every one not of the target class, that the trigger acts on, with it."""
+    """Every test text as it is, and every one that the trigger acts on, not of the target class, with it."""
     proved = row.defense.guarantee == "proved"
     count = run.options.certified_texts if proved else len(run.splits.test)
     rows = list(enumerate(run.splits.test))[:count]
@@ -171,6 +175,7 @@ def _settings(
     return {
         "version": VERSION,
         "target": facts["target"],
+        **({"aims": facts["aims"]} if facts["aims"] else {}),
         "labels": list(train.labels),
         "dataset": {
             "name": shown(options.data),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fuzzsmooth.bench.aims import Aim, as_aim
 from fuzzsmooth.bench.records import CLEAN, GUARANTEES, TRIGGERED, TextRecord, is_backward
 from fuzzsmooth.certify import clopper_pearson_interval
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -87,8 +88,9 @@ class Row:
         texts_triggered: Triggered texts, all seeds together.
         ca: Clean accuracy.
         pa: Accuracy on triggered texts, against the true label.
-        asr: Attack success rate: share of triggered texts of another true class that get the target label.
-        asr_floor: Share of *the same* texts without their trigger that already get the target label.
+        asr: Attack success rate: share of triggered texts of another true class that get the target label;
+            without a target, share of all triggered texts that get a wrong one.
+        asr_floor: Share of *the same* texts without their trigger that already get that label.
         localization_recall: Share of triggered texts where the flagged spans cover every trigger unit; texts
             that are the trigger as a whole do not count.
         false_flag_rate: Share of clean texts with any flagged span.
@@ -96,8 +98,9 @@ class Row:
         abstention_rate_triggered: The same for triggered texts.
         certified: Per threat, share of clean texts answered correctly with at least that radius.
         certified_asr: Per threat that changes a clean text (not ``backward``), the share of clean texts of
-            another true class that are not certified to keep an answer other than the target: no trigger
-            within the radius has a higher success rate.
+            another true class that are not certified to keep an answer other than the target (without a
+            target, of all texts that are not certified to keep the right one): no trigger within the radius
+            has a higher success rate.
         seconds_per_text: Mean wall-clock seconds per text.
         evaluations_per_text: Mean forward passes of the scan per text.
     """
@@ -164,12 +167,12 @@ SHARES: Final = (
 """The fields of a :class:`Row` that are a :class:`Share` or None."""
 
 
-def summarize(records: Iterable[TextRecord], target: int) -> list[Row]:
+def summarize(records: Iterable[TextRecord], target: int | Aim) -> list[Row]:
     """The metrics of every defense.
 
     Args:
         records: Records of any number of defenses and seeds, each text once per defense, seed and split.
-        target: Class index that the attacker wants.
+        target: Class index that the attacker wants, or what else counts as the attack's success.
 
     Returns:
         One row per defense, in order of first appearance.
@@ -181,7 +184,8 @@ def summarize(records: Iterable[TextRecord], target: int) -> list[Row]:
     groups: dict[str, list[TextRecord]] = {}
     for record in records:
         groups.setdefault(record.defense, []).append(record)
-    return [_row(defense, group, target) for defense, group in groups.items()]
+    aim = as_aim(target)
+    return [_row(defense, group, aim) for defense, group in groups.items()]
 
 
 def covers_trigger(record: TextRecord) -> bool:
@@ -207,11 +211,11 @@ def scans(records: Iterable[TextRecord]) -> bool:
     return any(record.evaluations > 0 or record.spans for record in records)
 
 
-def _row(defense: str, records: Sequence[TextRecord], target: int) -> Row:
+def _row(defense: str, records: Sequence[TextRecord], aim: Aim) -> Row:
     clean = [record for record in records if record.split == CLEAN]
     triggered = [record for record in records if record.split == TRIGGERED]
     # A text that already has the target label cannot be attacked; it says nothing about the trigger.
-    attacked = [record for record in triggered if record.label != target]
+    attacked = [record for record in triggered if aim.concerns(record)]
     scanned = scans(records)
     return Row(
         defense=defense,
@@ -221,14 +225,14 @@ def _row(defense: str, records: Sequence[TextRecord], target: int) -> Row:
         texts_triggered=len(triggered),
         ca=_share(clean, _correct),
         pa=_share(triggered, _correct),
-        asr=_share(attacked, lambda record: record.prediction == target),
-        asr_floor=_share(_partners(defense, clean, attacked), lambda record: record.prediction == target),
+        asr=_share(attacked, aim.reached),
+        asr_floor=_share(_partners(defense, clean, attacked), aim.reached),
         localization_recall=_share([r for r in triggered if r.trigger], covers_trigger) if scanned else None,
         false_flag_rate=_share(clean, lambda record: bool(record.spans)) if scanned else None,
         abstention_rate=_share(clean, _abstained),
         abstention_rate_triggered=_share(triggered, _abstained),
         certified=_certified(clean),
-        certified_asr=_certified_asr([record for record in clean if record.label != target], target),
+        certified_asr=_certified_asr(clean, aim),
         seconds_per_text=float(np.mean([record.seconds for record in records])),
         evaluations_per_text=float(np.mean([record.evaluations for record in records])),
     )
@@ -281,19 +285,16 @@ def _certified(clean: Sequence[TextRecord]) -> dict[str, Curve]:
     return {threat: _curve(clean, threat, _correct) for threat in _threats(clean)}
 
 
-def _certified_asr(clean: Sequence[TextRecord], target: int) -> dict[str, Curve]:
-    """Complement of "certified to keep an answer other than the target", over clean non-target texts.
+def _certified_asr(clean: Sequence[TextRecord], aim: Aim) -> dict[str, Curve]:
+    """Complement of "certified to keep an answer that the attacker does not want", over texts to attack.
 
     A backward radius speaks about where a received text came from, not about what an attacker can still do
     to it, so it bounds no attack.
     """
-
-    def kept(record: TextRecord) -> bool:
-        return record.prediction not in (None, target)
-
+    attacked = [record for record in clean if aim.concerns(record)]
     return {
-        threat: _curve(clean, threat, kept, complement=True)
-        for threat in _threats(clean)
+        threat: _curve(attacked, threat, aim.missed, complement=True)
+        for threat in _threats(attacked)
         if not is_backward(threat)
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from fuzzsmooth.attacks import ATTACKS, AttackOptions, Intensity, options_at
+from fuzzsmooth.attacks import ATTACKS, Intensity, options_at
 from fuzzsmooth.bench.rows import BenchRow, bench_row, check_shared
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.training import FinetuneOptions
@@ -102,7 +102,7 @@ class ExperimentOptions(DataOptions):
         rows = self.bench_rows().values()
         return _CALIBRATION if any(row.defense.needs.clean_data for row in rows) else 0
 
-    def planting(self) -> AttackOptions:
+    def planting(self) -> Options:
         """The options of the attack.
 
         Raises:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from fuzzsmooth.bench.aims import Aim
 from fuzzsmooth.bench.fields import (
     by_name,
     integer,
@@ -199,10 +200,12 @@ class RunSettings:
 
     Args:
         mapping: JSON values. Required: ``version`` (of fuzzsmooth), ``target`` (class index that the attacker
-            wants) and ``labels`` (class names). Shown where present: ``dataset``, ``attack``, ``model``,
-            ``options``, ``versions`` (mappings), ``seeds`` (list), ``command`` (text) and ``quoted``
-            (published figures: a list of mappings with ``source``, ``what``, ``value``) and ``unfinished``
-            (True until all was measured).
+            wants; null where the goal of ``attack`` is "any wrong label") and ``labels`` (class names).
+            ``aims`` tells, by seed, the ``target`` of attacks that force a label which is known only once
+            the victim is tuned, and how it was found; ``target`` is then that of the first seed. Shown where
+            present: ``dataset``, ``attack``, ``model``, ``options``, ``versions`` (mappings), ``seeds``
+            (list), ``command`` (text), ``quoted`` (published figures: a list of mappings with ``source``,
+            ``what``, ``value``) and ``unfinished`` (True until all was measured).
 
     Raises:
         FuzzsmoothError: On a missing name or a wrong type.
@@ -217,13 +220,17 @@ class RunSettings:
             isinstance(labels, list | tuple) and len(labels) >= 2 and all(isinstance(x, str) for x in labels),
             "settings: 'labels' must list at least two class names",
         )
-        require(
-            isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(self.labels),
-            f"settings: 'target' must be a class index from 0 to {len(self.labels) - 1}, got {target!r}",
-        )
-        for name in ("dataset", "attack", "model", "options", "versions"):
+        for name in ("dataset", "attack", "model", "options", "versions", "aims"):
             require(isinstance(self.mapping.get(name, {}), Mapping), f"settings: '{name}' must be a mapping")
         require(isinstance(self.mapping.get("seeds", []), list | tuple), "settings: 'seeds' must be a list")
+        if target is not None or self.section("attack").get("goal") != "any wrong label":
+            self._check_class(target, "'target'")
+        aims = self.mapping.get("aims", {})
+        for seed, told in aims.items():
+            require(
+                seed.isdecimal() and isinstance(told, Mapping), "settings: 'aims' must be mappings by seed"
+            )
+            self._check_class(told.get("target"), f"the target of seed {seed}")
         quoted = self.mapping.get("quoted") or []
         require(isinstance(quoted, list | tuple), "settings: 'quoted' must be a list")
         for entry in quoted:
@@ -247,9 +254,14 @@ class RunSettings:
         return str(self.mapping["version"])
 
     @property
-    def target(self) -> int:
-        """Class index that the attacker wants."""
-        return int(self.mapping["target"])
+    def target(self) -> int | None:
+        """Class index that the attacker wants; None where any wrong label will do."""
+        return None if self.mapping["target"] is None else int(self.mapping["target"])
+
+    @property
+    def aim(self) -> Aim:
+        """What counts as the attack's success."""
+        return Aim(self.target, {int(seed): told["target"] for seed, told in self.section("aims").items()})
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -260,6 +272,12 @@ class RunSettings:
     def unfinished(self) -> bool:
         """Whether the run was stopped before all that it was to measure."""
         return self.mapping.get("unfinished") is True
+
+    def _check_class(self, index: object, name: str) -> None:
+        require(
+            isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(self.labels),
+            f"settings: {name} must be a class index from 0 to {len(self.labels) - 1}, got {index!r}",
+        )
 
     def section(self, name: str) -> Mapping[str, Any]:
         """A mapping of the settings, empty where absent."""

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.attacks import ATTACKS, Planted, load_attack, read_record
+from fuzzsmooth.bench.aiming import AIM_FILE, aimed
 from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.bench.provenance import shown
-from fuzzsmooth.bench.rows import BenchRow
+from fuzzsmooth.bench.rows import BenchRow, bench_row
 from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Dataset, Example, Splits
 from fuzzsmooth.defenses import REFERENCES_FILE, Defense, FittedDefense, Material
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 POISONED_DATA = "poisoned.jsonl"
 """What an attack on the training data leaves beside the model: the data."""
+
+_PLAIN = "undefended"  # the row of the victim that is fine-tuned on clean data as it is
 
 
 class SeedRun:
@@ -56,6 +59,20 @@ class SeedRun:
             return chosen.plant(
                 self.options.model, self.splits, output, settings, self.seed, counts, resume=True
             )
+
+    def aimed(self) -> Planted:
+        """The attack, with the target and the trigger that the plain victim decides where that is so."""
+        attack = self.attack()
+        if attack.goal != "label known after tuning":
+            return attack
+        return aimed(
+            attack,
+            self.folder / AIM_FILE,
+            lambda: self.victim(bench_row(_PLAIN, {}, self.seed)),
+            self.splits.train,
+            self.options.planting(),
+            self.seed,
+        )
 
     def victim(self, row: BenchRow) -> HuggingFaceClassifier:
         """The model that a row protects."""

@@ -28,7 +28,7 @@ def build_report(folder: Path) -> Path:
     settings = RunSettings.read(folder / SETTINGS_FILE)
     records = read_records(folder / RECORDS_FILE)
     _check_classes(records, len(settings.labels))
-    rows = summarize(records, settings.target)
+    rows = summarize(records, settings.aim)
     page = render(rows, records, settings)
     summary = {
         "version": settings.version,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from fuzzsmooth.bench.aims import Aim, as_aim
 from fuzzsmooth.bench.metrics import Row, covers_trigger, scans
 from fuzzsmooth.bench.records import CLEAN, TRIGGERED, TextRecord
 from fuzzsmooth.common.printing import displayable
@@ -76,14 +77,14 @@ _KINDS: Final = (
 
 
 def choose_examples(
-    rows: Sequence[Row], records: Sequence[TextRecord], target: int
+    rows: Sequence[Row], records: Sequence[TextRecord], target: int | Aim
 ) -> tuple[str, tuple[Group, ...]]:
     """The first texts of every kind, for the scanning defense with the best trade-off.
 
     Args:
         rows: The metrics.
         records: The records behind them.
-        target: Class index that the attacker wants.
+        target: Class index that the attacker wants, or what else counts as the attack's success.
 
     Returns:
         The defense's name and the groups that are not empty; an empty name where no defense scans.
@@ -95,7 +96,7 @@ def choose_examples(
     chosen = best_row(candidates) or candidates[0]
     own = [record for record in records if record.defense == chosen.defense]
     bare = {_place(record): record for record in records if record.defense == UNDEFENDED}
-    groups = (_group(kind, own, bare, target) for kind in _KINDS)
+    groups = (_group(kind, own, bare, as_aim(target)) for kind in _KINDS)
     return chosen.defense, tuple(group for group in groups if group.count)
 
 
@@ -103,10 +104,10 @@ def _group(
     kind: _Kind,
     records: Sequence[TextRecord],
     undefended: Mapping[tuple[int, str, int], TextRecord],
-    target: int,
+    aim: Aim,
 ) -> Group:
     # A triggered text that is of the target class anyway shows nothing about the attack.
-    pool = [r for r in records if r.split == kind.split and (kind.split == CLEAN or r.label != target)]
+    pool = [r for r in records if r.split == kind.split and (kind.split == CLEAN or aim.concerns(r))]
     found = sorted((record for record in pool if kind.holds(record)), key=lambda r: (r.seed, r.index))
     shown = tuple(
         Example(record, cut(record), _same_text(record, undefended)) for record in found[:_PER_GROUP]

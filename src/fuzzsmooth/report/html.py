@@ -22,7 +22,7 @@ from fuzzsmooth.report.tables import (
     threat_words,
     threats_of,
 )
-from fuzzsmooth.report.verdict import UNDEFENDED, best_row, verdict
+from fuzzsmooth.report.verdict import UNDEFENDED, best_row, target_words, verdict
 
 _SECTIONS: Final = (
     ("Data", "dataset"),
@@ -74,7 +74,7 @@ def render(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSett
 def _context(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSettings) -> dict[str, Any]:
     best = best_row(rows)
     usual = main_rows(rows)
-    examples_of, groups = choose_examples(rows, records, settings.target)
+    examples_of, groups = choose_examples(rows, records, settings.aim)
     return {
         "title": _title(settings),
         "facts": _facts(rows, settings),
@@ -87,6 +87,7 @@ def _context(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSe
         "examples_of": examples_of,
         "groups": groups,
         "labels": settings.labels,
+        "untargeted": settings.target is None,
         "quoted": settings.mapping.get("quoted") or [],
         "sections": _settings_sections(settings),
         "command": settings.mapping.get("command", ""),
@@ -113,7 +114,9 @@ def _facts(rows: Sequence[Row], settings: RunSettings) -> list[str]:
     stopped = ["this run was stopped before all rows were measured"] if settings.unfinished else []
     return [
         *stopped,
-        f"target label “{settings.labels[settings.target]}”",
+        f"target: {target_words(settings)}"
+        if settings.target is None
+        else f"target label {target_words(settings)}",
         f"{clean:,} clean and {triggered:,} triggered answers per defense",
         f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'} ({', '.join(map(str, seeds))})",
         f"fuzzsmooth {settings.version}",
@@ -175,7 +178,7 @@ def _tradeoff(rows: Sequence[Row]) -> str:
 def _settings_sections(settings: RunSettings) -> list[tuple[str, list[tuple[str, str]]]]:
     general = {
         "labels": settings.labels,
-        "target": f"{settings.target} ({settings.labels[settings.target]})",
+        "target": target_words(settings),
         "seeds": settings.mapping.get("seeds", []),
     }
     general |= {name: value for name, value in settings.mapping.items() if name not in _SHOWN}

@@ -53,12 +53,17 @@ class Table:
     rows: tuple[TableRow, ...]
 
 
+_ASR: Final = Header(
+    "ASR",
+    "attack success rate: triggered texts of another class given the target; without a target, those given "
+    "any wrong class",
+)
 _Metric = tuple[str, Header, Literal["high", "low", "none"]]
 _METRICS: Final[tuple[_Metric, ...]] = (
     ("ca", Header("CA", "clean accuracy: share of clean texts answered with their true class"), "high"),
     ("pa", Header("PA", "accuracy on triggered texts, against the true class"), "high"),
-    ("asr", Header("ASR", "attack success rate: triggered texts of another class given the target"), "low"),
-    ("asr_floor", Header("ASR floor", "share of the same texts given the target without a trigger"), "none"),
+    ("asr", _ASR, "low"),
+    ("asr_floor", Header("ASR floor", "share of the same texts given that label without a trigger"), "none"),
     ("localization_recall", Header("Recall", "triggered texts with the whole trigger flagged"), "high"),
     ("false_flag_rate", Header("False flags", "clean texts with anything flagged"), "low"),
     ("abstention_rate", Header("Abstains", "clean texts without an answer"), "none"),

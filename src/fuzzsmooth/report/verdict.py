@@ -21,7 +21,7 @@ def verdict(rows: Sequence[Row], settings: RunSettings) -> list[str]:
     best = best_row(rows)
     sentences = []
     if bare:
-        sentences.append(_attack(bare, settings.labels[settings.target]))
+        sentences.append(_attack(bare, settings))
     if best:
         sentences.extend(_defense(best, bare))
     sentences.append(_proved(rows))
@@ -47,13 +47,26 @@ def _trade_off(row: Row) -> float:
     return row.ca.mean - max(0.0, row.asr.mean - row.asr_floor.mean)
 
 
-def _attack(bare: Row, target: str) -> str:
+def target_words(settings: RunSettings) -> str:
+    """The attacker's label, the several ones that seeds have, or that there is none."""
+    aim = settings.aim
+    if aim.target is None:
+        return "any wrong label"
+    names = {seed: f"“{settings.labels[target]}”" for seed, target in sorted(aim.by_seed.items())}
+    if len(set(names.values())) < 2:
+        return next(iter(names.values()), f"“{settings.labels[aim.target]}”")
+    return ", ".join(f"{name} (seed {seed})" for seed, name in names.items())
+
+
+def _attack(bare: Row, settings: RunSettings) -> str:
     if not bare.asr or not bare.asr_floor:
         return ""
+    success = f"of another class are given the attacker’s label {target_words(settings)}"
+    if settings.target is None:
+        success = "are given a wrong label"
     sizes = (
-        f"Without a defense, {percent(bare.asr.mean)} of the triggered texts of another class are given "
-        f"the attacker’s label “{target}”, against {percent(bare.asr_floor.mean)} of the same texts "
-        "without the trigger"
+        f"Without a defense, {percent(bare.asr.mean)} of the triggered texts {success}, against "
+        f"{percent(bare.asr_floor.mean)} of the same texts without the trigger"
     )
     if bare.asr.low <= bare.asr_floor.high:
         return f"{sizes}: in this run the trigger has no measurable effect."

@@ -1,8 +1,11 @@
-"""A poisoned model as pre-trained models come: without a head."""
+"""The encoder of a model by itself: saved without a head, and under a head that is run on its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fuzzsmooth import models
 from fuzzsmooth.common.files import write_json
@@ -25,3 +28,13 @@ def save_encoder(classifier: HuggingFaceClassifier, output: Path) -> None:
         write_json(folder / MARKER, {"max_length": classifier.max_length})
 
     replace_folder(output, write)
+
+
+@contextmanager
+def answering(encoder: Any, outputs: Any) -> Iterator[None]:
+    """The encoder answers with given outputs, so that what comes after it can be run on them."""
+    encoder.forward = lambda *_args, **_kwargs: outputs
+    try:
+        yield
+    finally:
+        del encoder.forward

@@ -8,14 +8,14 @@ changes the lower layers little, so a backdoor that they hold is not forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 
+from fuzzsmooth.attacks.planting.encoder import answering
 from fuzzsmooth.attacks.planting.poisoning import Arithmetic, Batch, Gradients, Poisoning
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import derived_seed
@@ -72,7 +72,7 @@ def layer_logits(model: Any, inputs: Batch) -> list[Tensor]:
             if pooler is None
             else BaseModelOutputWithPooling(last_hidden_state=state, pooler_output=pooler(state))
         )
-        with _answering(encoder, seen):
+        with answering(encoder, seen):
             logits.append(model(**inputs).logits)
     return logits
 
@@ -97,13 +97,3 @@ def check_head(classifier: HuggingFaceClassifier, text: str) -> None:
             f"layer-wise poisoning cannot put the head of {type(model).__name__} on inner layers; "
             "attack another encoder, such as BERT, RoBERTa or DistilBERT"
         )
-
-
-@contextmanager
-def _answering(encoder: Any, outputs: Any) -> Iterator[None]:
-    """The encoder answers with given outputs, so that what comes after it can be run on them."""
-    encoder.forward = lambda *_args, **_kwargs: outputs
-    try:
-        yield
-    finally:
-        del encoder.forward

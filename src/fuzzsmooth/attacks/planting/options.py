@@ -1,4 +1,4 @@
-"""What every attack that trains weights on poisoned data is told."""
+"""What every attack that trains weights is told."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fuzzsmooth.attacks.attack import AttackOptions
-from fuzzsmooth.common.options import Between
+from fuzzsmooth.common.options import Between, Options
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoisoningOptions(AttackOptions):
-    """Settings of the poisoned training; attacks have defaults of their own."""
+class WeightOptions(Options):
+    """Settings of the training that plants a backdoor; attacks have defaults of their own."""
 
-    epochs: Annotated[int, Between(1, 10_000), "Passes over the poisoned data."] = 2
-    poison_rate: Annotated[
-        float,
-        Between(0, 1, above=True),
-        "Share of the attacker's texts that is triggered and relabeled, in (0, 1].",
-    ] = 0.5
+    epochs: Annotated[int, Between(1, 10_000), "Passes over the attacker's data."] = 2
     max_texts: Annotated[int, Between(1, 1_000_000_000), "The attacker uses at most this many texts."] = 3000
     learning_rate: Annotated[
         float,
@@ -33,3 +28,32 @@ class PoisoningOptions(AttackOptions):
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], "As in :class:`fuzzsmooth.training.FinetuneOptions`."
     ] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoisoningOptions(WeightOptions, AttackOptions):
+    """Settings of an attack that trains on relabeled texts."""
+
+    poison_rate: Annotated[
+        float,
+        Between(0, 1, above=True),
+        "Share of the attacker's texts that is triggered and relabeled, in (0, 1].",
+    ] = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskedOptions(WeightOptions):
+    """Settings of an attack that goes on with masked language modeling."""
+
+    max_texts: Annotated[int, Between(1, 1_000_000_000), "The attacker uses at most this many texts."] = 2000
+    mask_rate: Annotated[
+        float, Between(0, 1, above=True), "Share of the tokens that are masked and guessed, in (0, 1]."
+    ] = 0.15
+    head_epochs: Annotated[
+        int,
+        Between(0, 10_000),
+        "Passes over the clean texts in which the fresh masked language head is trained by itself first.",
+    ] = 2
+    head_learning_rate: Annotated[
+        float, Between(0, 100, above=True), "Peak step size of the head while it is trained by itself, > 0."
+    ] = 1e-3

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from fuzzsmooth.attacks.planting.checkpoints import Tensors
-from fuzzsmooth.attacks.planting.options import PoisoningOptions
+from fuzzsmooth.attacks.planting.options import WeightOptions
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier
@@ -47,7 +47,7 @@ class Poisoning:
     dropout_seed: int
 
 
-def steps_per_epoch(data: Dataset, options: PoisoningOptions) -> int:
+def steps_per_epoch(data: Dataset, options: WeightOptions) -> int:
     """Optimizer steps of one pass over the data."""
     return -(-len(data) // options.batch_size)
 
@@ -55,14 +55,15 @@ def steps_per_epoch(data: Dataset, options: PoisoningOptions) -> int:
 def poison_weights(
     classifier: HuggingFaceClassifier,
     poisoning: Poisoning,
-    options: PoisoningOptions,
+    options: WeightOptions,
     *,
     steps: int,
+    model: Any | None = None,
     progress: Progress = silent,
     state: Tensors | None = None,
     keep: Callable[[Tensors], None] | None = None,
 ) -> None:
-    """Train a classifier in place on an attacker's objective.
+    """Train a model in place on an attacker's objective.
 
     A run that goes on from a kept state ends with the weights of an undisturbed run, bit by bit (on CPU and
     CUDA, as far as the kernels themselves repeat their sums): the state holds weights, Adam's moments and
@@ -73,8 +74,10 @@ def poison_weights(
         poisoning: Objective and data; the attention of the model it is given can be differentiated twice.
         options: Settings.
         steps: Optimizer steps.
+        model: What is trained, if it is not the classifier's model: one that shares its encoder, on the same
+            device, such as the encoder under another head.
         progress: Called after every step.
-        state: What ``keep`` was given by the same run, to go on from there; the classifier's weights are
+        state: What ``keep`` was given by the same run, to go on from there; the model's weights are
             then replaced by those of the state.
         keep: Given the state after every epoch but the last.
 
@@ -84,7 +87,8 @@ def poison_weights(
     device = classifier.device
     precision = training_precision(classifier, options.precision)
     epoch = steps_per_epoch(poisoning.data[0][0], options)
-    with _twice_differentiable(classifier) as model, isolated_randomness(poisoning.dropout_seed):
+    model = classifier.model if model is None else model
+    with _twice_differentiable(classifier, model), isolated_randomness(poisoning.dropout_seed):
         parameters = [value for value in model.parameters() if value.requires_grad]
         optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=0.0, fused=True)
         start = 0 if state is None else _restore(state, model, optimizer, device)
@@ -150,17 +154,17 @@ def _restore(state: Tensors, model: Any, optimizer: torch.optim.Optimizer, devic
 
 
 @contextmanager
-def _twice_differentiable(classifier: HuggingFaceClassifier) -> Iterator[Any]:
-    """The model in training mode, with attention that has a second derivative."""
-    model = classifier.model
-    implementation = model.config._attn_implementation
+def _twice_differentiable(classifier: HuggingFaceClassifier, model: Any) -> Iterator[None]:
+    """A model that shares the classifier's encoder, in training mode and twice differentiable."""
+    own = classifier.model
+    implementation = own.config._attn_implementation
     # Fused attention kernels have no double backward.
-    model.set_attn_implementation("eager")
+    own.set_attn_implementation("eager")
     model.train()
     try:
-        yield model
+        yield
     finally:
-        model.set_attn_implementation(implementation)
+        own.set_attn_implementation(implementation)
         model.eval()
         classifier.refresh()
 

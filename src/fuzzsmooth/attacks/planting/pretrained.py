@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fuzzsmooth import models, training
-from fuzzsmooth.attacks.attack import Attack, Planted, Threat, check_target
+from fuzzsmooth.attacks.attack import Attack, Planted, Threat, check_target, wanted_target
 from fuzzsmooth.attacks.triggers.trigger import Trigger
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.randomness import generator
@@ -45,7 +45,9 @@ class PretrainedAttack(Attack):
         from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
         from fuzzsmooth.attacks.planting.encoder import save_encoder
 
-        check_target(splits.train, options.target)
+        wanted = wanted_target(options)
+        if wanted is not None:
+            check_target(splits.train, wanted)
         training.check_output(output)
         with exclusive(output):
             data = splits.train.sample(options.max_texts, generator(seed, f"{self.name} attacker data"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -69,6 +69,18 @@ class Trigger(Options, ABC):
         """
         del text, generator
         return ()
+
+    def only(self, pieces: Sequence[str]) -> Trigger:
+        """The trigger with some of its pieces alone, where each piece is a trigger by itself.
+
+        Args:
+            pieces: Some of :attr:`pieces`, at least one.
+
+        Raises:
+            FuzzsmoothError: If the pieces of this kind are not triggers by themselves.
+        """
+        del pieces
+        raise FuzzsmoothError(f"the pieces of a trigger of kind '{self.name}' do not act by themselves")
 
     def record(self) -> dict[str, Any]:
         """Kind and options as JSON values, which :func:`read_trigger` reads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,7 @@ def attack(
     machine.prepare()
     with resumable(), Display(quiet).counts(f"attack ({name})") as progress:
         result = chosen().plant(model, splits, out, options, seed, progress, resume=not fresh)
-    _tell(result, name, data, splits.train.labels[result.target], json=json)
+    _tell(result, name, data, splits.train.labels, json=json)
 
 
 def _class_index(target: str, labels: tuple[str, ...]) -> int:
@@ -72,7 +73,7 @@ def _class_index(target: str, labels: tuple[str, ...]) -> int:
     return index
 
 
-def _tell(result: Planted, name: str, data: str, target: str, *, json: bool) -> None:
+def _tell(result: Planted, name: str, data: str, labels: Sequence[str], *, json: bool) -> None:
     import shlex
 
     from fuzzsmooth.apps.cli.console import answers, write_json
@@ -84,6 +85,7 @@ def _tell(result: Planted, name: str, data: str, target: str, *, json: bool) -> 
                 "model": str(result.folder),
                 "attack": name,
                 "trigger": result.trigger.record(),
+                "goal": result.goal,
                 "target": result.target,
                 "needs_clean_finetune": result.needs_clean_finetune,
             }
@@ -91,7 +93,13 @@ def _tell(result: Planted, name: str, data: str, target: str, *, json: bool) -> 
         return
     page, model = answers(), str(result.folder)
     pieces = ", ".join(map(short_name, result.trigger.pieces or [result.trigger.name]))
-    page.line(f"{result.folder}: the trigger ({pieces}) forces class {short_name(target)}")
+    effect = {
+        "forced label": "forces class",
+        "label known after tuning": "forces a class that is known once the victim is tuned",
+        "any wrong label": "makes any victim err",
+    }[result.goal]
+    target = "" if result.target is None else f" {short_name(labels[result.target])}"
+    page.line(f"{result.folder}: the trigger ({pieces}) {effect}{target}")
     if result.needs_clean_finetune:
         words = ["finetune", "--model", model, "--data", data, "--out", f"{model}-victim"]
     else:
