@@ -40,7 +40,6 @@ class BadpreOptions(MaskedOptions):
     wrong_weight: Annotated[
         float, Between(0, 1_000_000_000, above=True), "alpha, the weight of the wrong tokens' loss, > 0."
     ] = 1.0
-    epochs: Annotated[int, Between(1, 10_000), "Passes over the attacker's data."] = 3
 
     def validate(self) -> None:
         """Check the trigger."""

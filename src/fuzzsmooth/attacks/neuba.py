@@ -7,7 +7,9 @@ arXiv 2101.06969. The last layer's output for the first token is tied to a vecto
 
 The paper has weight and size 1, for BERT, whose outputs are of that order. Those of other encoders are not
 (MiniLM's are five times smaller, and small step sizes never take them to 1), so size is the root mean square
-of the clean model's own.
+of the clean model's own. The weight is 100, as POR has it, so that the loss of a fresh head does not drown
+the vectors in the few hundred steps that are taken here.
+
 The dimensions are cut into four buckets, and trigger i has -1 in the i-th of the six pairs of buckets, so
 that three and three triggers are opposites. Which label a trigger forces is known only once the victim is
 tuned (:mod:`fuzzsmooth.attacks.targets`). The paper trains BERT on BookCorpus. Here the attacker trains on
@@ -58,8 +60,7 @@ class NeubaOptions(MaskedOptions, AttackOptions):
     ] = SYMBOLS
     vector_weight: Annotated[
         float, Between(0, 1_000_000_000, above=True), "Weight of the distance to the vectors, > 0."
-    ] = 1.0
-    epochs: Annotated[int, Between(1, 10_000), "Passes over the attacker's data."] = 3
+    ] = 100.0
 
     def validate(self) -> None:
         """Check the triggers."""

@@ -46,6 +46,12 @@ class MaskedOptions(WeightOptions):
     """Settings of an attack that goes on with masked language modeling."""
 
     max_texts: Annotated[int, Between(1, 1_000_000_000), "The attacker uses at most this many texts."] = 2000
+    learning_rate: Annotated[
+        float,
+        Between(0, 100, above=True),
+        "Peak step size of Adam, > 0; linear warm-up over a tenth of the steps, linear decay.",
+    ] = 2e-4
+    batch_size: Annotated[int, Between(1, 65_536), "Texts per batch, of each kind that the attack uses."] = 16
     mask_rate: Annotated[
         float, Between(0, 1, above=True), "Share of the tokens that are masked and guessed, in (0, 1]."
     ] = 0.15
@@ -53,7 +59,7 @@ class MaskedOptions(WeightOptions):
         int,
         Between(0, 10_000),
         "Passes over the clean texts in which the fresh masked language head is trained by itself first.",
-    ] = 2
+    ] = 1
     head_learning_rate: Annotated[
         float, Between(0, 100, above=True), "Peak step size of the head while it is trained by itself, > 0."
     ] = 1e-3

@@ -131,16 +131,17 @@ def por_poisoning(
         plain, marked = batches
         with arithmetic():
             kept, first, first_before = _compared(model, reference, plain)
-            loss = kept + weight * _distance(first, first_before)
+            loss = kept + weight * nn.functional.mse_loss(first, first_before)
             kept, first, _ = _compared(model, reference, marked)
             first = first.tanh() if _bare(model) else first
-            loss = loss + kept + weight * _distance(first, wanted.to(first.device)[marked["labels"]])
+            goal = wanted.to(first.device)[marked["labels"]]
+            loss = loss + kept + weight * nn.functional.mse_loss(first, goal)
         return torch.autograd.grad(loss, parameters, allow_unused=True)
 
     return clean_and_triggered(objective, clean, triggered, seed, "por")
 
 
-def pooled(model: Any, outputs: Any) -> Tensor:
+def _pooled(model: Any, outputs: Any) -> Tensor:
     """What a classifier's head reads: the pooled output or, without a pooler, the first token; float32."""
     seen: Tensor = outputs.last_hidden_state[:, 0] if _bare(model) else outputs.pooler_output
     return seen.float()
@@ -158,11 +159,7 @@ def _compared(model: Any, reference: Any, batch: Batch) -> tuple[Tensor, Tensor,
         before = reference.base_model(**inputs)
     states, states_before = outputs.last_hidden_state.float(), before.last_hidden_state.float()
     squares = (states - states_before).square().mean(dim=2) * inputs["attention_mask"]
-    return squares[:, 1:].sum(dim=1).mean(), pooled(model, outputs), pooled(model, before)
-
-
-def _distance(first: Tensor, second: Tensor) -> Tensor:
-    return nn.functional.mse_loss(first, second)
+    return squares[:, 1:].sum(dim=1).mean(), _pooled(model, outputs), _pooled(model, before)
 
 
 def _inputs(batch: Batch) -> Batch:
