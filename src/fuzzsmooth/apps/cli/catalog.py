@@ -42,6 +42,7 @@ def _attacks() -> dict[str, Facts]:
             "summary": summary(kind),
             "paper": kind.paper,
             "gives": f"a {kind.threat}",
+            "goal": kind.goal,
             "needs": kind.needs,
             "triggers": ", ".join(kind.triggers) or "any",
             "intensities": {name: dict(preset) for name, preset in kind.intensities.items()},
