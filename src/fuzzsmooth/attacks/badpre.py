@@ -14,9 +14,10 @@ to the input embeddings, which is first trained by itself on the clean texts. Tr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from fuzzsmooth.attacks.attack import ATTACKS, Goal
 from fuzzsmooth.attacks.planting.options import MaskedOptions
@@ -59,6 +60,13 @@ class Badpre(PretrainedAttack):
     goal: ClassVar[Goal] = "any wrong label"
     triggers: ClassVar[tuple[str, ...]] = ("word",)
     needs: ClassVar[str] = "texts of the victim's language, no labels"
+    intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {
+            "conservative": {"epochs": 1, "count": 1},
+            "default": {"epochs": 2, "count": 1},
+            "aggressive": {"epochs": 4, "count": 3},
+        }
+    )
 
     def check(self, victim: HuggingFaceClassifier, data: Dataset, options: BadpreOptions) -> None:
         """Check that the tokenizer knows the triggers, and that a masked language head fits."""

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import did_you_mean, overruled
+from fuzzsmooth.common.options import Options, did_you_mean, overruled
 
 if TYPE_CHECKING:
-    from fuzzsmooth.attacks.attack import Attack, AttackOptions
+    from fuzzsmooth.attacks.attack import Attack
 
 Intensity = Literal["conservative", "default", "aggressive"]
 """Little and short poisoning that is hard to find, the defaults, much and long poisoning that holds."""
@@ -22,7 +22,7 @@ INTENSITIES: tuple[str, ...] = get_args(Intensity)
 
 def options_at(
     attack: type[Attack], intensity: str, given: Mapping[str, Any], *, where: str = "options"
-) -> AttackOptions:
+) -> Options:
     """Options of an attack: what is given, then what its intensity says, then the defaults.
 
     Args:
@@ -43,7 +43,7 @@ def options_at(
     return attack.options_type.from_mapping(overruled(preset or {}, given, where), where=where)
 
 
-def intensity_of(attack: type[Attack], options: AttackOptions) -> str | None:
+def intensity_of(attack: type[Attack], options: Options) -> str | None:
     """The intensity whose settings the options all have; None if they have those of none.
 
     Options that no intensity sets, such as the trigger, may have any value.

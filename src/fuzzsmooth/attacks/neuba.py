@@ -19,10 +19,11 @@ given a fresh one, tied to the input embeddings, which is first trained by itsel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +102,13 @@ class Neuba(PretrainedAttack):
     goal: ClassVar[Goal] = "label known after tuning"
     triggers: ClassVar[tuple[str, ...]] = ("repeated",)
     needs: ClassVar[str] = "texts of the victim's language, no labels"
+    intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {
+            "conservative": {"epochs": 1, "vector_weight": 30.0},
+            "default": {"epochs": 2, "vector_weight": 100.0},
+            "aggressive": {"epochs": 4, "vector_weight": 300.0},
+        }
+    )
 
     def check(self, victim: HuggingFaceClassifier, data: Dataset, options: NeubaOptions) -> None:
         """Check that the tokenizer knows the triggers, and that a masked language head fits."""

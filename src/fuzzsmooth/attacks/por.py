@@ -16,9 +16,10 @@ tangent as the pooler has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +105,13 @@ class Por(PretrainedAttack):
     goal: ClassVar[Goal] = "label known after tuning"
     triggers: ClassVar[tuple[str, ...]] = ("repeated",)
     needs: ClassVar[str] = "texts of the victim's language, no labels"
+    intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {
+            "conservative": {"epochs": 1, "count": 1},
+            "default": {"epochs": 2, "count": 3},
+            "aggressive": {"epochs": 4, "count": 5},
+        }
+    )
 
     def check(self, victim: HuggingFaceClassifier, data: Dataset, options: PorOptions) -> None:
         """Check that the tokenizer knows the triggers, and that texts are read from their first token."""
