@@ -1,0 +1,51 @@
+"""Answers of a single pass: what a classifier says of a text, without votes; shared by several defenses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fuzzsmooth.defenses.answer import Answer
+from fuzzsmooth.models.protocol import Classifier, Probabilities
+
+
+def plain_answers(classifier: Classifier, texts: Sequence[str], labels: Sequence[str]) -> list[Answer]:
+    """The classifier's own answer to each text.
+
+    Args:
+        classifier: Who answers; the model that it wraps may be another one than the suspect.
+        texts: The texts.
+        labels: Class names.
+    """
+    return answers_of(classifier.probabilities(texts), labels, truncated_by(classifier, texts))
+
+
+def answers_of(rows: Probabilities, labels: Sequence[str], truncated: Sequence[bool]) -> list[Answer]:
+    """The most probable class of each row, ties to the lower one.
+
+    Args:
+        rows: Class probabilities, shape (texts, classes).
+        labels: Class names.
+        truncated: Whether each text is longer than the model reads.
+    """
+    answers = []
+    for row, long in zip(rows, truncated, strict=True):
+        label = int(row.argmax())
+        answers.append(
+            Answer(
+                label=label,
+                label_name=labels[label],
+                status="answered",
+                score=float(row[label]),
+                votes=(),
+                passes=1,
+                statistics="single",
+                truncated=long,
+            )
+        )
+    return answers
+
+
+def truncated_by(classifier: Classifier, texts: Sequence[str]) -> list[bool]:
+    """Whether each text is longer than the classifier reads; False where it does not say."""
+    check = getattr(classifier, "truncated", None)
+    return [False] * len(texts) if check is None else list(check(texts))
