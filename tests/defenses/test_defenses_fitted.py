@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,8 @@ class Shy(FittedDefense):
     def learn(self, material: Material, folder: Path, progress: Any) -> Mapping[str, Any]:
         LEARNED.append(len(material.held_out))
         scores = self.classifier.probabilities(material.held_out.texts).max(axis=1)
-        return {"least": float(sorted(scores)[int(self.options.share * len(scores))])}
+        least = float(sorted(scores)[int(self.options.share * len(scores))])
+        return {"least": least, "warnings": ["too shy"]} if self.options.share > 0.5 else {"least": least}
 
     def take(self, state: Mapping[str, Any], folder: Path) -> None:
         self.least = float(state["least"])
@@ -136,6 +138,39 @@ def test_a_protected_folder_brings_it_along(model: Path, data: Path, tmp_path: P
     saved = defended.save_pretrained(tmp_path / "again")
     assert protect(str(saved)).predict(["a good film"]) == defended.predict(["a good film"])
     assert len(LEARNED) == 1
+
+
+def test_what_went_wrong_in_calibration_is_told_wherever_a_user_looks(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    report = protect_model(
+        str(model), str(data), tmp_path / "out", "shy", finetune={"epochs": 1}, tell=told.append, share=0.9
+    )
+    assert "defense 'shy': too shy" in told
+    assert report["warnings"] == ["too shy"]
+    defended = protect(str(tmp_path / "out"))
+    assert isinstance(defended, Shy)
+    assert defended.warnings == ("too shy",)
+    sound = Shy(material(model).load(), {})
+    sound.fit(material(model), tmp_path / "sound")
+    assert sound.warnings == ()
+    options = ExperimentOptions(
+        model=str(model),
+        data=str(data),
+        attack="badnets",
+        rows=("undefended", "shy"),
+        options={"share": 0.9},
+        calibration_size=16,
+        finetune=FinetuneOptions(epochs=1),
+        attack_options={"finetune": {"epochs": 1}},
+    )
+    for _ in range(2):  # also where nothing is measured any more
+        told.clear()
+        run_experiment(options, tmp_path / "run", tell=told.append)
+        assert "seed 0, shy: too shy" in told
+        settings = json.loads((tmp_path / "run/settings.json").read_text())
+        assert settings["warnings"] == {"seed 0, shy": ["too shy"]}
 
 
 def test_the_bench_fits_once_and_trains_on_the_rest(model: Path, data: Path, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def run_experiment(
         check_target(splits.train, wanted)
     with exclusive(out):
         _claim(options, splits, out)
-        _run(options, splits, held_out, out, stages, command)
+        _run(options, splits, held_out, out, stages, tell, command)
     return out
 
 
@@ -76,10 +76,16 @@ def _claim(options: ExperimentOptions, splits: Splits, out: Path) -> None:
 
 
 def _run(
-    options: ExperimentOptions, splits: Splits, held_out: Dataset, out: Path, stages: Stages, command: str
+    options: ExperimentOptions,
+    splits: Splits,
+    held_out: Dataset,
+    out: Path,
+    stages: Stages,
+    tell: Tell,
+    command: str,
 ) -> None:
     ledger = Ledger(out / RECORDS_FILE)
-    facts: dict[str, Any] = {"models": {}}
+    facts: dict[str, Any] = {"models": {}, "warnings": {}}
     for seed in options.seeds:
         run = SeedRun(options, splits, held_out, _victims(options, out) / f"seed{seed}", seed, stages)
         attack = run.aimed()
@@ -91,6 +97,10 @@ def _run(
             write_json(out / SETTINGS_FILE, told)
             _measure_row(row, run, attack, ledger)
             facts["models"] |= run.known_fingerprints()
+            where = f"seed {seed}, {row.name}"
+            for sentence in run.warnings(row):
+                facts["warnings"].setdefault(where, []).append(sentence)
+                tell(f"{where}: {sentence}")
         facts["models"] |= run.fingerprints()
     write_json(out / SETTINGS_FILE, _settings(options, splits, facts, command))
 
@@ -187,6 +197,7 @@ def _settings(
         },
         "attack": facts["attack"],
         "model": {"name": shown(options.model), **facts["models"]},
+        **({"warnings": facts["warnings"]} if facts["warnings"] else {}),
         "options": _shown_options(options),
         "seeds": list(options.seeds),
         "command": command,

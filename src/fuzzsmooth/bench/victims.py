@@ -16,6 +16,7 @@ from fuzzsmooth.bench.rows import BenchRow, bench_row
 from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Dataset, Example, Splits
 from fuzzsmooth.defenses import REFERENCES_FILE, Defense, FittedDefense, Material
+from fuzzsmooth.defenses.fitted import kept_warnings
 from fuzzsmooth.search import References, SearchOptions
 
 if TYPE_CHECKING:
@@ -86,10 +87,13 @@ class SeedRun:
         references = self.references(row) if row.defense.needs.references else None
         defense = row.defense(self.victim(row), row.options, references)
         if isinstance(defense, FittedDefense):
-            folder = self.folder / "fitted" / _short(row.name, defense.settings)
             with self.stages(f"seed {self.seed}: fit ({row.name})") as counts:
-                defense.fit(self.material(row), folder, counts)
+                defense.fit(self.material(row), self._fitted(row), counts)
         return defense
+
+    def warnings(self, row: BenchRow) -> tuple[str, ...]:
+        """What went wrong where the defense of a row was calibrated, a sentence each."""
+        return kept_warnings(self._fitted(row))
 
     def material(self, row: BenchRow) -> Material:
         """What the defender of a row has.
@@ -135,6 +139,11 @@ class SeedRun:
     def known_fingerprints(self) -> dict[str, str]:
         """Those that cost nothing, as the victim is loaded."""
         return {} if self._loaded is None else {self._title(self._loaded[0]): self._loaded[1].fingerprint}
+
+    def _fitted(self, row: BenchRow) -> Path:
+        """Where what the defense of a row has learned is kept."""
+        settings = {"defense": row.defense.name, "options": row.options.to_mapping()}
+        return self.folder / "fitted" / _short(row.name, settings)
 
     @property
     def _per_class(self) -> int:

@@ -27,9 +27,14 @@ _OTHER = {"defense": "another defense", "options": "other options", "model": "an
 
 
 class FittedDefense(Defense):
-    """A defense that has to be fitted, or restored, before it answers."""
+    """A defense that has to be fitted, or restored, before it answers.
+
+    Attributes:
+        warnings: What went wrong in its calibration, a sentence each; its answers are then worth less.
+    """
 
     needs: ClassVar[Needs] = Needs(clean_data=True)
+    warnings: tuple[str, ...] = ()
 
     @abstractmethod
     def learn(self, material: Material, folder: Path, progress: Progress) -> Mapping[str, Any]:
@@ -41,7 +46,7 @@ class FittedDefense(Defense):
             progress: Called with steps done and steps in all.
 
         Returns:
-            What was learned, as JSON values.
+            What was learned, as JSON values; under "warnings" the sentences of :attr:`warnings`, if any.
         """
 
     @abstractmethod
@@ -80,6 +85,7 @@ class FittedDefense(Defense):
             )
         require(isinstance(state, dict), f"{file} is damaged; {mend}")
         assert isinstance(state, dict)
+        self.warnings = _sentences(state.pop("warnings", []), f"{file} is damaged; {mend}")
         self.take(state, folder)
         self.fitted_in = folder
 
@@ -103,3 +109,20 @@ class FittedDefense(Defense):
             "options": self.options.to_mapping(),
             "model": self.classifier.fingerprint,
         }
+
+
+def kept_warnings(folder: Path) -> tuple[str, ...]:
+    """The warnings of what was learned in a folder; none where nothing was."""
+    file = folder / STATE
+    if not file.is_file():
+        return ()
+    mend = "fit the defense anew"
+    state = read_json_object(file, mend=mend).get("state")
+    return _sentences(
+        state.get("warnings", []) if isinstance(state, dict) else [], f"{file} is damaged; {mend}"
+    )
+
+
+def _sentences(value: object, damaged: str) -> tuple[str, ...]:
+    require(isinstance(value, list) and all(isinstance(one, str) for one in value), damaged)
+    return tuple(value) if isinstance(value, list) else ()

@@ -137,6 +137,8 @@ class _Run:
         defense = self._fitted(self._order.kind(model, self._order.options, references))
         measured = self._measure(model, defense)
         report = self._told(model, references, measured)
+        if isinstance(defense, FittedDefense) and defense.warnings:
+            report["warnings"] = list(defense.warnings)
         self._save(model, defense, report)
         shutil.rmtree(self._parts, ignore_errors=True)
         return report
@@ -198,6 +200,8 @@ class _Run:
         if isinstance(defense, FittedDefense):
             with self._timed("fit"), self._stages("fit") as progress:
                 defense.fit(self._material(), self._parts / "fitted", progress)
+            for sentence in defense.warnings:
+                self._tell(f"defense '{defense.name}': {sentence}")
         return defense
 
     def _references(self, model: HuggingFaceClassifier) -> References | None:
