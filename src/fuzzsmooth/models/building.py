@@ -65,12 +65,54 @@ def build_model(
         FuzzsmoothError: If there is no such classifier, or configuration and tensors do not fit each other.
     """
     from transformers import AutoModelForSequenceClassification
+
+    model, report = _built(AutoModelForSequenceClassification, "classifier", config, tensors, name, seed)
+    return model, _check_report(model, report, tensors, name, fresh_head=fresh_head)
+
+
+def build_language_model(config: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
+    """The causal language model that a configuration describes, with the tensors as its weights.
+
+    Args:
+        config: As for :func:`build_model`.
+        tensors: As for :func:`build_model`.
+        name: The model's name, for sentences.
+
+    Raises:
+        FuzzsmoothError: If there is no such model, or configuration and tensors do not fit each other.
+    """
+    from transformers import AutoModelForCausalLM
+
+    model, report = _built(AutoModelForCausalLM, "causal language model", config, tensors, name, 0)
+    for key, found, expected in report["mismatched_keys"]:
+        raise FuzzsmoothError(
+            f"{name}: the weight {key} has shape {list(found)}, but config.json asks for {list(expected)}"
+        )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise FuzzsmoothError(
+            f"{name} is no causal language model: {len(missing)} weights are missing, such as {missing[0]}"
+            f"{_wrapped(tensors)}; give one, such as builtin:smollm2"
+        )
+    unused = sorted(key for key in report["unexpected_keys"] if not _COMPUTED.search(key))
+    if unused:
+        raise FuzzsmoothError(
+            f"{name}: the checkpoint has {len(unused)} weights that {type(model).__name__} does not use, "
+            f"such as {short_name(unused[0])}, so it is another model; give a causal language model"
+        )
+    return model
+
+
+def _built(
+    auto: Any, kind: str, config: Any, tensors: dict[str, torch.Tensor], name: str, seed: int
+) -> tuple[Any, dict[str, Any]]:
+    """A model of an automatic class of transformers, and its report on the tensors."""
     from transformers.models.auto.auto_factory import _get_model_class
 
-    known = AutoModelForSequenceClassification._model_mapping
+    known = auto._model_mapping
     if type(config) not in known:
         raise FuzzsmoothError(
-            f"{name}: transformers has no classifier of type '{short_name(str(config.model_type))}'"
+            f"{name}: transformers has no {kind} of type '{short_name(str(config.model_type))}'"
         )
     unbuildable = f"{name}: the model cannot be built from its config.json"
     with explained(unbuildable), torch.device("meta"), _few_modules(len(tensors), name):
@@ -88,7 +130,7 @@ def build_model(
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )
-    return model, _check_report(model, report, tensors, name, fresh_head=fresh_head)
+    return model, report
 
 
 @contextmanager

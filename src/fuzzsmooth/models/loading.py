@@ -79,7 +79,7 @@ def load_classifier(
     if labels is not None:
         check_order(folder, name, labels)
     with quiet_transformers():
-        config = _load_config(folder, name)
+        config = load_config(folder, name)
         if num_labels is not None:
             config.num_labels = num_labels
         _check_task(config, name)
@@ -87,10 +87,10 @@ def load_classifier(
         with explained(f"{name}: {_UNKNOWN}"):
             sparse_from = settle_configuration(config, tensors)
         model, unused = build_model(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
-        tokenizer = _load_tokenizer(folder, name)
+        tokenizer = load_tokenizer(folder, name)
     with explained(f"{name}: model and tokenizer do not fit each other"):
         random = switch_off_dropout(tokenizer)
-        _check_vocabulary(model, tokenizer, name)
+        check_vocabulary(model, tokenizer, name)
         classifier = HuggingFaceClassifier(
             model,
             tokenizer,
@@ -135,7 +135,8 @@ def _tell(notes: list[str], name: str) -> None:
         warnings.warn(f"{name}: {note}", ModelWarning, stacklevel=3)
 
 
-def _load_config(folder: Path, name: str) -> Any:
+def load_config(folder: Path, name: str) -> Any:
+    """The configuration of a checked folder; no code is run, nothing is fetched."""
     from transformers import AutoConfig
 
     with explained(f"{name}: {_UNKNOWN}"):
@@ -179,7 +180,8 @@ def _saved_max_length(folder: Path) -> int | None:
     return value
 
 
-def _load_tokenizer(folder: Path, name: str) -> Any:
+def load_tokenizer(folder: Path, name: str) -> Any:
+    """The tokenizer of a checked folder, tried out; no code is run, nothing is fetched."""
     from transformers import AutoTokenizer
 
     with explained(f"{name}: the tokenizer cannot be loaded"):
@@ -199,7 +201,8 @@ def _check_unknown(tokenizer: Any, name: str) -> None:
         )
 
 
-def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
+def check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
+    """Refuse a tokenizer without words, or with ids that the model does not know."""
     vocabulary = tokenizer.get_vocab()
     if len(vocabulary) <= len(tokenizer.all_special_ids):
         raise FuzzsmoothError(

