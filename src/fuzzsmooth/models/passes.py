@@ -121,6 +121,13 @@ class Passes:
         twin.fixed_shapes = False
         return twin
 
+    def separate(self) -> Self:
+        """The same classifier with a model of its own, whose parameters may be changed; one tokenizer."""
+        twin = self.in_precision(self.precision)
+        twin.model = copy.deepcopy(self.model)
+        twin._fingerprints, twin.noisy_batches = {}, {}
+        return twin
+
     def reproducible(self) -> Self:
         """The same classifier in float32 and, where that makes a difference bit by bit, in fixed shapes.
 
