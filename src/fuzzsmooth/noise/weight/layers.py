@@ -119,6 +119,11 @@ def block_count(model: nn.Module) -> int:
     return _block_stack(model)[1]
 
 
+def transformer_blocks(model: nn.Module) -> list[nn.Module]:
+    """The transformer blocks of the model, from the input to the output; errors as :func:`noised_modules`."""
+    return list(model.get_submodule(_block_stack(model)[0]).children())
+
+
 def noised_layers(model: nn.Module, top_layers: int | None) -> int:
     """H for this model: ``top_layers``, or by default the 10 of FRS, all blocks of a model with fewer."""
     return min(_FRS_LAYERS, block_count(model)) if top_layers is None else top_layers
