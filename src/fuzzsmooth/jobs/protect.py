@@ -284,14 +284,15 @@ class _Run:
 
     def _save(self, model: HuggingFaceClassifier, defense: Defense, report: Mapping[str, Any]) -> None:
         order, references = self._order, defense.references
-        training = self._parts / "model" / "training.json"
+        made = [self._parts / "model" / name for name in ("training.json", f"{order.kind.name}.json")]
 
         def beside(folder: Path) -> None:
             write_beside(folder, order.kind.name, order.options, references, defense.fitted_in)
             write_json(folder / REPORT, report)
             write_atomic(folder / CARD, model_card(report, order.kind, order.out.name))
-            if training.is_file():
-                shutil.copy(training, folder / training.name)
+            for told in made:  # how the model was trained, and what its defense threw out
+                if told.is_file():
+                    shutil.copy(told, folder / told.name)
 
         model.save(order.out, beside)
         if references is not None:
