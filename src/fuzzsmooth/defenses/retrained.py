@@ -50,7 +50,8 @@ class RetrainedDefense(Defense):
             options: Of type ``options_type``.
             material: What the defender has.
             parts: A folder for intermediate models; what a stopped run of the same settings has left there
-                is used (:meth:`Material.trained` does so), and at the end it is deleted.
+                is used (:meth:`Material.trained` does so), and at the end it is deleted. The last model is
+                best trained in ``model`` there: how it was trained is then kept beside the output.
             progress: Called with steps done and steps in all, which begin anew in every phase.
 
         Returns:
@@ -73,7 +74,7 @@ class RetrainedDefense(Defense):
             _claim(parts, _settings(cls.name, options, material))
             classifier, report = cls.remade(options, material, parts, progress)
             told = {"defense": cls.name, "options": options.to_mapping(), **report}
-            classifier.save(output, lambda folder: write_json(folder / report_name(cls.name), told))
+            classifier.save(output, lambda folder: _write_beside(folder, cls.name, told, parts))
             shutil.rmtree(parts, ignore_errors=True)
         return classifier
 
@@ -81,6 +82,14 @@ class RetrainedDefense(Defense):
 def report_name(defense: str) -> str:
     """Name of the report of a defense, in the folder of the model that it made."""
     return f"{defense}.json"
+
+
+def _write_beside(folder: Path, defense: str, told: Mapping[str, Any], parts: Path) -> None:
+    """Write the report, and how the model was trained where that is known."""
+    write_json(folder / report_name(defense), dict(told))
+    training = parts / "model" / "training.json"
+    if training.is_file():
+        shutil.copy(training, folder / training.name)
 
 
 def _settings(name: str, options: Any, material: Material) -> dict[str, Any]:
