@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ from fuzzsmooth.training.progress import Progress, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
 from fuzzsmooth.training.views import NoisyViews, Views, WindowViews, mask_token
 
+Penalty = Callable[[tuple[torch.Tensor, ...]], torch.Tensor]
+"""What is added to the loss of a step, a scalar, from the attention of each layer, shape (rows, heads,
+tokens, tokens), softmax over the last; to what fills a shorter row up it is 0."""
+
 
 def finetune(
     classifier: HuggingFaceClassifier,
@@ -41,6 +46,7 @@ def finetune(
     output: Path | None = None,
     progress: Progress = silent,
     resume: bool = False,
+    penalty: Penalty | None = None,
 ) -> HuggingFaceClassifier:
     """Fine-tune a classifier in place on labeled texts.
 
@@ -55,13 +61,15 @@ def finetune(
             are checkpoints in a folder beside it, named ``<output>.checkpoints``.
         progress: Called after every optimizer step.
         resume: Go on from the last checkpoint under ``output``, if there is one.
+        penalty: Added to the loss of each step. It reads attention, so the model must compute it openly
+            (``model.set_attn_implementation("eager")``).
 
     Returns:
         The same classifier, trained, in evaluation mode, on the device it was on.
 
     Raises:
         FuzzsmoothError: If the data do not fit the classifier, a checkpoint belongs to other settings, the
-            disk is full, or training diverged.
+            disk is full, training diverged, or there is a penalty and the model tells no attention.
     """
     check_trainable(classifier, dataset)
     if output is not None:
@@ -69,7 +77,7 @@ def finetune(
     # Processes that train together write one folder; the main one holds it for all.
     alone = exclusive(output) if output is not None and is_main_process() else nullcontext()
     with alone:
-        return _finetune(classifier, dataset, options, output, progress, resume)
+        return _finetune(classifier, dataset, options, output, progress, resume, penalty)
 
 
 def _finetune(
@@ -79,6 +87,7 @@ def _finetune(
     output: Path | None,
     progress: Progress,
     resume: bool,
+    penalty: Penalty | None,
 ) -> HuggingFaceClassifier:
     model = classifier.model
     settings = {
@@ -93,6 +102,7 @@ def _finetune(
     precision = training_precision(classifier, options.precision)
     with isolated_randomness(options.seed), quiet_transformers(), checkpoints.folder() as folder:
         trainer = _trainer(classifier, dataset, options, folder, precision=precision, kept=checkpoints.kept)
+        trainer.penalty = penalty
         trainer.add_callback(_ProgressCallback(progress))
         if smoothing is not None:
             trainer.add_callback(smoothing)
@@ -157,6 +167,7 @@ class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untype
     order: LengthGroupedOrder
     options: FinetuneOptions
     views_per_text: int
+    penalty: Penalty | None = None
 
     def _get_train_sampler(self, *_unused: Any) -> LengthGroupedOrder:
         return self.order
@@ -167,9 +178,11 @@ class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untype
         labels = inputs.pop("labels")
         if self.options.text_noise == "windows":
             inputs = self._with_worst_window(model, inputs, labels)
-        outputs = model(**inputs)
+        outputs = model(**inputs, **({} if self.penalty is None else {"output_attentions": True}))
         logits = outputs.logits.view(len(labels), -1, outputs.logits.shape[-1])
         loss = views_loss(logits, labels)
+        if self.penalty is not None:
+            loss = loss + self.penalty(told_attentions(outputs))
         return (loss, outputs) if return_outputs else loss
 
     def _with_worst_window(
@@ -186,6 +199,20 @@ class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untype
         first = torch.arange(texts, device=labels.device) * views
         rows = torch.stack([first, first + worst], dim=1).flatten()
         return {name: value[rows] for name, value in inputs.items()}
+
+
+def told_attentions(outputs: Any) -> tuple[torch.Tensor, ...]:
+    """The attention of each layer, from the outputs of a model.
+
+    Raises:
+        FuzzsmoothError: If it tells none.
+    """
+    attentions = tuple(outputs.attentions or ())
+    require(
+        len(attentions) > 0 and all(one is not None and one.ndim == 4 for one in attentions),
+        "the model does not tell what it attends to; this needs an encoder such as BERT",
+    )
+    return attentions
 
 
 class _EpochCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
