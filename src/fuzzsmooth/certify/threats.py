@@ -25,6 +25,8 @@ ThreatName = Literal[
     "edit_and_weights",
     "insert_and_weights",
     "insert_and_delete",
+    "synonyms",
+    "distinct_words",
 ]
 
 Threat = Literal["edit", "insert", "delete", "substitute", "transpose"]
@@ -194,6 +196,28 @@ _KINDS = (
         forward="combination of up to {mixes} of {plural} anywhere in this text",
         backward="if an attacker made up to {mixes} of {plural} to obtain this text",
         mixed=True,
+    ),
+    ThreatKind(
+        name="synonyms",
+        inverse="synonyms",
+        forward="replacement of up to {size} {units} of this text, each by a synonym that the defense's table"
+        " has for it,",
+        backward="if an attacker replaced up to {size} {units} of this text, each by a synonym that the"
+        " defense's table has for it",
+        meaning="r units replaced by synonyms of the defense's table",
+        at_one="any one unit replaced by a synonym of the defense's table",
+    ),
+    ThreatKind(
+        name="distinct_words",
+        inverse="distinct_words",
+        forward="insertion, removal or moving of any number of copies of up to {size} distinct {units}, in"
+        " this text and in the training texts alike, whose labels stay, as does the pre-trained model,",
+        backward="if an attacker inserted, removed or moved any number of copies of up to {size} distinct"
+        " {units}, in this text and in the training texts alike, whose labels stayed, as did the pre-trained"
+        " model",
+        meaning="r distinct units inserted or removed any number of times, in the text and in the training"
+        " texts",
+        at_one="any one unit, in any number of copies, here and in the training texts",
     ),
 )
 
