@@ -167,7 +167,9 @@ def test_kernels_by_name() -> None:
         "deletion": {},
         "masking": {"mask": "<mask>"},
         "share-masking": {"share": 0.5, "mask": "<mask>"},
+        "shuffled-deletion": {},
         "substitution": {"vocabulary": ["x", "y"]},
+        "synonyms": {"sets": {"x": ("x", "y")}},
     }
     assert set(parameters) == set(KERNELS.all())
     for name, values in parameters.items():

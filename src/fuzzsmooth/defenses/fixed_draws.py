@@ -15,14 +15,20 @@ from fuzzsmooth.engine.sampler import Sampler
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedDrawOptions(EngineOptions):
-    """How copies are drawn and bounded."""
+class FixedVoteOptions(EngineOptions):
+    """How copies are bounded."""
 
-    rate: Annotated[float, Between(0, 1, above=True, below=True), "Share of the units that is hidden."] = 0.9
     draws: Annotated[int, Between(2, 1_000_000), "Copies of a text, of a prediction's too."] = 1000
     alpha: Annotated[
         float, Between(0, 1, above=True, below=True), "Probability that a certificate is wrong, per text."
     ] = 0.001
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedDrawOptions(FixedVoteOptions):
+    """How copies are drawn and bounded."""
+
+    rate: Annotated[float, Between(0, 1, above=True, below=True), "Share of the units that is hidden."] = 0.9
 
 
 class FixedDraws(Randomized):
@@ -30,7 +36,7 @@ class FixedDraws(Randomized):
 
     guarantee: ClassVar[Guarantee] = "proved"
     needs: ClassVar[Needs] = Needs(training=True)
-    options: FixedDrawOptions
+    options: FixedVoteOptions
 
     def together(self, *, certify: bool) -> int:
         """See :meth:`fuzzsmooth.defenses.Defense.together`."""
