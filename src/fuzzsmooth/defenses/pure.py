@@ -83,7 +83,7 @@ class Pure(RetrainedDefense):
         with zeroed(suspect, pruned):
             after, variances = accuracy(suspect, held_out), head_variances(suspect, held_out)
         shares = layer_shares(variances, pruned)
-        output = parts / "pruned"
+        output = parts / "model"
         if (output / "config.json").is_file():
             made = material.load(output)
         else:
