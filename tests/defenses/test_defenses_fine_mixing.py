@@ -152,6 +152,30 @@ def test_where_no_share_will_do_the_best_is_taken_and_told(clean: Path, tmp_path
     assert made.fingerprint == given.load(str(tmp_path / "out")).fingerprint
 
 
+class StoppedError(Exception):
+    """A kill in the middle."""
+
+
+def test_a_stopped_run_goes_on_and_comes_out_alike(clean: Path, tmp_path: Path) -> None:
+    victim = operated(tmp_path / "victim", clean, tmp_path / "work")
+    given = material(victim, twin=clean, finished=True)
+    options = FineMixingOptions(per_class=20, loss=0.0, tuning_epochs=1)
+    whole = FineMixing.make_model(options, given, tmp_path / "whole")
+    calls = iter(range(99))
+
+    def stop(done: int, total: int) -> None:
+        if next(calls) == 4:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        FineMixing.make_model(options, given, tmp_path / "out", stop)
+    assert (tmp_path / "out.fine-mixing").is_dir()
+    assert not (tmp_path / "out").exists()
+    resumed = FineMixing.make_model(options, given, tmp_path / "out")
+    assert resumed.fingerprint == whole.fingerprint
+    assert {path.name for path in tmp_path.iterdir()} == {"victim", "work", "whole", "out"}
+
+
 def test_it_needs_a_twin(clean: Path, tmp_path: Path) -> None:
     with pytest.raises(FuzzsmoothError, match="'fine-mixing' needs a trusted clean copy"):
         FineMixing.make_model(FineMixingOptions(), material(clean, twin=None), tmp_path / "out")
