@@ -10,6 +10,7 @@ from experiment_runs import DELETED, LABELS, NOISY, ROWS, settings, without_time
 
 from fuzzsmooth.bench.experiment import run_experiment
 from fuzzsmooth.bench.measure import EvaluatedText, text_record
+from fuzzsmooth.bench.oracle import OracleFrs
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
 from fuzzsmooth.bench.rows import bench_row, row_names
 from fuzzsmooth.defenses import REFERENCES_FILE, FittedDefense
@@ -121,6 +122,8 @@ def test_every_row_gives_what_records_take(finished: Path) -> None:
         if issubclass(row.defense, FittedDefense):
             continue  # it answers only once it has learned something
         defended = row.defense(classifier, row.options, references)
+        if isinstance(defended, OracleFrs):
+            defended.tell([text])
         (answer,) = defended.certify([text.text])
         one = text_record(0, name, defended, text, answer, 0.5)
         assert TextRecord.from_json(json.loads(json.dumps(one))).to_json() == one

@@ -49,7 +49,7 @@ def test_rows_may_be_added_later(folder: Path, place: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "at"),
-    [("attack (badnets)", 5), ("fine-tune (sigma=0.01)", 5), ("frs-transplant", 8), ("deletion", 1)],
+    [("attack (badnets)", 5), ("model (sigma=0.01)", 5), ("frs-transplant", 8), ("deletion", 1)],
 )
 def test_a_killed_run_goes_on_without_loss_or_duplicates(
     finished: Path, place: Path, tmp_path: Path, stage: str, at: int, monkeypatch: pytest.MonkeyPatch
@@ -71,7 +71,7 @@ def test_a_killed_run_goes_on_without_loss_or_duplicates(
     assert measured == len(without_times(finished)) - kept, "what was recorded is not measured again"
     titles = resumed.opened
     assert ("seed 0: attack (badnets)" in titles) == stage.startswith("attack")
-    assert ("seed 0: fine-tune (sigma=0.01)" in titles) == (stage.startswith(("attack", "fine-tune")))
+    assert ("seed 0: model (sigma=0.01)" in titles) == (stage.startswith(("attack", "model")))
     assert len(titles) == len(set(titles))
 
 

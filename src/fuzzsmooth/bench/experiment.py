@@ -15,6 +15,7 @@ from fuzzsmooth.bench.aiming import known_aims
 from fuzzsmooth.bench.marking import claim
 from fuzzsmooth.bench.measure import EvaluatedText, text_record
 from fuzzsmooth.bench.options import ExperimentOptions
+from fuzzsmooth.bench.oracle import OracleFrs
 from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, record_key
 from fuzzsmooth.bench.rows import BenchRow
@@ -24,7 +25,7 @@ from fuzzsmooth.common.files import Ledger, write_json
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
-from fuzzsmooth.data import Dataset, Splits, load_splits
+from fuzzsmooth.data import Dataset, Splits, align_splits, load_splits
 from fuzzsmooth.data.stratify import keep_back
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.training import splits_for
@@ -53,7 +54,7 @@ def run_experiment(
     Raises:
         FuzzsmoothError: If the folder holds another experiment, or anything in the options does not fit.
     """
-    splits, held_out = _splits(options)
+    splits, held_out = experiment_data(options)
     tell_rows(tell, splits.train, splits.test)
     wanted = wanted_target(options.planting())
     if wanted is not None:
@@ -95,7 +96,7 @@ def _run(
             # Before each row, so that what was measured can be reported wherever the run ends.
             told = _settings(options, splits, facts, command) | {"unfinished": True}
             write_json(out / SETTINGS_FILE, told)
-            _measure_row(row, run, attack, ledger)
+            measure_row(row, run, attack, ledger)
             facts["models"] |= run.known_fingerprints()
             where = f"seed {seed}, {row.name}"
             for sentence in run.warnings(row):
@@ -114,13 +115,25 @@ def _victims(options: ExperimentOptions, out: Path) -> Path:
     return out if options.victims is None else Path(options.victims)
 
 
-def _measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) -> None:
-    """Append the records of one row that are not there yet."""
+def measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) -> None:
+    """Append the records of one row that are not there yet.
+
+    Args:
+        row: The row.
+        run: The attack and the victims of a seed.
+        attack: What :meth:`SeedRun.attack` gives.
+        ledger: The records of the run.
+
+    Raises:
+        FuzzsmoothError: If a model cannot be made, or the defense refuses it.
+    """
     texts = _test_texts(run, attack, row)
     keys = [record_key(run.seed, row.name, text.split, text.index) for text in texts]
     if all(key in ledger for key in keys):
         return
     defended = run.defended(row)
+    if isinstance(defended, OracleFrs):
+        defended.tell(texts)
     # What a kill can lose, some seconds on a processor. A chunk of which a kill has left a part is answered
     # again as a whole, as the rounding of a batch may depend on where it is cut; what is kept of it stays.
     size = defended.together(certify=True)
@@ -155,8 +168,12 @@ def _test_texts(run: SeedRun, attack: Planted, row: BenchRow) -> list[EvaluatedT
     return clean + triggered
 
 
-def _splits(options: ExperimentOptions) -> tuple[Splits, Dataset]:
-    """The data, and the clean texts that are kept back from training for thresholds."""
+def experiment_data(options: ExperimentOptions) -> tuple[Splits, Dataset]:
+    """The data, and the clean texts that are kept back from training for thresholds.
+
+    Raises:
+        FuzzsmoothError: As :func:`fuzzsmooth.data.load_splits`, or if classes do not fit together.
+    """
     splits = load_splits(
         options.data,
         text_column=options.text_column,
@@ -164,12 +181,25 @@ def _splits(options: ExperimentOptions) -> tuple[Splits, Dataset]:
         train_size=options.train_size,
         test_size=options.test_size,
     )
+    if options.test_data is not None:
+        splits = Splits(splits.train, _other_test(options, options.test_data, splits.train))
     splits = splits_for(options.model, splits)
     size = options.kept_back
     train, held_out = (
         keep_back(splits.train, size) if size else (splits.train, splits.train.with_examples([]))
     )
     return Splits(train, splits.test), held_out
+
+
+def _other_test(options: ExperimentOptions, source: str, train: Dataset) -> Dataset:
+    """The test texts of another data set, under the classes of the training data."""
+    other = load_splits(
+        source,
+        text_column=options.text_column,
+        label_column=options.label_column,
+        test_size=options.test_size,
+    )
+    return align_splits(other, train.labels, f"that is trained on {train.name}").test
 
 
 def _victim_mapping(options: ExperimentOptions) -> dict[str, Any]:
@@ -206,5 +236,6 @@ def _settings(
 
 
 def _shown_options(options: ExperimentOptions) -> dict[str, Any]:
-    places = {"model": options.model, "data": options.data, "victims": options.victims}
+    names = ("model", "data", "test_data", "victims")
+    places = {name: getattr(options, name) for name in names}
     return options.to_mapping() | {name: value and shown(value) for name, value in places.items()}

@@ -10,6 +10,9 @@ from fuzzsmooth.bench.rows import BenchRow, bench_row, check_shared
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.training import FinetuneOptions
 
+CLEAN_MODEL = "none"
+"""The attack that is none: the model is clean, so that what a defense costs is measured."""
+
 _CALIBRATION = 200
 
 
@@ -33,7 +36,14 @@ class ExperimentOptions(DataOptions):
     """What is attacked, how, and what defends."""
 
     model: Annotated[str, "The clean pre-trained model that is attacked."] = "builtin:minilm"
-    attack: Annotated[str, "The attack; see 'fuzzsmooth list attacks'."] = "ripple"
+    test_data: Annotated[
+        str | None,
+        "Another data set of the same classes whose test texts are measured on, out of the domain of the "
+        "training; None for those of the data.",
+    ] = None
+    attack: Annotated[
+        str, "The attack; see 'fuzzsmooth list attacks'. 'none' leaves the model clean."
+    ] = "ripple"
     intensity: Annotated[Intensity, "How hard the attack tries: what its options are that are not given."] = (
         "default"
     )
@@ -108,5 +118,8 @@ class ExperimentOptions(DataOptions):
         Raises:
             FuzzsmoothError: On an unknown attack, an option that it does not have, or a bad value.
         """
-        kind, where = ATTACKS.get(self.attack), f"attack '{self.attack}'"
-        return options_at(kind, self.intensity, self.attack_options, where=where)
+        where = f"attack '{self.attack}'"
+        if self.attack == CLEAN_MODEL:
+            require(self.intensity == "default", "a clean model has no intensity")
+            return AttackOptions.from_mapping(self.attack_options, where=where)
+        return options_at(ATTACKS.get(self.attack), self.intensity, self.attack_options, where=where)

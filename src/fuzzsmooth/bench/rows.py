@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.bench.catalog import BUDGETS, budget_row, summary
+from fuzzsmooth.bench.oracle import OracleFrs, RandomFrs
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Options, described, did_you_mean
 from fuzzsmooth.defenses import DEFENSES, Defense, Material
@@ -25,13 +26,13 @@ class Variant:
     """A defense with some options changed.
 
     Attributes:
-        defense: Its name.
+        defense: Its name; or a class that only the bench knows.
         options: Options that make the variant, over those of the experiment; nested ones as mappings.
         victim: Changes to the fine-tuning of its victim, instead of those that the defense wants; None for
             those.
     """
 
-    defense: str
+    defense: str | type[Defense]
     options: Mapping[str, Any] = field(default_factory=dict)
     victim: Mapping[str, Any] | None = None
 
@@ -78,6 +79,9 @@ _VARIANTS: Mapping[str, Variant] = {
     "deletion-nofuzz": Variant("deletion", {**_DELETION, "fuzzing": False}),
     "deletion-search": Variant("deletion", {**_DELETION, "fuzz_left": "search"}),
     "deletion-noise": Variant("deletion", {**_DELETION, "sigma": 0.01}),
+    # The search is not asked, and so needs no references.
+    "frs-oracle": Variant(OracleFrs, {"fuzzing": True, "search": {"reward": "kl"}}),
+    "frs-random": Variant(RandomFrs, _FRS),
     "uniform": Variant("frs", {"fuzzing": False}),
     "noise-finetuning-only": Variant("frs", {**_FRS, "sigma": 0.0}, {"sigma": 0.01}),
     "noise-inference-only": Variant("frs", _FRS, {}),
@@ -106,7 +110,7 @@ def bench_row(name: str, shared: Mapping[str, Any], seed: int = 0) -> BenchRow:
         FuzzsmoothError: If there is no such row, or an option has a bad value.
     """
     variant = _variant(name)
-    kind = DEFENSES.get(variant.defense)
+    kind = DEFENSES.get(variant.defense) if isinstance(variant.defense, str) else variant.defense
     known = {option.name for option in described(kind.options_type)}
     given = {key: value for key, value in shared.items() if key in known}
     for key, value in variant.options.items():

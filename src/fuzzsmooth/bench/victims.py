@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.attacks import ATTACKS, Planted, load_attack, read_record
 from fuzzsmooth.bench.aiming import AIM_FILE, aimed
-from fuzzsmooth.bench.options import ExperimentOptions
+from fuzzsmooth.bench.clean_model import clean_model
+from fuzzsmooth.bench.options import CLEAN_MODEL, ExperimentOptions
 from fuzzsmooth.bench.provenance import shown
 from fuzzsmooth.bench.rows import BenchRow, bench_row
 from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Dataset, Example, Splits
 from fuzzsmooth.defenses import REFERENCES_FILE, Defense, FittedDefense, Material
-from fuzzsmooth.defenses.fitted import kept_warnings
+from fuzzsmooth.defenses.fitted import STATE, kept_warnings
 from fuzzsmooth.search import References, SearchOptions
 
 if TYPE_CHECKING:
@@ -42,24 +44,66 @@ class SeedRun:
     ) -> None:
         self.options, self.splits, self.folder, self.seed, self.stages = options, splits, folder, seed, stages
         self.held_out = held_out
-        self._loaded: tuple[str, HuggingFaceClassifier] | None = None
+        self._loaded: tuple[Path, HuggingFaceClassifier] | None = None
 
     @property
     def attack_record(self) -> dict[str, Any]:
         """The attack's record, without the local path of the model."""
-        record = read_record(self.folder / "attacked")
+        clean = self.options.attack == CLEAN_MODEL
+        record = {"attack": CLEAN_MODEL} if clean else read_record(self.attack_folder())
         return {**record, "model": shown(self.options.model)}
 
     def attack(self) -> Planted:
-        """The backdoored model."""
-        output = self.folder / "attacked"
-        if (output / "attack.json").is_file():
-            return load_attack(output)
-        chosen, settings = ATTACKS.get(self.options.attack)(), self.options.planting()
-        with self.stages(f"seed {self.seed}: attack ({self.options.attack})") as counts:
-            return chosen.plant(
-                self.options.model, self.splits, output, settings, self.seed, counts, resume=True
-            )
+        """The backdoored model; the clean one where there is no attack."""
+        options, output = self.options, self.attack_folder()
+        if options.attack == CLEAN_MODEL:
+            return clean_model(options)
+        with self.making(output / "attack.json") as missing:
+            if missing:
+                with self.stages(f"seed {self.seed}: attack ({options.attack})") as counts:
+                    ATTACKS.get(options.attack)().plant(
+                        options.model,
+                        self.splits,
+                        output,
+                        options.planting(),
+                        self.seed,
+                        counts,
+                        resume=True,
+                    )
+        return load_attack(output)
+
+    def attack_folder(self) -> Path:
+        """Where the backdoored model is kept."""
+        return self.folder / "attacked"
+
+    def victim_folder(self, row: BenchRow) -> Path:
+        """Where the model that a row protects is kept."""
+        return self.folder / victim_name(row.victim)
+
+    def references_file(self, row: BenchRow) -> Path:
+        """Where the references of that model are kept."""
+        return self.victim_folder(row) / REFERENCES_FILE
+
+    def fitted_folder(self, row: BenchRow) -> Path:
+        """Where what the defense of a row has learned is kept."""
+        settings = {"defense": row.defense.name, "options": row.options.to_mapping()}
+        return self.folder / "fitted" / short_name(row.name, settings)
+
+    def aim_file(self) -> Path:
+        """Where the target of an attack is kept that is known only once the victim is tuned."""
+        return self.folder / AIM_FILE
+
+    @contextmanager
+    def making(self, whole: Path) -> Iterator[bool]:
+        """Around what makes something; a run that shares its models keeps others from making it too.
+
+        Args:
+            whole: The file that is there once it is made.
+
+        Yields:
+            Whether it is still to be made.
+        """
+        yield not whole.is_file()
 
     def aimed(self) -> Planted:
         """The attack, with the target and the trigger that the plain victim decides where that is so."""
@@ -68,7 +112,7 @@ class SeedRun:
             return attack
         return aimed(
             attack,
-            self.folder / AIM_FILE,
+            self.aim_file(),
             lambda: self.victim(bench_row(_PLAIN, {}, self.seed)),
             self.splits.train,
             self.options.planting(),
@@ -77,9 +121,9 @@ class SeedRun:
 
     def victim(self, row: BenchRow) -> HuggingFaceClassifier:
         """The model that a row protects."""
-        name = victim_name(row.victim)
-        if self._loaded is None or self._loaded[0] != name:
-            self._loaded = name, self._made(row, name)
+        folder = self.victim_folder(row)
+        if self._loaded is None or self._loaded[0] != folder:
+            self._loaded = folder, self._made(row, folder)
         return self._loaded[1]
 
     def defended(self, row: BenchRow) -> Defense:
@@ -87,13 +131,17 @@ class SeedRun:
         references = self.references(row) if row.defense.needs.references else None
         defense = row.defense(self.victim(row), row.options, references)
         if isinstance(defense, FittedDefense):
-            with self.stages(f"seed {self.seed}: fit ({row.name})") as counts:
-                defense.fit(self.material(row), self._fitted(row), counts)
+            folder = self.fitted_folder(row)
+            with (
+                self.making(folder / STATE),
+                self.stages(f"seed {self.seed}: fit ({row.name})") as counts,
+            ):
+                defense.fit(self.material(row), folder, counts)  # which takes what is there
         return defense
 
     def warnings(self, row: BenchRow) -> tuple[str, ...]:
         """What went wrong where the defense of a row was calibrated, a sentence each."""
-        return kept_warnings(self._fitted(row))
+        return kept_warnings(self.fitted_folder(row))
 
     def material(self, row: BenchRow) -> Material:
         """What the defender of a row has.
@@ -117,63 +165,60 @@ class SeedRun:
 
     def references(self, row: BenchRow) -> References:
         """The references that a search of texts for the model of a row transplants into."""
-        name = victim_name(row.victim)
-        beside = self.folder / name / REFERENCES_FILE
-        if not beside.is_file():
-            train, per_class = self.splits.train, self._per_class
-            with self.stages(f"seed {self.seed}: references ({name})") as counts:
-                References.select(
-                    self.victim(row), train.texts, train.targets, per_class, progress=counts
-                ).save(beside)
+        beside, victim = self.references_file(row), self.victim(row)
+        with self.making(beside) as missing:
+            if missing:
+                train, per_class = self.splits.train, self._per_class
+                title = f"seed {self.seed}: references ({victim_name(row.victim)})"
+                with self.stages(title) as counts:
+                    References.select(
+                        victim, train.texts, train.targets, per_class, progress=counts
+                    ).save(beside)
         return References.load(beside)
 
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of each victim of the rows, by seed and kind."""
-        victims = {victim_name(row.victim): row for row in self.options.bench_rows(self.seed).values()}
+        victims = {self.victim_folder(row): row for row in self.options.bench_rows(self.seed).values()}
         return {
-            self._title(name): self._fingerprint(name, row)
-            for name, row in victims.items()
-            if (self.folder / name / "config.json").is_file()
+            self._title(folder): self._fingerprint(row)
+            for folder, row in victims.items()
+            if (folder / "config.json").is_file()
         }
 
     def known_fingerprints(self) -> dict[str, str]:
         """Those that cost nothing, as the victim is loaded."""
         return {} if self._loaded is None else {self._title(self._loaded[0]): self._loaded[1].fingerprint}
 
-    def _fitted(self, row: BenchRow) -> Path:
-        """Where what the defense of a row has learned is kept."""
-        settings = {"defense": row.defense.name, "options": row.options.to_mapping()}
-        return self.folder / "fitted" / _short(row.name, settings)
-
     @property
     def _per_class(self) -> int:
         return SearchOptions.of(self.options.options.get("search", {})).references
 
-    def _title(self, name: str) -> str:
-        return f"seed {self.seed}, {name}"
+    def _title(self, folder: Path) -> str:
+        return f"seed {self.seed}, {folder.name}"
 
-    def _fingerprint(self, name: str, row: BenchRow) -> str:
+    def _fingerprint(self, row: BenchRow) -> str:
         """From the references where there are some, as loading and hashing a model takes longer."""
-        beside = self.folder / name / REFERENCES_FILE
+        beside = self.references_file(row)
         return References.load(beside).model if beside.is_file() else self.victim(row).fingerprint
 
-    def _made(self, row: BenchRow, name: str) -> HuggingFaceClassifier:
-        output, material = self.folder / name, self.material(row)
-        if (output / "config.json").is_file():
-            return material.load(output)
-        with self.stages(f"seed {self.seed}: model ({name})") as counts:
-            return row.make_model(material, output, counts)
+    def _made(self, row: BenchRow, output: Path) -> HuggingFaceClassifier:
+        material = self.material(row)
+        with self.making(output / "config.json") as missing:
+            if missing:
+                with self.stages(f"seed {self.seed}: model ({victim_name(row.victim)})") as counts:
+                    return row.make_model(material, output, counts)
+        return material.load(output)
 
 
 def victim_name(kind: Mapping[str, Any]) -> str:
     """The folder of a victim: "plain", what its fine-tuning changes, or the defense that makes it."""
     if "defense" in kind:
-        return _short(str(kind["defense"]), kind)
+        return short_name(str(kind["defense"]), kind)
     changes = [f"{name}={value}" for name, value in kind.items() if value is not None]
     return ",".join(changes) or "plain"
 
 
-def _short(name: str, content: Mapping[str, Any]) -> str:
+def short_name(name: str, content: Mapping[str, Any]) -> str:
     """A name for a folder that tells contents apart."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{name}-{digest[:12]}"
