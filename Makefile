@@ -2,6 +2,7 @@
 #   make demo   sets everything up in .venv and runs the main job
 #   make test   sets everything up and runs lint, types, import contracts and tests
 #   make bench  measures speed (make bench-quick: under three minutes)
+#   make paper  runs the grid of grids/paper.toml and builds its tables: a night on two cores
 # A second run installs nothing. Give another Python with `make PYTHON=python3.12 ...`.
 
 VENV := .venv
@@ -14,7 +15,7 @@ ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90
 WORKERS := 2
 
-.PHONY: setup demo llm test lint test-fast test-guarantees bench bench-quick clean
+.PHONY: setup demo llm test lint test-fast test-guarantees bench bench-quick paper clean
 
 setup: $(READY)
 
@@ -55,6 +56,12 @@ bench: $(READY)
 
 bench-quick: $(READY)
 	$(BIN)/python benchmarks/run.py --quick
+
+# The experiments; FUZZSMOOTH_DATA names the folder of the data sets. Stopped, it goes on where it was.
+paper: $(READY)
+	$(BIN)/fuzzsmooth bench run grids/paper.toml --workers $(WORKERS) --out runs/paper
+	$(BIN)/fuzzsmooth bench table runs/paper --out runs/paper/tables
+	$(BIN)/fuzzsmooth bench table runs/paper radii --format csv --out runs/paper/tables
 
 $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -c "" 2>/dev/null || { \

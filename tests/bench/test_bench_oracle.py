@@ -25,7 +25,9 @@ def triggered(text: str) -> np.ndarray:
 
 def classifier() -> CallableClassifier:
     return CallableClassifier(
-        lambda texts: np.stack([triggered(text) for text in texts]), labels=("bad", "good"), deterministic=True
+        lambda texts: np.stack([triggered(text) for text in texts]),
+        labels=("bad", "good"),
+        deterministic=True,
     )
 
 

@@ -171,9 +171,9 @@ class SeedRun:
                 train, per_class = self.splits.train, self._per_class
                 title = f"seed {self.seed}: references ({victim_name(row.victim)})"
                 with self.stages(title) as counts:
-                    References.select(
-                        victim, train.texts, train.targets, per_class, progress=counts
-                    ).save(beside)
+                    References.select(victim, train.texts, train.targets, per_class, progress=counts).save(
+                        beside
+                    )
         return References.load(beside)
 
     def fingerprints(self) -> dict[str, str]:

@@ -12,6 +12,10 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import way_out
 
 
+class LockedError(FuzzsmoothError):
+    """Another process is writing it."""
+
+
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """Keep every other process from writing a file or a folder of ours.
@@ -24,7 +28,8 @@ def exclusive(path: Path) -> Iterator[None]:
         path: The file or folder that is written; it need not exist.
 
     Raises:
-        FuzzsmoothError: If another process is writing it, or nothing can be written there.
+        LockedError: If another process is writing it.
+        FuzzsmoothError: If nothing can be written there.
     """
     handle, lock = _locked(path)
     try:
@@ -35,7 +40,31 @@ def exclusive(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process is writing a file or a folder of ours; nothing is written to find out.
+
+    Whoever wants to begin writing at this very moment may be refused once.
+    """
+    place = Path(os.path.realpath(path.expanduser()))
+    try:
+        handle = os.open(_lock_file(place), os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
 _SUFFIX = ".lock"
+
+
+def _lock_file(place: Path) -> Path:
+    return place.with_name(f".{place.name}{_SUFFIX}") if place.name else place
 
 
 def _locked(path: Path) -> tuple[int, Path]:
@@ -49,7 +78,7 @@ def _locked(path: Path) -> tuple[int, Path]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(handle)
-            raise FuzzsmoothError(
+            raise LockedError(
                 f"{path} is being written by another process; wait for it, or choose another place"
             ) from error
         # Whoever held it before may have deleted the file between our opening and our locking it.
@@ -59,7 +88,7 @@ def _locked(path: Path) -> tuple[int, Path]:
 
 
 def _opened(place: Path) -> tuple[int, Path]:
-    lock = place.with_name(f".{place.name}{_SUFFIX}") if place.name else place
+    lock = _lock_file(place)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), lock

@@ -204,14 +204,14 @@ def write_markdown_table(rows: Sequence[Row]) -> str:
 
 def _markdown_table(table: Table) -> str:
     lines = [
-        "| " + " | ".join(_markdown(header.name) for header in table.headers) + " |",
+        "| " + " | ".join(markdown_text(header.name) for header in table.headers) + " |",
         "|---|---|" + "--:|" * (len(table.headers) - 2),
     ]
     for row in table.rows:
         cells = [f"**{cell.value}**" if cell.best else cell.value for cell in row.cells]
         notes = [f" ({', '.join(cell.notes)})" if cell.notes else "" for cell in row.cells]
         shown = [f"{cell}{note}" for cell, note in zip(cells, notes, strict=True)]
-        lines.append("| " + " | ".join([_markdown(row.name), _markdown(row.kind), *shown]) + " |")
+        lines.append("| " + " | ".join([markdown_text(row.name), markdown_text(row.kind), *shown]) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -276,6 +276,7 @@ def _curve_cell(curve: Curve, radius: int, beyond: int) -> Cell:
     return Cell(percent(point.mean), _notes(point))
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """A text as a cell of a Markdown table."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
     return " ".join(escaped.split())

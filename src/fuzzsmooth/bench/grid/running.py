@@ -1,0 +1,168 @@
+"""Run a grid: lay it out, let workers measure what is left, tell how far they are."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from fuzzsmooth.bench.grid.cells import Cell
+from fuzzsmooth.bench.grid.store import (
+    Entry,
+    failure,
+    forget_failures,
+    models_folder,
+    state,
+    write_manifest,
+)
+from fuzzsmooth.bench.grid.working import Worker
+from fuzzsmooth.bench.stages import Stages, silent_stages
+from fuzzsmooth.data.telling import Tell, unheard
+
+_POLL = 1.0  # seconds between looks at what the workers have done
+_GRACE = 10.0  # seconds that a worker has to end after Ctrl-C
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def run_grid(
+    cells: Sequence[Cell],
+    folder: Path,
+    *,
+    workers: int = 1,
+    engine: str = "local",
+    stages: Stages = silent_stages,
+    tell: Tell = unheard,
+) -> dict[str, str]:
+    """Measure every cell that is not whole; cells that failed before are tried again.
+
+    A stopped grid goes on where it was, with any number of workers; several may run on one folder. Every
+    worker computes with one thread, so that models do not depend on how many there are.
+
+    Args:
+        cells: The cells; see :func:`fuzzsmooth.bench.grid.cells.lay_out`.
+        folder: Where the grid is kept.
+        workers: Processes; with one, the cells are measured in this process.
+        engine: "local", or "ray": tasks of a Ray cluster, see :mod:`fuzzsmooth.bench.grid.on_ray`.
+        stages: Progress display.
+        tell: Told of each cell that fails, and of a worker that dies.
+
+    Returns:
+        The sentence of every cell that failed, by its title.
+
+    Raises:
+        FuzzsmoothError: If nothing can be written to the folder, or Ray is missing.
+    """
+    addresses = [cell.address for cell in cells]
+    models_folder(folder).mkdir(parents=True, exist_ok=True)
+    write_manifest(folder, [Entry(cell.address, label) for cell in cells for label in cell.labels])
+    forget_failures(folder, addresses)
+    watch = _Watch(cells, folder, tell)
+    if engine == "ray":
+        from fuzzsmooth.bench.grid.on_ray import work_on_ray
+
+        with stages("cells") as counts:
+            work_on_ray(cells, folder, lambda: counts(watch.look(), len(cells)))
+    elif workers == 1:
+        with one_thread():
+            Worker(folder, stages).work(cells, lambda: watch.look() <= len(cells))
+    else:
+        with stages("cells") as counts:
+            _work_in_processes(cells, folder, workers, lambda: counts(watch.look(), len(cells)), tell)
+    watch.look()
+    return watch.failed
+
+
+class _Watch:
+    """Sees which cells are done, and tells once of each that failed."""
+
+    def __init__(self, cells: Sequence[Cell], folder: Path, tell: Tell) -> None:
+        self._left = {cell.address: cell.title for cell in cells}
+        self._folder, self._tell, self._done = folder, tell, 0
+        self.failed: dict[str, str] = {}
+
+    def look(self) -> int:
+        """How many cells are done, failed ones included."""
+        for address, title in list(self._left.items()):
+            found = state(self._folder, address)
+            if found not in ("whole", "failed"):
+                continue
+            del self._left[address]
+            self._done += 1
+            if found == "failed":
+                self.failed[title] = failure(self._folder, address)
+                self._tell(f"{title}: {self.failed[title]}")
+        return self._done
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread inside of it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _work_in_processes(cells: Sequence[Cell], folder: Path, workers: int, look: Any, tell: Tell) -> None:
+    processes = _started(cells, folder, min(workers, len(cells)))
+    try:
+        while any(process.is_alive() for process in processes):
+            time.sleep(_POLL)
+            look()
+    except KeyboardInterrupt:
+        # The terminal has told them too; what they were measuring is kept up to the last text.
+        _end(processes)
+        raise
+    for process in processes:
+        if process.exitcode:
+            tell(f"a worker ended with code {process.exitcode}; run the same command to measure what it left")
+
+
+def _started(cells: Sequence[Cell], folder: Path, workers: int) -> list[BaseProcess]:
+    """The workers, each beginning at another place of the list, so that they do not want the same models."""
+    spawn, processes = multiprocessing.get_context("spawn"), []
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        for number in range(workers):
+            start = number * len(cells) // workers
+            order = [*cells[start:], *cells[:start]]
+            process = spawn.Process(target=_work, args=(order, folder), name=f"worker {number + 1}")
+            process.start()
+            processes.append(process)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    return processes
+
+
+def _work(cells: Sequence[Cell], folder: Path) -> None:
+    """What a worker does; it ends with its parent."""
+    parent = multiprocessing.parent_process()
+    try:
+        with one_thread():
+            Worker(folder).work(cells, lambda: parent is None or parent.is_alive())
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _end(processes: Sequence[BaseProcess]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(_GRACE)
+        if process.is_alive():
+            process.kill()
+            process.join()

@@ -1,0 +1,1 @@
+"""The tables of a grid, from its records alone."""
