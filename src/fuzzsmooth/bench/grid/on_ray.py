@@ -40,7 +40,8 @@ def work_on_ray(cells: Sequence[Cell], folder: Path, look: Callable[[], object])
     gpus = ray.cluster_resources().get("GPU", 0)
     task = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0, max_retries=_RETRIES)(_attempt)
     places = max(1, int(gpus or ray.cluster_resources().get("CPU", 1)))
-    place, left, running = str(folder.resolve()), deque(cells), {}
+    place, left = str(folder.resolve()), deque(cells)
+    running: dict[Any, Cell] = {}
     try:
         while left or running:
             while left and len(running) < places:

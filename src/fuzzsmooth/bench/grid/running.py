@@ -129,7 +129,8 @@ def _work_in_processes(cells: Sequence[Cell], folder: Path, workers: int, look: 
 
 def _started(cells: Sequence[Cell], folder: Path, workers: int) -> list[BaseProcess]:
     """The workers, each beginning at another place of the list, so that they do not want the same models."""
-    spawn, processes = multiprocessing.get_context("spawn"), []
+    spawn = multiprocessing.get_context("spawn")
+    processes: list[BaseProcess] = []
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:

@@ -59,7 +59,7 @@ def radius_sheets(reading: Reading, name: str) -> list[Sheet]:
 
 def _empirical(reading: Reading, name: str) -> Sheet:
     """How much of the attacks' own triggers each row has withstood."""
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for setting in reading.settings:
         for row in setting.rows:
             sizes = _withstood(row) if can_check(row) else []
@@ -135,7 +135,9 @@ def radius_steps(reading: Reading, name: str) -> list[Sheet]:
 
 def guarantee_sheet(reading: Reading, name: str) -> list[Sheet]:
     """Certificates held against the triggered texts: pairs within the radius, and how many are violated."""
-    rows, unchecked, broken = [], set(), 0
+    rows: list[tuple[Value, ...]] = []
+    unchecked: set[str] = set()
+    checked = broken = 0
     for setting in reading.settings:
         for row in setting.rows:
             if not can_check(row):
@@ -144,7 +146,8 @@ def guarantee_sheet(reading: Reading, name: str) -> list[Sheet]:
                 continue
             for check in checks(row):
                 kind = "conditional" if is_conditional(check.threat) else "proved"
-                broken += check.violated if kind == "proved" else 0
+                if kind == "proved":
+                    checked, broken = checked + check.checked, broken + check.violated
                 rows.append(
                     (
                         *setting.name,
@@ -158,7 +161,6 @@ def guarantee_sheet(reading: Reading, name: str) -> list[Sheet]:
                         check.another,
                     )
                 )
-    checked = sum(int(row[6]) for row in rows if row[4] == "proved")
     notes = [
         f"Proved: {checked} pairs of a certified text and its triggered form within the radius, {broken} "
         "violated.",
