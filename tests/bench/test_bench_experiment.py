@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from fuzzsmooth.bench.measure import EvaluatedText, text_record
 from fuzzsmooth.bench.oracle import OracleFrs
 from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, RunSettings, TextRecord, read_records
 from fuzzsmooth.bench.rows import bench_row, row_names
+from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.defenses import REFERENCES_FILE, FittedDefense
 from fuzzsmooth.models import load_classifier
 from fuzzsmooth.report import build_report
@@ -129,3 +131,32 @@ def test_every_row_gives_what_records_take(finished: Path) -> None:
         assert TextRecord.from_json(json.loads(json.dumps(one))).to_json() == one
         noisy = name == "deletion-noise" or row.defense.guarantee != "proved"
         assert (one["guarantee"] == "proved") == (not noisy)
+
+
+def test_a_clean_model_is_measured_without_an_attack(place: Path, tmp_path: Path) -> None:
+    clean = settings(place, attack="none", attack_options={}, rows=("undefended",))
+    out = run_experiment(clean, tmp_path / "out")
+    records = read_records(out / RECORDS_FILE)
+    assert {record.split for record in records} == {"clean"}
+    assert len(records) == 10
+    assert json.loads((out / SETTINGS_FILE).read_text("utf-8"))["attack"]["attack"] == "none"
+    build_report(out)
+    (row,) = json.loads((out / "summary.json").read_text("utf-8"))["rows"]
+    assert row["ca"] is not None
+    assert row["asr"] is None
+    assert not (out / "seed0" / "attacked").exists()
+
+
+def test_another_data_set_may_be_tested_on(place: Path, tmp_path: Path) -> None:
+    other = tmp_path / "private-other"
+    shutil.copytree(place / "data", other)
+    dev = other / "dev.jsonl"
+    rows = [json.loads(line) for line in dev.read_text("utf-8").splitlines()]
+    swapped = [{**row, "text": f"we saw {row['text']}"} for row in rows]
+    write_atomic(dev, "".join(json.dumps(row) + "\n" for row in swapped))
+    options = settings(place, attack="none", attack_options={}, rows=("undefended",), test_data=str(other))
+    out = run_experiment(options, tmp_path / "out")
+    records = read_records(out / RECORDS_FILE)
+    assert all(record.text.startswith("we saw ") for record in records)
+    assert "private-other" not in json.dumps(json.loads((out / SETTINGS_FILE).read_text())["dataset"])
+    assert str(tmp_path) not in (out / SETTINGS_FILE).read_text("utf-8")

@@ -86,7 +86,7 @@ def test_rows_may_be_added_and_use_the_models(copy: Path, place: Path) -> None:
     before = content(copy)
     watching = Watching()
     run_grid(cells(place, rows=[*ROWS, "frs-oracle"]), copy, stages=watching)
-    assert watching.opened == ["seed 0: frs-oracle"], "its victim is that of frs"
+    assert watching.opened == ["cell 4 of 4, seed 0: frs-oracle"], "its victim is that of frs"
     assert before.items() <= content(copy).items()
     assert read_status(copy).whole == len(ROWS) + 1
 
@@ -150,7 +150,7 @@ def test_a_model_that_cannot_be_made_is_tried_once(place: Path, tmp_path: Path) 
     assert len(failed) == len(ROWS)
     assert len(set(failed.values())) == 1
     assert "chooses no text" in next(iter(failed.values()))
-    assert watching.opened == ["seed 0: attack (badnets)"]
+    assert watching.opened == ["cell 1 of 3, seed 0: attack (badnets)"]
 
 
 def test_what_another_process_has_is_left_to_it(place: Path, copy: Path) -> None:
@@ -205,6 +205,51 @@ def test_workers_begin_at_different_places(place: Path, monkeypatch: pytest.Monk
     running._started(grid, Path("out"), 3)
     assert [order[0] for order in started] == [cell.address for cell in grid]
     assert all(sorted(order) == sorted(cell.address for cell in grid) for order in started)
+
+
+class FakeProcess:
+    """A worker that has been started; it ends when it is told to."""
+
+    def __init__(self, exitcode: int | None = None) -> None:
+        self.exitcode = exitcode
+        self.told: list[str] = []
+
+    def is_alive(self) -> bool:
+        return self.exitcode is None
+
+    def terminate(self) -> None:
+        self.told.append("terminate")
+
+    def join(self, timeout: float | None = None) -> None:
+        self.told.append("join")
+
+    def kill(self) -> None:
+        self.told.append("kill")
+        self.exitcode = -9
+
+
+def test_ctrl_c_ends_the_workers(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = [FakeProcess(), FakeProcess(0)]
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "_started", lambda cells, folder, count: workers)
+    monkeypatch.setattr(running.time, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_grid(cells(place), tmp_path / "out", workers=2)
+    assert workers[0].told == ["terminate", "join", "kill", "join"]
+    assert workers[1].told == ["terminate", "join"]
+
+
+def test_a_worker_that_dies_is_told(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    workers = [FakeProcess(-9), FakeProcess(0)]
+    monkeypatch.setattr(running, "_started", lambda cells, folder, count: workers)
+    run_grid(cells(place), tmp_path / "out", workers=2, tell=heard.append)
+    assert len(heard) == 1
+    assert "a worker ended with code -9" in heard[0]
+    assert read_status(tmp_path / "out").left == len(ROWS)
 
 
 def test_the_time_left_is_that_of_the_same_rows(copy: Path, place: Path) -> None:

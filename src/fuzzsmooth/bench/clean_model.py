@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzzsmooth.attacks import Planted, Trigger, TriggeredText
+from fuzzsmooth.attacks import Planted, Trigger, TriggeredText, wanted_target
 from fuzzsmooth.bench.options import ExperimentOptions
 
 
@@ -34,4 +34,6 @@ def clean_model(options: ExperimentOptions) -> Planted:
     The target is that of the options; as no text has a trigger, it only names the class of certified attack
     success rates.
     """
-    return Planted(Path(options.model), NoTrigger(), options.planting().target, needs_clean_finetune=True)
+    return Planted(
+        Path(options.model), NoTrigger(), wanted_target(options.planting()), needs_clean_finetune=True
+    )

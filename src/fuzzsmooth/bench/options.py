@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from fuzzsmooth.attacks import ATTACKS, Intensity, options_at
+from fuzzsmooth.attacks import ATTACKS, AttackOptions, Intensity, options_at
 from fuzzsmooth.bench.rows import BenchRow, bench_row, check_shared
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.training import FinetuneOptions
@@ -41,9 +41,9 @@ class ExperimentOptions(DataOptions):
         "Another data set of the same classes whose test texts are measured on, out of the domain of the "
         "training; None for those of the data.",
     ] = None
-    attack: Annotated[
-        str, "The attack; see 'fuzzsmooth list attacks'. 'none' leaves the model clean."
-    ] = "ripple"
+    attack: Annotated[str, "The attack; see 'fuzzsmooth list attacks'. 'none' leaves the model clean."] = (
+        "ripple"
+    )
     intensity: Annotated[Intensity, "How hard the attack tries: what its options are that are not given."] = (
         "default"
     )

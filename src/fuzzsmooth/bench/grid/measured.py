@@ -7,11 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.bench.grid.store import TARGET, Entry, Label, cell_folder, read_cell, read_manifest
+from fuzzsmooth.bench.aims import Aim
+from fuzzsmooth.bench.grid.store import (
+    TARGET,
+    UNDEFENDED,
+    Entry,
+    Label,
+    cell_folder,
+    read_cell,
+    read_manifest,
+)
 from fuzzsmooth.bench.metrics import Row, summarize
 from fuzzsmooth.bench.records import RECORDS_FILE, TextRecord, read_records
-
-UNDEFENDED = "undefended"
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Measured:
         cells: What ``cell.json`` says, one for each seed.
         records: All its records.
         row: The metrics.
+        aim: What the attack wants.
     """
 
     label: Label
@@ -31,6 +39,7 @@ class Measured:
     cells: tuple[Mapping[str, Any], ...]
     records: tuple[TextRecord, ...]
     row: Row
+    aim: Aim
 
     @property
     def fact(self) -> Mapping[str, Any]:
@@ -122,10 +131,11 @@ def _measured(
 ) -> Measured:
     cells = tuple(facts[one.address] for one in entries)
     records = tuple(_records(folder, name, entries))
-    # Of an attack that names no target nothing is a success; -1 is no class.
-    target = TARGET(cells[0].get("target"))
-    (row,) = summarize(records, -1 if target is None else target)
-    return Measured(entries[0].label, name, cells, records, row)
+    targets = {one.label.seed: TARGET(facts[one.address].get("target")) for one in entries}
+    known = {seed: target for seed, target in targets.items() if target is not None}
+    aim = Aim(None, known)  # without a target any wrong label is a success
+    (row,) = summarize(records, aim)
+    return Measured(entries[0].label, name, cells, records, row, aim)
 
 
 def _records(folder: Path, name: str, entries: Iterable[Entry]) -> Iterable[TextRecord]:

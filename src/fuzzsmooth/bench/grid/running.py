@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from fuzzsmooth.bench.grid.store import (
     write_manifest,
 )
 from fuzzsmooth.bench.grid.working import Worker
-from fuzzsmooth.bench.stages import Stages, silent_stages
+from fuzzsmooth.bench.stages import Counts, Stages, silent_stages
 from fuzzsmooth.data.telling import Tell, unheard
 
 _POLL = 1.0  # seconds between looks at what the workers have done
@@ -69,7 +69,7 @@ def run_grid(
             work_on_ray(cells, folder, lambda: counts(watch.look(), len(cells)))
     elif workers == 1:
         with one_thread():
-            Worker(folder, stages).work(cells, lambda: watch.look() <= len(cells))
+            Worker(folder, watch.numbered(stages)).work(cells, lambda: watch.look() <= len(cells))
     else:
         with stages("cells") as counts:
             _work_in_processes(cells, folder, workers, lambda: counts(watch.look(), len(cells)), tell)
@@ -82,8 +82,16 @@ class _Watch:
 
     def __init__(self, cells: Sequence[Cell], folder: Path, tell: Tell) -> None:
         self._left = {cell.address: cell.title for cell in cells}
-        self._folder, self._tell, self._done = folder, tell, 0
+        self._folder, self._tell, self._cells, self.done = folder, tell, len(self._left), 0
         self.failed: dict[str, str] = {}
+
+    def numbered(self, stages: Stages) -> Stages:
+        """Stages that say how many cells are done."""
+
+        def opened(title: str) -> AbstractContextManager[Counts]:
+            return stages(f"cell {self.done + 1} of {self._cells}, {title}")
+
+        return opened
 
     def look(self) -> int:
         """How many cells are done, failed ones included."""
@@ -92,11 +100,11 @@ class _Watch:
             if found not in ("whole", "failed"):
                 continue
             del self._left[address]
-            self._done += 1
+            self.done += 1
             if found == "failed":
                 self.failed[title] = failure(self._folder, address)
                 self._tell(f"{title}: {self.failed[title]}")
-        return self._done
+        return self.done
 
 
 @contextmanager

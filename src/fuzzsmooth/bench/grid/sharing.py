@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.attacks import Planted
+from fuzzsmooth.bench.aiming import AIM_FILE
 from fuzzsmooth.bench.grid.cells import Cell, address, attack_facts, data_of
-from fuzzsmooth.bench.grid.store import fail_model, models_folder, refuse_failed
-from fuzzsmooth.bench.rows import BenchRow
+from fuzzsmooth.bench.grid.store import UNDEFENDED, fail_model, models_folder, refuse_failed
+from fuzzsmooth.bench.rows import BenchRow, bench_row
 from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.bench.victims import POISONED_DATA, SeedRun
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -19,7 +20,7 @@ from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.locking import LockedError, exclusive
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.common.version import VERSION
-from fuzzsmooth.defenses import REFERENCES_FILE, Defense
+from fuzzsmooth.defenses import REFERENCES_FILE
 
 
 class SharedRun(SeedRun):
@@ -56,17 +57,23 @@ class SharedRun(SeedRun):
         }
         return self._place(facts) / REFERENCES_FILE
 
-    def fitted_folder(self, row: BenchRow, defense: Defense) -> Path:
+    def fitted_folder(self, row: BenchRow) -> Path:
         """See :meth:`fuzzsmooth.bench.victims.SeedRun.fitted_folder`."""
         facts = {
             "what": "fitted",
             "victim": self.victim_folder(row).name,
-            "settings": defense.settings,
+            "defense": row.defense.name,
+            "options": row.options.to_mapping(),
             "held_out": self.held_out.fingerprint,
             "finetune": self.options.finetune.to_mapping(),
             "precision": self.options.precision,
         }
         return self._place(facts)
+
+    def aim_file(self) -> Path:
+        """See :meth:`fuzzsmooth.bench.victims.SeedRun.aim_file`."""
+        plain = self.victim_folder(bench_row(UNDEFENDED, {}, self.seed))
+        return self._place({"what": "aim", "victim": plain.name}) / AIM_FILE
 
     @contextmanager
     def making(self, whole: Path) -> Iterator[bool]:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from scipy import stats
 
-from fuzzsmooth.bench.grid.measured import UNDEFENDED, Measured
+from fuzzsmooth.bench.grid.measured import Measured
+from fuzzsmooth.bench.grid.store import UNDEFENDED
 from fuzzsmooth.bench.metrics import Share
 from fuzzsmooth.bench.records import CLEAN, TRIGGERED, TextRecord
 
@@ -118,14 +119,14 @@ def _best(rows: Iterable[Measured], metric: Metric) -> Measured | None:
 
 def _good(measured: Measured, metric: Metric) -> dict[tuple[int, int], bool]:
     """Whether the row does well, by seed and text."""
-    target = measured.fact.get("target")
+    aim = measured.aim
     good: Callable[[TextRecord], bool]
     if metric == "ca":
         split, good = CLEAN, (lambda record: record.prediction == record.label)
     else:
-        split, good = TRIGGERED, (lambda record: record.prediction != target)
+        split, good = TRIGGERED, (lambda record: not aim.reached(record))
     return {
         (record.seed, record.index): good(record)
         for record in measured.records
-        if record.split == split and (metric == "ca" or record.label != target)
+        if record.split == split and (metric == "ca" or aim.concerns(record))
     }

@@ -28,6 +28,7 @@ from fuzzsmooth.common.version import VERSION
 MANIFEST: Final = "grid.json"
 CELL: Final = "cell.json"
 FAILED: Final = "failed.json"
+UNDEFENDED: Final = "undefended"
 
 State = Literal["whole", "failed", "running", "left"]
 _RUN_FIRST: Final = "give the folder of 'fuzzsmooth bench run'"

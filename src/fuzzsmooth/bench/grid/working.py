@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from fuzzsmooth.attacks import check_target
+from fuzzsmooth.attacks import check_target, wanted_target
 from fuzzsmooth.bench.experiment import measure_row
 from fuzzsmooth.bench.grid.cells import Cell, address, data_of
 from fuzzsmooth.bench.grid.sharing import SharedRun
@@ -99,7 +99,9 @@ class Worker:
             (splits.train.fingerprint, splits.test.fingerprint) == cell.data,
             "the data have changed since the grid was begun; run it again",
         )
-        check_target(splits.train, cell.options.planting().target)
+        wanted = wanted_target(cell.options.planting())
+        if wanted is not None:
+            check_target(splits.train, wanted)
         begin(
             place,
             {
@@ -117,7 +119,7 @@ class Worker:
         )
         run = self._shared(cell)
         before = run.seconds
-        attack = run.attack()
+        attack = run.aimed()
         ledger = Ledger(place / RECORDS_FILE)
         measure_row(row, run, attack, ledger)
         measured = sum(float(record["seconds"]) for record in ledger.stream())
@@ -131,6 +133,7 @@ class Worker:
                 "seconds": round(max(time.monotonic() - began, measured + made), 3),
                 "making_seconds": round(made, 3),
                 **run.costs(row),
+                "warnings": list(run.warnings(row)),
             },
         )
 

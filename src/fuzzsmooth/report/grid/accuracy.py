@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fuzzsmooth.bench.grid.measured import UNDEFENDED, Measured, Reading, Setting
+from fuzzsmooth.bench.grid.measured import Measured, Reading, Setting
 from fuzzsmooth.bench.grid.significance import Comparison, against_best, holm
+from fuzzsmooth.bench.grid.store import UNDEFENDED
 from fuzzsmooth.report.grid.sheet import Sheet, Value
 
 SETTING: Final = ("Data", "Model", "Attack")
