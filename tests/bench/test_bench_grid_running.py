@@ -18,7 +18,7 @@ from fuzzsmooth.bench.grid.status import read_status
 from fuzzsmooth.bench.grid.store import CELL, cell_folder, read_cell
 from fuzzsmooth.bench.grid.working import Worker
 from fuzzsmooth.bench.records import RECORDS_FILE
-from fuzzsmooth.common.errors import MissingExtraError
+from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.locking import exclusive, is_locked
 from fuzzsmooth.defenses import DEFENSES
@@ -188,6 +188,13 @@ def test_two_workers_measure_each_cell_once(place: Path, grid: Path, tmp_path: P
         if folder.is_dir():
             keys = [json.loads(line)["key"] for line in (folder / RECORDS_FILE).read_text().splitlines()]
             assert len(keys) == len(set(keys)) == read_cell(folder)["texts"]
+
+
+def test_a_folder_of_something_else_is_refused(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(FuzzsmoothError, match="is not empty and holds no grid"):
+        run_grid(cells(place), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
 def test_workers_begin_at_different_places(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,8 @@ def test_radii_by_hand(tmp_path: Path) -> None:
     assert (edit["proved_max"], insert["proved_max"]) == ("2", "4")
     assert float(edit["proved_r_1"]) == pytest.approx(0.9)
     assert float(insert["proved_r_1"]) == 1.0
-    assert edit["proved_r_3"] == "", "beyond the largest radius"
+    assert (edit["proved_r_3"], edit["proved_r_3_total"]) == ("0.0", "10"), "beyond its largest radius"
+    assert "proved_r_5" not in edit, "beyond all of them"
     (trigger,) = numbers(sheets["2-conditional"])
     assert float(trigger["conditional_mean"]) == 3.0
     empirical = {row["row"]: row for row in numbers(sheets["2-empirical"])}

@@ -58,8 +58,8 @@ def run_grid(
         FuzzsmoothError: If nothing can be written to the folder, or Ray is missing.
     """
     addresses = [cell.address for cell in cells]
-    models_folder(folder).mkdir(parents=True, exist_ok=True)
     write_manifest(folder, [Entry(cell.address, label) for cell in cells for label in cell.labels])
+    models_folder(folder).mkdir(parents=True, exist_ok=True)
     forget_failures(folder, addresses)
     watch = _Watch(cells, folder, tell)
     if engine == "ray":

@@ -30,6 +30,9 @@ CELL: Final = "cell.json"
 FAILED: Final = "failed.json"
 UNDEFENDED: Final = "undefended"
 
+_CELLS: Final = "cells"
+_MODELS: Final = "models"
+
 State = Literal["whole", "failed", "running", "left"]
 _RUN_FIRST: Final = "give the folder of 'fuzzsmooth bench run'"
 
@@ -91,7 +94,14 @@ class Entry:
 
 
 def write_manifest(folder: Path, entries: Sequence[Entry]) -> None:
-    """Keep the list of cells."""
+    """Keep the list of cells.
+
+    Raises:
+        FuzzsmoothError: If the folder holds other things and no grid.
+    """
+    if folder.is_dir() and not (folder / MANIFEST).is_file():
+        foreign = [path.name for path in folder.iterdir() if path.name not in (_CELLS, _MODELS)]
+        require(not foreign, f"{folder} is not empty and holds no grid; choose another folder")
     cells = [{"address": one.address, **asdict(one.label)} for one in entries]
     write_json(folder / MANIFEST, {"version": VERSION, "cells": cells})
 
@@ -117,12 +127,12 @@ def read_manifest(folder: Path) -> list[Entry]:
 
 def cell_folder(folder: Path, address: str) -> Path:
     """Where a cell is kept."""
-    return folder / "cells" / address
+    return folder / _CELLS / address
 
 
 def models_folder(folder: Path) -> Path:
     """Where models that cells share are kept."""
-    return folder / "models"
+    return folder / _MODELS
 
 
 def state(folder: Path, address: str) -> State:

@@ -10,7 +10,7 @@ import numpy as np
 from fuzzsmooth.bench.grid.changes import edits
 from fuzzsmooth.bench.grid.guarantees import can_check, checks
 from fuzzsmooth.bench.grid.measured import Measured, Reading, Setting
-from fuzzsmooth.bench.metrics import RADIUS_CAP, Curve, Share
+from fuzzsmooth.bench.metrics import RADIUS_CAP, Curve, Share, share_over_seeds
 from fuzzsmooth.bench.records import CLEAN, is_backward, is_conditional
 from fuzzsmooth.report.grid.accuracy import SETTING
 from fuzzsmooth.report.grid.sheet import Sheet, Value
@@ -29,6 +29,9 @@ def radius_sheets(reading: Reading, name: str) -> list[Sheet]:
     """Radii: proved, conditional and empirical ones in tables of their own."""
     sheets = []
     for kind in ("proved", "conditional"):
+        curves = list(_curves(reading, conditional=kind == "conditional"))
+        reached = max((len(curve.points) - 1 for *_, curve in curves), default=0)
+        radii = [radius for radius in _RADII if radius <= reached]
         rows = [
             (
                 *setting.name,
@@ -38,9 +41,9 @@ def radius_sheets(reading: Reading, name: str) -> list[Sheet]:
                 "received text" if is_backward(threat) else "clean text",
                 _mean_radius(curve),
                 len(curve.points) - 1,
-                *(_at(curve, radius) for radius in _RADII),
+                *(_at(curve, radius, len(row.row.seeds)) for radius in radii),
             )
-            for setting, row, threat, curve in _curves(reading, conditional=kind == "conditional")
+            for setting, row, threat, curve in curves
         ]
         columns = (
             *SETTING,
@@ -50,7 +53,7 @@ def radius_sheets(reading: Reading, name: str) -> list[Sheet]:
             "From",
             f"{kind.capitalize()} mean",
             f"{kind.capitalize()} max",
-            *(f"{kind.capitalize()} r ≥ {radius}" for radius in _RADII),
+            *(f"{kind.capitalize()} r ≥ {radius}" for radius in radii),
         )
         title = f"certified radii, {kind}"
         sheets.append(Sheet(f"{name}-{kind}", title, columns, tuple(rows), (_MEAN,)))
@@ -199,8 +202,11 @@ def _mean_radius(curve: Curve) -> float:
     return sum(curve.shares[1:])
 
 
-def _at(curve: Curve, radius: int) -> Share | None:
-    return curve.points[radius] if radius < len(curve.points) else None
+def _at(curve: Curve, radius: int, seeds: int) -> Share:
+    """The share at a radius; past the last one it is 0."""
+    if radius < len(curve.points):
+        return curve.points[radius]
+    return share_over_seeds([0] * seeds, [curve.total // seeds] * seeds)
 
 
 def _withstood(row: Measured) -> list[tuple[int, bool]]:
