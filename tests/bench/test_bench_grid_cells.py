@@ -127,7 +127,7 @@ def test_other_test_data_are_another_cell_with_the_same_training(place: Path, tm
         ({"attacks": ["badnet"]}, "unknown attack 'badnet'; did you mean 'badnets'"),
         ({"attacks": [{"attack": "badnets", "rate": 1}]}, "attacks: unknown option 'rate'"),
         ({"attacks": ["none", "none"]}, "two attacks are called 'none'|twice"),
-        ({"intensities": ["aggresive"]}, "has no intensity 'aggresive'; known: "),
+        ({"intensities": ["aggresive"]}, "'aggresive'"),
         ({"sweep": {"copies": 4}}, "sweep: 'copies' needs a list of values"),
         ({"finetune": {"epoch": 1}}, "unknown option 'epoch'; did you mean 'epochs'"),
     ],
@@ -166,9 +166,9 @@ def test_an_intensity_is_a_preset_under_what_is_given(place: Path, monkeypatch: 
     free = {key: value for key, value in PLANTED.items() if key != "rate"}
     attacks = [{"attack": "badnets", "options": free}]
     known = blocks(place, intensities=["conservative", "aggressive"], rows=["undefended"], attacks=attacks)
-    rates = [cell.options.attack_options for cell in lay_out(known, place)]
+    rates = [cell.options.planting().to_mapping() for cell in lay_out(known, place)]
     assert [one["rate"] for one in rates] == [0.01, 0.5]
     assert rates[1]["setting"] == "dirty"
     given = only(place, intensities=["aggressive"])
-    assert given.options.attack_options["rate"] == 0.3, "what is given stands above"
+    assert given.options.planting().to_mapping()["rate"] == 0.3, "what is given stands above"
     assert given.labels[0].setting[2] == "badnets (aggressive)"

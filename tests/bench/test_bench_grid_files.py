@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fuzzsmooth.attacks import ATTACKS
+from fuzzsmooth.attacks import ATTACKS, options_at
 from fuzzsmooth.bench.grid.options import read_grid
 from fuzzsmooth.bench.options import CLEAN_MODEL
 from fuzzsmooth.bench.rows import bench_row
@@ -25,7 +25,7 @@ def test_rows_options_and_attacks_exist(path: Path) -> None:
         for entry in block.entries():
             if entry.attack != CLEAN_MODEL:
                 for intensity in block.intensities:
-                    ATTACKS.get(entry.attack).options_type.from_mapping(entry.given(intensity))
+                    options_at(ATTACKS.get(entry.attack), intensity, entry.given)
         for ours in block.ours:
             bench_row(ours, {})
 

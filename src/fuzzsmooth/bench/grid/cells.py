@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fuzzsmooth.attacks import Intensity
 from fuzzsmooth.bench.experiment import experiment_data
 from fuzzsmooth.bench.grid.options import AttackEntry, BlockOptions
 from fuzzsmooth.bench.grid.store import Label
@@ -94,7 +95,7 @@ def _of_attack(
     test: str | None,
     model: str,
     entry: AttackEntry,
-    intensity: str,
+    intensity: Intensity,
     data_root: Path | None,
 ) -> Iterable[Cell]:
     for seed in block.seeds:
@@ -123,7 +124,8 @@ def _of_attack(
                         test_size=block.test_size,
                         model=model,
                         attack=entry.attack,
-                        attack_options=entry.given(intensity),
+                        intensity=intensity,
+                        attack_options=entry.given,
                         finetune=block.finetune,
                         options=options,
                         rows=(row,),

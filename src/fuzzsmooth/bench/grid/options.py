@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Annotated, Any, Literal
 
-from fuzzsmooth.attacks import ATTACKS
-from fuzzsmooth.bench.options import CLEAN_MODEL
+from fuzzsmooth.attacks import Intensity
+from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import SEEDS, Between, Options, described, did_you_mean, require
+from fuzzsmooth.common.options import SEEDS, Between, Options, described, did_you_mean, overruled, require
 from fuzzsmooth.defenses import DEFENSES
 from fuzzsmooth.training import FinetuneOptions
 
@@ -18,7 +18,7 @@ TABLES = 10
 """How many tables there are; see :mod:`fuzzsmooth.bench.grid.tables`."""
 
 _BLOCK = "block"
-_DEFAULT = "default"
+_ANY_ROW = ("undefended",)
 _ALL = "all"
 
 
@@ -36,14 +36,10 @@ class AttackEntry(Options):
         """What the tables call it."""
         return self.name or self.attack + ("" if self.trigger is None else f" {self.trigger}")
 
-    def given(self, intensity: str) -> dict[str, Any]:
-        """The options of the attack at an intensity: its preset, and over it what is given here.
-
-        Raises:
-            FuzzsmoothError: If the attack has no such intensity.
-        """
-        trigger = {} if self.trigger is None else {"trigger": self.trigger}
-        return {**_preset(self.attack, intensity), **trigger, **self.options}
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that are given; the others are those of the intensity, or defaults."""
+        return ({} if self.trigger is None else {"trigger": self.trigger}) | self.options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +56,7 @@ class BlockOptions(Options):
     attacks: Annotated[tuple[Any, ...], "Attacks: names, or tables of attack, name, trigger and options."] = (
         "ripple",
     )
-    intensities: Annotated[tuple[str, ...], "Intensities of the attacks."] = (_DEFAULT,)
+    intensities: Annotated[tuple[Intensity, ...], "Intensities of the attacks."] = ("default",)
     rows: Annotated[
         tuple[str, ...], "Rows of 'fuzzsmooth list rows'; 'all' for every defense by its name."
     ] = ("undefended", "frs-transplant")
@@ -112,7 +108,9 @@ class BlockOptions(Options):
             table = {"attack": given} if isinstance(given, str) else given
             entry = AttackEntry.from_mapping(table, where="attacks")
             for intensity in self.intensities:
-                entry.given(intensity)
+                ExperimentOptions(
+                    attack=entry.attack, intensity=intensity, attack_options=entry.given, rows=_ANY_ROW
+                )
             entries.append(entry)
         return entries
 
@@ -138,7 +136,7 @@ class BlockOptions(Options):
                 change: Any = value
                 for part in reversed(name.split(".")):
                     change = {part: change}
-                yield f"{name}={value}", merged(self.options, change)
+                yield f"{name}={value}", overruled(self.options, change, "options")
 
     def trained_and_tested(self) -> Iterator[tuple[str, str | None]]:
         """Each data set, with the other one to test on, or None for its own test texts."""
@@ -173,30 +171,7 @@ def read_grid(content: Mapping[str, Any], where: str) -> tuple[BlockOptions, ...
     for number, block in enumerate(blocks, 1):
         place = f"{where}, block {number}" + (f" ({block['name']})" if block.get("name") else "")
         try:
-            found.append(BlockOptions.from_mapping(merged(shared, block), where=place))
+            found.append(BlockOptions.from_mapping(overruled(shared, block, place), where=place))
         except FuzzsmoothError as error:
             raise FuzzsmoothError(str(error) if place in str(error) else f"{place}: {error}") from error
     return tuple(found)
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A mapping with changes over it; nested ones are merged."""
-    result = dict(base)
-    for name, value in changes.items():
-        inner = result.get(name)
-        nested = isinstance(value, Mapping) and isinstance(inner, Mapping)
-        result[name] = merged(inner, value) if nested else value  # type: ignore[arg-type]
-    return result
-
-
-def _preset(attack: str, intensity: str) -> Mapping[str, Any]:
-    """The options that an attack has at an intensity."""
-    presets: Mapping[str, Mapping[str, Any]] = (
-        {} if attack == CLEAN_MODEL else getattr(ATTACKS.get(attack), "intensities", {})
-    )
-    if intensity in presets:
-        return presets[intensity]
-    known = dict.fromkeys([*presets, _DEFAULT])
-    if intensity not in known:
-        raise FuzzsmoothError(f"attack '{attack}' has no intensity '{intensity}'; known: {', '.join(known)}")
-    return {}
