@@ -197,7 +197,7 @@ def test_sigma_zero_adds_nothing(folder: Path) -> None:
     some = texts(6)
     labels = loaded(folder).probabilities(some).argmax(axis=1)
     assert [
-        prediction.votes[label] for prediction, label in zip(always.predict(some), labels, strict=True)
+        prediction.votes[label] for prediction, label in zip(always.certify(some), labels, strict=True)
     ] == [5] * 6
 
 

@@ -23,9 +23,13 @@ UNIQUE = "it was cf a bad film and the awful plot is dull"
 
 
 def draws_of(text: str, model: Classifier = CLEAN, **options: Any) -> list[list[str]]:
-    """The words left in every draw of a prediction, which come after all that a search asks."""
+    """The words left in every draw of a vote, which come after all that a search asks.
+
+    A prediction of frs stops once its answer is settled; its certificate takes all copies.
+    """
     recording = Recording(model)
-    smoothed(recording, **options).predict([text])
+    defended = smoothed(recording, **options)
+    defended.certify([text]) if defended.name == "frs" else defended.predict([text])
     return [left.split() for left in recording.texts]
 
 
@@ -73,7 +77,7 @@ def test_the_vulnerable_area_is_randomized_at_the_high_rate_and_the_rest_at_the_
 
 def test_frs_scans_the_text_itself() -> None:
     recording = Recording(TRIGGERED)
-    prediction = smoothed(recording, rate_high=0.9, rate_low=0.0, copies=200).predict([UNIQUE])[0]
+    prediction = smoothed(recording, rate_high=0.9, rate_low=0.0, copies=200).certify([UNIQUE])[0]
     assert prediction.evaluations > 0
     assert [span.text for span in prediction.spans] == ["cf"]
     last = [left.split() for left in recording.texts[-200:]]
@@ -123,8 +127,10 @@ def test_more_draws_only_add_to_the_first() -> None:
 
 def test_a_prediction_is_the_majority() -> None:
     present = Rule(lambda text: int("x" in text.split()))
-    prediction = smoothed(present, fuzzing=False, rate_uniform=0.2, copies=500).predict(["x y"])[0]
-    assert (prediction.label, prediction.label_name) == (1, "class1")
+    smooth = smoothed(present, fuzzing=False, rate_uniform=0.2, copies=500)
+    (early,), (prediction,) = smooth.predict(["x y"]), smooth.certify(["x y"])
+    assert (early.label, early.label_name, prediction.label) == (1, "class1", 1)
+    assert sum(early.votes) == early.passes < 100, "it stops once the rest would hardly change it"
     assert sum(prediction.votes) == 500
     assert prediction.score == prediction.votes[1] / 500
     assert plausible(prediction.votes[1], 500, 0.8)
@@ -142,7 +148,8 @@ def test_ties_go_to_the_lower_class() -> None:
 
 
 def test_how_many_draws_each_defense_takes() -> None:
-    assert sum(smoothed(CLEAN, copies=7, draws=11).predict(["a film"])[0].votes) == 7
+    assert sum(smoothed(CLEAN, copies=7, draws=11).predict(["a film"])[0].votes) == 3
+    assert sum(smoothed(CLEAN, copies=7, draws=11, doubt=0.0).predict(["a film"])[0].votes) == 4
     assert sum(smoothed(CLEAN, copies=7, draws=11).certify(["a film"])[0].votes) == 7
     certified = smoothed(CLEAN, defense="deletion", statistics="fixed", copies=7, draws=11)
     assert sum(certified.predict(["a film"])[0].votes) == 7

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from fuzzsmooth.certify import Certificate, vote_error
 from fuzzsmooth.common.options import require
@@ -19,6 +19,7 @@ from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import Advance, Defense
 from fuzzsmooth.engine.certificates import Issuer
+from fuzzsmooth.engine.early_vote import early_votes
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Fuzzer, Units
 from fuzzsmooth.engine.options import EngineOptions, NoisyOptions, SearchedOptions
@@ -61,6 +62,9 @@ class Randomized(Defense):
     """
 
     options: EngineOptions
+    shares_copies: ClassVar[bool] = False
+    """Whether draw k of every text is answered by the k-th noisy copy of the model; otherwise each draw has
+    noise of its own."""
 
     def __init__(
         self,
@@ -72,7 +76,7 @@ class Randomized(Defense):
         self.check_classifier()
         sigma = self.options.sigma if isinstance(self.options, NoisyOptions) else 0.0
         layers = self.options.top_layers if isinstance(self.options, NoisyOptions) else None
-        self.noise = WeightNoise(sigma, layers) if sigma > 0 else None
+        self.noise = WeightNoise(sigma, layers, self.shares_copies) if sigma > 0 else None
         if self.noise is not None:
             self.classifier = with_noise(classifier)
         self.segmenter: Segmenter = segmenter(self.options.unit, getattr(classifier, "tokenizer", None))
@@ -123,6 +127,30 @@ class Randomized(Defense):
         return [
             vote_answer(one, tuple(counts.tolist()), copies, self.labels, needed=needed)
             for one, counts in zip(received, votes, strict=True)
+        ]
+
+    def early_vote(
+        self,
+        received: Sequence[Received],
+        sampler: Sampler,
+        copies: int,
+        doubt: float,
+        advance: Advance | None,
+    ) -> list[Answer]:
+        """The same vote, which stops where the rest would hardly change it.
+
+        Args:
+            received: The texts.
+            sampler: Draws and asks.
+            copies: Draws of each text at most.
+            doubt: See :func:`fuzzsmooth.engine.early_vote.early_votes`.
+            advance: Told how many texts have just been finished.
+        """
+        plans = [one.plan for one in received]
+        votes, draws = early_votes(plans, sampler, copies, doubt, "predict", advance)
+        return [
+            vote_answer(one, tuple(counts.tolist()), made, self.labels)
+            for one, counts, made in zip(received, votes, draws, strict=True)
         ]
 
     def rates(self, units: Sequence[Units], scans: Sequence[Scan | None]) -> list[Rates]:

@@ -197,7 +197,9 @@ class Sampler:
         if self.noise is not None:
             address = f"{purpose}-weights"
             for plan, part, own in zip(plans, draws, seeds, strict=True):
-                own += [derived_seed(self.seed, address, plan.key, draw) for draw in part]
+                # The K noisy copies are shared: of one text the draws are independent all the same.
+                where = () if self.noise.copies else (plan.key,)
+                own += [derived_seed(self.seed, address, *where, draw) for draw in part]
         if not isinstance(self.kernel, SelectionKernel):
             texts = [
                 [

@@ -1,6 +1,7 @@
 """Logits of a transformer under parameter noise, a fresh draw for each sequence: FRS Eq. 5, nothing stored.
 
-Noise is drawn in activation space, for a whole batch at once. Models that this does not suit (a weight used
+Where few noisy copies answer many sequences, :mod:`fuzzsmooth.models.noisy_copies` keeps them. Elsewhere
+noise is drawn in activation space, for a whole batch at once. Models that this does not suit (a weight used
 twice in one pass, other kinds of layers) get weights drawn anew for every sequence: the same law, many times
 slower. The weights themselves are never touched.
 """
@@ -19,6 +20,7 @@ from torch.func import functional_call
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.models.bert_forward import first_token_logits_from, lower_states, reads_first_token_only
+from fuzzsmooth.models.noisy_copies import copied_logits
 from fuzzsmooth.models.passes import Passes
 from fuzzsmooth.models.protocol import Ids, Logits, SlowPathWarning, WeightNoise
 from fuzzsmooth.models.rows import distinct_sequences, padding_mask, to_device
@@ -58,7 +60,10 @@ def noisy_logits(passes: Passes, ids: Ids, noise: WeightNoise, seeds: Sequence[i
     require(len(seeds) == len(ids), f"{len(seeds)} seeds for {len(ids)} sequences; give one seed for each")
     top_layers = noised_layers(passes.model, noise.top_layers)
     with torch.inference_mode(), passes.evaluating() as model:
-        evaluate = _batched if _suits_batches(passes, model, top_layers) else _one_by_one
+        if noise.copies:
+            evaluate = copied_logits
+        else:
+            evaluate = _batched if _suits_batches(passes, model, top_layers) else _one_by_one
         result = evaluate(passes, model, ids, top_layers, noise.sigma, seeds)
     passes.forward_count += len(ids)
     if not np.isfinite(result).all():

@@ -28,6 +28,7 @@ from fuzzsmooth.models.fingerprint import model_fingerprint
 from fuzzsmooth.models.fixed_shapes import alike_rows, evaluate_side_by_side, fixed_batches
 from fuzzsmooth.models.protocol import Ids, Logits, Precision
 from fuzzsmooth.models.rows import distinct_sequences, pad_rows, padding_mask, to_device
+from fuzzsmooth.noise.weight import NoisyCopies
 
 # Not cuDNN's: it plans anew for every shape, which here changes with every batch. Seen on one H200: 6 ms.
 _ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
@@ -69,6 +70,7 @@ class Passes:
         self.shortest = 1
         self.fixed_shapes = False
         self.noisy_batches: dict[int, bool] = {}
+        self.noisy_copies = NoisyCopies()
         self.model = model.to(self.device).eval()
         self._counted = [0]
         self._cast: Any = None
@@ -86,6 +88,7 @@ class Passes:
     def refresh(self) -> None:
         """Forget what was derived from the parameters; call it after training."""
         self._cast = None
+        self.noisy_copies.clear()
         self._fingerprints.clear()  # twins share it
 
     @property
@@ -125,7 +128,7 @@ class Passes:
         """The same classifier with a model of its own, whose parameters may be changed; one tokenizer."""
         twin = self.in_precision(self.precision)
         twin.model = copy.deepcopy(self.model)
-        twin._fingerprints, twin.noisy_batches = {}, {}
+        twin._fingerprints, twin.noisy_batches, twin.noisy_copies = {}, {}, NoisyCopies()
         return twin
 
     def reproducible(self) -> Self:

@@ -30,16 +30,20 @@ class SlowPathWarning(UserWarning):
 
 @dataclass(frozen=True)
 class WeightNoise:
-    """Gaussian noise on the parameters of the top layers, fresh and independent for each sample.
+    """Gaussian noise on the parameters of the top layers, a function of the seed of a sample.
 
     Attributes:
         sigma: Standard deviation of the noise (not the variance), > 0, in units of the parameters.
         top_layers: How many transformer layers, counted from the output, receive noise; the classifier
             head (and pooler) above them always does. None is the 10 of FRS, or all of a smaller model.
+        copies: Whether few seeds are used again and again, so that the noisy copy of the model that belongs
+            to one is drawn once and answers all its samples; otherwise each has noise of its own, drawn in
+            activation space. The law of a sample is the same.
     """
 
     sigma: float
     top_layers: int | None
+    copies: bool = False
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ serve fine-tuning.
 """
 
 from fuzzsmooth.noise.weight.clipping import clip_to_norm_
+from fuzzsmooth.noise.weight.copies import NoisyCopies
 from fuzzsmooth.noise.weight.exact import exact_weight_noise
 from fuzzsmooth.noise.weight.layers import (
     ExactNoiseError,
@@ -18,6 +19,7 @@ from fuzzsmooth.noise.weight.perturb import PerturbedParameters, drawn_weights
 
 __all__ = [
     "ExactNoiseError",
+    "NoisyCopies",
     "PerturbedParameters",
     "block_count",
     "clip_to_norm_",
