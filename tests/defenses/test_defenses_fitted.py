@@ -193,6 +193,7 @@ def test_the_bench_fits_once_and_trains_on_the_rest(model: Path, data: Path, tmp
 
 
 def test_texts_are_kept_back_only_where_a_row_needs_them() -> None:
-    assert ExperimentOptions(rows=("undefended", "frs")).kept_back == 0
-    assert ExperimentOptions(rows=("undefended", "shy")).kept_back == 200
-    assert ExperimentOptions(rows=("undefended", "shy"), calibration_size=0).kept_back == 0
+    assert ExperimentOptions(rows=("undefended", "windows")).kept_back(4000) == 0
+    assert ExperimentOptions(rows=("undefended", "shy")).kept_back(4000) == 200
+    assert ExperimentOptions(rows=("undefended", "frs")).kept_back(100) == 20
+    assert ExperimentOptions(rows=("undefended", "shy"), calibration_size=0).kept_back(4000) == 0

@@ -138,11 +138,22 @@ def _sound_or_damaged(document: Any) -> st.SearchStrategy[bytes]:
 
 
 _REFERENCES = {
-    "version": 3,
+    "version": 4,
     "model": "ab" * 32,
     "references": [{"text": "a good film", "label": 1}, {"text": "bad", "label": 0}],
-    "ordinary": [{"single": [0.5], "several": [1.0]}, {"single": [0.0], "several": [0.5]}],
+    "ordinary": [
+        {"single": [0.5], "several": [1.0], "in_context": [0.0], "in_context_several": [0.1]},
+        {"single": [0.0], "several": [0.5], "in_context": [], "in_context_several": []},
+    ],
     "names": ["LABEL_0", "LABEL_1"],
+    "witness": {
+        "encoder": "builtin:minilm",
+        "fingerprint": "ab" * 32,
+        "weights": [[0.5, -0.5], [-0.5, 0.5]],
+        "bias": [0.0, 0.1],
+        "confidence": 0.9,
+        "words": ["good", "bad"],
+    },
 }
 _OPTIONS = {"version": 1, "options": {"defense": "deletion", "sigma": 0.0, "fuzzing": False}}
 _EVIL = f"""open("{CANARY}", "w").write("ran")

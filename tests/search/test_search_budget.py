@@ -245,7 +245,7 @@ def test_the_searches_seed_matters_only_to_random_choices() -> None:
         ({"exploration": -0.1}, "exploration must lie between 0 and 1,000,000"),
         ({"floor": 1.0}, "floor must be at least 0 and below 1"),
         ({"false_flags": 0.0}, "false_flags must lie strictly between 0 and 1"),
-        ({"reward": "entropy"}, "'entropy' is not one of 'transplant', 'kl'"),
+        ({"reward": "entropy"}, "'entropy' is not one of 'auto', 'combined', 'transplant', 'kl'"),
     ],
 )
 def test_options_are_checked(wrong: dict[str, Any], message: str) -> None:

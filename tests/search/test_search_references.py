@@ -153,15 +153,17 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     """An older file lacks what ordinary words do; without it the same model would be judged differently."""
     path = tmp_path / "r.json"
     path.write_text('{"version": 2, "references": [{"text": "a", "label": 0}], "model": "x"}', "utf-8")
-    with pytest.raises(FuzzsmoothError, match=r"r\.json has version 2 of the references format, expected 3"):
+    with pytest.raises(FuzzsmoothError, match=r"r\.json has version 2 of the references format, expected 4"):
         References.load(path)
 
 
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
     references(per_class=1).save(tmp_path / "r.json")
     content = json.loads((tmp_path / "r.json").read_text("utf-8"))
-    assert content["version"] == 3
-    assert [sorted(words) for words in content["ordinary"]] == [["several", "single"]] * 2
+    assert content["version"] == 4
+    assert [sorted(words) for words in content["ordinary"]] == [
+        ["in_context", "in_context_several", "several", "single"]
+    ] * 2
     assert [row["label"] for row in content["references"]] == [0, 1]
 
 

@@ -45,6 +45,7 @@ class Needs:
         poisoned_data: The data that the model is fine-tuned on, which the attacker had a hand in; it
             fine-tunes the model itself.
         training: A victim fine-tuned for it.
+        trusted_encoder: An encoder of texts that nobody could have backdoored, whatever the suspect model is.
     """
 
     references: bool = False
@@ -52,6 +53,7 @@ class Needs:
     clean_twin: bool = False
     poisoned_data: bool = False
     training: bool = False
+    trusted_encoder: bool = False
 
     def __str__(self) -> str:
         """As in "training, references"; "nothing" if so."""

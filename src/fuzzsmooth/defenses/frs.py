@@ -33,7 +33,8 @@ from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.engine.statistics import vote_evidence
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import Rates, TextKernel, area_rates, represented, text_kernel, uniform_rates
-from fuzzsmooth.search.scan import Scan
+from fuzzsmooth.search.references import References
+from fuzzsmooth.search.scan import Scan, settled_reward
 
 _VOTES = 65_536  # copies in memory at once, about a kilobyte each
 
@@ -55,6 +56,12 @@ class FrsOptions(NoisyOptions, SearchedOptions, VoteOptions):
         "omega_M, the one rate of the ablation without fuzzing, and of Corollary 1.",
     ] = 0.5
     copies: Annotated[int, Between(1, 1_000_000), "K, the copies that vote, on a certificate too."] = 20
+    doubt: Annotated[
+        float,
+        Between(0, 1, below=True),
+        "The vote of a prediction stops when the rest of the K copies changes its answer with at most this "
+        "probability, under Jeffreys' prior; 0: when they cannot.",
+    ] = 0.03
     localization_recall: Annotated[
         float | None,
         Between(0, 1),
@@ -78,8 +85,10 @@ class Frs(Randomized):
 
     options_type = FrsOptions
     guarantee = "conditional"
-    needs = Needs(references=True, training=True)
+    needs = Needs(references=True, clean_data=True, training=True, trusted_encoder=True)
     options: FrsOptions
+    shares_copies = True
+    _found: dict[str, Scan]
 
     @classmethod
     def training(cls, options: FrsOptions) -> Mapping[str, Any]:
@@ -93,10 +102,17 @@ class Frs(Randomized):
             return ("substitute",)
         return ("trigger",) if options.fuzzing else ("edit",)
 
+    @classmethod
+    def check(cls, options: FrsOptions, references: References | None) -> None:
+        """See :meth:`fuzzsmooth.defenses.Defense.check`."""
+        super().check(options, references)
+        if options.fuzzing:
+            settled_reward(options.search, references)
+
     def together(self, *, certify: bool) -> int:
         """See :meth:`fuzzsmooth.defenses.Defense.together`."""
-        del certify
-        return max(1, min(32, _VOTES // self.options.copies))
+        # A noisy copy is drawn once a call, if not all K are kept in memory.
+        return max(1, min(32 if certify else 128, _VOTES // self.options.copies))
 
     def kernel(self) -> TextKernel:
         """Deletion, or masking with the model's own mask."""
@@ -106,8 +122,18 @@ class Frs(Randomized):
         return text_kernel("masking", mask=mask or "[MASK]")
 
     def scans(self, texts: Sequence[str]) -> Sequence[Scan | None]:
-        """The search of each text, which decides its rates."""
-        return self.scan(texts) if self.options.fuzzing else [None] * len(texts)
+        """The search of each text, which decides its rates; of the last texts it is remembered."""
+        if not self.options.fuzzing:
+            return [None] * len(texts)
+        known = {text: self._found[text] for text in texts if text in self._found}
+        fresh = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(fresh, self.scan(fresh), strict=True))
+        self._found = known  # a certificate is mostly asked for what has just been predicted
+        return [known[text] for text in texts]
+
+    def _build(self) -> None:
+        super()._build()
+        self._found = {}
 
     def rates(self, units: Sequence[Units], scans: Sequence[Scan | None]) -> list[Rates]:
         """omega_H in the vulnerable area and omega_L elsewhere, or omega_M everywhere (Eq. 11)."""
@@ -120,8 +146,8 @@ class Frs(Randomized):
         ]
 
     def voted(self, received: Sequence[Received], sampler: Sampler, advance: Advance | None) -> list[Answer]:
-        """The vote of K copies, with its error."""
-        return self.vote(received, sampler, self.options.copies, advance)
+        """The vote of K copies, or of so many that the rest would hardly change it, with its error."""
+        return self.early_vote(received, sampler, self.options.copies, self.options.doubt, advance)
 
     def certified(
         self, received: Sequence[Received], sampler: Sampler, issuer: Issuer, advance: Advance | None

@@ -80,7 +80,7 @@ class Material:
         """
         from fuzzsmooth.training import finetune
 
-        if (output / "config.json").is_file():
+        if (output / "training.json").is_file():
             return self.load(output)
         settings = self.finetune.replace(**{**changes, **self.overrides})
         data = self.data if data is None else data

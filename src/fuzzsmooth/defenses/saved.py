@@ -143,7 +143,7 @@ def references_beside(model: str, options: Options) -> References | None:
     """
     source = resolve_model(model)
     searches = isinstance(options, SearchedOptions) and options.fuzzing
-    if source.kind == "hub" and searches and options.search.reward == "transplant":  # type: ignore[attr-defined]
+    if source.kind == "hub" and searches and options.search.reward != "kl":  # type: ignore[attr-defined]
         raise FuzzsmoothError(
             f"model '{model}' comes from the hub (there is no folder of that name), and reference texts of "
             "its maker's choice could hide a backdoor; check the name, or give clean data (--clean) or "

@@ -15,14 +15,14 @@ from fuzzsmooth.jobs.protect import carry_out
 PROTECTED = "protected"
 """Name of the folder inside that of the run."""
 
-_ROW = "frs-transplant"
+_ROW = "frs"
 _HELD_OUT = 50  # enough to see that it works, few enough for a demonstration
 
 
 def keep_protected(
     options: ExperimentOptions, out: Path, *, stages: Stages = silent_stages, tell: Tell = unheard
 ) -> Path | None:
-    """Protect the first seed's victim of the row "frs-transplant", which an experiment has fine-tuned.
+    """Protect the first seed's victim of the row "frs", which an experiment has fine-tuned.
 
     Args:
         options: The finished experiment.

@@ -33,7 +33,7 @@ from fuzzsmooth.jobs.loading import Loading
 from fuzzsmooth.jobs.model_card import model_card
 from fuzzsmooth.jobs.order import Order, ProtectOptions, identity
 from fuzzsmooth.jobs.seen import references_key, remember
-from fuzzsmooth.search import References
+from fuzzsmooth.search import References, select_references
 from fuzzsmooth.training import check_output, splits_for
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ REPORT = "protect.json"
 CARD = "README.md"
 """Name of its model card."""
 _SETTINGS = "settings.json"
+_MADE = "model.made"
 _CALIBRATION = 200  # clean texts for thresholds, at most; a fifth of fewer texts
 
 
@@ -170,10 +171,12 @@ class _Run:
     def _model(self) -> HuggingFaceClassifier:
         """The model that is protected, loaded as it will be."""
         order, folder = self._order, self._parts / "model"
-        if order.protect.finetune and not (folder / "config.json").is_file():
+        made = self._parts / _MADE
+        if order.protect.finetune and not made.is_file():
             order.machine.prepare()
             with self._timed("finetune"), self._stages("finetune") as progress:
                 order.kind.make_model(order.options, self._material(), folder, progress)
+            made.touch()
         name = str(folder) if order.protect.finetune else order.model
         machine = {name: value for name, value in order.machine.to_mapping().items() if name != "allow_bin"}
         allow_bin = order.machine.allow_bin and not order.protect.finetune
@@ -206,12 +209,19 @@ class _Run:
 
     def _references(self, model: HuggingFaceClassifier) -> References | None:
         """Reference texts of the training part, where the defense searches."""
-        options, train = self._order.options, self._splits.train
+        options, material = self._order.options, self._material()
         if not isinstance(options, SearchedOptions) or not options.fuzzing:
             return None
-        per_class = options.search.references
+        train, held_out = material.data, material.held_out
         with self._timed("references"), self._stages("references") as progress:
-            return References.select(model, train.texts, train.targets, per_class, progress=progress)
+            return select_references(
+                model,
+                (train.texts, train.targets),
+                options.search,
+                held_out=(held_out.texts, held_out.targets),
+                progress=progress,
+                tell=self._tell,
+            )
 
     def _measure(self, model: HuggingFaceClassifier, defense: Defense) -> dict[str, Any]:
         """Accuracy without and with the defense, and false flags, on the held-out texts."""

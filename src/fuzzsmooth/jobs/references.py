@@ -16,7 +16,7 @@ from fuzzsmooth.defenses.saved import REFERENCES_FILE, references_beside
 from fuzzsmooth.engine.options import SearchedOptions
 from fuzzsmooth.jobs.seen import is_seen, references_key, remember
 from fuzzsmooth.models import resolve_model
-from fuzzsmooth.search import References
+from fuzzsmooth.search import References, SearchOptions, select_references
 
 if TYPE_CHECKING:
     from fuzzsmooth.data import Splits
@@ -127,7 +127,7 @@ def find_references(
         FuzzsmoothError: If they do not fit the model.
     """
     if given.clean is not None and isinstance(options, SearchedOptions):
-        return _select(classifier, given.clean, options.search.references, stages, tell)
+        return _select(classifier, given.clean, options.search, stages, tell)
     chosen = given.texts
     if chosen is None:
         return None
@@ -160,13 +160,20 @@ def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: s
 
 
 def _select(
-    classifier: HuggingFaceClassifier, clean: Clean, per_class: int, stages: Stages, tell: Tell
+    classifier: HuggingFaceClassifier, clean: Clean, search: SearchOptions, stages: Stages, tell: Tell
 ) -> References:
     splits = _clean_splits(classifier, clean)
     tell_rows(tell, splits.train, splits.test)
-    train = splits.train
+    train, held_out = splits.train, splits.test
     with stages("references") as progress:
-        return References.select(classifier, train.texts, train.targets, per_class, progress=progress)
+        return select_references(
+            classifier,
+            (train.texts, train.targets),
+            search,
+            held_out=(held_out.texts, held_out.targets),
+            progress=progress,
+            tell=tell,
+        )
 
 
 def _clean_splits(classifier: HuggingFaceClassifier, clean: Clean) -> Splits:

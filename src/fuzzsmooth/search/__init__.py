@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fuzzsmooth.search.options import SearchOptions
     from fuzzsmooth.search.references import References
     from fuzzsmooth.search.scan import Scan, Scanner, Span
+    from fuzzsmooth.search.selection import select_references
 
 __all__ = [
     "References",
@@ -20,6 +21,7 @@ __all__ = [
     "Scanner",
     "SearchOptions",
     "Span",
+    "select_references",
 ]
 
 __getattr__ = lazy_names(
@@ -30,6 +32,7 @@ __getattr__ = lazy_names(
         "Scanner": "scan",
         "SearchOptions": "options",
         "Span": "scan",
+        "select_references": "selection",
     },
 )
 

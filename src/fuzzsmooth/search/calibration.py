@@ -34,10 +34,15 @@ class NullDistribution:
     Attributes:
         single: Of the strongest word of each text.
         several: Of its ten strongest words together, all of a shorter text.
+        in_context: The largest score of a single word in the in-context test of each clean text that the
+            model gives the class; 0 where it was not searched.
+        in_context_several: The same of segments of several words.
     """
 
     single: tuple[float, ...] = ()
     several: tuple[float, ...] = ()
+    in_context: tuple[float, ...] = ()
+    in_context_several: tuple[float, ...] = ()
 
     def threshold(self, units: int, false_flags: float) -> float:
         """The gain that the words of at most a share ``false_flags`` of clean texts exceed.
@@ -53,10 +58,22 @@ class NullDistribution:
         Returns:
             The threshold in nats; minus infinity where nothing is known.
         """
-        gains = self.several if units > 1 else self.single
-        if not gains:
-            return -math.inf
-        return gains[min(len(gains), math.ceil((len(gains) + 1) * (1 - false_flags) - 1e-9)) - 1]
+        return conformal(self.several if units > 1 else self.single, false_flags)
+
+
+def conformal(scores: Sequence[float], false_flags: float) -> float:
+    """The score that a further text exceeds with at most the probability ``false_flags``.
+
+    Args:
+        scores: Those of texts exchangeable with it, increasing.
+        false_flags: In (0, 1); fewer than 1 / ``false_flags`` texts give the largest score.
+
+    Returns:
+        Minus infinity where there are none.
+    """
+    if not scores:
+        return -math.inf
+    return scores[min(len(scores), math.ceil((len(scores) + 1) * (1 - false_flags) - 1e-9)) - 1]
 
 
 def measure_null(

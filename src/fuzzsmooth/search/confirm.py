@@ -40,11 +40,12 @@ class Confirmation:
     budget: Budget
     gain: float
 
-    def first(self, proposals: Sequence[tuple[int, ...]]) -> Search[Area | None]:
+    def first(self, proposals: Sequence[tuple[int, ...]], *, grow: bool = True) -> Search[Area | None]:
         """The first proposal that passes the test, shrunk to what it needs and extended to its rim.
 
         Args:
             proposals: Candidates in order of preference: unit indices, the most suspicious first.
+            grow: Whether one that fails is tried again with neighbors that help it.
         """
         for proposal in proposals:
             score = yield from self._score(proposal)
@@ -52,6 +53,8 @@ class Confirmation:
                 core = yield from self._shrink(proposal)
                 indices = yield from self._extend(core)
                 return Area(indices, score.carried)
+            if not grow:
+                continue
             grown = yield from self._grow(proposal)
             if len(grown) > len(proposal):
                 score = yield from self._score(grown)

@@ -16,10 +16,25 @@ class SearchOptions(Options):
     """
 
     reward: Annotated[
-        Literal["transplant", "kl"],
+        Literal["auto", "combined", "transplant", "kl"],
         "What makes a segment suspicious. 'kl' (Eq. 8 of FRS): editing it changes the prediction. "
-        "'transplant': it also carries the prediction into clean texts of other classes.",
-    ] = "transplant"
+        "'transplant': it also carries the prediction into clean texts of other classes. 'combined': it "
+        "does that, or its effect vanishes when near-synonyms take its place; texts of whose label a "
+        "witness is sure, a weak classifier trained on clean data, are not searched. 'auto': 'combined' "
+        "where the references have such a witness, 'transplant' elsewhere.",
+    ] = "auto"
+    trusted: Annotated[
+        str, "Encoder of the witness and of near-synonyms, which must be trusted; as --model takes it."
+    ] = "builtin:minilm"
+    cleared: Annotated[
+        float,
+        Between(0, 1, above=True, below=True),
+        "Share of the clean texts that the model reads rightly of which the witness may be sure of a wrong "
+        "class, in (0, 1): of the texts with a trigger of common words, so many are not searched.",
+    ] = 0.06
+    neighbors: Annotated[
+        int, Between(1, 1_000), "Near-synonyms that take the place of a segment, one after the other."
+    ] = 8
     strategy: Annotated[
         Literal["tree", "greedy", "random"],
         "How segments are proposed: 'tree' (Monte Carlo tree search), or the baselines 'greedy' (leave "

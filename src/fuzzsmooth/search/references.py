@@ -19,13 +19,15 @@ from fuzzsmooth.data.wording import listed
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search.calibration import NullDistribution, measure_null
 from fuzzsmooth.search.contexts import contexts_against, cut_contexts, with_margins
+from fuzzsmooth.search.witness import Witness
 from fuzzsmooth.text.units import segmenter
 
-_VERSION = 3
+_VERSION = 4
 _POOL = 400  # candidates scored per class; the most confident of a few hundred are confident enough
 _MOST = 50_000  # texts, or gains of a class, that a file may hold
 _HIGHEST = 2**31  # label
 _REPLACE = "write references with 'fuzzsmooth finetune', or give --clean"
+_MEASURES = tuple(NullDistribution.__dataclass_fields__)
 _CALIBRATION = 100  # clean texts per class whose words set the threshold for suspicious segments
 
 
@@ -43,6 +45,7 @@ class References:
         ordinary: For each class the null distribution: what ordinary words, those of its clean texts, do to
             the others' references with this model; empty where it was not measured.
         names: The class names that ``labels`` index, those of the model; empty where they are not known.
+        witness: What was learned of clean data with a trusted encoder; None where that was not asked for.
     """
 
     texts: tuple[str, ...]
@@ -50,6 +53,7 @@ class References:
     model: str
     ordinary: tuple[NullDistribution, ...] = ()
     names: tuple[str, ...] = ()
+    witness: Witness | None = None
 
     @classmethod
     def select(
@@ -127,13 +131,17 @@ class References:
             labels=tuple(order[label] for label in self.labels),
             ordinary=tuple(self.ordinary[place] for place in places) if self.ordinary else (),
             names=tuple(names),
+            witness=None if self.witness is None else self.witness.permuted(places),
         )
 
     def save(self, path: Path) -> None:
         """Write the references as JSON, atomically."""
         rows = [{"text": text, "label": label} for text, label in zip(self.texts, self.labels, strict=True)]
         ordinary = [asdict(null) for null in self.ordinary]
-        content = {"model": self.model, "names": self.names, "references": rows, "ordinary": ordinary}
+        content: dict[str, Any] = {"model": self.model, "names": self.names, "references": rows}
+        content["ordinary"] = ordinary
+        if self.witness is not None:
+            content["witness"] = self.witness.to_json()
         write_json(path, {"version": _VERSION, **content})
 
     @classmethod
@@ -171,7 +179,10 @@ class References:
             f"{max(labels, default=0)}",
         )
         names = _names(content.get("names", []))
-        return cls(texts, labels, str(model), tuple(map(_null, ordinary)), names)
+        found = content.get("witness")
+        classes = len(ordinary) or len(names) or max(labels, default=0) + 1
+        witness = None if found is None else Witness.of_json(found, classes)
+        return cls(texts, labels, str(model), tuple(map(_null, ordinary)), names, witness)
 
     def check_classes(self, classes: int, where: str) -> None:
         """Check that they fit a model.
@@ -209,14 +220,14 @@ def _reference(row: object) -> tuple[str, int]:
 def _null(row: object) -> NullDistribution:
     if not isinstance(row, Mapping):
         raise FuzzsmoothError(f"'ordinary' holds {kind_of(row)}, not the gains of a class")
-    return NullDistribution(_gains(row.get("single")), _gains(row.get("several")))
+    return NullDistribution(*(_gains(row.get(name)) for name in _MEASURES))
 
 
 def _gains(values: object) -> tuple[float, ...]:
     """The gains of a class, increasing, as the threshold is the value at a rank."""
     if not isinstance(values, list) or len(values) > _MOST:
         raise FuzzsmoothError(
-            f"a class of 'ordinary' must list up to {_MOST:,} gains, 'single' and 'several'"
+            f"a class of 'ordinary' must list up to {_MOST:,} gains for each of {', '.join(_MEASURES)}"
         )
     for value in values:
         sound = isinstance(value, int | float) and not isinstance(value, bool)

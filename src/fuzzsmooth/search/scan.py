@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.search.calibration import SHARE
+from fuzzsmooth.search.calibration import SHARE, NullDistribution
 from fuzzsmooth.search.contexts import cut_contexts, with_margins
 from fuzzsmooth.search.flip_rates import FlipRates
+from fuzzsmooth.search.in_context import InContextTest
 from fuzzsmooth.search.options import SearchOptions
 from fuzzsmooth.search.protocol import Units, run
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.text_search import SearchResult, search_text
 from fuzzsmooth.search.transplant import TransplantTest
+from fuzzsmooth.search.witness import TrustedReader
 from fuzzsmooth.text.units import Segmentation, Segmenter
 
 
@@ -68,12 +71,29 @@ def require_references(options: SearchOptions, references: References | None) ->
     Raises:
         FuzzsmoothError: If there are none.
     """
-    if options.reward == "transplant" and references is None:
+    if options.reward != "kl" and references is None:
         raise FuzzsmoothError(
-            "reward 'transplant' needs clean reference texts; give references (a folder written by "
+            f"reward '{_told(options)}' needs clean reference texts; give references (a folder written by "
             "'fuzzsmooth finetune' brings its own) or clean data (--clean), choose reward 'kl', or turn "
             "fuzzing off"
         )
+
+
+def settled_reward(options: SearchOptions, references: References | None) -> str:
+    """The reward of a search; "auto" is settled by whether the references have a witness.
+
+    Raises:
+        FuzzsmoothError: If reward "combined" has no witness.
+    """
+    witnessed = references is not None and references.witness is not None
+    if options.reward == "auto":
+        return "combined" if witnessed else "transplant"
+    if options.reward == "combined" and not witnessed:
+        raise FuzzsmoothError(
+            "reward 'combined' needs references with a witness, and these have none; write them anew with "
+            "'fuzzsmooth finetune', give clean data (--clean), or choose reward 'transplant'"
+        )
+    return options.reward
 
 
 class Scanner:
@@ -109,6 +129,7 @@ class Scanner:
         lexicon = sorted({unit for one in self._contexts for unit in (*one.before, *one.after)})
         self._lexicon: tuple[str, ...] = tuple(lexicon) or ("the", "a", "of", "and", "it")
         self._test: TransplantTest | None = None
+        self._reader: TrustedReader | None = None
 
     def scan(
         self, texts: Sequence[str], seed: int, advance: Callable[[int], None] | None = None
@@ -138,23 +159,50 @@ class Scanner:
         """
         if not texts:
             return []
-        test = self._transplant_test()
+        test, own = self._transplant_test(), self._in_context_test()
+        sure = (
+            [None] * len(texts) if own is None else own.reader.sure([self._segmenter.join(x) for x in texts])
+        )
         searches = [
-            search_text(units, self._options, test, self._lexicon, source)
-            for units, source in zip(texts, generators, strict=True)
+            search_text(units, self._options, test, self._lexicon, source, own, label)
+            for units, source, label in zip(texts, generators, sure, strict=True)
         ]
         return run(searches, self._classifier, self._segmenter.join, advance=advance)
 
     def _transplant_test(self) -> TransplantTest | None:
         """The test that all searches share, made when the first one needs it; None for reward "kl"."""
-        if self._test is None and self._references is not None and self._options.reward == "transplant":
-            own = self._references.model == self._classifier.fingerprint
-            null = self._references.ordinary if own else ()  # with another model, words gain differently
-            contexts, options = self._contexts, self._options
+        if self._test is None and self._references is not None and self._options.reward != "kl":
+            null, contexts, options = self._null(), self._contexts, self._options
             if null:
                 contexts = with_margins(contexts, self._classifier, self._segmenter.join)
             self._test = TransplantTest(contexts, options.references, null, options.false_flags)
         return self._test
+
+    def _in_context_test(self) -> InContextTest | None:
+        """The test that all searches share, with its reader; None for the other rewards than "combined"."""
+        options = self._options
+        witness = None if self._references is None else self._references.witness
+        if settled_reward(options, self._references) != "combined" or witness is None:
+            return None
+        # The name is whatever the file says; an encoder of a stranger could be sure of everything.
+        require(
+            witness.encoder == options.trusted,
+            f"the references have a witness that reads by {witness.encoder!r:.200}, but the trusted one "
+            f"is '{options.trusted}'; trust that one (option 'trusted'), choose reward 'transplant', or give "
+            "--clean",
+        )
+        if self._reader is None:
+            self._reader = TrustedReader(witness, options.neighbors)
+        # Of all classes together: a class has too few texts for a quantile so near to 1.
+        single = [score for one in self._null() for score in one.in_context]
+        several = [score for one in self._null() for score in one.in_context_several]
+        return InContextTest(self._reader, single, several, options.false_flags)
+
+    def _null(self) -> tuple[NullDistribution, ...]:
+        """The null distributions, if they are of this model: with another one, words act differently."""
+        references = self._references
+        own = references is not None and references.model == self._classifier.fingerprint
+        return references.ordinary if own and references is not None else ()
 
     def flip_rates(self, threshold: float = SHARE) -> FlipRates:
         """Flip rates of single unit types on the same references.
@@ -171,6 +219,10 @@ class Scanner:
             )
         count = self._options.references
         return FlipRates(self._classifier, self._contexts, self._segmenter.join, threshold, count)
+
+
+def _told(options: SearchOptions) -> str:
+    return "transplant" if options.reward == "auto" else options.reward
 
 
 def _as_scan(cut: Segmentation, found: SearchResult) -> Scan:

@@ -15,6 +15,8 @@ from fuzzsmooth.text.features import boundary_strengths
 Piece = tuple[int, int, float]
 """A segment [start, end) and its reward in [0, 1)."""
 
+_FIFTHS = 5
+
 
 def propose(
     trial: Trial,
@@ -57,6 +59,34 @@ def tree_search(
         The finest segments that mattered, the most rewarding first.
     """
     tree = SegmentTree(suspicion, boundary_strengths(trial.units), options)
+    yield from _grow(tree, trial, budget, share, options)
+    return [(piece.start, piece.end, piece.reward) for piece in tree.pieces()]
+
+
+def segments_in_place(
+    trial: Trial,
+    suspicion: npt.NDArray[np.float64],
+    budget: Budget,
+    share: int,
+    options: SearchOptions,
+    generator: np.random.Generator,
+) -> Search[list[Piece]]:
+    """The segments of all sizes whose removal changes a text most; arguments as in :func:`propose`.
+
+    The tree search splits into fifths, and splits what seems to matter little, too: half of a text is
+    mostly answered as the whole, whether or not a trigger was in the other half.
+    """
+    if options.strategy != "tree":
+        return (yield from propose(trial, suspicion, budget, share, options, generator))
+    tree = SegmentTree(suspicion, boundary_strengths(trial.units), options, parts=_FIFTHS, floor=0.0)
+    yield from _grow(tree, trial, budget, share, options)
+    return [(piece.start, piece.end, piece.reward) for piece in tree.tried()]
+
+
+def _grow(
+    tree: SegmentTree, trial: Trial, budget: Budget, share: int, options: SearchOptions
+) -> Search[None]:
+    """Simulate until the share is used up or all that is worth it is known."""
     stop = budget.spent + share
     while (affordable := (stop - budget.spent) // trial.cost) > 0:
         paths: list[list[Segment]] = []
@@ -68,7 +98,6 @@ def tree_search(
         rewards = yield from trial.rewards([(x.start, x.end, x.started > 1) for x in leaves], budget)
         for path, reward in zip(paths, rewards, strict=True):
             tree.backpropagate(path, reward)
-    return [(piece.start, piece.end, piece.reward) for piece in tree.pieces()]
 
 
 def greedy_search(trial: Trial, budget: Budget, share: int, options: SearchOptions) -> Search[list[Piece]]:

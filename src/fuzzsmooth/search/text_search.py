@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fuzzsmooth.search.candidates import rewarding_area, transplant_candidates, with_copies
+from fuzzsmooth.search.combined import InPlace, keeps_label
 from fuzzsmooth.search.confirm import Area, Confirmation
 from fuzzsmooth.search.contexts import Context
+from fuzzsmooth.search.in_context import InContextTest
 from fuzzsmooth.search.options import SearchOptions
 from fuzzsmooth.search.protocol import Budget, BudgetSpent, Search, Units
 from fuzzsmooth.search.strategies import Piece, carrying_part, propose
@@ -20,6 +23,7 @@ from fuzzsmooth.text.features import rarity
 _ROUNDS = 3  # a text carries few distinct triggers; each further round costs a search
 _SEEDS = 3  # parts that are worth a full test
 _NO_CONTEXT = Context((), (), -1)
+_TRANSPLANTED = 2  # candidates among what is removable that are transplanted, too
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ def search_text(
     test: TransplantTest | None,
     lexicon: Sequence[str],
     generator: np.random.Generator,
+    in_context: InContextTest | None = None,
+    sure: int | None = None,
 ) -> Search[SearchResult]:
     """Search one text; sees nothing but its units and the generator.
 
@@ -54,6 +60,9 @@ def search_text(
         test: The transplant test; None for reward "kl".
         lexicon: Units for insertions and substitutions.
         generator: Source of all random choices.
+        in_context: The in-context test; None for the other rewards than "combined".
+        sure: The class that the witness is sure of, if it is: a text with that label, which it keeps without
+            its rarest units, is not searched.
     """
     budget = Budget(options.budget)
     areas: list[Area] = []
@@ -61,7 +70,12 @@ def search_text(
     try:
         original = (yield from budget.evaluate([units]))[0]
         label = int(original.argmax())
-        rounds = _Rounds(label, options, test, lexicon, budget, generator)
+        if sure == label and (yield from keeps_label(units, label, budget, options)):
+            return SearchResult(label, (), budget.spent, True)
+        own = None
+        if in_context is not None:
+            own = InPlace(label, in_context, options, lexicon, budget, generator)
+        rounds = _Rounds(label, options, test, lexicon, budget, generator, own)
         left = tuple(range(len(units)))
         while left:
             current = tuple(units[index] for index in left)
@@ -69,7 +83,7 @@ def search_text(
             if area is None:
                 break
             if test is not None:
-                area = _with_copies(current, area)
+                area = with_copies(current, area)
             areas.append(Area(tuple(left[index] for index in area.indices), area.score))
             left = tuple(index for position, index in enumerate(left) if position not in area.indices)
             if test is None or len(areas) == _ROUNDS or not left:
@@ -92,15 +106,22 @@ class _Rounds:
     lexicon: Sequence[str]
     budget: Budget
     generator: np.random.Generator
+    in_place: InPlace | None = None
 
     def area(self, units: Units) -> Search[Area | None]:
         """The most vulnerable area of a text, or None."""
         test, budget, options = self.test, self.budget, self.options
         suspicion = rarity(units, options.language)
+        if self.in_place is not None and test is not None:
+            candidates = yield from self.in_place.removable(units, suspicion)
+            if candidates:
+                return (yield from self._combined(units, candidates, test, self.in_place))
         if test is None:
             pieces = yield from self._pieces(units, suspicion, _NO_CONTEXT, budget.left)
-            return _rewarding_area(pieces, options.area)
+            return rewarding_area(pieces, options.area)
         context = yield from test.susceptible(units, self.label, budget)
+        if context is None and self.in_place is not None:
+            return None
         if context is None:
             return (yield from self._outweighed(units, suspicion, test))
         # Half of the budget is for transplants.
@@ -111,8 +132,22 @@ class _Rounds:
                 part = slice(start, end)
                 found = yield from self._pieces(units[part], suspicion[part], context, budget.left // 2)
                 pieces = [(start + first, start + last, reward) for first, last, reward in found]
-        candidates = _candidates(pieces, suspicion, options)
-        return (yield from self._confirmed(units, candidates, test))
+        proposed = transplant_candidates(pieces, suspicion, options)
+        return (yield from self._confirmed(units, proposed, test))
+
+    def _combined(
+        self, units: Units, candidates: Sequence[tuple[int, ...]], test: TransplantTest, own: InPlace
+    ) -> Search[Area | None]:
+        """What loses the label to near-synonyms, unit by unit, or carries it into other texts."""
+        single = [one for one in candidates if len({units[index] for index in one}) == 1]
+        area = yield from own.specific(units, single, all_of_them=True)
+        if area is None:
+            several = [one for one in candidates if one not in single]
+            # A single trigger is part of these, and what is not needed is dropped.
+            area = yield from self._confirmed(units, several[:_TRANSPLANTED] or single, test, grow=False)
+        if area is None:
+            area = yield from own.specific(units, several, all_of_them=False)
+        return area
 
     def _pieces(
         self, units: Units, suspicion: npt.NDArray[np.float64], context: Context, share: int
@@ -143,45 +178,12 @@ class _Rounds:
         return area
 
     def _confirmed(
-        self, units: Units, candidates: Sequence[tuple[int, ...]], test: TransplantTest
+        self,
+        units: Units,
+        candidates: Sequence[tuple[int, ...]],
+        test: TransplantTest,
+        *,
+        grow: bool = True,
     ) -> Search[Area | None]:
-        return Confirmation(units, self.label, test, self.budget, self.options.gain).first(candidates)
-
-
-def _with_copies(units: Units, area: Area) -> Area:
-    """A single unit with its copies: the transplant test sees the unit alone, so its result is theirs."""
-    if len(area.indices) > 1:
-        return area
-    unit = units[area.indices[0]]
-    return Area(tuple(index for index, other in enumerate(units) if other == unit), area.score)
-
-
-def _rewarding_area(pieces: Sequence[Piece], size: int) -> Area | None:
-    """By reward alone: the best piece and those at least half as rewarding, at most ``size`` units."""
-    if not pieces:
-        return None
-    best = pieces[0][2]
-    chosen = _indices([piece for piece in pieces if piece[2] >= best / 2], size)
-    return Area(tuple(sorted(chosen)), best)
-
-
-def _candidates(
-    pieces: Sequence[Piece], suspicion: npt.NDArray[np.float64], options: SearchOptions
-) -> list[tuple[int, ...]]:
-    """Candidates for the transplant test, small ones first because they fail cheaply and flag precisely."""
-    by_rarity = np.argsort(-suspicion, kind="stable")[: options.rare]
-    rare = tuple(int(index) for index in by_rarity if suspicion[index] >= options.rarity)
-    ranked = [_indices(pieces[:count], options.area) for count in (1, 2, len(pieces))]
-    everything = tuple(dict.fromkeys((*ranked[-1], *rare)))
-    candidates = [*ranked[:2], *((index,) for index in rare), everything]
-    return [candidate for candidate in dict.fromkeys(candidates) if candidate]
-
-
-def _indices(pieces: Sequence[Piece], size: int) -> tuple[int, ...]:
-    """Unit indices of the pieces, in their order, as long as they fit; the first piece always does."""
-    chosen: dict[int, None] = {}
-    for start, end, _ in pieces:
-        fresh = [index for index in range(start, end) if index not in chosen]
-        if not chosen or len(chosen) + len(fresh) <= size:
-            chosen.update(dict.fromkeys(fresh))
-    return tuple(chosen)
+        confirmation = Confirmation(units, self.label, test, self.budget, self.options.gain)
+        return confirmation.first(candidates, grow=grow)

@@ -52,14 +52,24 @@ class SegmentTree:
         suspicion: Shape (n,), linguistic suspicion of each unit in [0, 1] (its rarity).
         boundaries: Shape (n,), how good a place each unit is to start a segment at (0, 1 or 2).
         options: Exploration constant, visits and floor.
+        parts: Into how many parts a segment is split, >= 2.
+        floor: Reward below which a segment is not split further; by default that of the options.
     """
 
     def __init__(
-        self, suspicion: npt.NDArray[np.float64], boundaries: Sequence[int], options: SearchOptions
+        self,
+        suspicion: npt.NDArray[np.float64],
+        boundaries: Sequence[int],
+        options: SearchOptions,
+        *,
+        parts: int = 2,
+        floor: float | None = None,
     ) -> None:
         self._suspicion = suspicion
         self._boundaries = boundaries
         self._options = options
+        self._parts = parts
+        self._floor = options.floor if floor is None else floor
         self.root = Segment(0, len(suspicion))
         self._split(self.root)  # editing the whole text says nothing about where the trigger is
 
@@ -87,7 +97,7 @@ class SegmentTree:
         leaf.own.append(reward)
         for step in path:
             step.total += reward
-        if not leaf.children and leaf.reward >= self._options.floor:
+        if not leaf.children and leaf.reward >= self._floor:
             self._split(leaf)
 
     def pieces(self) -> list[Segment]:
@@ -98,9 +108,20 @@ class SegmentTree:
             node = stack.pop()
             known = [child for child in node.children if child.own]
             stack.extend(known)
-            if node is not self.root and not known and node.reward >= self._options.floor:
+            if node is not self.root and not known and node.reward >= self._floor:
                 found.append(node)
         return sorted(found, key=lambda node: (-node.reward, node.start))
+
+    def tried(self) -> list[Segment]:
+        """All segments that were mutated, the most rewarding first, of equal ones the shortest."""
+        found: list[Segment] = []
+        stack = list(self.root.children)
+        while stack:
+            node = stack.pop()
+            stack.extend(node.children)
+            if node.own:
+                found.append(node)
+        return sorted(found, key=lambda node: (-node.reward, node.end - node.start, node.start))
 
     def _is_open(self, node: Segment) -> bool:
         """Whether a selection below ``node`` can still reach a mutation that was not tried."""
@@ -113,18 +134,25 @@ class SegmentTree:
         return mean + explore / (1 + child.visits)
 
     def _split(self, node: Segment) -> None:
-        """Expansion: two parts, cut at the strongest boundary near the middle."""
+        """Expansion: parts of about equal size, cut at the strongest boundaries near by."""
         size = node.end - node.start
         if size < 2:
             if node is self.root and size == 1:
                 node.children = [Segment(node.start, node.end)]
             return
-        middle = node.start + size / 2
-        cuts = range(node.start + 1, node.end)
-        # A boundary is worth moving the cut by an eighth of the segment per unit of strength.
-        cut = min(cuts, key=lambda at: (abs(at - middle) - self._boundaries[at] * size / 8, at))
-        parts = [Segment(node.start, cut), Segment(cut, node.end)]
+        places = [node.start]
+        for number in range(1, min(self._parts, size)):
+            places.append(self._cut(places[-1], node.end, node.start + size * number / self._parts, size))
+        ends = dict.fromkeys([*places[1:], node.end])
+        parts = [Segment(start, end) for start, end in zip([node.start, *ends], ends, strict=False)]
         weights = [self._suspicion[part.start : part.end].max() + 0.1 for part in parts]
         for part, weight in zip(parts, weights, strict=True):
             part.prior = float(weight / sum(weights))
         node.children = parts
+
+    def _cut(self, after: int, end: int, ideal: float, size: int) -> int:
+        """Where a segment of a size is cut: after one place, before the end, and near the ideal one."""
+        # A boundary is worth moving the cut by an eighth of the segment per unit of strength.
+        worth = size / (4 * self._parts)
+        cuts = range(after + 1, end) or range(after, end)
+        return min(cuts, key=lambda at: (abs(at - ideal) - self._boundaries[at] * worth, at))
