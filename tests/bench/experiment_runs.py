@@ -56,6 +56,7 @@ def settings(place: Path, **changes: Any) -> ExperimentOptions:
         "options": {"copies": 6, "draws": 30, "alpha": 0.05, "search": {"budget": 16, "references": 2}},
         "rows": ROWS,
         "certified_texts": 4,
+        "calibration_size": 0,
         "precision": "float32",
     }
     return ExperimentOptions(**(values | changes))

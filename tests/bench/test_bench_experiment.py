@@ -52,7 +52,7 @@ def test_rows_differ_in_what_they_record(finished: Path) -> None:
         for r in by_row["undefended"]
     )
     for record in by_row["frs-transplant"]:
-        assert record.draws == sum(record.votes) == 6
+        assert 3 <= record.draws == sum(record.votes) <= 6, "a vote stops once it is settled"
         assert record.prediction == int(np.argmax(record.votes))
         assert record.guarantee == "conditional"
         assert 0 < record.evaluations <= 16

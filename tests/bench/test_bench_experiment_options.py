@@ -19,7 +19,7 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"rows": ("undefended", "magic")}, "unknown row 'magic'; known: budget-128"),
+        ({"rows": ("undefended", "magic")}, "unknown row 'magic'; known: badacts, bki, budget-128"),
         ({"rows": ("budget-many",)}, "unknown row 'budget-many'"),
         ({"options": {"rates": 0.5}}, "no defense has an option 'rates'; did you mean 'rate'"),
         ({"options": {"rate": 1.5}}, "DeletionOptions.rate must lie strictly between 0 and 1"),

@@ -124,13 +124,13 @@ def test_a_cell_that_another_version_has_begun_is_begun_anew(copy: Path, place: 
 def test_a_cell_that_fails_does_not_stop_the_others(
     place: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: object, texts: object, *, advance: object = None) -> None:
+    def broken(self: object, texts: object, *, certify: bool, advance: object = None) -> None:
         raise ValueError("nobody thought of this")
 
     heard: list[str] = []
     changed = cells(place, rows=[*ROWS, "windows", "uniform"], options={"copies": 4, "sigma": 0.0})
     with monkeypatch.context() as patch:
-        patch.setattr(DEFENSES.get("windows"), "certify", broken)
+        patch.setattr(DEFENSES.get("windows"), "answer", broken)
         failed = run_grid(changed, copy, tell=heard.append)
     assert len(failed) == 1
     ((title, sentence),) = failed.items()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SUMMARIES: Final = {
     "undefended": "the fine-tuned model as it is",
     "frs-kl": "FRS with the published reward (Eq. 8)",
+    "frs": "FRS with both tests of what a segment does, in other texts and in its own",
     "frs-transplant": "FRS with the transplant reward",
     "windows": "every window of words deleted in turn; no chance, no search",
     "deletion": "uniform deletion first, flagged unit types removed from what is left",

@@ -6,18 +6,18 @@ Everything is kept under one folder and nothing there is computed twice: a run t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.attacks import Planted, check_target, wanted_target
 from fuzzsmooth.bench.aiming import known_aims
 from fuzzsmooth.bench.marking import claim
-from fuzzsmooth.bench.measure import EvaluatedText, text_record
+from fuzzsmooth.bench.measure import EvaluatedText, radii_by_threat, text_record
 from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.bench.oracle import OracleFrs
 from fuzzsmooth.bench.provenance import shown, versions
-from fuzzsmooth.bench.records import RECORDS_FILE, SETTINGS_FILE, record_key
+from fuzzsmooth.bench.records import CLEAN, RECORDS_FILE, SETTINGS_FILE, record_key
 from fuzzsmooth.bench.rows import BenchRow
 from fuzzsmooth.bench.stages import Stages, as_advance, silent_stages
 from fuzzsmooth.bench.victims import SeedRun, victim_name
@@ -28,6 +28,7 @@ from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Dataset, Splits, align_splits, load_splits
 from fuzzsmooth.data.stratify import keep_back
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
+from fuzzsmooth.defenses import Defense
 from fuzzsmooth.training import splits_for
 
 
@@ -143,13 +144,29 @@ def measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) ->
         advance = as_advance(counts, sum(map(len, missing)))
         for chunk in missing:
             began = time.perf_counter()
-            answers = defended.certify([texts[index].text for index in chunk])
+            # The answer that users get: a proved one comes with its proof, any other without a certificate.
+            proved = defended.guarantee == "proved"
+            answers = defended.answer([texts[index].text for index in chunk], certify=proved)
             seconds = (time.perf_counter() - began) / len(chunk)
+            radii = {} if proved else _conditional_radii(defended, texts, chunk)
             ledger.append(
-                text_record(run.seed, row.name, defended, texts[index], answer, seconds)
+                text_record(run.seed, row.name, defended, texts[index], answer, seconds, radii.get(index))
                 for index, answer in zip(chunk, answers, strict=True)
             )
             advance(len(chunk))
+
+
+def _conditional_radii(
+    defended: Defense, texts: Sequence[EvaluatedText], chunk: range
+) -> dict[int, dict[str, int]]:
+    """Radii of the clean texts, where the certificates of a defense are conditional: by index."""
+    wanted = [index for index in chunk if texts[index].split == CLEAN]
+    if defended.guarantee != "conditional" or not wanted:
+        return {}
+    answers = defended.answer([texts[index].text for index in wanted], certify=True)
+    return {
+        index: radii_by_threat(answer.certificates) for index, answer in zip(wanted, answers, strict=True)
+    }
 
 
 def _test_texts(run: SeedRun, attack: Planted, row: BenchRow) -> list[EvaluatedText]:
@@ -184,7 +201,7 @@ def experiment_data(options: ExperimentOptions) -> tuple[Splits, Dataset]:
     if options.test_data is not None:
         splits = Splits(splits.train, _other_test(options, options.test_data, splits.train))
     splits = splits_for(options.model, splits)
-    size = options.kept_back
+    size = options.kept_back(len(splits.train))
     train, held_out = (
         keep_back(splits.train, size) if size else (splits.train, splits.train.with_examples([]))
     )

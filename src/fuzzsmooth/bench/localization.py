@@ -25,7 +25,7 @@ from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data import Dataset, Splits, load_splits
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.models.protocol import Classifier
-from fuzzsmooth.search import References, Scan, Scanner, SearchOptions
+from fuzzsmooth.search import References, Scan, Scanner, SearchOptions, select_references
 from fuzzsmooth.text import segmenter
 from fuzzsmooth.training import FinetuneOptions, splits_for
 
@@ -143,7 +143,8 @@ def _points(
                 max_length=options.finetune.max_length,
             )
             train = splits.train
-            references = References.select(classifier, train.texts, train.targets, options.search.references)
+            search = options.search.replace(reward="transplant")
+            references = select_references(classifier, (train.texts, train.targets), search)
             for strategy, budget in wanted:
                 if f"{kind}/{strategy}/{budget}" not in ledger:
                     search = options.search.replace(strategy=strategy, budget=budget)

@@ -31,14 +31,22 @@ class EvaluatedText:
 
 
 def text_record(
-    seed: int, row: str, defended: Defense, text: EvaluatedText, answer: Answer, seconds: float
+    seed: int,
+    row: str,
+    defended: Defense,
+    text: EvaluatedText,
+    answer: Answer,
+    seconds: float,
+    radii: Mapping[str, int] | None = None,
 ) -> Mapping[str, Any]:
     """The record of an answer.
 
     A proved answer is the certified label, or an abstention. Where certificates are conditional, or there are
-    none, it is what the votes say: the votes that bound the radius are also the prediction.
+    none, it is what the votes of a prediction say; radii come apart from it.
     """
     certificates = answer.certificates
+    at_best = "conditional" if defended.guarantee == "conditional" else "empirical"
+    guarantee = certificates[0].guarantee if certificates else at_best
     return TextRecord(
         seed=seed,
         defense=row,
@@ -52,8 +60,8 @@ def text_record(
         votes=answer.votes,
         draws=answer.passes if answer.votes else 0,
         spans=tuple(Span(span.start, span.end, span.score) for span in answer.spans),
-        radii=radii_by_threat(certificates),
-        guarantee=certificates[0].guarantee if certificates else "empirical",
+        radii=radii_by_threat(certificates) if radii is None else radii,
+        guarantee=guarantee,
         evaluations=answer.evaluations,
     ).to_json()
 

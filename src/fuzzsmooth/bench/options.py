@@ -60,6 +60,7 @@ class ExperimentOptions(DataOptions):
         "undefended",
         "frs-kl",
         "frs-transplant",
+        "frs",
         "windows",
         "deletion",
     )
@@ -75,7 +76,7 @@ class ExperimentOptions(DataOptions):
         int | None,
         Between(0, 1_000_000),
         "Clean training texts that no victim is trained on, for the thresholds of defenses that need clean "
-        "data; left out: 200 where a row is of such a defense, and none elsewhere.",
+        "data; left out: 200, or a fifth of fewer texts, where a row is of such a defense; none elsewhere.",
     ] = None
     victims: Annotated[
         str | None,
@@ -104,13 +105,12 @@ class ExperimentOptions(DataOptions):
         """
         return {name: bench_row(name, self.options, seed) for name in self.rows}
 
-    @property
-    def kept_back(self) -> int:
-        """How many training texts are kept back for thresholds."""
+    def kept_back(self, texts: int) -> int:
+        """How many of so many training texts are kept back for thresholds."""
         if self.calibration_size is not None:
             return self.calibration_size
-        rows = self.bench_rows().values()
-        return _CALIBRATION if any(row.defense.needs.clean_data for row in rows) else 0
+        needed = any(row.defense.needs.clean_data for row in self.bench_rows().values())
+        return min(_CALIBRATION, texts // 5) if needed else 0
 
     def planting(self) -> Options:
         """The options of the attack.

@@ -19,7 +19,7 @@ from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Dataset, Example, Splits
 from fuzzsmooth.defenses import REFERENCES_FILE, Defense, FittedDefense, Material
 from fuzzsmooth.defenses.fitted import STATE, kept_warnings
-from fuzzsmooth.search import References, SearchOptions
+from fuzzsmooth.search import References, SearchOptions, select_references
 
 if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
@@ -163,18 +163,38 @@ class SeedRun:
             loading={"precision": options.precision, "batch_size": options.batch_size},
         )
 
+    @property
+    def search(self) -> SearchOptions:
+        """How references are chosen: as the options that rows share say."""
+        return SearchOptions.of(self.options.options.get("search", {}))
+
     def references(self, row: BenchRow) -> References:
-        """The references that a search of texts for the model of a row transplants into."""
-        beside, victim = self.references_file(row), self.victim(row)
+        """The references that a search of texts for the model of a row transplants into.
+
+        They have a witness if a row that uses one has asked for them.
+        """
+        beside, witnessed = self.references_file(row), row.defense.needs.trusted_encoder
+        search = self.search if witnessed else self.search.replace(reward="transplant")
         with self.making(beside) as missing:
             if missing:
-                train, per_class = self.splits.train, self._per_class
-                title = f"seed {self.seed}: references ({victim_name(row.victim)})"
-                with self.stages(title) as counts:
-                    References.select(victim, train.texts, train.targets, per_class, progress=counts).save(
-                        beside
-                    )
-        return References.load(beside)
+                return self._selected(row, search, beside)
+        known = References.load(beside)
+        if known.witness is None and search.reward in ("auto", "combined"):
+            return self._selected(row, search, beside)
+        return known
+
+    def _selected(self, row: BenchRow, search: SearchOptions, beside: Path) -> References:
+        train, held_out, victim = self.splits.train, self.held_out, self.victim(row)
+        with self.stages(f"seed {self.seed}: references ({victim_name(row.victim)})") as counts:
+            chosen = select_references(
+                victim,
+                (train.texts, train.targets),
+                search,
+                held_out=(held_out.texts, held_out.targets),
+                progress=counts,
+            )
+        chosen.save(beside)
+        return chosen
 
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of each victim of the rows, by seed and kind."""
@@ -188,10 +208,6 @@ class SeedRun:
     def known_fingerprints(self) -> dict[str, str]:
         """Those that cost nothing, as the victim is loaded."""
         return {} if self._loaded is None else {self._title(self._loaded[0]): self._loaded[1].fingerprint}
-
-    @property
-    def _per_class(self) -> int:
-        return SearchOptions.of(self.options.options.get("search", {})).references
 
     def _title(self, folder: Path) -> str:
         return f"seed {self.seed}, {folder.name}"

@@ -149,7 +149,7 @@ def _cell(options: ExperimentOptions, label: Label) -> Cell:
     decides = {
         **attack_facts(options, splits),
         "test": found[1],
-        "calibration": options.kept_back,
+        "calibration": options.calibration_size,
         "finetune": options.finetune.to_mapping(),
         "row": row.name,
         "defense": row.defense.name,
@@ -184,11 +184,11 @@ def data_of(options: ExperimentOptions) -> tuple[Splits, Dataset]:
     """:func:`fuzzsmooth.bench.experiment.experiment_data`, kept for the cells that follow."""
     names = ("data", "test_data", "text_column", "label_column", "train_size", "test_size", "model")
     plain = {name: getattr(options, name) for name in names}
-    return _data(tuple(plain.items()), options.kept_back)
+    return _data(tuple(plain.items()), options.calibration_size)
 
 
 @lru_cache(maxsize=8)
-def _data(names: tuple[tuple[str, Any], ...], kept_back: int) -> tuple[Splits, Dataset]:
+def _data(names: tuple[tuple[str, Any], ...], kept_back: int | None) -> tuple[Splits, Dataset]:
     return experiment_data(ExperimentOptions(**dict(names), rows=("undefended",), calibration_size=kept_back))
 
 

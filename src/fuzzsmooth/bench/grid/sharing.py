@@ -52,7 +52,8 @@ class SharedRun(SeedRun):
         facts = {
             "what": "references",
             "victim": self.victim_folder(row).name,
-            "per_class": self._per_class,
+            "search": self.search.to_mapping(),
+            "held_out": self.held_out.fingerprint,
             "precision": self.options.precision,
         }
         return self._place(facts) / REFERENCES_FILE
