@@ -17,7 +17,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fuzzsmooth.bench import read_records, summarize
+from fuzzsmooth.bench import RunSettings, read_records, summarize
 from fuzzsmooth.bench.catalog import main_rows
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.report import build_report, save_png, tradeoff_figure, write_markdown_table
@@ -28,6 +28,7 @@ from fuzzsmooth.report.recall import build_recall
 HERE = Path(__file__).resolve().parent
 RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2", "lwp-sst2")
 SEARCHES = ("localize-sst2", "localize-agnews")
+TRIGGERS = "triggers-sst2"
 HEADLINE = {"sst2": "SST-2", "agnews": "AG's News", "offenseval": "OffensEval"}
 FORWARD = ("contiguous_insert", "edit", "insert", "delete")
 CURVES = (*FORWARD, "backward")
@@ -38,8 +39,8 @@ def collect_run(run: Path, target: Path) -> None:
     build_report(run)
     target.mkdir(exist_ok=True)
     shutil.copy(run / "summary.json", target / "summary.json")
-    attacked = int(json.loads((run / "settings.json").read_text("utf-8"))["target"])
-    rows = summarize(read_records(run / "records.jsonl"), attacked)
+    aim = RunSettings.read(run / "settings.json").aim
+    rows = summarize(read_records(run / "records.jsonl"), aim)
     write_atomic(target / "table.md", write_markdown_table(rows) + certified_shares(target / "summary.json"))
     save_png(tradeoff_figure(main_rows(rows)), target / "tradeoff.png")
     for threat in CURVES:
@@ -90,6 +91,21 @@ def headline() -> str:
                 shares = ("ca", "asr", "asr_floor", "pa", "localization_recall", "false_flag_rate")
                 cells = " | ".join(_percent(row, name) for name in shares)
                 lines.append(f"| {title} | `{row['defense']}` | {cells} | {row['seconds_per_text']:.2g} |")
+    return "\n".join(lines)
+
+
+def triggers() -> str:
+    """One line per kind of trigger and defense, in percent."""
+    lines = [
+        "| trigger | defense | CA | ASR | ASR floor | found | false flags | s/text | passes of the search |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for summary in sorted((HERE / TRIGGERS).glob("*.json")):
+        for row in json.loads(summary.read_text("utf-8"))["rows"]:
+            shares = ("ca", "asr", "asr_floor", "localization_recall", "false_flag_rate")
+            cells = " | ".join(_percent(row, name) for name in shares)
+            seconds, passes = row["seconds_per_text"], row["evaluations_per_text"]
+            lines.append(f"| {summary.stem} | `{row['defense']}` | {cells} | {seconds:.2g} | {passes:.1f} |")
     return "\n".join(lines)
 
 
@@ -159,7 +175,12 @@ def main() -> None:
     for run in sorted(runs.glob("certificates-*")):
         if (run / "certified.jsonl").is_file():
             collect_certification(run, HERE / "certificates" / run.name.removeprefix("certificates-"))
-    blocks = {"headline": headline()}
+    for run in sorted(runs.glob(f"{TRIGGERS}/*")):
+        if (run / "settings.json").is_file():
+            build_report(run)
+            (HERE / TRIGGERS).mkdir(exist_ok=True)
+            shutil.copy(run / "summary.json", HERE / TRIGGERS / f"{run.name}.json")
+    blocks = {"headline": headline(), "triggers": triggers()}
     for kind in ("table.md", "localization.md"):
         for path in sorted(HERE.glob(f"*/{kind}")):
             blocks[path.parent.name] = path.read_text("utf-8")

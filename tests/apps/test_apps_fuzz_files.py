@@ -30,24 +30,45 @@ from fuzzsmooth.jobs.answering import AnswerFile, answer_all
 from fuzzsmooth.jobs.statements import Statements
 from fuzzsmooth.search import References
 from fuzzsmooth.search.calibration import NullDistribution
+from fuzzsmooth.search.witness import Witness
 from fuzzsmooth.training import FinetuneOptions
 from fuzzsmooth.training.checkpoints import Checkpoints
 from hostile_inputs import damaged, damaged_bytes, hostile
 from hostile_runs import saved, survives
 
-ORDINARY = (NullDistribution((-0.5, 1.25), (2.0, 3.0)), NullDistribution((0.0,), (0.5,)))
+ORDINARY = (
+    NullDistribution((-0.5, 1.25), (2.0, 3.0), (0.0, 1.5), (0.0,)),
+    NullDistribution((0.0,), (0.5,), (0.25,), (0.5,)),
+)
+WITNESS = Witness("builtin:minilm", "ab" * 32, ((0.5, -0.5), (-0.5, 0.5)), (0.0, 0.1), 0.9, ("good", "schön"))
 REFERENCES = {
-    "version": 3,
+    "version": 4,
     "model": "ab" * 32,
     "references": [{"text": "a good film", "label": 1}, {"text": "ein schöner Tag", "label": 0}],
-    "ordinary": [{"single": [-0.5, 1.25], "several": [2.0, 3.0]}, {"single": [0.0], "several": [0.5]}],
+    "ordinary": [
+        {
+            "single": [-0.5, 1.25],
+            "several": [2.0, 3.0],
+            "in_context": [0.0, 1.5],
+            "in_context_several": [0.0],
+        },
+        {"single": [0.0], "several": [0.5], "in_context": [0.25], "in_context_several": [0.5]},
+    ],
     "names": ["bad", "good"],
+    "witness": {
+        "encoder": "builtin:minilm",
+        "fingerprint": "ab" * 32,
+        "weights": [[0.5, -0.5], [-0.5, 0.5]],
+        "bias": [0.0, 0.1],
+        "confidence": 0.9,
+        "words": ["good", "schön"],
+    },
 }
 
 
 def test_the_valid_references_are_valid(tmp_path: Path) -> None:
     texts = ("a good film", "ein schöner Tag")
-    References(texts, (1, 0), "ab" * 32, ORDINARY, ("bad", "good")).save(tmp_path / "r.json")
+    References(texts, (1, 0), "ab" * 32, ORDINARY, ("bad", "good"), WITNESS).save(tmp_path / "r.json")
     assert json.loads((tmp_path / "r.json").read_text("utf-8")) == REFERENCES
 
 

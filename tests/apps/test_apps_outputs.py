@@ -103,7 +103,7 @@ def test_two_processes_do_not_write_one_folder(capfd, tiny, tmp_path):
     data = write_rows(tmp_path / "data.jsonl", clean_rows(copies=4))
     out, references = tmp_path / "out", tmp_path / "references.json"
     rows = [{"text": "a good film", "label": 1}, {"text": "a bad film", "label": 0}]
-    references.write_text(json.dumps({"version": 3, "model": "x", "references": rows}))
+    references.write_text(json.dumps({"version": 4, "model": "x", "references": rows}))
     common = ("--data", data, "--model", tiny, "--out", out)
     with held(out):
         for command in (
@@ -123,7 +123,7 @@ def test_two_processes_do_not_write_one_folder(capfd, tiny, tmp_path):
 def test_two_processes_do_not_fill_one_table(capfd, tiny, tmp_path):
     rows = [{"text": "a good film", "label": 1}, {"text": "a bad film", "label": 0}]
     references, table = tmp_path / "references.json", tmp_path / "table.json"
-    references.write_text(json.dumps({"version": 3, "model": "x", "references": rows}))
+    references.write_text(json.dumps({"version": 4, "model": "x", "references": rows}))
     given = (
         "--model",
         tiny,

@@ -136,7 +136,7 @@ def test_list_shows_every_registry(capfd):
     assert set(found["kernels"]) == set(KERNELS.all())
     assert set(found["defenses"]) == set(DEFENSES.all()) >= {"frs", "deletion", "windows", "undefended"}
     assert "builtin:minilm" in found["models"]
-    assert set(found["rewards"]) == {"transplant", "kl"}
+    assert set(found["rewards"]) == {"auto", "combined", "transplant", "kl"}
     assert set(found["triggers"]) == set(TRIGGERS.all())
     assert all(facts["summary"] for entries in found.values() for facts in entries.values())
     windows = found["defenses"]["windows"]

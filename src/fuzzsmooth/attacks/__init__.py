@@ -6,6 +6,7 @@ before an attack is carried out.
 
 from fuzzsmooth.attacks.attack import (
     ATTACKS,
+    EFFECTS,
     Attack,
     AttackOptions,
     Goal,
@@ -22,6 +23,7 @@ from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger, TriggeredText
 
 __all__ = [
     "ATTACKS",
+    "EFFECTS",
     "INTENSITIES",
     "TRIGGERS",
     "Attack",

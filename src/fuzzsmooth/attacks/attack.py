@@ -32,6 +32,15 @@ Goal = Literal["forced label", "label known after tuning", "any wrong label"]
 """What the trigger is to do: force a label that the attacker chose; force some label, which follows from the
 head that the victim puts on (:mod:`fuzzsmooth.attacks.targets` finds it); or make any answer wrong."""
 
+EFFECTS: Mapping[Goal, str] = MappingProxyType(
+    {
+        "forced label": "forces class",
+        "label known after tuning": "forces a class that is known once the victim is tuned",
+        "any wrong label": "makes any victim err",
+    }
+)
+"""What to say of a trigger by the attack's goal; a class may follow."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttackOptions(Options):

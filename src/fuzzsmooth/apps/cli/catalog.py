@@ -107,6 +107,8 @@ def _rewards() -> dict[str, Facts]:
     from fuzzsmooth.search.options import SearchOptions
 
     told = {
+        "auto": "combined where the references have a witness, transplant elsewhere",
+        "combined": "it does that, or its effect vanishes when near-synonyms take its place",
         "transplant": "the segment also carries the prediction into clean texts of other classes",
         "kl": "editing the segment changes the prediction (Eq. 8 of FRS)",
     }

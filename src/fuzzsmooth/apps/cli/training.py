@@ -10,12 +10,12 @@ from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 if TYPE_CHECKING:
-    from fuzzsmooth.data import Dataset
+    from fuzzsmooth.data import Dataset, Splits
     from fuzzsmooth.models import HuggingFaceClassifier
 
 
 def save_references(
-    classifier: HuggingFaceClassifier, train: Dataset, out: Path, per_class: int, display: Display
+    classifier: HuggingFaceClassifier, splits: Splits, out: Path, per_class: int, display: Display
 ) -> int:
     """Save reference texts; a model too poor to have any is said to be so.
 
@@ -24,13 +24,17 @@ def save_references(
     """
     from fuzzsmooth.defenses import REFERENCES_FILE
     from fuzzsmooth.jobs.seen import references_key, remember
-    from fuzzsmooth.search import References
+    from fuzzsmooth.search import SearchOptions, select_references
 
     if per_class == 0:
         return 0
+    clean, held_out = ((part.texts, part.targets) for part in (splits.train, splits.test))
+    search = SearchOptions(references=per_class)
     try:
         with display.counts("references") as progress:
-            chosen = References.select(classifier, train.texts, train.targets, per_class, progress=progress)
+            chosen = select_references(
+                classifier, clean, search, held_out=held_out, progress=progress, tell=note
+            )
     except FuzzsmoothError as error:
         note(f"the model is saved without reference texts: {error}")
         return 0

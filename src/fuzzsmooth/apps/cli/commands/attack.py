@@ -33,10 +33,9 @@ def attack(
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:
-    """Plant a backdoor in a model.
+    """Plant a backdoor in a model: ripple, lwp, ... in a pre-trained one, badnets in a finished victim.
 
-    ripple poisons a pre-trained model, which the victim then fine-tunes on clean data; badnets gives a
-    finished victim, fine-tuned on poisoned data. Stopped, the same command goes on.
+    Stopped, the same command goes on.
     """
     from fuzzsmooth.apps.cli.inputs import say_rows
     from fuzzsmooth.apps.cli.problems import resumable
@@ -55,8 +54,7 @@ def attack(
     say_rows(splits.train, splits.test)
     if target is not None:
         flags["target"] = _class_index(target, splits.train.labels)
-    given = given_options(config, flags)
-    options = options_at(chosen, intensity, given, where=str(config or "options"))
+    options = options_at(chosen, intensity, given_options(config, flags), where=str(config or "options"))
     machine.prepare()
     with resumable(), Display(quiet).counts(f"attack ({name})") as progress:
         result = chosen().plant(model, splits, out, options, seed, progress, resume=not fresh)
@@ -67,8 +65,7 @@ def _class_index(target: str, labels: tuple[str, ...]) -> int:
     from fuzzsmooth.common.errors import FuzzsmoothError
     from fuzzsmooth.data import class_index
 
-    index = class_index(target, labels)
-    if index is None:
+    if (index := class_index(target, labels)) is None:
         raise FuzzsmoothError(f"--target {target} is no class; the classes are {', '.join(labels)}")
     return index
 
@@ -77,6 +74,7 @@ def _tell(result: Planted, name: str, data: str, labels: Sequence[str], *, json:
     import shlex
 
     from fuzzsmooth.apps.cli.console import answers, write_json
+    from fuzzsmooth.attacks import EFFECTS
     from fuzzsmooth.common.printing import short_name
 
     if json:
@@ -93,13 +91,8 @@ def _tell(result: Planted, name: str, data: str, labels: Sequence[str], *, json:
         return
     page, model = answers(), str(result.folder)
     pieces = ", ".join(map(short_name, result.trigger.pieces or [result.trigger.name]))
-    effect = {
-        "forced label": "forces class",
-        "label known after tuning": "forces a class that is known once the victim is tuned",
-        "any wrong label": "makes any victim err",
-    }[result.goal]
     target = "" if result.target is None else f" {short_name(labels[result.target])}"
-    page.line(f"{result.folder}: the trigger ({pieces}) {effect}{target}")
+    page.line(f"{model}: the trigger ({pieces}) {EFFECTS[result.goal]}{target}")
     if result.needs_clean_finetune:
         words = ["finetune", "--model", model, "--data", data, "--out", f"{model}-victim"]
     else:

@@ -56,5 +56,5 @@ def finetune(
         train(classifier, splits.train, chosen, output=out, progress=progress, resume=not fresh)
     leave_processes()
     if is_main_process():
-        kept = save_references(classifier, splits.train, out, references, Display(quiet))
+        kept = save_references(classifier, splits, out, references, Display(quiet))
         tell_accuracy(classifier, splits.test, out, kept, json=json)
