@@ -137,7 +137,8 @@ def measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) ->
         defended.tell(texts)
     # What a kill can lose, some seconds on a processor. A chunk of which a kill has left a part is answered
     # again as a whole, as the rounding of a batch may depend on where it is cut; what is kept of it stays.
-    size = defended.together(certify=True)
+    proved = defended.guarantee == "proved"
+    size = defended.together(certify=proved)
     chunks = [range(start, min(start + size, len(texts))) for start in range(0, len(texts), size)]
     missing = [chunk for chunk in chunks if any(keys[index] not in ledger for index in chunk)]
     with run.stages(f"seed {run.seed}: {row.name}") as counts:
@@ -145,7 +146,6 @@ def measure_row(row: BenchRow, run: SeedRun, attack: Planted, ledger: Ledger) ->
         for chunk in missing:
             began = time.perf_counter()
             # The answer that users get: a proved one comes with its proof, any other without a certificate.
-            proved = defended.guarantee == "proved"
             answers = defended.answer([texts[index].text for index in chunk], certify=proved)
             seconds = (time.perf_counter() - began) / len(chunk)
             radii = {} if proved else _conditional_radii(defended, texts, chunk)
