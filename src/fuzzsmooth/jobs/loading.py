@@ -229,7 +229,9 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
         raise FuzzsmoothError(f"there is no table {table}; build it with 'fuzzsmooth table build'")
     given = given_references(asked.model, kind, options, asked.references, asked.clean)
     model = asked.loading.load(asked.model)  # torch is not imported before
-    chosen = find_references(given, model, options, stages=stages, tell=tell)
+    chosen = find_references(
+        given, model, options, witnessed=kind.needs.trusted_encoder, stages=stages, tell=tell
+    )
     if table is None:
         defense, rates = kind(model, options, chosen), None
     else:

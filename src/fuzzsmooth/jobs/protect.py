@@ -212,12 +212,14 @@ class _Run:
         options, material = self._order.options, self._material()
         if not isinstance(options, SearchedOptions) or not options.fuzzing:
             return None
+        witnessed = self._order.kind.needs.trusted_encoder
+        search = options.search if witnessed else options.search.replace(reward="transplant")
         train, held_out = material.data, material.held_out
         with self._timed("references"), self._stages("references") as progress:
             return select_references(
                 model,
                 (train.texts, train.targets),
-                options.search,
+                search,
                 held_out=(held_out.texts, held_out.targets),
                 progress=progress,
                 tell=self._tell,

@@ -111,6 +111,7 @@ def find_references(
     classifier: HuggingFaceClassifier,
     options: Options,
     *,
+    witnessed: bool = True,
     stages: Stages = silent_stages,
     tell: Tell = unheard,
 ) -> References | None:
@@ -120,6 +121,7 @@ def find_references(
         given: Where they come from.
         classifier: The model.
         options: Those of the defense.
+        witnessed: Whether those that are chosen get a witness, where the options ask for one.
         stages: Progress display.
         tell: Told what was read otherwise than it is written in clean data, and whose references they are.
 
@@ -127,7 +129,8 @@ def find_references(
         FuzzsmoothError: If they do not fit the model.
     """
     if given.clean is not None and isinstance(options, SearchedOptions):
-        return _select(classifier, given.clean, options.search, stages, tell)
+        search = options.search if witnessed else options.search.replace(reward="transplant")
+        return _select(classifier, given.clean, search, stages, tell)
     chosen = given.texts
     if chosen is None:
         return None

@@ -59,7 +59,9 @@ def build_table(
     file = None if clean.references is None else Path(clean.references)
     source = given_references(model, Deletion, options, file, clean.data(reading))
     display, classifier = Display(quiet), loading.load(model)
-    references = find_references(source, classifier, options, stages=display.counts, tell=note)
+    references = find_references(
+        source, classifier, options, witnessed=False, stages=display.counts, tell=note
+    )
     found = flip_rates(classifier, references, options)
     if data is not None:
         cut = segmenter(options.unit, classifier.tokenizer)
