@@ -156,6 +156,7 @@ class StoppedError(Exception):
     """A kill in the middle."""
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_and_comes_out_alike(clean: Path, tmp_path: Path) -> None:
     victim = operated(tmp_path / "victim", clean, tmp_path / "work")
     given = material(victim, twin=clean, finished=True)
