@@ -250,3 +250,9 @@ class Defense(ABC):
 
 DEFENSES: Registry[type[Defense]] = Registry("defense", "fuzzsmooth.defenses")
 """All defenses by name."""
+
+
+def truncated_by(classifier: Classifier, texts: Sequence[str]) -> list[bool]:
+    """Whether each text is longer than the classifier reads; False where it does not say."""
+    check = getattr(classifier, "truncated", None)
+    return [False] * len(texts) if check is None else list(check(texts))

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fuzzsmooth.common.options import require
 from fuzzsmooth.data.dataset import Dataset
+from fuzzsmooth.defenses import plain
 from fuzzsmooth.defenses.material import Material
 from fuzzsmooth.training.progress import Progress
 
@@ -31,7 +30,7 @@ def accuracy(classifier: HuggingFaceClassifier, data: Dataset) -> float:
         FuzzsmoothError: If there are no texts.
     """
     require(len(data) > 0, "there are no held-out clean texts to measure accuracy on; keep some back")
-    return float(np.mean(classifier.logits_of_texts(data.texts).argmax(axis=1) == np.array(data.targets)))
+    return plain.accuracy(classifier, data.texts, data.targets)
 
 
 def shared_weights(

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from fuzzsmooth.defenses.answer import Answer
+from fuzzsmooth.defenses.defense import Advance, Defense, truncated_by
 from fuzzsmooth.models.protocol import Classifier, Probabilities
+
+
+class PlainDefense(Defense):
+    """A defense that answers as its model does, and certifies nothing."""
+
+    def answer(self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None) -> list[Answer]:
+        """See :meth:`fuzzsmooth.defenses.Defense.answer`; there are no certificates."""
+        del certify
+        answers = plain_answers(self.classifier, texts, self.labels)
+        if advance is not None:
+            advance(len(texts))
+        return answers
 
 
 def plain_answers(classifier: Classifier, texts: Sequence[str], labels: Sequence[str]) -> list[Answer]:
@@ -45,7 +60,7 @@ def answers_of(rows: Probabilities, labels: Sequence[str], truncated: Sequence[b
     return answers
 
 
-def truncated_by(classifier: Classifier, texts: Sequence[str]) -> list[bool]:
-    """Whether each text is longer than the classifier reads; False where it does not say."""
-    check = getattr(classifier, "truncated", None)
-    return [False] * len(texts) if check is None else list(check(texts))
+def accuracy(classifier: Classifier, texts: Sequence[str], targets: Sequence[int]) -> float:
+    """The share of texts that are answered right, in [0, 1]."""
+    found = classifier.probabilities(texts).argmax(axis=1)
+    return float((found == np.asarray(targets)).mean())

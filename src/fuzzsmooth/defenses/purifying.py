@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search.scan import Span
 from fuzzsmooth.text.units import Segmentation, segmenter
 
@@ -33,9 +30,3 @@ def without(
         if gone
     ]
     return segmenter("word").join(kept), tuple(spans)
-
-
-def accuracy(classifier: Classifier, texts: Sequence[str], targets: Sequence[int]) -> float:
-    """The share of texts that are answered right, in [0, 1]."""
-    found = classifier.probabilities(texts).argmax(axis=1)
-    return float((found == np.asarray(targets)).mean())

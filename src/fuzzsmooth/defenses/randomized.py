@@ -17,7 +17,7 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.defenses.answer import Answer
-from fuzzsmooth.defenses.defense import Advance, Defense
+from fuzzsmooth.defenses.defense import Advance, Defense, truncated_by
 from fuzzsmooth.engine.certificates import Issuer
 from fuzzsmooth.engine.early_vote import early_votes
 from fuzzsmooth.engine.evidence import Evidence
@@ -25,7 +25,12 @@ from fuzzsmooth.engine.fuzzers import Fuzzer, Units
 from fuzzsmooth.engine.options import EngineOptions, NoisyOptions, SearchedOptions
 from fuzzsmooth.engine.recheck import CertificateSampler, in_float32
 from fuzzsmooth.engine.sampler import Plan, Sampler, read_alike
-from fuzzsmooth.models.protocol import Classifier, WeightNoise, declares_deterministic, with_noise
+from fuzzsmooth.models.protocol import (
+    Classifier,
+    WeightNoise,
+    declares_deterministic,
+    with_noise,
+)
 from fuzzsmooth.noise.text import Rates, TextKernel, text_kernel, uniform_rates
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.scan import Scan, Scanner, require_references
@@ -202,8 +207,7 @@ class Randomized(Defense):
     def _received(self, texts: Sequence[str]) -> list[Received]:
         units = [self.segmenter.segment(text).units for text in texts]
         scans = self.scans(texts)
-        check = getattr(self.classifier, "truncated", None)
-        truncated = list(check(texts)) if check is not None else [False] * len(texts)
+        truncated = truncated_by(self.classifier, texts)
         rates = self.rates(units, scans)
         return [
             Received(Plan(text_key(text), cut, own), long, scan)

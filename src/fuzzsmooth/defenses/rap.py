@@ -16,12 +16,12 @@ from fuzzsmooth.common.options import SEEDS, Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.defenses.answer import Answer
-from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
+from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs, truncated_by
 from fuzzsmooth.defenses.detecting import rejection_threshold, withheld
 from fuzzsmooth.defenses.fitted import FittedDefense
 from fuzzsmooth.defenses.hugging_face import hugging_face
 from fuzzsmooth.defenses.material import Material
-from fuzzsmooth.defenses.plain import answers_of, truncated_by
+from fuzzsmooth.defenses.plain import answers_of
 from fuzzsmooth.defenses.tensors import load_arrays, save_arrays
 from fuzzsmooth.text.features import rarity
 from fuzzsmooth.training.progress import Progress

@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 import shutil
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.reading import read_json_object
-from fuzzsmooth.defenses.answer import Answer
-from fuzzsmooth.defenses.defense import Advance, Defense
 from fuzzsmooth.defenses.material import Material
-from fuzzsmooth.defenses.plain import plain_answers
+from fuzzsmooth.defenses.plain import PlainDefense
 from fuzzsmooth.training.output import check_output
 from fuzzsmooth.training.progress import Progress, silent
 
@@ -28,16 +26,8 @@ if TYPE_CHECKING:
 _SETTINGS = "settings.json"
 
 
-class RetrainedDefense(Defense):
+class RetrainedDefense(PlainDefense):
     """A defense whose work is done once the model is made: it answers plainly, and certifies nothing."""
-
-    def answer(self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None) -> list[Answer]:
-        """See :meth:`fuzzsmooth.defenses.Defense.answer`; there are no certificates."""
-        del certify
-        answers = plain_answers(self.classifier, texts, self.labels)
-        if advance is not None:
-            advance(len(texts))
-        return answers
 
     @classmethod
     @abstractmethod

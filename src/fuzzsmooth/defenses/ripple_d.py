@@ -14,8 +14,8 @@ from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
 from fuzzsmooth.defenses.fitted import FittedDefense
 from fuzzsmooth.defenses.material import Material
-from fuzzsmooth.defenses.plain import plain_answers
-from fuzzsmooth.defenses.purifying import accuracy, without
+from fuzzsmooth.defenses.plain import accuracy, plain_answers
+from fuzzsmooth.defenses.purifying import without
 from fuzzsmooth.search.contexts import cut_contexts
 from fuzzsmooth.search.flip_rates import FlipRates
 from fuzzsmooth.text import segmenter

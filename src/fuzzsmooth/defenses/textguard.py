@@ -39,10 +39,9 @@ from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.data.dataset import Dataset, Example
 from fuzzsmooth.defenses.answer import Answer
-from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
+from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs, truncated_by
 from fuzzsmooth.defenses.fitted import FittedDefense
 from fuzzsmooth.defenses.material import Material
-from fuzzsmooth.defenses.plain import truncated_by
 from fuzzsmooth.engine.certificates import Issuer
 from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.engine.recheck import CertificateSampler, in_float32

@@ -47,6 +47,12 @@ def cut_contexts(texts: Sequence[str], labels: Sequence[int], segmenter: Segment
     return tuple(contexts)
 
 
+def lexicon_of(contexts: Sequence[Context]) -> tuple[str, ...]:
+    """The units of all contexts in order, or a few common words where there are none."""
+    units = {unit for one in contexts for unit in (*one.before, *one.after)}
+    return tuple(sorted(units)) or ("the", "a", "of", "and", "it")
+
+
 def with_margins(
     contexts: Sequence[Context], classifier: Classifier, join: Callable[[Units], str]
 ) -> tuple[Context, ...]:

@@ -7,7 +7,6 @@ stands by words of about the same meaning, its effect vanishes, and that of a me
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import numpy as np
 from fuzzsmooth.search.calibration import conformal
 from fuzzsmooth.search.contexts import log_odds
 from fuzzsmooth.search.protocol import Budget, Search, Units
+from fuzzsmooth.search.trials import bounded
 from fuzzsmooth.search.witness import TrustedReader
 
 _SEGMENTS = 0.5  # of the false flags
@@ -103,7 +103,7 @@ class InContextTest:
 
 def certainty(drop: float) -> float:
     """A drop in log-odds as the score of a span, in [0, 1)."""
-    return 1.0 - math.exp(-max(0.0, drop))
+    return bounded(max(0.0, drop))
 
 
 def _of(row: np.ndarray[tuple[int, ...], np.dtype[np.float64]], label: int) -> float:

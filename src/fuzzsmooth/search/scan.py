@@ -13,7 +13,7 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search.calibration import SHARE, NullDistribution
-from fuzzsmooth.search.contexts import cut_contexts, with_margins
+from fuzzsmooth.search.contexts import cut_contexts, lexicon_of, with_margins
 from fuzzsmooth.search.flip_rates import FlipRates
 from fuzzsmooth.search.in_context import InContextTest
 from fuzzsmooth.search.options import SearchOptions
@@ -126,8 +126,7 @@ class Scanner:
         self._segmenter = segmenter
         self._references = references
         self._contexts = cut_contexts(references.texts, references.labels, segmenter) if references else ()
-        lexicon = sorted({unit for one in self._contexts for unit in (*one.before, *one.after)})
-        self._lexicon: tuple[str, ...] = tuple(lexicon) or ("the", "a", "of", "and", "it")
+        self._lexicon = lexicon_of(self._contexts)
         self._test: TransplantTest | None = None
         self._reader: TrustedReader | None = None
 

@@ -10,7 +10,7 @@ from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search.calibration import NullDistribution
 from fuzzsmooth.search.combined import strongest_drops
-from fuzzsmooth.search.contexts import cut_contexts
+from fuzzsmooth.search.contexts import cut_contexts, lexicon_of
 from fuzzsmooth.search.in_context import InContextTest
 from fuzzsmooth.search.options import SearchOptions
 from fuzzsmooth.search.protocol import run
@@ -111,8 +111,7 @@ def _with_drops(
 ) -> tuple[NullDistribution, ...]:
     """The null distributions with the largest scores of the in-context test in each of some clean texts."""
     words = segmenter("word")
-    contexts = cut_contexts(references.texts, references.labels, words)
-    lexicon = sorted({unit for one in contexts for unit in (*one.before, *one.after)}) or ["the"]
+    lexicon = lexicon_of(cut_contexts(references.texts, references.labels, words))
     test = InContextTest(reader, (), (), options.false_flags)
     searches = [
         strongest_drops(
