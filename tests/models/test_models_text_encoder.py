@@ -35,6 +35,22 @@ def test_it_is_the_mean_of_the_last_states_at_length_one(encoder: TextEncoder) -
         assert ids.shape[1] <= 128
 
 
+def test_features_are_the_means_of_the_last_three_layers(encoder: TextEncoder) -> None:
+    passes = encoder._passes
+    width, layers = passes.model.config.hidden_size, min(3, passes.model.config.num_hidden_layers)
+    found = encoder.features(TEXTS)
+    assert found.shape == (len(TEXTS), layers * width)
+    np.testing.assert_array_equal(found[:, -width:], encoder.embed(TEXTS))
+    for text, row in zip(TEXTS, found, strict=True):
+        ids = torch.tensor([list(map(int, passes.encode([text]).ids[0]))])
+        with torch.inference_mode():
+            states = passes.model.base_model(
+                input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True
+            ).hidden_states
+        mean = states[-layers][0].mean(dim=0).numpy()
+        np.testing.assert_allclose(row[:width], mean / np.linalg.norm(mean), atol=1e-5)
+
+
 def test_embeddings_have_length_one_and_tell_texts_apart(encoder: TextEncoder) -> None:
     rows = encoder.embed(TEXTS)
     assert (rows.dtype, rows.shape) == (np.float32, (len(TEXTS), encoder._passes.model.config.hidden_size))

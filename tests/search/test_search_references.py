@@ -228,7 +228,7 @@ def test_stopping_early_gives_the_result_of_the_full_test(gain: float | None) ->
             assert score.log_odds == pytest.approx(odds, abs=0.1)
         else:
             stopped += 1
-            assert budget.spent == 4
+            assert budget.spent in (2, 6)
             assert score.carried >= share, "the highest share that was still possible"
     assert stopped > 5
     assert (passed > 0) == (gain != 40.0)
@@ -238,10 +238,20 @@ def test_the_share_is_met_exactly() -> None:
     """Of 16 references, 13 are at least four fifths and 12 are not."""
     against = [context for context in prepared() if context.label == 0]
     for count, passes in ((12, False), (13, True)):
-        flipped = {" ".join(context.around(("x",))): (0.1, 0.9) for context in against[-count:]}
+        flipped = {" ".join(context.around(("x",))): (0.1, 0.9) for context in against[:count]}
         table = TableClassifier(flipped, (0.9, 0.1))
         score = conclude(TransplantTest(prepared(), 16).score(("x",), 1, Budget(99)), table)
         assert (score.passed, score.carried) == (passes, pytest.approx(count / 16))
+
+
+def test_what_carries_neither_of_the_first_two_does_not_pass() -> None:
+    against = [context for context in prepared() if context.label == 0]
+    for chosen, passes in ((against[2:], False), (against[1:], True)):
+        flipped = {" ".join(context.around(("x",))): (0.1, 0.9) for context in chosen}
+        budget = Budget(99)
+        search = TransplantTest(prepared(), 16).score(("x",), 1, budget)
+        score = conclude(search, TableClassifier(flipped, (0.9, 0.1)))
+        assert (score.passed, budget.spent) == (passes, 16 if passes else 2)
 
 
 def test_the_threshold_is_half_of_the_way_or_what_ordinary_words_do() -> None:
@@ -278,9 +288,9 @@ def test_classes_take_turns_among_three() -> None:
     table = TableClassifier({}, (0.2, 0.2, 0.6))
     asking = TransplantTest(cut, 5).score(("x",), 2, Budget(99))
     first = next(asking)
-    assert [text[0] for text in first] == ["r00", "r10", "r01", "r11"]
+    assert [text[0] for text in first] == ["r00", "r10"]
     second = asking.send(list(table.probabilities([" ".join(text) for text in first])))
-    assert [text[0] for text in second] == ["r02"]
+    assert [text[0] for text in second] == ["r01", "r11", "r02"]
 
 
 @pytest.mark.parametrize("labels", [(1, 1), (1, 5)])

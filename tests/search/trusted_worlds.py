@@ -36,6 +36,8 @@ class KnownEncoder:
         rows = [self._row(text) for text in texts]
         return np.array(rows, dtype=np.float32).reshape(len(rows), 4 + _OWN)
 
+    features = embed
+
     def _row(self, text: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         words = text.split()
         total = sum(map(self._word, words), np.zeros(4 + _OWN))

