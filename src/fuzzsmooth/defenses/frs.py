@@ -61,7 +61,7 @@ class FrsOptions(NoisyOptions, SearchedOptions, VoteOptions):
         Between(0, 1, below=True),
         "The vote of a prediction stops when the rest of the K copies changes its answer with at most this "
         "probability, under Jeffreys' prior; 0: when they cannot.",
-    ] = 0.03
+    ] = 0.08
     localization_recall: Annotated[
         float | None,
         Between(0, 1),
@@ -112,7 +112,7 @@ class Frs(Randomized):
     def together(self, *, certify: bool) -> int:
         """See :meth:`fuzzsmooth.defenses.Defense.together`."""
         # A noisy copy is drawn once a call, if not all K are kept in memory.
-        return max(1, min(32 if certify else 128, _VOTES // self.options.copies))
+        return max(1, min(32 if certify else 256, _VOTES // self.options.copies))
 
     def kernel(self) -> TextKernel:
         """Deletion, or masking with the model's own mask."""

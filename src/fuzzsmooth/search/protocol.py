@@ -75,7 +75,7 @@ def run(
     classifier: Classifier,
     join: Callable[[Units], str],
     *,
-    together: int = 64,
+    together: int = 256,
     advance: Callable[[int], None] | None = None,
 ) -> list[ResultT]:
     """Advance many searches in lockstep until all are through, so that their evaluations share batches.
