@@ -62,6 +62,7 @@ from fuzzsmooth.certify.theorems.exact import (
     exact_radius,
 )
 from fuzzsmooth.certify.theorems.frs import CONDITION, MASKED_CONDITION, conditional_radius
+from fuzzsmooth.certify.theorems.length_rates import LengthRates, length_lower_bound, length_radius
 from fuzzsmooth.certify.theorems.oracle import (
     UNDECIDED,
     BudgetExceededError,
@@ -129,6 +130,7 @@ __all__ = [
     "Direction",
     "ExactProbabilities",
     "Family",
+    "LengthRates",
     "LookedTest",
     "Majority",
     "MaskOracle",
@@ -172,6 +174,8 @@ __all__ = [
     "insertion_budget",
     "joint_lower_bound",
     "joint_radius",
+    "length_lower_bound",
+    "length_radius",
     "low_masks",
     "mask_probability",
     "most_passes",
