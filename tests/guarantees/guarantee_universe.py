@@ -8,7 +8,7 @@ the true minimum instead of against sampled classifiers.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -102,6 +102,19 @@ def longest_common_subsequence(one: Text, two: Text) -> int:
     return row[-1]
 
 
+@cache
+def alignment(source: Text, target: Text) -> tuple[list[int], list[int]]:
+    """Unmatched units of both texts under one longest common subsequence."""
+    if not source or not target:
+        return list(source), list(target)
+    if source[-1] == target[-1]:
+        return alignment(source[:-1], target[:-1])
+    drop_source, drop_target = alignment(source[:-1], target), alignment(source, target[:-1])
+    if len(drop_source[0]) < len(drop_target[0]):
+        return [*drop_source[0], source[-1]], drop_source[1]
+    return drop_target[0], [*drop_target[1], target[-1]]
+
+
 def single_edits(text: Text, vocabulary: int) -> set[Text]:
     """Every string one insertion, deletion, substitution or adjacent transposition away."""
     found: set[Text] = set()
@@ -131,6 +144,23 @@ def _edit_graph_distance(vocabulary: int, longest: int) -> npt.NDArray[np.int64]
     kept = len(all_strings(vocabulary, longest))
     paths = shortest_path(graph, unweighted=True, indices=range(kept))[:, :kept]
     return np.asarray(paths).round().astype(np.int64)
+
+
+def steps_of(
+    texts: Sequence[Text], moves: Callable[[Text], Iterable[Text]], far: int
+) -> npt.NDArray[np.int64]:
+    """Fewest moves from each text to each other, ``far`` where there is no way within the texts."""
+    index = {text: position for position, text in enumerate(texts)}
+    steps = np.full((len(texts), len(texts)), far)
+    for row, text in enumerate(texts):
+        seen, edge, size = {text}, [text], 0
+        while edge:
+            for one in edge:
+                steps[row, index[one]] = size
+            edge = sorted({to for one in edge for to in moves(one) if to in index} - seen)
+            seen.update(edge)
+            size += 1
+    return steps
 
 
 def deletion_law(space: Universe, rates: Callable[[Text], tuple[float, ...]]) -> Matrix:

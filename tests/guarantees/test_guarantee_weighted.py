@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from guarantee_universe import Tally, Text, deletion_law, universe, worst_margin
+from guarantee_universe import Tally, alignment, deletion_law, universe, worst_margin
 from guarantee_universe import worst_probability as worst
 
 from deletion_bounds import conditional_lower_bound, conditional_margin_bound, lower_bound
@@ -12,18 +12,6 @@ from fuzzsmooth.certify import RateTable
 
 LEVELS = np.array([0.55, 0.7, 0.85, 0.97, 1.0])
 SPACES = [(3, 3), pytest.param((3, 4), marks=pytest.mark.slow)]
-
-
-def alignment(source: Text, target: Text) -> tuple[list[int], list[int]]:
-    """Unmatched units of both texts under one longest common subsequence."""
-    if not source or not target:
-        return list(source), list(target)
-    if source[-1] == target[-1]:
-        return alignment(source[:-1], target[:-1])
-    drop_source, drop_target = alignment(source[:-1], target), alignment(source, target[:-1])
-    if len(drop_source[0]) < len(drop_target[0]):
-        return [*drop_source[0], source[-1]], drop_source[1]
-    return drop_target[0], [*drop_target[1], target[-1]]
 
 
 @pytest.mark.parametrize("space", SPACES)
