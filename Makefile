@@ -3,6 +3,7 @@
 #   make test   sets everything up and runs lint, types, import contracts and tests
 #   make bench  measures speed (make bench-quick: under three minutes)
 #   make paper  runs the grid of grids/paper.toml and builds its tables: a night on two cores
+#   make proofs has Coq check the proofs of the theorems (needs coqc: apt install coq)
 # A second run installs nothing. Give another Python with `make PYTHON=python3.12 ...`.
 
 VENV := .venv
@@ -15,7 +16,7 @@ ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90
 WORKERS := 2
 
-.PHONY: setup demo llm test lint test-fast test-guarantees bench bench-quick paper clean
+.PHONY: setup demo llm test lint test-fast test-guarantees proofs bench bench-quick paper clean
 
 setup: $(READY)
 
@@ -49,6 +50,10 @@ test-fast: $(READY)
 # Minutes long: the certificates against brute force and simulation, and the batch job against being killed.
 test-guarantees: $(READY)
 	$(BIN)/pytest -m slow
+
+# Coq checks the proofs, and prints what each theorem rests on; nothing of Python is needed.
+proofs:
+	sh proofs/check.sh build/proofs
 
 # Speed: benchmarks/out/full.json and .md, or quick.json and .md in under three minutes.
 bench: $(READY)

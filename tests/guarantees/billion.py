@@ -39,7 +39,7 @@ from fuzzsmooth.common.version import VERSION
 # Draws of every claim at least, so that all kinds of base classifiers are among them; and of these, modulo
 # a number without a factor in common with that of the kinds, those whose reach is also taken one larger.
 LEAST, CONTROLLED, OF = 4, (1, 2), 7
-SMALL_BATCH = 32
+FEWEST, PER_CLASSIFIER = 32, 20_000  # classifiers of a draw at least; pairs of a claim for each one more
 SAVED = 15.0  # seconds between writings of the log
 
 Told = Callable[[str, int], None]
@@ -66,7 +66,7 @@ def claims(worlds: str) -> Iterator[Claim]:
 
 
 def run(pairs: int, *, seed: int, worlds: str, out: Path | None = None, told: Told | None = None) -> dict:
-    """Count to ``pairs`` certified pairs or a little more.
+    """Count certified pairs: every claim to its part of ``pairs``, in whole draws and at least a few.
 
     Args:
         pairs: Pairs wanted, in all.
@@ -84,9 +84,9 @@ def run(pairs: int, *, seed: int, worlds: str, out: Path | None = None, told: To
     settings = {"pairs_wanted": pairs, "seed": seed, "worlds": worlds}
     rows = _begun(out, settings)
     everything = list(claims(worlds))
-    for claim in everything:
-        claim.batch = min(claim.batch, SMALL_BATCH) if worlds == "small" else claim.batch
     shares = sum(claim.share for claim in everything)
+    for claim in everything:  # few pairs take few classifiers
+        claim.batch = min(claim.batch, max(FEWEST, int(pairs / shares / PER_CLASSIFIER)))
     before = sum(row["pairs"] for row in rows.values())
     saved = time.monotonic()
     for claim in everything:

@@ -17,6 +17,11 @@ The distance ball is symmetric, one-sided threats are not, hence two names that 
 
 * :func:`forward_radius`: p was measured on the CLEAN text, the attacker acts afterwards;
 * :func:`backward_radius`: p was measured on the RECEIVED text, the attacker has already acted.
+
+Checked by machine (``make proofs``): ``proofs/LemmaA.v`` (lemma_A, E1, E3), ``proofs/LemmaB.v``
+(lemma_B_edits, lemma_B_insertions, lemma_B_deletions, lemma_B_mixtures), ``proofs/T1.v`` (T1_edits,
+T1_insertions, T1_deletions, T1_backward_insertions, T1_mixtures), with fuzzing ``proofs/T3.v`` (T3_edits,
+T3_insertions, T3_deletions, T3_mixtures).
 """
 
 from __future__ import annotations

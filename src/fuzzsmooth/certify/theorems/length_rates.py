@@ -23,6 +23,9 @@ rates have one ratio: that is (E1) of Theorem 1. The margin M of two classes is 
 one, so the top class stays if the bound at (1 + M) / 2 is above 1/2.
 
 The setting, certificates for rates that depend on the length, is that of AdaptDel (arXiv 2511.09316).
+
+Checked by machine (``make proofs``): ``proofs/T1n.v`` (T1n, T1n_margin, T1n_edits, T1n_insertions,
+T1n_deletions).
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ hence the same rate. So an edit costs -ln w(v), and inserting the units t is cer
 Types that act as triggers get a high rate and become cheap to certify against; this is the sound form of
 deleting "hot" regions more often. What an attacker inserts from *outside* the table has the default rate, so
 the worst case over all types must be printed beside any budget: see :meth:`RateTable.worst_insertion_radius`.
+
+Checked by machine (``make proofs``): ``proofs/LemmaA.v`` (typed_rates_certified).
 """
 
 from __future__ import annotations

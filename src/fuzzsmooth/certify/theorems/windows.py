@@ -20,6 +20,8 @@ procedure may run out of a budget on an attacker's text, a certificate for a bud
 Rounding: a certificate counts an answer inside the guard band as no label, so every remainder of x that the
 proof needs keeps its label however a later pass is batched. The procedure itself takes labels as they come;
 the proof allows any answer on all other strings.
+
+Checked by machine (``make proofs``): ``proofs/T5.v`` (T5, T5_inserted_piece, T5_detection).
 """
 
 from __future__ import annotations
