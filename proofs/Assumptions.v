@@ -1,6 +1,6 @@
 (** What the theorems rest on: for each of them, nothing. *)
 
-From Proofs Require Import Deletion LemmaA LemmaB T1 T3 T1n T5.
+From Proofs Require Import Deletion LemmaA LemmaB T1 T3 T2b T1n T5.
 
 Print Assumptions weights_sum_to_one.
 Print Assumptions lemma_A.
@@ -25,6 +25,10 @@ Print Assumptions T3_edits.
 Print Assumptions T3_insertions.
 Print Assumptions T3_deletions.
 Print Assumptions T3_mixtures.
+Print Assumptions T2b_edits.
+Print Assumptions T2b_insertions.
+Print Assumptions T2b_deletions.
+Print Assumptions T2b_mixtures.
 Print Assumptions T1n.
 Print Assumptions T1n_margin.
 Print Assumptions T1n_edits.

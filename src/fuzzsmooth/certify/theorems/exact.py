@@ -7,6 +7,9 @@ Theorem 2b: for any common subsequence z = x minus S, p_c(x') >= w^b p_c(x minus
 It is attained by fresh units, hence the best any certificate can do that asks h on subsequences of x only.
 Answers of h that are not to be relied on (inside the numerical guard band) count against the top class: they
 may be any other's.
+
+Checked by machine (``make proofs``): ``proofs/T2b.v`` (T2b_edits, T2b_insertions, T2b_deletions,
+T2b_mixtures).
 """
 
 from __future__ import annotations
