@@ -1,6 +1,6 @@
 (** What the theorems rest on: for each of them, nothing. *)
 
-From Proofs Require Import Deletion LemmaA LemmaB T1 T3 T2b T1n T5.
+From Proofs Require Import Deletion LemmaA LemmaB T1 T3 T2b T1n T5 T5_forms.
 
 Print Assumptions weights_sum_to_one.
 Print Assumptions lemma_A.
@@ -37,3 +37,7 @@ Print Assumptions T1n_deletions.
 Print Assumptions T5.
 Print Assumptions T5_inserted_piece.
 Print Assumptions T5_detection.
+Print Assumptions T5_scattered_insertions.
+Print Assumptions T5_scattered_edits.
+Print Assumptions T5_replaced_block.
+Print Assumptions T5_edited_block.

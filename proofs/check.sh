@@ -13,7 +13,7 @@ fi
 mkdir -p "$out"
 cp "$here"/*.v "$out"
 cd "$out"
-for file in Deletion LemmaA LemmaB T1 T3 T2b T1n T5; do # each needs those before it
+for file in Deletion LemmaA LemmaB T1 T3 T2b T1n T5 T5_forms; do # each needs those before it
     echo "$file.v"
     coqc -q -Q . Proofs "$file.v"
 done

@@ -21,7 +21,8 @@ Rounding: a certificate counts an answer inside the guard band as no label, so e
 proof needs keeps its label however a later pass is batched. The procedure itself takes labels as they come;
 the proof allows any answer on all other strings.
 
-Checked by machine (``make proofs``): ``proofs/T5.v`` (T5, T5_inserted_piece, T5_detection).
+Checked by machine (``make proofs``): ``proofs/T5.v`` (T5, T5_inserted_piece, T5_detection),
+``proofs/T5_forms.v`` (T5_scattered_insertions, T5_scattered_edits, T5_replaced_block, T5_edited_block).
 """
 
 from __future__ import annotations
