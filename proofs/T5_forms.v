@@ -118,6 +118,82 @@ Proof.
     pose proof (gone_keep g u); lia.
 Qed.
 
+(** * Two windows of a text *)
+
+(** Two pieces of a text, one behind the other, as two windows of the whole text. *)
+Lemma two_windows m (p1 q1 p2 q2 p3 : list U) : length q1 <= m -> length q2 <= m ->
+  exists e u, In e (contiguous_up_to m (length (p1 ++ q1 ++ p2 ++ q2 ++ p3))) /\
+    In u (contiguous_up_to m (length (p1 ++ q1 ++ p2 ++ q2 ++ p3))) /\
+    keep (both e u) (p1 ++ q1 ++ p2 ++ q2 ++ p3) = p1 ++ p2 ++ p3.
+Proof.
+  intros L1 L2.
+  set (e := gap (length p1) (length q1) (length (p2 ++ q2 ++ p3))).
+  set (u := gap (length p1 + length q1 + length p2) (length q2) (length p3)).
+  exists e, u.
+  assert (Le : length e = length (p1 ++ q1 ++ p2 ++ q2 ++ p3))
+    by (unfold e; rewrite gap_length, !app_length; lia).
+  assert (Lu : length u = length (p1 ++ q1 ++ p2 ++ q2 ++ p3))
+    by (unfold u; rewrite gap_length, !app_length; lia).
+  split; [|split].
+  - apply windows_are_all; split; auto. unfold e, is_window; eauto.
+  - apply windows_are_all; split; auto. unfold u, is_window; eauto.
+  - rewrite keep_both by auto.
+    assert (Ke : keep e (p1 ++ q1 ++ p2 ++ q2 ++ p3) = p1 ++ p2 ++ q2 ++ p3)
+      by (exact (without_piece U p1 q1 (p2 ++ q2 ++ p3))).
+    assert (Ku : keep e u = gap (length (p1 ++ p2)) (length q2) (length p3)).
+    { unfold u, gap.
+      rewrite !repeat_app, <- !app_assoc.
+      replace e with (piece bool (repeat true (length p1)) (repeat true (length q1))
+                            (repeat true (length p2) ++ repeat false (length q2) ++ repeat true (length p3)))
+        by (unfold e, piece; rewrite !app_length, !repeat_length; auto).
+      rewrite (without_piece bool (repeat true (length p1)) (repeat true (length q1))).
+      rewrite app_length, repeat_app, <- app_assoc; auto. }
+    rewrite Ke, Ku.
+    replace (p1 ++ p2 ++ q2 ++ p3) with ((p1 ++ p2) ++ q2 ++ p3) by (rewrite <- app_assoc; auto).
+    change (gap (length (p1 ++ p2)) (length q2) (length p3)) with (piece U (p1 ++ p2) q2 p3).
+    rewrite without_piece, <- app_assoc; auto.
+Qed.
+
+(** A window, and then a window of what is left, are two windows: one that straddles the gap of the first
+    makes one block with it, of at most 2 m units, which two windows cover. *)
+Lemma window_of_the_rest m (l c r : list U) v : length c <= m ->
+  In v (contiguous_up_to m (length (l ++ r))) ->
+  exists e u, In e (contiguous_up_to m (length (l ++ c ++ r))) /\
+    In u (contiguous_up_to m (length (l ++ c ++ r))) /\
+    keep (both e u) (l ++ c ++ r) = keep v (l ++ r).
+Proof.
+  intros Lc Hv; apply windows_are_all in Hv; destruct Hv as [[i [k [j [K ->]]]] E].
+  rewrite gap_length in E.
+  assert (parts : exists l' c' r', l ++ r = l' ++ c' ++ r' /\ length l' = i /\ length c' = k /\ length r' = j).
+  { exists (firstn i (l ++ r)), (firstn k (skipn i (l ++ r))), (skipn k (skipn i (l ++ r))).
+    rewrite !firstn_skipn, !firstn_length, !skipn_length; repeat split; lia. }
+  destruct parts as [l' [c' [r' [S [<- [<- <-]]]]]].
+  rewrite S.
+  change (gap (length l') (length c') (length r')) with (piece U l' c' r').
+  rewrite without_piece.
+  destruct (app_eq_app _ _ _ _ S) as [d [[El Er]|[El Er]]].
+  - destruct (app_eq_app _ _ _ _ Er) as [d2 [[Ec Er']|[Ed Er']]].
+    + (* the second window straddles the gap: one block, cut after m units *)
+      subst l r c'.
+      set (block := d ++ c ++ d2).
+      assert (Lb : length (firstn m block) <= m) by (rewrite firstn_length; lia).
+      assert (Lb2 : length (skipn m block) <= m)
+        by (unfold block; rewrite skipn_length, !app_length; rewrite app_length in K; lia).
+      destruct (two_windows m l' (firstn m block) [] (skipn m block) r' Lb Lb2) as [e [u H]].
+      exists e, u; simpl in H.
+      replace ((l' ++ d) ++ c ++ d2 ++ r') with (l' ++ firstn m block ++ skipn m block ++ r'); [exact H|].
+      rewrite (app_assoc (firstn m block)), firstn_skipn; unfold block.
+      rewrite <- !app_assoc; auto.
+    + (* it lies before the gap *)
+      subst l d r'.
+      destruct (two_windows m l' c' d2 c r K Lc) as [e [u H]].
+      exists e, u. rewrite <- !app_assoc; exact H.
+  - (* it lies behind it *)
+    subst l' r.
+    destruct (two_windows m l c d c' r' Lc K) as [e [u H]].
+    exists e, u. rewrite <- !app_assoc; exact H.
+Qed.
+
 (** * One block c of x replaced by t *)
 
 Variables l c t r : list U.
@@ -147,10 +223,10 @@ Proof.
   intros u Hu; rewrite same_remainder by auto; auto.
 Qed.
 
-(** Blocks of at most m units each: a window of x, and then a window of what is left. *)
+(** Blocks of at most m units each: all pairs of windows of x. *)
 Theorem T5_edited_block m y : length t <= m -> length c <= m ->
-  (forall e v, In e (contiguous_up_to m (length x)) -> In v (contiguous_up_to m (length (keep e x))) ->
-     h (keep v (keep e x)) = y) ->
+  (forall e u, In e (contiguous_up_to m (length x)) -> In u (contiguous_up_to m (length x)) ->
+     h (keep (both e u) x) = y) ->
   answer_of (contiguous_up_to m (length s)) s = y.
 Proof.
   intros Lt Lc certified.
@@ -158,9 +234,7 @@ Proof.
   - apply piece_in; auto.
   - intros u Hu.
     destruct (second_window U m l t r Lt u Hu) as [v [Hv ->]].
-    rewrite <- (without_piece U l c r).
-    apply certified; [apply piece_in; auto|].
-    rewrite without_piece; exact Hv.
+    destruct (window_of_the_rest m l c r v Lc Hv) as [e [u' [He [Hu' <-]]]]; auto.
 Qed.
 
 End Forms.
