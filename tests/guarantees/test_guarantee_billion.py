@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import billion
 import pytest
+from guarantee_claims import length_claims, typed_claims, uniform_claims
+from guarantee_claims_windows import WindowClaim, forms
+from guarantee_pairs import Claim, Count
+from guarantee_universe import universe
 
+from fuzzsmooth.certify import LengthRates, exact_rate, radius
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.randomness import generator
 
 LOG = Path(__file__).resolve().parents[2] / "results" / "guarantees" / "billion.json"
 
@@ -88,6 +95,38 @@ def test_a_certificate_that_claims_too_much_is_found(
     assert billion.main(["--pairs", "1000", "--worlds", "small", "--out", str(out)]) == 1
     assert json.loads(out.read_text())["total"]["violations"] > 0
     assert ", 0 violations" not in capsys.readouterr().out
+
+
+def violations(claim: Claim, draws: int = 12) -> int:
+    """Of a claim, in some draws of all kinds."""
+    claim.batch, found = 64, Count()
+    for kind in range(draws):
+        found.add(claim.count(claim.draw(generator(5, claim.name, kind), kind)))
+    assert found.pairs > 0
+    return found.violations
+
+
+@pytest.mark.parametrize("mistake", ["row", "probability", "boundary", "type", "windows"])
+def test_theorems_that_look_alike_are_found_wrong(mistake: str) -> None:
+    """Not one radius more, but a formula that somebody might believe in."""
+    rate, by_length = exact_rate(0.7), LengthRates((2,), (0.55, 0.8))
+    if mistake == "windows":  # single windows settle insertions, not replaced blocks
+        form = next(form for form in forms() if form.name == "T5 block edit of 1")
+        assert violations(WindowClaim(universe(3, 4), replace(form, needed=form.family, certify=None))) > 0
+        return
+    name, wrong = {
+        "row": ("T1 edit", lambda group, p, q: radius(p, rate, "insert", p_upper=q)),
+        "probability": ("T1 edit", lambda group, p, q: radius(min(1.0, p + 0.02), rate, "edit")),
+        "boundary": ("T1n edit", lambda group, p, q: radius(p, by_length.rate(group), "edit")),
+        "type": ("T4w edit", lambda group, p, q: radius(p, 0.9, "edit")),
+    }[mistake]
+    every = [*uniform_claims([(2, 4)], [0.7]), *length_claims([(2, 5)]), *typed_claims([(3, 3)])]
+    claim = next(claim for claim in every if claim.name.startswith(name))
+    assert violations(claim) == 0
+    claim.radii = wrong
+    for computed in ("alone", "both"):
+        vars(claim).pop(computed, None)
+    assert violations(claim) > 0
 
 
 def test_the_billion_of_the_record(small: dict[str, Any]) -> None:
