@@ -28,7 +28,7 @@ def pad_rows(rows: Ids, pad_id: int, shortest: int = 1) -> tuple[torch.Tensor, t
 
 
 def to_device(part: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy a tensor to a device, if it is not there; to a CUDA device without waiting for what it computes."""
+    """Copy a tensor to a device that it is not on; to a CUDA device without waiting for what it computes."""
     if part.is_cuda or device.type != "cuda":
         return part.to(device)
     return part.pin_memory().to(device, non_blocking=True)
