@@ -244,6 +244,7 @@ class TrustedReader:
         )
         self._weights, self._bias = np.array(witness.weights), np.array(witness.bias)
         self._words: npt.NDArray[np.float32] | None = None
+        self._rows: dict[str, int] = {}
         self._known: dict[str, tuple[str, ...]] = {}
 
     def sure(self, texts: Sequence[str]) -> list[int | None]:
@@ -277,10 +278,23 @@ class TrustedReader:
         self._known.update((word, (word,)) for word in fresh if word not in spelled)
         if spelled:
             words = self._witness.words
-            if self._words is None:
-                self._words = self._encoder.embed(words)
-            near = np.argsort(-(self._encoder.embed(spelled) @ self._words.T), axis=1, kind="stable")
+            near = np.argsort(-(self._embedded(spelled) @ self._vocabulary().T), axis=1, kind="stable")
             for word, order in zip(spelled, near[:, : self._count + 1].tolist(), strict=True):
                 chosen = [words[index] for index in order if words[index] != word]
                 self._known[word] = tuple(chosen[: self._count]) or (word,)
         return [self._known[word] for word in lowered]
+
+    def _vocabulary(self) -> npt.NDArray[np.float32]:
+        """The embeddings of the words of the clean data, made when they are first needed."""
+        if self._words is None:
+            self._words = self._encoder.embed(self._witness.words)
+            self._rows = {word: row for row, word in enumerate(self._witness.words)}
+        return self._words
+
+    def _embedded(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The embeddings of words; those of the clean data are known."""
+        vocabulary = self._vocabulary()
+        others = [word for word in words if word not in self._rows]
+        made = dict(zip(others, self._encoder.embed(others), strict=True))
+        rows = [made[word] if word in made else vocabulary[self._rows[word]] for word in words]
+        return np.array(rows, dtype=np.float32)
