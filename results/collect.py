@@ -14,21 +14,25 @@ import argparse
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.bench import RunSettings, read_records, summarize
 from fuzzsmooth.bench.catalog import main_rows
+from fuzzsmooth.bench.grid.measured import Measured, Setting, read_measured
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.report import build_report, save_png, tradeoff_figure, write_markdown_table
 from fuzzsmooth.report.certification import build_certification
+from fuzzsmooth.report.grid.tables import build_sheets
 from fuzzsmooth.report.plots import certified_figure
 from fuzzsmooth.report.recall import build_recall
 
 HERE = Path(__file__).resolve().parent
 RUNS = ("demo", "sst2", "agnews", "offenseval", "ablations-sst2", "lwp-sst2")
 SEARCHES = ("localize-sst2", "localize-agnews")
-TRIGGERS = "triggers-sst2"
+GRID = "paper"
+OURS = ("frs", "frs-transplant", "frs-kl")
 HEADLINE = {"sst2": "SST-2", "agnews": "AG's News", "offenseval": "OffensEval"}
 FORWARD = ("contiguous_insert", "edit", "insert", "delete")
 CURVES = (*FORWARD, "backward")
@@ -94,19 +98,53 @@ def headline() -> str:
     return "\n".join(lines)
 
 
-def triggers() -> str:
-    """One line per kind of trigger and defense, in percent."""
+def collect_grid(run: Path, target: Path) -> None:
+    """The tables of a grid for people and as numbers, every certified radius, and the short one."""
+    target.mkdir(exist_ok=True)
+    sheets = build_sheets(run)
+    for sheet in sheets:
+        write_atomic(target / f"table-{sheet.name}.md", sheet.markdown())
+        write_atomic(target / f"table-{sheet.name}.csv", sheet.csv())
+    if any(sheet.name.startswith("2") for sheet in sheets):
+        (radii,) = build_sheets(run, ["radii"])
+        write_atomic(target / "radii.csv", radii.csv())
+    write_atomic(target / "short.md", attacks_in_short(read_measured(run).settings) + "\n")
+
+
+def attacks_in_short(settings: Sequence[Setting]) -> str:
+    """One line per data set and attack: undefended, ours, and the rival that reads triggered texts best."""
     lines = [
-        "| trigger | defense | CA | ASR | ASR floor | found | false flags | s/text | passes of the search |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| data | attack | undefended CA | ASR | `frs-transplant` CA | ASR | `frs` CA | ASR | floor | found "
+        "| false flags | best rival (of) | CA | ASR | PA | `frs` PA |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|--:|--:|",
     ]
-    for summary in sorted((HERE / TRIGGERS).glob("*.json")):
-        for row in json.loads(summary.read_text("utf-8"))["rows"]:
-            shares = ("ca", "asr", "asr_floor", "localization_recall", "false_flag_rate")
-            cells = " | ".join(_percent(row, name) for name in shares)
-            seconds, passes = row["seconds_per_text"], row["evaluations_per_text"]
-            lines.append(f"| {summary.stem} | `{row['defense']}` | {cells} | {seconds:.2g} | {passes:.1f} |")
+    for setting in settings:
+        rows = {row.name: row for row in setting.rows}
+        plain, own = rows.get("undefended"), rows.get("frs")
+        if plain is None or own is None or plain.row.asr is None:
+            continue
+        rivals = [row for name, row in rows.items() if name not in OURS and _is_rival(row)]
+        best = max(rivals, key=lambda row: (_share(row, "pa"), _share(row, "ca")), default=None)
+        cells = [setting.name[0], setting.name[2], *_numbers(plain, "ca", "asr")]
+        cells += _numbers(rows.get("frs-transplant"), "ca", "asr")
+        cells += _numbers(own, "ca", "asr", "asr_floor", "localization_recall", "false_flag_rate")
+        cells += ["–" if best is None else f"{best.name} ({len(rivals)})", *_numbers(best, "ca", "asr", "pa")]
+        lines.append("| " + " | ".join([*cells, *_numbers(own, "pa")]) + " |")
     return "\n".join(lines)
+
+
+def _is_rival(row: Measured) -> bool:
+    return row.label.row == row.name and row.row.guarantee == "empirical" and row.name != "undefended"
+
+
+def _share(row: Measured, name: str) -> float:
+    share = getattr(row.row, name)
+    return -1.0 if share is None else float(share.mean)
+
+
+def _numbers(row: Measured | None, *names: str) -> list[str]:
+    shares = [None if row is None else getattr(row.row, name) for name in names]
+    return ["–" if one is None else f"{100 * one.mean:.1f}" for one in shares]
 
 
 def _percent(row: dict[str, Any], name: str) -> str:
@@ -175,12 +213,11 @@ def main() -> None:
     for run in sorted(runs.glob("certificates-*")):
         if (run / "certified.jsonl").is_file():
             collect_certification(run, HERE / "certificates" / run.name.removeprefix("certificates-"))
-    for run in sorted(runs.glob(f"{TRIGGERS}/*")):
-        if (run / "settings.json").is_file():
-            build_report(run)
-            (HERE / TRIGGERS).mkdir(exist_ok=True)
-            shutil.copy(run / "summary.json", HERE / TRIGGERS / f"{run.name}.json")
-    blocks = {"headline": headline(), "triggers": triggers()}
+    if (runs / GRID / "grid.json").is_file():
+        collect_grid(runs / GRID, HERE / GRID)
+    blocks = {"headline": headline()}
+    if (HERE / GRID / "short.md").is_file():
+        blocks[GRID] = (HERE / GRID / "short.md").read_text("utf-8")
     for kind in ("table.md", "localization.md"):
         for path in sorted(HERE.glob(f"*/{kind}")):
             blocks[path.parent.name] = path.read_text("utf-8")
