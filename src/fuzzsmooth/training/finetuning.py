@@ -24,6 +24,7 @@ from fuzzsmooth.noise.text.share_masking import ShareMasking
 from fuzzsmooth.training.checkpoints import Checkpoints
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
+from fuzzsmooth.training.lora import LowRank, trains_low_rank
 from fuzzsmooth.training.objectives import views_loss, worst_view
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.order import LengthGroupedOrder
@@ -89,7 +90,7 @@ def _finetune(
     resume: bool,
     penalty: Penalty | None,
 ) -> HuggingFaceClassifier:
-    model = classifier.model
+    model, asked = classifier.model, options
     settings = {
         "options": options.to_mapping(),
         "data": dataset.fingerprint,
@@ -100,7 +101,12 @@ def _finetune(
     smoothing = _smoothing(options)
     # What the model can be trained in; the options, which a resumed run compares, stay what was asked for.
     precision = training_precision(classifier, options.precision)
+    low_rank = None
     with isolated_randomness(options.seed), quiet_transformers(), checkpoints.folder() as folder:
+        if trains_low_rank(classifier, options):
+            rank, alpha, dropout = options.lora_rank, options.lora_alpha, options.lora_dropout
+            low_rank = LowRank(classifier, rank=rank, alpha=alpha, dropout=dropout)
+            options = options.replace(learning_rate=options.lora_learning_rate)
         trainer = _trainer(classifier, dataset, options, folder, precision=precision, kept=checkpoints.kept)
         trainer.penalty = penalty
         trainer.add_callback(_ProgressCallback(progress))
@@ -118,12 +124,14 @@ def _finetune(
             if smoothing is not None:
                 smoothing.restore()
             _unwrap(trainer, model)
+            if low_rank is not None:
+                low_rank.merge()
             model.to(classifier.device).eval()
             classifier.refresh()
     if not all(bool(torch.isfinite(value).all()) for value in model.parameters()):
         raise FuzzsmoothError("training diverged to infinite weights; lower learning_rate or sigma")
     if output is not None and is_main_process():
-        _save(classifier, dataset, options, output)
+        _save(classifier, dataset, asked, output)
         checkpoints.remove()
     return classifier
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fuzzsmooth.common.options import SEEDS, Between, Options, require
 
 TextNoise = Literal["none", "delete", "mask", "windows"]
+Tune = Literal["auto", "full", "lora"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,22 @@ class FinetuneOptions(Options):
         Between(0, 100, above=True),
         "Peak step size of AdamW, > 0; it rises linearly during warm-up and falls linearly to 0.",
     ] = 5e-5
+    tune: Annotated[
+        Tune,
+        "What is trained. ``full``: all weights. ``lora``: low-rank changes of the linear maps, added to them "
+        "at the end, and the head; it needs ``peft``. ``auto``: ``lora`` for models that read from left to "
+        "right (Llama, Qwen, GPT-2, ...), ``full`` for the others.",
+    ] = "auto"
+    lora_rank: Annotated[int, Between(1, 4_096), "Rank r of the low-rank changes."] = 16
+    lora_alpha: Annotated[
+        float, Between(0, 65_536, above=True), "The low-rank changes are scaled by this over their rank."
+    ] = 32.0
+    lora_dropout: Annotated[
+        float, Between(0, 1, below=True), "Dropout of what the low-rank changes read, while they are trained."
+    ] = 0.05
+    lora_learning_rate: Annotated[
+        float, Between(0, 100, above=True), "Peak step size in place of ``learning_rate`` where LoRA trains."
+    ] = 2e-4
     batch_size: Annotated[int, Between(1, 65_536), "Texts per step and process."] = 32
     weight_decay: Annotated[float, Between(0, 100), "Decoupled weight decay."] = 0.01
     warmup: Annotated[float, Between(0, 1, below=True), "Share of all steps used for warm-up, in [0, 1)."] = (

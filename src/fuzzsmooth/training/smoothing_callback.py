@@ -15,7 +15,9 @@ from transformers import TrainerCallback
 
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import derived_seed
-from fuzzsmooth.noise.weight import PerturbedParameters, clip_to_norm_, noised_layers, noised_parameters
+from fuzzsmooth.noise.weight import PerturbedParameters, clip_to_norm_, noised_layers
+from fuzzsmooth.noise.weight.layers import noised_named_parameters
+from fuzzsmooth.training.lora import is_low_rank
 
 
 class SmoothedStep:
@@ -39,7 +41,9 @@ class SmoothedStep:
         self._noise = None
         if sigma > 0:
             layers = noised_layers(model, top_layers)
-            self._noise = PerturbedParameters(noised_parameters(model, layers), sigma)
+            noised = noised_named_parameters(model, layers)
+            own = [parameter for name, parameter in noised if not is_low_rank(name)]
+            self._noise = PerturbedParameters(own, sigma)
         self._rho = rho
         self._seed = seed
 
