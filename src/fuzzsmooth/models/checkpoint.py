@@ -22,6 +22,9 @@ from fuzzsmooth.models.configuration import MEND, REPLACED_ATTENTION
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".distcp")
 """File endings of checkpoints that may hold pickled code."""
 
+Tensors = dict[str, torch.Tensor]
+"""Weights, by name."""
+
 _SAFE_WEIGHTS, _BIN_WEIGHTS = "model.safetensors", "pytorch_model.bin"
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _PARAMETER_NAMES = ("weight", "bias", "gamma", "beta")
@@ -103,7 +106,7 @@ def read_tensors(folder: Path, *, allow_bin: bool = False) -> dict[str, torch.Te
         _refuse_weightless(folder)
     tensors: dict[str, torch.Tensor] = {}
     for path in files:
-        tensors.update(_read_safetensors(path) if path.suffix == ".safetensors" else _read_bin(path))
+        tensors.update(read_safetensors(path) if path.suffix == ".safetensors" else _read_bin(path))
     _check_tensors(folder, tensors)
     return unwrapped(tensors)
 
@@ -130,8 +133,6 @@ def _weight_files(folder: Path, name: str) -> list[Path]:
 
 def _refuse_weightless(folder: Path) -> None:
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
-    if (folder / "adapter_config.json").exists():
-        raise FuzzsmoothError(f"{folder} holds an adapter; merge it into its base model and save that first")
     if not pickles and not (folder / ".metadata").exists():
         raise FuzzsmoothError(f"{folder} has no {_SAFE_WEIGHTS}; give a folder saved with save_pretrained")
     shown = pickles[0] if pickles else ".metadata"
@@ -144,7 +145,12 @@ def _refuse_weightless(folder: Path) -> None:
     )
 
 
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+def read_safetensors(path: Path) -> Tensors:
+    """All tensors of a file, on the CPU.
+
+    Raises:
+        FuzzsmoothError: If it cannot be read, or is broken.
+    """
     try:
         with open(path, "rb"):
             pass  # safetensors tells of a missing permission as of a missing file

@@ -30,12 +30,12 @@ def check_configuration(folder: Path) -> None:
     """Refuse a model folder whose configuration asks for code, for weights from elsewhere, or for too much.
 
     Raises:
-        FuzzsmoothError: If ``config.json`` is missing or broken, the folder is an adapter, or a number is out
+        FuzzsmoothError: If ``config.json`` is missing or broken, there is an adapter beside it, or a number is out
             of all proportion.
         UnsafeModelError: If the configuration or the tokenizer refers to Python code.
     """
     if not (folder / "config.json").exists():
-        _refuse_unconfigured(folder)
+        raise FuzzsmoothError(f"{folder} has no config.json; give a folder saved with save_pretrained")
     if (folder / "adapter_config.json").exists() and any(folder.glob("adapter_model.*")):
         raise FuzzsmoothError(
             f"{folder} holds an adapter beside a model; merge it into its base model and save that, or "
@@ -47,12 +47,6 @@ def check_configuration(folder: Path) -> None:
     path = folder / "tokenizer_config.json"
     if path.exists():
         _check_values(path, read_json_object(path, limit=TOKENIZER_BYTES, mend=MEND))
-
-
-def _refuse_unconfigured(folder: Path) -> None:
-    if (folder / "adapter_config.json").exists():
-        raise FuzzsmoothError(f"{folder} holds an adapter; merge it into its base model and save that first")
-    raise FuzzsmoothError(f"{folder} has no config.json; give a folder saved with save_pretrained")
 
 
 def _check_values(path: Path, content: dict[str, Any]) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
-from fuzzsmooth.models.configuration import check_configuration
-from fuzzsmooth.models.sources import model_folder, resolve_model
+from fuzzsmooth.models.files import ModelFiles, model_files
 
 
 def head_labels(name: str, *, allow_bin: bool = False) -> tuple[str, ...] | None:
@@ -28,31 +26,34 @@ def head_labels(name: str, *, allow_bin: bool = False) -> tuple[str, ...] | None
     Raises:
         FuzzsmoothError: If the model is missing, or its configuration is broken.
     """
-    folder = model_folder(resolve_model(name), allow_bin=allow_bin)
-    check_configuration(folder)
-    return saved_labels(folder, name)
+    files = model_files(name, allow_bin=allow_bin)
+    return saved_labels(files, name)
 
 
-def saved_labels(folder: Path, name: str) -> tuple[str, ...] | None:
-    """As :func:`head_labels`, for the folder of a model and what to call it."""
-    config = read_json_object(folder / "config.json", limit=CONFIGURATION_BYTES)
+def saved_labels(files: ModelFiles, name: str) -> tuple[str, ...] | None:
+    """As :func:`head_labels`, for the files of a model and what to call it."""
+    config = read_json_object(files.folder / "config.json", limit=CONFIGURATION_BYTES)
     saved, names = config.get("architectures"), config.get("id2label")
     if isinstance(saved, list) and saved:
         is_classifier = any(str(one).endswith("ForSequenceClassification") for one in saved)
     else:
         is_classifier = isinstance(names, dict)
-    if not is_classifier:
-        return None
-    return _placeholders(config) if names is None else _named(names, name)
+    brought = files.adapter_classes()
+    found = None
+    if is_classifier:
+        found = _placeholders(config) if names is None else _named(names, name)
+    if brought is None or (found is not None and len(found) == brought):
+        return found
+    return _placeholders({"num_labels": brought})  # an adapter's configuration names no classes
 
 
-def check_order(folder: Path, name: str, labels: Sequence[str]) -> None:
+def check_order(files: ModelFiles, name: str, labels: Sequence[str]) -> None:
     """Refuse class names that are those of the checkpoint's head, but in another order.
 
     Raises:
         FuzzsmoothError: Naming the order.
     """
-    saved = saved_labels(folder, name)
+    saved = saved_labels(files, name)
     here, there = [[label.casefold() for label in names] for names in (labels, saved or ())]
     require(
         saved is None or here == there or sorted(here) != sorted(there),

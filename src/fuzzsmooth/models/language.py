@@ -12,20 +12,17 @@ from torch.nn import functional
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
-from fuzzsmooth.models.added_tokens import check_added_tokens
 from fuzzsmooth.models.batches import length_batches
 from fuzzsmooth.models.building import build_language_model, explained
-from fuzzsmooth.models.checkpoint import read_tensors, settle_configuration
-from fuzzsmooth.models.configuration import check_configuration
+from fuzzsmooth.models.checkpoint import settle_configuration
 from fuzzsmooth.models.devices import choose_device, choose_precision
 from fuzzsmooth.models.encoding import choose_max_length, encode_texts, settle_padding, switch_off_dropout
+from fuzzsmooth.models.files import model_files
 from fuzzsmooth.models.fingerprint import model_fingerprint
 from fuzzsmooth.models.loading import check_vocabulary, load_config, load_tokenizer
 from fuzzsmooth.models.protocol import Ids
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.rows import distinct_sequences, pad_rows, to_device
-from fuzzsmooth.models.sources import model_folder, resolve_model
-from fuzzsmooth.models.tokenizer_files import check_tokenizer_files
 
 
 class LanguageModel:
@@ -135,17 +132,15 @@ def load_language_model(
         UnsafeModelError: If the checkpoint could run code.
         FuzzsmoothError: If the model is missing, damaged, or no causal language model.
     """
-    folder = model_folder(resolve_model(name))
-    check_configuration(folder)
-    check_tokenizer_files(folder, name)
-    check_added_tokens(folder)
+    files = model_files(name)
+    files.check_tokenizer(name)
     with quiet_transformers():
-        config = load_config(folder, name)
-        tensors = read_tensors(folder)
+        config = load_config(files.folder, name)
+        tensors = files.tensors()
         with explained(f"{name}: config.json does not describe a model that transformers knows"):
             settle_configuration(config, tensors)
         model = build_language_model(config, tensors, name)
-        tokenizer = load_tokenizer(folder, name)
+        tokenizer = load_tokenizer(files.tokenizer, name)
     with explained(f"{name}: model and tokenizer do not fit each other"):
         check_vocabulary(model, tokenizer, name)
         return LanguageModel(

@@ -12,18 +12,15 @@ import torch
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.printing import printable, short_name
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, kind_of, read_json_object
-from fuzzsmooth.models.added_tokens import check_added_tokens
 from fuzzsmooth.models.building import build_model, explained
-from fuzzsmooth.models.checkpoint import read_tensors, settle_configuration
-from fuzzsmooth.models.configuration import check_configuration
+from fuzzsmooth.models.checkpoint import settle_configuration
 from fuzzsmooth.models.encoding import switch_off_dropout
+from fuzzsmooth.models.files import model_files
 from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 from fuzzsmooth.models.independence import settle_batches
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER
-from fuzzsmooth.models.sources import model_folder, resolve_model
-from fuzzsmooth.models.tokenizer_files import check_tokenizer_files
 from fuzzsmooth.models.tokenizer_probes import probe_tokenizer
 
 _UNKNOWN = "config.json does not describe a model that transformers knows"
@@ -52,7 +49,8 @@ def load_classifier(
     for it.
 
     Args:
-        name: ``builtin:minilm``, a local folder, or a hub name.
+        name: ``builtin:minilm``, a local folder, or a hub name; of a model, or of a LoRA adapter that names
+            its base model.
         num_labels: Put a fresh classifier head with so many classes (>= 2) on a checkpoint that has none.
             With a head in the checkpoint, its size must be this.
         labels: Class names; by default those of the checkpoint, whose head keeps its order: the same names in
@@ -72,22 +70,21 @@ def load_classifier(
     """
     if num_labels is not None and num_labels < 2:
         raise FuzzsmoothError(f"num_labels is {num_labels}; a classifier needs at least two")
-    folder = model_folder(resolve_model(name), allow_bin=allow_bin)
-    check_configuration(folder)
-    check_tokenizer_files(folder, name)
-    check_added_tokens(folder)
+    files = model_files(name, allow_bin=allow_bin)
+    files.check_tokenizer(name)
     if labels is not None:
-        check_order(folder, name, labels)
+        check_order(files, name, labels)
     with quiet_transformers():
-        config = load_config(folder, name)
-        if num_labels is not None:
-            config.num_labels = num_labels
+        config = load_config(files.folder, name)
+        classes = num_labels or files.adapter_classes()
+        if classes is not None and classes != config.num_labels:
+            config.num_labels = classes
         _check_task(config, name)
-        tensors = read_tensors(folder, allow_bin=allow_bin)
+        tensors = files.tensors(allow_bin=allow_bin)
         with explained(f"{name}: {_UNKNOWN}"):
             sparse_from = settle_configuration(config, tensors)
         model, unused = build_model(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
-        tokenizer = load_tokenizer(folder, name)
+        tokenizer = load_tokenizer(files.tokenizer, name)
     with explained(f"{name}: model and tokenizer do not fit each other"):
         random = switch_off_dropout(tokenizer)
         check_vocabulary(model, tokenizer, name)
@@ -95,7 +92,7 @@ def load_classifier(
             model,
             tokenizer,
             labels if labels is not None else _config_labels(config, name),
-            max_length=max_length if max_length is not None else _saved_max_length(folder),
+            max_length=max_length if max_length is not None else _saved_max_length(files.folder),
             precision=precision,
             batch_size=batch_size,
             device=device,
@@ -104,6 +101,8 @@ def load_classifier(
     settle_batches(classifier, name)
     classifier.forward_count = 0
     notes = _notes(classifier, unused, sparse_from)
+    if files.adapter is not None:
+        notes.append(f"an adapter, merged into {short_name(files.base)}")
     if random:
         notes.append("the dropout of its tokenizer is switched off, so that a text is read in one way only")
     if classifier.precision != chosen:

@@ -15,7 +15,7 @@ _BUILTIN = "builtin:"  # before the name of a registered model
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Only what a classifier needs: no other framework's weights, no Python files, nothing in subfolders.
-_HUB_FILES = ["*.json", "model*.safetensors", "*.txt", "*.model"]
+_HUB_FILES = ["*.json", "model*.safetensors", "adapter_model.safetensors", "*.txt", "*.model"]
 _HUB_BIN_FILES = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
 
 
