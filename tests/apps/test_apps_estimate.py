@@ -24,9 +24,9 @@ def test_the_forecast_is_near_what_certifying_takes(capfd, tiny, source, monkeyp
     spent: list[int] = []
     forward = HuggingFaceClassifier._forward
 
-    def counting(self, model, rows, first_only):
+    def counting(self, logits_of, rows):
         spent.append(len(rows))
-        return forward(self, model, rows, first_only)
+        return forward(self, logits_of, rows)
 
     monkeypatch.setattr(HuggingFaceClassifier, "_forward", counting)
     flags = ("--model", tiny, "--defense", "deletion", "--no-fuzzing", "--sigma", 0, "--draws", 60)

@@ -17,7 +17,12 @@ from tokenizers import (
     processors,
     trainers,
 )
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 
 LONGEST = 48
 """Tokens that a tiny model reads."""
@@ -194,8 +199,11 @@ _TEMPLATES = {
 }
 
 
-def build(name: str, folder: Path, *, seed: int = 0) -> Path:
-    """Write a random model of an architecture, and its tokenizer, as real folders are."""
+def build(name: str, folder: Path, *, seed: int = 0, causal: bool = False) -> Path:
+    """Write a random model of an architecture, and its tokenizer, as real folders are.
+
+    It is a classifier, or a causal language model.
+    """
     kind = ARCHITECTURES[name]
     tokenizer = trained_tokenizer(kind.tokenizer)
     special = {f"{role}_token_id": getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "pad")}
@@ -204,7 +212,8 @@ def build(name: str, folder: Path, *, seed: int = 0) -> Path:
         config.decoder_start_token_id = config.pad_token_id
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForSequenceClassification.from_config(config)
+        kinds = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
+        model = kinds.from_config(config)
         _spread(model)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""LoRA learns, leaves an ordinary model, is the default of decoders alone, and is trained under true noise."""
+"""LoRA learns, leaves an ordinary model, is the default of decoders alone, and sees true noise."""
 
 from __future__ import annotations
 

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from fuzzsmooth.common.options import require
 from fuzzsmooth.models.causality import is_causal
 from fuzzsmooth.models.huggingface import softmax
+from fuzzsmooth.models.prompted import is_prompted
 from fuzzsmooth.models.protocol import Logits, Probabilities
 from fuzzsmooth.noise.weight.layers import transformer_blocks
 
@@ -35,6 +37,10 @@ class Activations:
     """
 
     def __init__(self, classifier: HuggingFaceClassifier) -> None:
+        require(
+            not is_prompted(classifier.model),
+            "a prompted model's activations are those of its template, too; use a classifier with a head",
+        )
         self._classifier = classifier
         self._count = len(transformer_blocks(classifier.model))
         self._last = is_causal(classifier)

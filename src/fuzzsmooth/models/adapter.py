@@ -110,8 +110,9 @@ def _change(pair: Tensors, weight: torch.Tensor, config: dict[str, Any], where: 
     assert up is not None
     rank, alpha = len(down), config["lora_alpha"]
     scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
-    change = (up.double() @ down.double()) * scale
-    change = change.T if config.get("fan_in_fan_out") else change
+    change: torch.Tensor = (up.double() @ down.double()) * scale
+    if config.get("fan_in_fan_out"):
+        change = change.T
     require(
         change.shape == weight.shape,
         f"{where} has shape {list(weight.shape)} in the base model, but the adapter is for "

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from fuzzsmooth.models.prompted import is_prompted
+
 if TYPE_CHECKING:
     from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 
@@ -18,6 +20,8 @@ def is_causal(classifier: HuggingFaceClassifier) -> bool:
 
     It is tried out, as no configuration says so for every architecture.
     """
+    if is_prompted(classifier.model):
+        return True
     ids = classifier.encode(["a"]).ids[0]
     with classifier.evaluating() as model:
         states: list[torch.Tensor] = [

@@ -30,8 +30,8 @@ def check_configuration(folder: Path) -> None:
     """Refuse a model folder whose configuration asks for code, for weights from elsewhere, or for too much.
 
     Raises:
-        FuzzsmoothError: If ``config.json`` is missing or broken, there is an adapter beside it, or a number is out
-            of all proportion.
+        FuzzsmoothError: If ``config.json`` is missing or broken, there is an adapter beside it, or a number
+            is out of all proportion.
         UnsafeModelError: If the configuration or the tokenizer refers to Python code.
     """
     if not (folder / "config.json").exists():

@@ -21,13 +21,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 _TOKENS = 128  # in a batch: from here on more rows hardly make a row cheaper on a processor
 MOST_ROWS = 16  # few: few, as what fills a batch up is thrown away
 _TRIED = (2, 9, 40)  # tokens of the sequences that are tried: batches of 16, 14 and 3 rows
+
+ResultT = TypeVar("ResultT")
 
 Forward = Callable[[Any, torch.Tensor], torch.Tensor]
 """From a model and token ids of shape (rows, n), nothing padded, to logits."""
@@ -72,6 +74,12 @@ def evaluate_side_by_side(
             return list(map(evaluate, batches))
         with ThreadPoolExecutor(min(threads, len(batches))) as pool:
             return list(pool.map(evaluate, batches))
+
+
+def one_threaded(compute: Callable[[], ResultT]) -> ResultT:
+    """What a computation gives with one thread, which is the same however many there are."""
+    with _one_thread_each():
+        return compute()
 
 
 @contextmanager

@@ -57,6 +57,29 @@ def settle_batches(classifier: HuggingFaceClassifier, name: str) -> None:
         classifier.precision = "float32"
 
 
+def settle_prefix(classifier: HuggingFaceClassifier) -> bool:
+    """Have a prompted classifier share what stands before every text, where that changes no answer.
+
+    Tried on a short text and on one as long as the model reads: where attention has a window, or positions
+    are counted otherwise, keys and values of the prefix may be other ones behind a long text.
+
+    Returns:
+        Whether it shares them, or has no prompt.
+    """
+    if not classifier.shares_prefix:
+        return True
+    judge = classifier.in_precision("float32")
+    rows = judge.encode([" ".join(_WORDS * judge.max_length), " ".join(_WORDS[:3])]).ids
+    judge.shares_prefix = False
+    whole = judge.logits(rows)
+    judge.shares_prefix = True
+    try:
+        classifier.shares_prefix = not _differ(judge.logits(rows), whole)
+    except (RuntimeError, NotImplementedError, TypeError, AttributeError, IndexError):
+        classifier.shares_prefix = False
+    return classifier.shares_prefix
+
+
 def _runs(classifier: HuggingFaceClassifier, rows: Sequence[Sequence[int]]) -> bool:
     """Whether a model computes in the number type that was chosen; Fourier transforms know no bfloat16."""
     try:

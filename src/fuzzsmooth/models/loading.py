@@ -18,7 +18,9 @@ from fuzzsmooth.models.encoding import switch_off_dropout
 from fuzzsmooth.models.files import model_files
 from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
-from fuzzsmooth.models.independence import settle_batches
+from fuzzsmooth.models.independence import settle_batches, settle_prefix
+from fuzzsmooth.models.prompt import CONTENT_FREE, PromptOptions
+from fuzzsmooth.models.prompted import divide_out, has_prompt, prompt_model, with_prompt
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.models.tokenizer_probes import probe_tokenizer
@@ -42,6 +44,7 @@ def load_classifier(
     device: str = "auto",
     allow_bin: bool = False,
     seed: int = 0,
+    prompt: PromptOptions | None = None,
 ) -> HuggingFaceClassifier:
     """Load a text classifier; nothing in the checkpoint is ever executed.
 
@@ -63,6 +66,7 @@ def load_classifier(
         allow_bin: Where there are no safetensors, read the tensors, and nothing else, of
             ``pytorch_model.bin``.
         seed: Seed of the fresh head.
+        prompt: Asks a causal language model for the class of a text; it needs no head and is not trained.
 
     Raises:
         UnsafeModelError: If the checkpoint could run code, or the packaged model was changed.
@@ -70,6 +74,7 @@ def load_classifier(
     """
     if num_labels is not None and num_labels < 2:
         raise FuzzsmoothError(f"num_labels is {num_labels}; a classifier needs at least two")
+    asked = prompt if prompt is not None and prompt.given else None
     files = model_files(name, allow_bin=allow_bin)
     files.check_tokenizer(name)
     if labels is not None:
@@ -79,30 +84,44 @@ def load_classifier(
         classes = num_labels or files.adapter_classes()
         if classes is not None and classes != config.num_labels:
             config.num_labels = classes
-        _check_task(config, name)
+        if asked is None:
+            _check_task(config, name)
         tensors = files.tensors(allow_bin=allow_bin)
         with explained(f"{name}: {_UNKNOWN}"):
             sparse_from = settle_configuration(config, tensors)
-        model, unused = build_model(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
         tokenizer = load_tokenizer(files.tokenizer, name)
+        if asked is None:
+            model, unused = build_model(config, tensors, name, fresh_head=num_labels is not None, seed=seed)
+            model = with_prompt(model, name) if has_prompt(config) else model
+        else:
+            made = prompt_model(asked, config, tensors, tokenizer, name)
+            model, tokenizer, unused = made.model, made.tokenizer, []
     with explained(f"{name}: model and tokenizer do not fit each other"):
         random = switch_off_dropout(tokenizer)
         check_vocabulary(model, tokenizer, name)
         classifier = HuggingFaceClassifier(
             model,
             tokenizer,
-            labels if labels is not None else _config_labels(config, name),
+            labels or (asked.labels if asked is not None else _config_labels(config, name)),
             max_length=max_length if max_length is not None else _saved_max_length(files.folder),
             precision=precision,
             batch_size=batch_size,
             device=device,
         )
     chosen = classifier.precision
+    shared = settle_prefix(classifier)
     settle_batches(classifier, name)
+    if asked is not None and asked.calibrate:
+        divide_out(model, torch.from_numpy(classifier.probabilities(CONTENT_FREE)))
+        classifier.refresh()
     classifier.forward_count = 0
     notes = _notes(classifier, unused, sparse_from)
     if files.adapter is not None:
         notes.append(f"an adapter, merged into {short_name(files.base)}")
+    if not shared:
+        notes.append(
+            "the template is computed anew for each text, because the model does not let it be shared"
+        )
     if random:
         notes.append("the dropout of its tokenizer is switched off, so that a text is read in one way only")
     if classifier.precision != chosen:

@@ -22,6 +22,7 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.models.bert_forward import first_token_logits_from, lower_states, reads_first_token_only
 from fuzzsmooth.models.noisy_copies import copied_logits
 from fuzzsmooth.models.passes import Passes
+from fuzzsmooth.models.prompted import around
 from fuzzsmooth.models.protocol import Ids, Logits, SlowPathWarning, WeightNoise
 from fuzzsmooth.models.rows import distinct_sequences, padding_mask, to_device
 from fuzzsmooth.noise.weight import (
@@ -141,11 +142,11 @@ def _samples_exactly(passes: Passes, top_layers: int) -> bool:
 
 
 def _whole_passes(passes: Passes, model: Any, ids: Ids) -> Iterator[_Pass]:
-    """Batches of sequences, and the model's own pass over each."""
+    """Batches of sequences, and the model's own pass over each; the mask is that of its layers."""
     for chosen in passes.batches(ids):
         rows, mask = passes.padded([ids[index] for index in chosen])
         inputs = to_device(rows, passes.device), to_device(mask, passes.device)
-        yield chosen, mask, partial(_own_logits, model, *inputs)
+        yield chosen, around(model, rows, mask)[1], partial(_own_logits, model, *inputs)
 
 
 def _shared_passes(passes: Passes, model: Any, ids: Ids, lower: int) -> Iterator[_Pass]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -25,13 +25,17 @@ from fuzzsmooth.models.encoding import (
     switch_off_dropout,
 )
 from fuzzsmooth.models.fingerprint import model_fingerprint
-from fuzzsmooth.models.fixed_shapes import alike_rows, evaluate_side_by_side, fixed_batches
+from fuzzsmooth.models.fixed_shapes import alike_rows, evaluate_side_by_side, fixed_batches, one_threaded
+from fuzzsmooth.models.prompted import PrefixStates, is_prompted, prefix_states, shared_logits
 from fuzzsmooth.models.protocol import Ids, Logits, Precision
 from fuzzsmooth.models.rows import distinct_sequences, pad_rows, padding_mask, to_device
 from fuzzsmooth.noise.weight import NoisyCopies
 
 # Not cuDNN's: it plans anew for every shape, which here changes with every batch. Seen on one H200: 6 ms.
 _ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+Pass: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From token ids on the device and an attention mask on the CPU to the logits of a batch."""
 
 
 class Passes:
@@ -67,6 +71,7 @@ class Passes:
         self.precision: Precision = choose_precision(precision, self.device)
         self.batch_size = batch_size
         self.pads = True
+        self.shares_prefix = is_prompted(model)
         self.shortest = 1
         self.fixed_shapes = False
         self.noisy_batches: dict[int, bool] = {}
@@ -74,6 +79,7 @@ class Passes:
         self.model = model.to(self.device).eval()
         self._counted = [0]
         self._cast: Any = None
+        self._prefix: tuple[object, PrefixStates] | None = None
         self._fingerprints: dict[int, str] = {}  # by maximum length, which may be set anew
         self._alike_rows: int | None = None
 
@@ -87,7 +93,7 @@ class Passes:
 
     def refresh(self) -> None:
         """Forget what was derived from the parameters; call it after training."""
-        self._cast = None
+        self._cast = self._prefix = None
         self.noisy_copies.clear()
         self._fingerprints.clear()  # twins share it
 
@@ -114,13 +120,13 @@ class Passes:
         """Move the model to a device (see the constructor) and return the classifier."""
         self.device = choose_device(device)
         self.model.to(self.device)
-        self._cast = None
+        self._cast = self._prefix = None
         return self
 
     def in_precision(self, precision: Precision) -> Self:
         """The same classifier, sharing model and tokenizer, with another type of the forward pass."""
         twin = copy.copy(self)
-        twin.precision, twin._cast, twin._counted = precision, None, [0]
+        twin.precision, twin._cast, twin._prefix, twin._counted = precision, None, None, [0]
         twin.fixed_shapes = False
         return twin
 
@@ -152,7 +158,8 @@ class Passes:
 
     def _tried_rows(self) -> int:
         def forward(model: Any, ids: torch.Tensor) -> torch.Tensor:
-            return self._logits(model, ids, torch.ones_like(ids), reads_first_token_only(model))
+            # The weights are stand-ins: what was computed with the model's own is of no use.
+            return self._pass(model, fresh=True)(ids, torch.ones_like(ids))
 
         with self.evaluating() as model:
             return alike_rows(model, forward, self.max_length) if self.max_length >= self.shortest else 0
@@ -166,10 +173,11 @@ class Passes:
 
         In ``fixed_shapes`` an index may occur several times in a batch.
         """
-        lengths = [len(row) for row in ids]
         if self.fixed_shapes:
             assert self._alike_rows
-            return fixed_batches(lengths, self._alike_rows)
+            return fixed_batches([len(row) for row in ids], self._alike_rows)
+        behind = len(self.model.prompt.after) if is_prompted(self.model) else 0
+        lengths = [len(row) + behind for row in ids]
         if not self.pads:
             return equal_length_batches(lengths, self.batch_size)
         return length_batches(lengths, self.batch_size, accelerator=self.device.type != "cpu")
@@ -209,11 +217,11 @@ class Passes:
         else:
             batches = equal_length_batches([len(row) for row in rows], len(rows))
         self.forward_count += len(rows)
-        with self.evaluating() as model:
-            first_only = reads_first_token_only(model)
+        with self.evaluating() as model, torch.inference_mode():
+            logits_of = self._pass(model)
 
             def evaluate(chosen: list[int]) -> torch.Tensor:
-                return self._forward(model, [rows[index] for index in chosen], first_only)
+                return self._forward(logits_of, [rows[index] for index in chosen])
 
             # Fetched at the end: an accelerator computes one batch while the next one is prepared.
             side_by_side = self.fixed_shapes and not one_batch
@@ -230,17 +238,32 @@ class Passes:
         found: Logits = result[places]
         return found
 
-    @torch.inference_mode()
-    def _forward(self, model: Any, rows: Ids, first_only: bool) -> torch.Tensor:
+    @torch.inference_mode()  # of one thread, and so anew in each
+    def _forward(self, logits_of: Pass, rows: Ids) -> torch.Tensor:
         """Logits of one batch, on the device."""
         ids, mask = self.padded(rows)
-        return self._logits(model, to_device(ids, self.device), mask, first_only)
+        return logits_of(to_device(ids, self.device), mask)
 
-    def _logits(self, model: Any, ids: torch.Tensor, mask: torch.Tensor, first_only: bool) -> torch.Tensor:
-        if first_only:
-            return first_token_logits(model, ids, padding_mask(mask, self.device))
-        output: torch.Tensor = model(input_ids=ids, attention_mask=to_device(mask, self.device)).logits
-        return output
+    def _pass(self, model: Any, *, fresh: bool = False) -> Pass:
+        """The shortest pass that gives the logits of a batch.
+
+        Args:
+            model: The model that computes.
+            fresh: Whether nothing that was kept is used.
+        """
+        if reads_first_token_only(model):
+            return lambda ids, mask: first_token_logits(model, ids, padding_mask(mask, self.device))
+        if self.shares_prefix:
+            prefix = prefix_states(model) if fresh else self._kept_prefix(model)
+            return lambda ids, mask: shared_logits(model, prefix, ids, mask)
+        return lambda ids, mask: model(input_ids=ids, attention_mask=to_device(mask, self.device)).logits
+
+    def _kept_prefix(self, model: Any) -> PrefixStates:
+        """What stands before every text, computed once for the weights as they are."""
+        state = [(id(one), 0 if one.is_inference() else one._version) for one in model.parameters()]
+        if self._prefix is None or self._prefix[0] != state:
+            self._prefix = state, one_threaded(lambda: prefix_states(model))
+        return self._prefix[1]
 
 
 def _check_labels(labels: tuple[str, ...], outputs: int) -> None:

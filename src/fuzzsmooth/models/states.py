@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from fuzzsmooth.models.prompted import around
 from fuzzsmooth.models.rows import distinct_sequences, to_device
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def text_states(
     found: dict[int, npt.NDArray[np.float32]] = {}
     with classifier.evaluating() as model, torch.inference_mode():
         for chosen in classifier.batches(rows):
-            ids, mask = classifier.padded([rows[index] for index in chosen])
+            ids, mask = around(model, *classifier.padded([rows[index] for index in chosen]))
             inputs = {"input_ids": ids, "attention_mask": mask}
             inputs = {name: to_device(value, classifier.device) for name, value in inputs.items()}
             states = model.base_model(**inputs).last_hidden_state

@@ -23,9 +23,9 @@ class FinetuneOptions(Options):
     ] = 5e-5
     tune: Annotated[
         Tune,
-        "What is trained. ``full``: all weights. ``lora``: low-rank changes of the linear maps, added to them "
-        "at the end, and the head; it needs ``peft``. ``auto``: ``lora`` for models that read from left to "
-        "right (Llama, Qwen, GPT-2, ...), ``full`` for the others.",
+        "What is trained. ``full``: all weights. ``lora``: low-rank changes of the linear maps, added to "
+        "them at the end, and the head; it needs ``peft``. ``auto``: ``lora`` for models that read from "
+        "left to right (Llama, Qwen, GPT-2, ...), ``full`` for the others.",
     ] = "auto"
     lora_rank: Annotated[int, Between(1, 4_096), "Rank r of the low-rank changes."] = 16
     lora_alpha: Annotated[
