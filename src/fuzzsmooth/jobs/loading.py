@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import Between, Options, require
+from fuzzsmooth.common.options import Between, Options, described, require
 from fuzzsmooth.data import check_source
 from fuzzsmooth.data.telling import Tell, unheard
 from fuzzsmooth.defenses import DEFENSES, Defense
@@ -18,6 +18,7 @@ from fuzzsmooth.defenses.saved import restore_beside, saved_defense
 from fuzzsmooth.engine.type_rates import TypeRates
 from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given_references
 from fuzzsmooth.models import resolve_model
+from fuzzsmooth.models.prompt import PromptOptions
 
 if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
@@ -78,6 +79,9 @@ class Loading(Machine):
     max_length: Annotated[
         int | None, Between(3, 1_000_000), "Where texts are cut, in tokens; left out: the model's own limit."
     ] = None
+    prompt: Annotated[PromptOptions, "How a causal language model is asked for the class of a text."] = field(
+        default_factory=PromptOptions
+    )
 
     def load(self, model: str) -> HuggingFaceClassifier:
         """Load a model, as :func:`fuzzsmooth.models.load_classifier` does.
@@ -88,7 +92,7 @@ class Loading(Machine):
         self.prepare()
         from fuzzsmooth.models import load_classifier
 
-        given = self.to_mapping()
+        given = {option.name: getattr(self, option.name) for option in described(Loading)}
         del given["threads"]
         return load_classifier(model, **given)
 

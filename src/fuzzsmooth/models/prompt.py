@@ -55,7 +55,8 @@ class PromptOptions(Options):
 
     template: Annotated[
         str | None,
-        "What a causal language model is asked, with {text} where the text stands; the next word answers.",
+        "What a causal language model is asked, with {text} where the text stands and \\n for a new "
+        "line; the next word answers.",
     ] = None
     label_words: Annotated[
         tuple[str, ...], "The word that answers each class, as in negative=terrible,positive=great."
@@ -136,7 +137,8 @@ def prompt_tokens(options: PromptOptions, tokenizer: Any, name: str) -> tuple[Pr
         FuzzsmoothError: If the model knows no chat format, or words cannot be told apart by it.
     """
     assert options.template is not None
-    written = _as_chat(options.template, tokenizer, name) if options.chat else options.template
+    template = options.template.replace("\\n", "\n")
+    written = _as_chat(template, tokenizer, name) if options.chat else template
     before, after = written.split(SLOT)
     require(
         bool(after.strip()),

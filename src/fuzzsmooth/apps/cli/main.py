@@ -19,6 +19,7 @@ from fuzzsmooth.apps.cli.commands.evaluate import evaluate
 from fuzzsmooth.apps.cli.commands.finetune import finetune
 from fuzzsmooth.apps.cli.commands.localize import localize
 from fuzzsmooth.apps.cli.commands.predict import predict
+from fuzzsmooth.apps.cli.commands.prompt import prompt
 from fuzzsmooth.apps.cli.commands.protect import protect
 from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
@@ -52,6 +53,7 @@ for _panel, _name, _command in (
     (_MAIN, "report", report),
     (_DEFEND, "protect", protect),
     (_DEFEND, "finetune", finetune),
+    (_DEFEND, "prompt", prompt),
     (_DEFEND, "scan", scan),
     (_DEFEND, "predict", predict),
     (_DEFEND, "certify", certify),
