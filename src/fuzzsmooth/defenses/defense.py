@@ -46,6 +46,7 @@ class Needs:
             fine-tunes the model itself.
         training: A victim fine-tuned for it.
         trusted_encoder: An encoder of texts that nobody could have backdoored, whatever the suspect model is.
+        demonstrations: Examples in the prompt of a language model, which are what it protects.
     """
 
     references: bool = False
@@ -54,6 +55,7 @@ class Needs:
     poisoned_data: bool = False
     training: bool = False
     trusted_encoder: bool = False
+    demonstrations: bool = False
 
     def __str__(self) -> str:
         """As in "training, references"; "nothing" if so."""

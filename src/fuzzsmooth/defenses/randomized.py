@@ -84,8 +84,12 @@ class Randomized(Defense):
         self.noise = WeightNoise(sigma, layers, self.shares_copies) if sigma > 0 else None
         if self.noise is not None:
             self.classifier = with_noise(classifier)
-        self.segmenter: Segmenter = segmenter(self.options.unit, getattr(classifier, "tokenizer", None))
+        self.segmenter: Segmenter = self.cutting()
         self._build()
+
+    def cutting(self) -> Segmenter:
+        """What cuts a text into units."""
+        return segmenter(self.options.unit, getattr(self.classifier, "tokenizer", None))
 
     @classmethod
     def check(cls, options: Any, references: References | None) -> None:

@@ -224,7 +224,7 @@ class UnitTokenizer:
         return True
 
     def _warn(self) -> None:
-        if self._warned:
+        if self._warned or self._segmenter.kind == "demonstration":  # of which there are few
             return
         self._warned = True
         kind = self._segmenter.kind

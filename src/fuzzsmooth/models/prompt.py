@@ -21,6 +21,9 @@ from fuzzsmooth.models.encoding import model_max_length
 SLOT = "{text}"
 """Where the text stands in a template."""
 
+KEY = "fuzzsmooth_prompt"
+"""Where a prompt stands in a model's configuration, so that it is saved and hashed with it."""
+
 CONTENT_FREE = ("N/A", "", "[MASK]")
 """Inputs that say nothing, of Zhao et al. (ICML 2021, arXiv 2102.09690), section 5.2."""
 
@@ -123,6 +126,46 @@ class PromptTokens:
         return len(self.before) + len(self.after)
 
 
+@dataclass(frozen=True)
+class PromptText:
+    """The prompt of a model as it is written, to write demonstrations as it asks.
+
+    Attributes:
+        before: What the template has before the text.
+        after: What it has behind it.
+        words: The word of each class.
+    """
+
+    before: str
+    after: str
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, classifier: Any) -> PromptText:
+        """The prompt of a classifier.
+
+        Raises:
+            FuzzsmoothError: If it has none.
+        """
+        saved = getattr(getattr(getattr(classifier, "model", None), "config", None), KEY, None)
+        template, words = (saved.get("template"), saved.get("words")) if saved else (None, None)
+        if not isinstance(template, str) or template.count(SLOT) != 1 or not isinstance(words, list):
+            raise FuzzsmoothError(
+                "demonstrations stand in the prompt of a language model, and this classifier has none; make "
+                "one (fuzzsmooth prompt), or give --template and --label-words"
+            )
+        before, after = _lines(template).split(SLOT)
+        return cls(before, after, tuple(map(str, words)))
+
+    def demonstration(self, text: str, label: int) -> str:
+        """A text with its answer, as the template asks and is answered."""
+        return f"{text}{self.after}{_gap(self.after)}{self.words[label]}"
+
+    def with_demonstrations(self, demonstrations: Sequence[str], text: str) -> str:
+        """What fills the slot of the template: demonstrations, each behind an empty line, and the text."""
+        return f"\n\n{self.before}".join([*demonstrations, text])
+
+
 def prompt_tokens(options: PromptOptions, tokenizer: Any, name: str) -> tuple[PromptTokens, bool]:
     """The token ids of a prompt, and whether a text in it begins with a space.
 
@@ -137,7 +180,7 @@ def prompt_tokens(options: PromptOptions, tokenizer: Any, name: str) -> tuple[Pr
         FuzzsmoothError: If the model knows no chat format, or words cannot be told apart by it.
     """
     assert options.template is not None
-    template = options.template.replace("\\n", "\n")
+    template = _lines(options.template)
     written = _as_chat(template, tokenizer, name) if options.chat else template
     before, after = written.split(SLOT)
     require(
@@ -214,8 +257,17 @@ def _as_chat(template: str, tokenizer: Any, name: str) -> str:
 
 def _answers(options: PromptOptions, tokenizer: Any, after: str) -> list[tuple[int, ...]]:
     """The tokens of each class's word where the template ends."""
-    gap = "" if after[-1:].isspace() else " "
-    return [_behind(tokenizer, after, f"{gap}{word}") for word in options.words]
+    return [_behind(tokenizer, after, f"{_gap(after)}{word}") for word in options.words]
+
+
+def _gap(after: str) -> str:
+    """What stands between the end of a template and the answer."""
+    return "" if after[-1:].isspace() else " "
+
+
+def _lines(template: str) -> str:
+    """A template with the line breaks that a command line cannot hold."""
+    return template.replace("\\n", "\n")
 
 
 def _sign(tokenizer: Any, word: Sequence[int]) -> str:

@@ -23,9 +23,8 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.models.building import build_language_model, build_model
 from fuzzsmooth.models.checkpoint import Tensors
-from fuzzsmooth.models.prompt import PromptOptions, PromptTokens, prompt_tokens, text_tokenizer
+from fuzzsmooth.models.prompt import KEY, PromptOptions, PromptTokens, prompt_tokens, text_tokenizer
 
-_KEY = "fuzzsmooth_prompt"  # of a model's configuration, so that it is saved and hashed with it
 _SCALES = ("logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier_scale")
 _MOST = 1_000_000  # tokens of a saved prompt: more than any model reads
 _TOLERANCE = 1e-3  # of the largest logit
@@ -50,7 +49,7 @@ class _Prompted:
     @property
     def prompt(self) -> PromptTokens:
         """The prompt."""
-        saved = getattr(self.config, _KEY)
+        saved = getattr(self.config, KEY)
         return PromptTokens(tuple(saved["before"]), tuple(saved["after"]))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **options: Any) -> Any:
@@ -73,7 +72,7 @@ class _Prompted:
         cap = getattr(self.config.get_text_config(), "final_logit_softcapping", None)
         if cap:
             scores = torch.tanh(scores / cap) * cap
-        return scores - scores.new_tensor(getattr(self.config, _KEY)["offsets"])
+        return scores - scores.new_tensor(getattr(self.config, KEY)["offsets"])
 
 
 def around(model: Any, ids: Tensor, mask: Tensor, *, prefix: bool = True) -> tuple[Tensor, Tensor]:
@@ -193,7 +192,7 @@ def prompt_model(
     with torch.no_grad():
         model.score.weight.copy_(rows)
     saved = {"before": list(tokens.before), "after": list(tokens.after), "offsets": offsets}
-    setattr(model.config, _KEY, {"template": options.template, "words": list(options.words), **saved})
+    setattr(model.config, KEY, {"template": options.template, "words": list(options.words), **saved})
     model = with_prompt(model, name)
     with torch.inference_mode():
         found = model.eval()(input_ids=torch.tensor([probe])).logits[0]
@@ -210,7 +209,7 @@ def _next_token_logits(language: Any, ids: list[int]) -> Tensor:
 
 def has_prompt(config: Any) -> bool:
     """Whether a saved classifier is prompted, as its configuration tells."""
-    return getattr(config, _KEY, None) is not None
+    return getattr(config, KEY, None) is not None
 
 
 def with_prompt(model: Any, name: str) -> Any:
@@ -219,7 +218,7 @@ def with_prompt(model: Any, name: str) -> Any:
     Raises:
         FuzzsmoothError: If what its configuration says is no prompt.
     """
-    saved = getattr(model.config, _KEY)
+    saved = getattr(model.config, KEY)
     vocabulary = int(model.get_input_embeddings().num_embeddings)
     parts = [saved.get(part) for part in ("before", "after")] if isinstance(saved, dict) else [None]
     sound = all(
@@ -237,7 +236,7 @@ def with_prompt(model: Any, name: str) -> Any:
     )
     if not sound or not isinstance(getattr(model, "score", None), torch.nn.Linear):
         raise FuzzsmoothError(
-            f"{short_name(name)}: config.json has a {_KEY} that is none; make the prompted model again"
+            f"{short_name(name)}: config.json has a {KEY} that is none; make the prompted model again"
         )
     model.__class__ = _prompted_class(type(model))
     return model
@@ -252,11 +251,11 @@ def divide_out(model: Any, answers: Tensor) -> None:
         model: A prompted model.
         answers: Probabilities of the classes on content-free texts, shape (texts, classes).
     """
-    saved = dict(getattr(model.config, _KEY))
+    saved = dict(getattr(model.config, KEY))
     free = answers.double().mean(dim=0).clamp(min=torch.finfo(torch.float32).tiny)
     offsets = torch.tensor(saved["offsets"], dtype=torch.float64) + (free / free.sum()).log()
     saved["offsets"] = offsets.tolist()
-    setattr(model.config, _KEY, saved)
+    setattr(model.config, KEY, saved)
 
 
 _CLASSES: dict[type, type] = {}

@@ -16,8 +16,9 @@ import regex
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.tokenizing import tokenized
 
-UnitKind = Literal["word", "character", "token"]
-"""What a unit is: a word or punctuation mark, a grapheme cluster, or a token of a tokenizer."""
+UnitKind = Literal["word", "character", "token", "demonstration"]
+"""What a unit is: a word or punctuation mark, a grapheme cluster, a token of a tokenizer, or an example in a
+prompt (which no text is cut into)."""
 
 # Scripts written without spaces between words; U+30FC and U+FF70 are the kana length marks, of script Common.
 _SPACELESS = (
@@ -106,7 +107,9 @@ def segmenter(kind: UnitKind, tokenizer: Any = None) -> Segmenter:
         return CharacterSegmenter()
     if kind == "token":
         return TokenSegmenter(tokenizer)
-    raise FuzzsmoothError(f"unit kind {kind!r} is not one of 'word', 'character', 'token'")
+    raise FuzzsmoothError(
+        f"unit kind {kind!r} is not one of 'word', 'character', 'token' that a text is cut into"
+    )
 
 
 @dataclass(frozen=True)

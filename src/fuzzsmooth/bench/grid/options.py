@@ -115,10 +115,10 @@ class BlockOptions(Options):
         return entries
 
     def row_names(self) -> list[str]:
-        """The rows, with every registered defense in the place of "all"."""
+        """The rows, with every registered defense of texts in the place of "all"."""
         found: dict[str, None] = {}
         for row in self.rows:
-            found.update(dict.fromkeys(DEFENSES.all() if row == _ALL else [row]))
+            found.update(dict.fromkeys(_of_texts() if row == _ALL else [row]))
         return list(found)
 
     def variants(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -144,6 +144,11 @@ class BlockOptions(Options):
             yield from ((data, None) for data in self.data)
         else:
             yield from ((one, other) for one, other in product(self.data, self.test_data) if one != other)
+
+
+def _of_texts() -> list[str]:
+    """The defenses that need no more than texts and models."""
+    return [name for name, kind in DEFENSES.all().items() if not kind.needs.demonstrations]
 
 
 def read_grid(content: Mapping[str, Any], where: str) -> tuple[BlockOptions, ...]:
