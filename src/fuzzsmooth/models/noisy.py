@@ -20,6 +20,7 @@ from torch.func import functional_call
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.models.bert_forward import first_token_logits_from, lower_states, reads_first_token_only
+from fuzzsmooth.models.causal_forward import decoder_logits, decoder_states, has_parts
 from fuzzsmooth.models.noisy_copies import copied_logits
 from fuzzsmooth.models.passes import Passes
 from fuzzsmooth.models.prompted import around
@@ -46,8 +47,9 @@ def noisy_logits(passes: Passes, ids: Ids, noise: WeightNoise, seeds: Sequence[i
     """Logits of token sequences, each under its own noise draw, shape (len(ids), classes).
 
     What is below the noise is a function of the sequence alone. Of models that
-    :func:`~fuzzsmooth.models.bert_forward.reads_first_token_only` knows it is computed once per distinct
-    sequence, of others once per draw. Each draw counts in the ``forward_count``.
+    :func:`~fuzzsmooth.models.bert_forward.reads_first_token_only` or
+    :func:`~fuzzsmooth.models.causal_forward.has_parts` knows it is computed once per distinct sequence, of
+    others once per draw. Each draw counts in the ``forward_count``.
 
     Args:
         passes: The classifier.
@@ -78,9 +80,10 @@ def _batched(
     passes: Passes, model: Any, ids: Ids, top_layers: int, sigma: float, seeds: Sequence[int]
 ) -> Logits:
     """Logits by the exact sampler: the noises of a whole batch in one pass."""
+    in_two = reads_first_token_only(model) or has_parts(model)
     parts = (
         _shared_passes(passes, model, ids, block_count(model) - top_layers)
-        if reads_first_token_only(model)
+        if in_two
         else _whole_passes(passes, model, ids)
     )
     outputs: list[tuple[list[int], torch.Tensor]] = []
@@ -162,17 +165,30 @@ def _shared_passes(passes: Passes, model: Any, ids: Ids, lower: int) -> Iterator
     for index, place in enumerate(places.tolist()):
         equal[place].append(index)
     for shared in passes.batches(distinct):
-        rows, mask = passes.padded([distinct[place] for place in shared])
-        states = lower_states(model, to_device(rows, device), padding_mask(mask, device), lower)
+        rows, mask = around(model, *passes.padded([distinct[place] for place in shared]))
+        states = _lower(model, to_device(rows, device), mask, lower)
         members = [(row, index) for row, place in enumerate(shared) for index in equal[place]]
         for part in passes.batches([distinct[shared[row]] for row, _ in members]):
             own = torch.tensor([members[at][0] for at in part])
-            longest = len(distinct[shared[members[part[0]][0]]])
-            # Of all layers the states are those of the first token, which every sequence has.
+            longest = int(mask[own].sum(dim=1).max())
+            # Of all layers the states of an encoder are those of the first token, which every sequence has.
             read = states[to_device(own, device), :longest]
             read_mask = mask[own, :longest]
-            forward = partial(first_token_logits_from, model, read, padding_mask(read_mask, device), lower)
-            yield [members[at][1] for at in part], read_mask, forward
+            yield [members[at][1] for at in part], read_mask, partial(_upper, model, read, read_mask, lower)
+
+
+def _lower(model: Any, ids: torch.Tensor, mask: torch.Tensor, layers: int) -> torch.Tensor:
+    """The part of a pass below the noise; the mask is on the CPU."""
+    if has_parts(model):
+        return decoder_states(model, ids, to_device(mask, ids.device), layers)
+    return lower_states(model, ids, padding_mask(mask, ids.device), layers)
+
+
+def _upper(model: Any, states: torch.Tensor, mask: torch.Tensor, first_layer: int) -> torch.Tensor:
+    """The rest of it, to the logits."""
+    if has_parts(model):
+        return decoder_logits(model, states, to_device(mask, states.device), first_layer)
+    return first_token_logits_from(model, states, padding_mask(mask, states.device), first_layer)
 
 
 def _own_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
