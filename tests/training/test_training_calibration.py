@@ -128,11 +128,26 @@ def test_offsets_move_the_logits_and_nothing_else(classifier: HuggingFaceClassif
     assert classifier.fingerprint != fingerprint
 
 
+def test_a_decoder_without_a_bias_is_saved_with_its_offsets(tmp_path: Path) -> None:
+    decoder = load_classifier(str(build_tiny("llama", tmp_path / "llama", vocabulary=WORDS)))
+    data, fingerprint = texts(20), decoder.fingerprint
+    before = decoder.logits_of_texts(data.texts)
+    for _ in range(2):
+        add_offsets(decoder, np.array([0.5, -1.0]))
+    found = decoder.logits_of_texts(data.texts)
+    np.testing.assert_allclose(found, before + np.array([1.0, -2.0]), atol=1e-5)
+    assert decoder.fingerprint != fingerprint
+    decoder.save(tmp_path / "saved")
+    loaded = load_classifier(str(tmp_path / "saved"))
+    assert loaded.fingerprint == decoder.fingerprint
+    np.testing.assert_array_equal(loaded.logits_of_texts(data.texts), found)
+
+
 def test_what_cannot_take_offsets_is_refused(classifier: HuggingFaceClassifier, tmp_path: Path) -> None:
     with pytest.raises(FuzzsmoothError, match="2 classes need as many offsets"):
         add_offsets(classifier, np.zeros(3))
-    decoder = load_classifier(str(build_tiny("llama", tmp_path / "llama", vocabulary=WORDS)))
+    classifier.model.classifier.bias = None
     with pytest.raises(FuzzsmoothError, match="no bias"):
-        add_offsets(decoder, np.zeros(2))
+        add_offsets(classifier, np.zeros(2))
     with pytest.raises(FuzzsmoothError, match="tolerance"):
         choose_offsets(lambda _: Score(1.0, 1.0), 2, tolerance=-0.1)

@@ -38,7 +38,7 @@ class Activations:
 
     def __init__(self, classifier: HuggingFaceClassifier) -> None:
         require(
-            not is_prompted(classifier.model),
+            not (is_prompted(classifier.model) and len(classifier.model.prompt)),
             "a prompted model's activations are those of its template, too; use a classifier with a head",
         )
         self._classifier = classifier

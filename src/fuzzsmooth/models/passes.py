@@ -71,7 +71,7 @@ class Passes:
         self.precision: Precision = choose_precision(precision, self.device)
         self.batch_size = batch_size
         self.pads = True
-        self.shares_prefix = is_prompted(model)
+        self.shares_prefix = is_prompted(model) and bool(model.prompt.before)
         self.shortest = 1
         self.fixed_shapes = False
         self.noisy_batches: dict[int, bool] = {}

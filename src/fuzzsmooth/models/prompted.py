@@ -12,6 +12,7 @@ other keys and values, and the whole sequence is evaluated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,7 @@ PrefixStates = list[tuple[Tensor, Tensor]]
 
 
 def is_prompted(model: Any) -> bool:
-    """Whether a model puts a prompt around each text."""
+    """Whether a model puts a prompt around each text, be it of no tokens (see :func:`shift_scores`)."""
     return isinstance(model, _Prompted)
 
 
@@ -232,7 +233,7 @@ def with_prompt(model: Any, name: str) -> Any:
         isinstance(offsets, list)
         and len(offsets) == model.config.num_labels
         and all(isinstance(one, int | float) for one in offsets)
-        and bool(parts[1])
+        and bool(parts[1]) >= bool(parts[0])
     )
     if not sound or not isinstance(getattr(model, "score", None), torch.nn.Linear):
         raise FuzzsmoothError(
@@ -251,11 +252,28 @@ def divide_out(model: Any, answers: Tensor) -> None:
         model: A prompted model.
         answers: Probabilities of the classes on content-free texts, shape (texts, classes).
     """
-    saved = dict(getattr(model.config, KEY))
     free = answers.double().mean(dim=0).clamp(min=torch.finfo(torch.float32).tiny)
-    offsets = torch.tensor(saved["offsets"], dtype=torch.float64) + (free / free.sum()).log()
-    saved["offsets"] = offsets.tolist()
-    setattr(model.config, KEY, saved)
+    shift_scores(model, [-value for value in (free / free.sum()).log().tolist()])
+
+
+def shift_scores(model: Any, shifts: Sequence[float]) -> None:
+    """Add a constant to the score of each class, as the bias of a head does; decoders have heads without one.
+
+    A model without a prompt gets one of no tokens, which is saved with it as any other.
+
+    Args:
+        model: A decoder as a sequence classifier, changed in place.
+        shifts: One per class.
+
+    Raises:
+        FuzzsmoothError: If its head is none of a decoder.
+    """
+    empty = {"before": [], "after": [], "offsets": [0.0] * len(shifts)}
+    saved = getattr(model.config, KEY, None) or empty
+    offsets = [old - shift for old, shift in zip(saved["offsets"], shifts, strict=True)]
+    setattr(model.config, KEY, {**saved, "offsets": offsets})
+    if not is_prompted(model):
+        with_prompt(model, "the model")
 
 
 _CLASSES: dict[type, type] = {}

@@ -28,6 +28,7 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.models.prompted import shift_scores
 from fuzzsmooth.noise.text import draw_masks, uniform_rates
 from fuzzsmooth.text import segmenter
 
@@ -158,18 +159,22 @@ def deletion_score(
 
 
 def add_offsets(classifier: HuggingFaceClassifier, offsets: Offsets) -> None:
-    """Add offsets to the bias of the classifier's head, in place.
+    """Add offsets to the bias of the classifier's head, or to the scores of a decoder without one, in place.
 
     Raises:
         FuzzsmoothError: If the head has no bias, or there is not one offset per class.
     """
-    head = _head(classifier.model, len(classifier.labels))
     require(
         offsets.shape == (len(classifier.labels),),
         f"{len(classifier.labels)} classes need as many offsets, got shape {offsets.shape}",
     )
-    with torch.no_grad():
-        head.bias.add_(torch.tensor(offsets, dtype=head.bias.dtype, device=head.bias.device))
+    score = getattr(classifier.model, "score", None)
+    if isinstance(score, torch.nn.Linear) and score.bias is None:
+        shift_scores(classifier.model, offsets.tolist())
+    else:
+        head = _head(classifier.model, len(classifier.labels))
+        with torch.no_grad():
+            head.bias.add_(torch.tensor(offsets, dtype=head.bias.dtype, device=head.bias.device))
     classifier.refresh()
 
 
