@@ -89,6 +89,22 @@ def test_noise_and_search_take_it(capfd, victim, source):
     assert certified["certificates"][0]["guarantee"] == "conditional"
 
 
+def test_demonstrations_are_certified(capfd, asked, tmp_path):
+    shown = write_rows(tmp_path / "shown.jsonl", [("the story was great", "good"), ("awful food", "bad")])
+    flags = ("--model", asked, "--defense", "demonstrations", "--text", "a film", "--json")
+    (record,) = call(capfd, "certify", *flags, "--demonstrations", shown, "--rate", 0.9).lines
+    certificate = record["certificates"][0]
+    assert (certificate["unit"], certificate["guarantee"]) == ("demonstration", "proved")
+    assert record["passes"] == 4
+    told = call(capfd, "certify", *flags[:-1], "--demonstrations", shown, "--rate", 0.9).out
+    assert "demonstration" in told
+    assert "(--demonstrations)" in call(capfd, "certify", *flags).one_sentence()
+    unit = call(capfd, "certify", *flags, "--demonstrations", shown, "--unit", "word").one_sentence()
+    assert "is not one of 'demonstration'" in unit
+    other = ("certify", "--model", asked, "--text", "a", "--defense", "rs_del", "--unit", "demonstration")
+    assert "that a text is cut into" in call(capfd, *other).one_sentence()
+
+
 def test_what_is_no_prompt_is_one_sentence(capfd, language, tiny, tmp_path):
     def refused(*flags: object, model: Path = language) -> str:
         return call(capfd, "prompt", "--model", model, "--out", tmp_path / "x", *flags).one_sentence()
