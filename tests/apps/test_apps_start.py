@@ -25,7 +25,7 @@ DERIVED = {
     "localize",
     "predict",
 }
-DERIVED |= {"protect", "scan"}
+DERIVED |= {"prompt", "protect", "scan"}
 
 CERTIFY = ["certify", "--text", "a", "--model", "."]
 
@@ -43,6 +43,7 @@ def test_the_commands_are_those_of_the_manual():
         "list",
         "localize",
         "predict",
+        "prompt",
         "protect",
         "report",
         "scan",

@@ -17,10 +17,7 @@ from safetensors.torch import load_file
 from fuzzsmooth.common.errors import FuzzsmoothError, UnsafeModelError
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.common.reading import read_json_object
-from fuzzsmooth.models.configuration import MEND, REPLACED_ATTENTION
-
-PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".distcp")
-"""File endings of checkpoints that may hold pickled code."""
+from fuzzsmooth.models.configuration import MEND, PICKLE_SUFFIXES, REPLACED_ATTENTION
 
 Tensors = dict[str, torch.Tensor]
 """Weights, by name."""

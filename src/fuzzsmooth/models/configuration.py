@@ -14,6 +14,9 @@ from fuzzsmooth.models.tokenizer_files import TOKENIZER_BYTES
 MEND = "the model is damaged, fetch it again"
 """What to do about a file of a model that is not sound."""
 
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".distcp")
+"""File endings of checkpoints that may hold pickled code."""
+
 REPLACED_ATTENTION = ("flash_attention_2", "flash_attention_3", "flash_attention_4", "flex_attention")
 """Attention kernels of other packages, named by those who train with them; the default computes the same."""
 

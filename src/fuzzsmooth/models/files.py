@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from fuzzsmooth.common.options import require
-from fuzzsmooth.models.adapter import base_name, head_rows, is_adapter, merge_adapter
+from fuzzsmooth.models.adapter import base_name, head_rows, is_adapter
 from fuzzsmooth.models.added_tokens import check_added_tokens
-from fuzzsmooth.models.checkpoint import read_tensors
 from fuzzsmooth.models.configuration import check_configuration
 from fuzzsmooth.models.sources import model_folder, resolve_model
 from fuzzsmooth.models.tokenizer_files import check_tokenizer_files
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class ModelFiles:
 
     def tensors(self, *, allow_bin: bool = False) -> dict[str, torch.Tensor]:
         """The weights by name; errors as :func:`read_tensors` and :func:`merge_adapter`."""
+        from fuzzsmooth.models.adapter_merging import merge_adapter  # torch, which a look at a model must not
+        from fuzzsmooth.models.checkpoint import read_tensors
+
         own = read_tensors(self.folder, allow_bin=allow_bin)
         return own if self.adapter is None else merge_adapter(self.adapter, own)
 

@@ -169,7 +169,7 @@ def add_offsets(classifier: HuggingFaceClassifier, offsets: Offsets) -> None:
         f"{len(classifier.labels)} classes need as many offsets, got shape {offsets.shape}",
     )
     score = getattr(classifier.model, "score", None)
-    if isinstance(score, torch.nn.Linear) and score.bias is None:
+    if isinstance(score, torch.nn.Linear) and getattr(score, "bias", None) is None:
         shift_scores(classifier.model, offsets.tolist())
     else:
         head = _head(classifier.model, len(classifier.labels))
