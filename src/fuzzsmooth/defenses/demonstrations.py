@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from fuzzsmooth.common.options import require
+from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.data import load_texts
 from fuzzsmooth.defenses.answer import Answer
@@ -45,7 +45,7 @@ class DemonstrationOptions(DrawOptions):
     demonstrations: Annotated[
         str | None, "File of labeled texts that stand before each text in the prompt, in their order."
     ] = None
-    draws: Annotated[int, "Model passes of an answer at most."] = _SUBSETS
+    draws: Annotated[int, Between(1, 1_000_000), "Model passes of an answer at most."] = _SUBSETS
 
 
 @dataclass(frozen=True)
