@@ -96,4 +96,6 @@ def is_low_rank(name: str) -> bool:
 
 def trains_low_rank(classifier: HuggingFaceClassifier, options: FinetuneOptions) -> bool:
     """Whether a classifier is trained by LoRA: as was asked for, or by default if it is a decoder."""
-    return options.tune == "lora" or (options.tune == "auto" and is_causal(classifier))
+    # The heads of transformers' decoders have this name, so that no encoder is tried out.
+    is_decoder = options.tune == "auto" and hasattr(classifier.model, "score") and is_causal(classifier)
+    return options.tune == "lora" or is_decoder
