@@ -101,7 +101,18 @@ def test_demonstrations_are_certified(capfd, asked, tmp_path):
     assert "(--demonstrations)" in call(capfd, "certify", *flags).one_sentence()
     unit = call(capfd, "certify", *flags, "--demonstrations", shown, "--unit", "word").one_sentence()
     assert "is not one of 'demonstration'" in unit
-    other = ("certify", "--model", asked, "--text", "a", "--defense", "rs_del", "--unit", "demonstration")
+    other = (
+        "certify",
+        "-q",
+        "--model",
+        asked,
+        "--text",
+        "a",
+        "--defense",
+        "rs_del",
+        "--unit",
+        "demonstration",
+    )
     assert "that a text is cut into" in call(capfd, *other).one_sentence()
 
 

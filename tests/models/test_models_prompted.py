@@ -22,6 +22,7 @@ from fuzzsmooth.models import (
     prompted,
     quiet_transformers,
 )
+from fuzzsmooth.models.loading import ModelWarning
 from fuzzsmooth.models.prompt import CONTENT_FREE, PromptOptions
 from fuzzsmooth.models.states import text_states
 from fuzzsmooth.noise.weight import PerturbedParameters, noised_parameters
@@ -119,7 +120,8 @@ def test_other_weights_have_another_prefix(llama):
 
 def test_the_folder_is_a_classifier_like_any_other(llama, tmp_path):
     llama.save(tmp_path / "saved")
-    loaded = load_classifier(str(tmp_path / "saved"))
+    with pytest.warns(ModelWarning, match="puts each text into a prompt of .* they said: {text}"):
+        loaded = load_classifier(str(tmp_path / "saved"))
     assert loaded.fingerprint == llama.fingerprint
     assert loaded.labels == head_labels(str(tmp_path / "saved")) == ("bad", "good", "odd")
     assert loaded.encode(TEXTS).ids == llama.encode(TEXTS).ids

@@ -19,8 +19,8 @@ from fuzzsmooth.models.files import model_files
 from fuzzsmooth.models.heads import check_order
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 from fuzzsmooth.models.independence import settle_batches, settle_prefix
-from fuzzsmooth.models.prompt import CONTENT_FREE, PromptOptions
-from fuzzsmooth.models.prompted import divide_out, has_prompt, prompt_model, with_prompt
+from fuzzsmooth.models.prompt import CONTENT_FREE, KEY, PromptOptions
+from fuzzsmooth.models.prompted import divide_out, has_prompt, is_prompted, prompt_model, with_prompt
 from fuzzsmooth.models.quiet import quiet_transformers
 from fuzzsmooth.models.saving import MARKER
 from fuzzsmooth.models.tokenizer_probes import probe_tokenizer
@@ -118,6 +118,9 @@ def load_classifier(
     notes = _notes(classifier, unused, sparse_from)
     if files.adapter is not None:
         notes.append(f"an adapter, merged into {short_name(files.base)}")
+    if asked is None and is_prompted(model) and len(model.prompt):
+        written = short_name(str(getattr(model.config, KEY).get("template")), 80)
+        notes.append(f"it puts each text into a prompt of {len(model.prompt)} tokens: {written}")
     if not shared:
         notes.append(
             "the template is computed anew for each text, because the model does not let it be shared"
