@@ -148,7 +148,7 @@ def test_ties_go_to_the_lower_class() -> None:
 
 
 def test_how_many_draws_each_defense_takes() -> None:
-    assert sum(smoothed(CLEAN, copies=7, draws=11).predict(["a film"])[0].votes) == 3
+    assert sum(smoothed(CLEAN, copies=7, draws=11).predict(["a film"])[0].votes) == 2
     assert sum(smoothed(CLEAN, copies=7, draws=11, doubt=0.0).predict(["a film"])[0].votes) == 4
     assert sum(smoothed(CLEAN, copies=7, draws=11).certify(["a film"])[0].votes) == 7
     certified = smoothed(CLEAN, defense="deletion", statistics="fixed", copies=7, draws=11)
