@@ -52,7 +52,7 @@ def test_rows_differ_in_what_they_record(finished: Path) -> None:
         for r in by_row["undefended"]
     )
     for record in by_row["frs-transplant"]:
-        assert 3 <= record.draws == sum(record.votes) <= 6, "a vote stops once it is settled"
+        assert 2 <= record.draws == sum(record.votes) <= 6, "a vote stops once it is settled"
         assert record.prediction == int(np.argmax(record.votes))
         assert record.guarantee == "conditional"
         assert 0 < record.evaluations <= 16
@@ -121,8 +121,8 @@ def test_every_row_gives_what_records_take(finished: Path) -> None:
     shared = {"copies": 4, "draws": 10}
     for name in [*row_names(), "budget-7"]:
         row = bench_row(name, shared)
-        if issubclass(row.defense, FittedDefense):
-            continue  # it answers only once it has learned something
+        if issubclass(row.defense, FittedDefense) or row.defense.needs.demonstrations:
+            continue  # it answers only once it has learned something, or protects a prompt
         defended = row.defense(classifier, row.options, references)
         if isinstance(defended, OracleFrs):
             defended.tell([text])
