@@ -2,8 +2,8 @@
 
     python benchmarks/answer_cost.py MODEL DATA --texts 250
 
-MODEL is a folder with references (`fuzzsmooth finetune`, `fuzzsmooth protect`), DATA as in --data. The texts are the
-first of the test part; as many of the training part warm both up.
+MODEL is a folder with references (`fuzzsmooth finetune`, `fuzzsmooth protect`), DATA as in --data. The texts
+are the first of the test part; as many of the training part warm both up.
 """
 
 from __future__ import annotations

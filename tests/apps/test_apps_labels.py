@@ -147,7 +147,8 @@ def test_columns_of_clean_data_that_are_not_given(capfd, judge):
 def test_clean_data_of_other_classes_are_refused(capfd, judge, tmp_path):
     clean = as_csv(tmp_path / "clean.csv", ("text", "label"), {0: "bad", 1: "good"}, copies=2)
     for source in (clean, "builtin:reviews"):
-        arguments = ("scan", "--model", judge, *SCAN, "--reward", "transplant", "--clean", source, "--text", "a film")
+        flags = (*SCAN, "--reward", "transplant", "--clean", source)
+        arguments = ("scan", "--model", judge, *flags, "--text", "a film")
         answer = call(capfd, *arguments)
         if source == clean:
             assert "none of which is one of the classes POSITIVE, NEGATIVE" in answer.one_sentence()
