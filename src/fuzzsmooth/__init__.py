@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fuzzsmooth.defenses import Answer as Answer
     from fuzzsmooth.defenses import Defense as Defense
     from fuzzsmooth.defenses import protect as protect
+    from fuzzsmooth.jobs.audit import audit as audit
     from fuzzsmooth.models import CallableClassifier as CallableClassifier
     from fuzzsmooth.models import load_classifier as load_classifier
     from fuzzsmooth.search import References as References
@@ -27,6 +28,7 @@ _HOMES = {
     "Defense": "fuzzsmooth.defenses",
     "References": "fuzzsmooth.search",
     "SearchOptions": "fuzzsmooth.search",
+    "audit": "fuzzsmooth.jobs.audit",
     "load_classifier": "fuzzsmooth.models",
     "protect": "fuzzsmooth.defenses",
 }
@@ -39,6 +41,7 @@ __all__ = [
     "References",
     "SearchOptions",
     "SmoothedClassifier",
+    "audit",
     "load_classifier",
     "protect",
 ]

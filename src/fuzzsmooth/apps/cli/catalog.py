@@ -103,6 +103,19 @@ def _certificates() -> dict[str, Facts]:
     return {name: {"summary": told} for name, told in KINDS.items()}
 
 
+def _detectors() -> dict[str, Facts]:
+    from fuzzsmooth.auditing.detector import DETECTORS
+
+    return {
+        name: {
+            "summary": summary(kind),
+            "paper": kind.paper,
+            **({"needs": "a clean model of the same data"} if kind.needs_twin else {}),
+        }
+        for name, kind in DETECTORS.all().items()
+    }
+
+
 def _rewards() -> dict[str, Facts]:
     from fuzzsmooth.search.options import SearchOptions
 
@@ -120,6 +133,7 @@ FINDERS: Mapping[str, Callable[[], dict[str, Facts]]] = {
     "attacks": _attacks,
     "triggers": _triggers,
     "defenses": _defenses,
+    "detectors": _detectors,
     "rewards": _rewards,
     "kernels": _kernels,
     "models": _models,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fuzzsmooth.apps.cli.commands.attack import attack
+from fuzzsmooth.apps.cli.commands.audit import audit
 from fuzzsmooth.apps.cli.commands.bench import bench
 from fuzzsmooth.apps.cli.commands.benchmark_certificates import benchmark_certificates
 from fuzzsmooth.apps.cli.commands.certify import certify
@@ -25,6 +26,7 @@ from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
 from fuzzsmooth.apps.cli.commands.table import table
+from fuzzsmooth.apps.cli.commands.zoo import zoo
 from fuzzsmooth.apps.cli.console import (
     abandon_output,
     complain,
@@ -51,6 +53,7 @@ for _panel, _name, _command in (
     (_MAIN, "benchmark-certificates", benchmark_certificates),
     (_MAIN, "localize", localize),
     (_MAIN, "report", report),
+    (_DEFEND, "audit", audit),
     (_DEFEND, "protect", protect),
     (_DEFEND, "finetune", finetune),
     (_DEFEND, "prompt", prompt),
@@ -65,6 +68,7 @@ for _panel, _name, _command in (
     app.command(_name, cls=command_class(_command), rich_help_panel=_panel)(_command)
 app.add_typer(bench, name="bench", rich_help_panel=_MAIN)
 app.add_typer(table, name="table", rich_help_panel=_DEFEND)
+app.add_typer(zoo, name="zoo", rich_help_panel=_ATTACK)
 
 
 def _show_version(wanted: bool) -> None:

@@ -8,14 +8,16 @@ import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
 
-Kind = Literal["attacks", "triggers", "defenses", "kernels", "models", "rows", "certificates", "rewards"]
+Kind = Literal[
+    "attacks", "triggers", "defenses", "kernels", "models", "rows", "certificates", "rewards", "detectors"
+]
 
 
 def registries(
     kind: Annotated[Kind | None, typer.Argument(help="What to list; everything if omitted.")] = None,
     json: flag.Json = False,
 ) -> None:
-    """List attacks, triggers, defenses, kernels, models, rows of the experiments, and rewards.
+    """List attacks, triggers, defenses, kernels, models, rows of the experiments, rewards, and detectors.
 
     With --json every fact of a thing is told, its options with their defaults and ranges too.
     """

@@ -1,0 +1,23 @@
+"""Is a model backdoored? An exhaustive sweep over its vocabulary, growth to longer triggers, and a verdict.
+
+Nothing here knows the attacks: what is found is found from the model and clean texts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzzsmooth.auditing.options import AuditOptions
+from fuzzsmooth.auditing.policy import Policy, read_policy
+from fuzzsmooth.common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from fuzzsmooth.auditing.inspection import audit_classifier
+
+__all__ = ["AuditOptions", "Policy", "audit_classifier", "read_policy"]
+
+__getattr__ = lazy_names(__name__, {"audit_classifier": "inspection"})
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Detectors of backdoored models, one a file."""

@@ -1,0 +1,39 @@
+"""The audit of this package, exhaustive."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from fuzzsmooth.auditing.detector import DETECTORS, Detection, Detector, Suspect
+from fuzzsmooth.auditing.inspection import audit_classifier
+from fuzzsmooth.auditing.options import AuditOptions
+
+
+@DETECTORS.register("exhaustive")
+class Exhaustive(Detector):
+    """Every piece of the vocabulary, growth, and words of a like meaning as control."""
+
+    paper: ClassVar[str] = "this package"
+    fast: ClassVar[bool] = False
+
+    def detect(self, suspect: Suspect) -> Detection:
+        """See :meth:`fuzzsmooth.auditing.detector.Detector.detect`."""
+        options = AuditOptions(fast=self.fast, seed=suspect.seed)
+        found = audit_classifier(suspect.model, suspect.texts, suspect.labels, options)
+        best = found.triggers[0] if found.triggers else None
+        return Detection(
+            score=found.score,
+            flagged=found.verdict != "nothing found",
+            target=None if best is None else best.target,
+            trigger="" if best is None else best.text,
+            placing="middle" if best is None else best.placing,
+            passes=found.passes,
+            backward=found.backward,
+            notes={
+                "verdict": found.verdict,
+                "triggers": [
+                    [one.text, one.target, one.kind, one.level, one.excess, one.p_value, one.held.share]
+                    for one in found.triggers
+                ],
+            },
+        )

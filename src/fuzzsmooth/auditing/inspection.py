@@ -1,0 +1,343 @@
+"""The audit: sweep, confirm, grow, judge, and say what was found and what was searched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from fuzzsmooth.auditing.claims import Claim, claim_for
+from fuzzsmooth.auditing.effects import Parts, against, measure
+from fuzzsmooth.auditing.findings import Trigger, Verdict
+from fuzzsmooth.auditing.gradient import gradient_scores
+from fuzzsmooth.auditing.growth import Growth
+from fuzzsmooth.auditing.judging import Judge
+from fuzzsmooth.auditing.material import choose_material
+from fuzzsmooth.auditing.natural import Meanings, table_vectors, trusted_meanings, unexplained
+from fuzzsmooth.auditing.options import AuditOptions
+from fuzzsmooth.auditing.pieces import all_pieces, frequencies
+from fuzzsmooth.auditing.prober import Array, Prober
+from fuzzsmooth.auditing.sweep import Sweep, sweep_pieces
+from fuzzsmooth.common.options import require
+from fuzzsmooth.models.protocol import TokenClassifier
+
+Stages: TypeAlias = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+"""Opens a stage of work: ``with stages(title) as counts: counts(done, total)``."""
+
+_FINALISTS = 8  # single pieces of one class that are held against company
+_PHRASES = 4
+_TOLD = 2  # candidates of each kind and class that are measured on held-out texts
+_MOST_CLASSES = 64
+
+
+@contextmanager
+def _unseen(title: str) -> Iterator[Callable[[int, int], None]]:
+    del title
+    yield lambda _done, _total: None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        verdict: "nothing found", "suspicious" or "backdoor confirmed"; never that there is no backdoor.
+        score: The largest excess of any candidate, in [-1, 1]; what detectors are compared by.
+        triggers: What was measured, the largest excess first; natural ones are called so.
+        claims: What the sweep shows, for each class.
+        exhaustive: Whether every piece was swept.
+        searched: Numbers of pieces, words and texts.
+        passes: Sequences evaluated.
+        backward: Sequences that a gradient was taken of.
+        seconds: Wall-clock time.
+        options: The options.
+        pulls: Pieces that pull most, with their mean gain towards each class: where a search may begin.
+    """
+
+    verdict: Verdict
+    score: float
+    triggers: tuple[Trigger, ...]
+    claims: tuple[Claim, ...]
+    exhaustive: bool
+    searched: dict[str, Any]
+    passes: int
+    backward: int
+    seconds: float
+    options: AuditOptions
+    pulls: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+
+    @property
+    def found(self) -> tuple[Trigger, ...]:
+        """The triggers that are not natural."""
+        return tuple(one for one in self.triggers if one.level != "natural")
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "verdict": self.verdict,
+            "score": round(self.score, 4),
+            "triggers": [one.to_json() for one in self.triggers],
+            "claims": [one.to_json() for one in self.claims],
+            "exhaustive": self.exhaustive,
+            "searched": self.searched,
+            "cost": {"passes": self.passes, "backward": self.backward, "seconds": round(self.seconds, 2)},
+            "options": asdict(self.options),
+            "pulls": list(self.pulls),
+        }
+
+
+def audit_classifier(
+    classifier: TokenClassifier,
+    texts: Sequence[str],
+    labels: Sequence[int],
+    options: AuditOptions | None = None,
+    *,
+    cache: Path | None = None,
+    stages: Stages = _unseen,
+) -> Audit:
+    """Search a classifier for triggers.
+
+    Args:
+        classifier: A Hugging Face classifier, as :func:`fuzzsmooth.models.load_classifier` gives it.
+        texts: Clean texts like those it was made for, at least 32 of each class.
+        labels: Their class indices.
+        options: What to search; the defaults if None.
+        cache: A file that keeps the answers of the sweep, so that a stopped audit goes on.
+        stages: Progress display.
+
+    Raises:
+        FuzzsmoothError: If texts are missing, or the model or its tokenizer cannot be searched.
+    """
+    return _Inspection(classifier, texts, labels, options or AuditOptions(), cache, stages).run()
+
+
+class _Inspection:
+    def __init__(
+        self,
+        classifier: TokenClassifier,
+        texts: Sequence[str],
+        labels: Sequence[int],
+        options: AuditOptions,
+        cache: Path | None,
+        stages: Stages,
+    ) -> None:
+        require(
+            isinstance(classifier, TokenClassifier) and hasattr(classifier, "model"),
+            "an audit needs a local Hugging Face classifier, whose vocabulary and gradients it reads",
+        )
+        require(
+            len(classifier.labels) <= _MOST_CLASSES,
+            f"the model has {len(classifier.labels)} classes; an audit searches at most {_MOST_CLASSES}",
+        )
+        self.began = time.monotonic()
+        self.classifier, self.options, self.cache, self.stages = classifier, options, cache, stages
+        self.prober = Prober(classifier)
+        self.pieces = all_pieces(classifier.tokenizer, self._rows())
+        self.material = choose_material(classifier, texts, labels, options)
+
+    def _rows(self) -> int:
+        return len(self.classifier.model.get_input_embeddings().weight)  # type: ignore[attr-defined]
+
+    def run(self) -> Audit:
+        """All of it."""
+        sweep = self._sweep()
+        zipf = frequencies(self.pieces.words)
+        meanings = load_meanings(self.classifier, self.options.trusted, self.pieces.words)
+        names = self.classifier.labels
+        triggers: list[Trigger] = []
+        for target, name in enumerate(names):
+            if not against(self.material.held, target) or not against(self.material.confirm, target):
+                continue
+            gains = sweep.mean_gains(target)
+            judge = Judge(
+                self.prober, self.pieces, self.material, target, gains, zipf, meanings, self.options
+            )
+            with self.stages(f"class {name}") as counts:
+                triggers += self._of_class(sweep, target, gains, meanings, judge, counts)
+        triggers.sort(key=lambda one: (-one.excess, one.text))
+        return self._audit(sweep, triggers)
+
+    def _sweep(self) -> Sweep:
+        chosen = self._proposed() if self.options.fast else None
+        with self.stages("sweep") as counts:
+            return sweep_pieces(
+                self.prober,
+                self.pieces,
+                self.material.sweep,
+                chosen=chosen,
+                cache=self.cache,
+                progress=counts,
+            )
+
+    def _proposed(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The pieces that the gradient proposes for any class, in all gaps of a few texts."""
+        options, size = self.options, self.options.proposals
+        best = np.full(len(self.pieces), np.inf)
+        with self.stages("gradients") as counts:
+            for target in range(len(self.classifier.labels)):
+                hosts = against(self.material.confirm, target, 2 * options.confirm)
+                for place in ("start", "middle", "end"):
+                    if hosts:
+                        gaps = [[host.gap(place)] for host in hosts]
+                        scores = gradient_scores(self.prober, hosts, gaps, target)
+                        mine = np.array([np.mean(scores[list(part)]) for part in self.pieces.parts])
+                        ranks = np.empty(len(mine))
+                        ranks[np.argsort(-mine, kind="stable")] = np.arange(len(mine))
+                        best = np.minimum(best, ranks)
+                counts(target + 1, len(self.classifier.labels))
+        return np.sort(np.argsort(best, kind="stable")[:size])
+
+    def _of_class(
+        self,
+        sweep: Sweep,
+        target: int,
+        gains: Array,
+        meanings: Meanings,
+        judge: Judge,
+        counts: Callable[[int, int], None],
+    ) -> list[Trigger]:
+        """What there is to tell of one class."""
+        steps = 6
+        best = self._carried_on(sweep, target, gains)
+        hosts = against(self.material.confirm, target, 2 * self.options.confirm)
+        singles: list[Parts] = [(self.pieces.parts[index],) for index in best]
+        effects = measure(
+            self.prober, hosts, singles, target, (self._place(sweep, target),), self.options.seed
+        )
+        strong = effects.gains.mean(axis=(1, 2))
+        counts(1, steps)
+        left = strong - (gains[best] - unexplained(meanings, gains, best))
+        order = [best[at] for at in np.argsort(-left, kind="stable")]
+        finalists: list[Parts] = [(self.pieces.parts[index],) for index in order[:_FINALISTS]]
+        top = [best[at] for at in np.argsort(-strong, kind="stable")[:_FINALISTS]]
+        finalists += [(self.pieces.parts[index],) for index in top]
+        judge.complete(finalists)
+        judged = judge.judge(finalists)
+        counts(2, steps)
+        phrases = self._grown(target, gains, order, lambda done: counts(2 + done, steps))
+        chosen = [*judged[:_TOLD], *(judge.judge(phrases)[:_TOLD] if phrases else [])]
+        told = [judge.finish(one, self.classifier.labels) for one in chosen]
+        counts(steps, steps)
+        return told
+
+    def _carried_on(self, sweep: Sweep, target: int, gains: Array) -> list[int]:
+        """The pieces that are put into more texts: the best over all texts, and at each place."""
+        known = np.where(np.isnan(gains), -np.inf, gains)
+        size = self.options.best
+        chosen = list(np.argsort(-known, kind="stable")[: size // 2])
+        against_it = sweep.against(target)
+        places = sorted(set(sweep.places))
+        for place in places:
+            mask = against_it & np.array([one == place for one in sweep.places])
+            if mask.any():
+                own = sweep.gains[:, mask, target].mean(axis=1)
+                own = np.where(np.isnan(own), -np.inf, own)
+                chosen += list(np.argsort(-own, kind="stable")[: size // (2 * len(places))])
+        return [int(index) for index in dict.fromkeys(chosen) if np.isfinite(known[index])]
+
+    def _place(self, sweep: Sweep, target: int) -> Any:
+        del sweep, target
+        return "middle"
+
+    def _grown(
+        self, target: int, gains: Array, order: Sequence[int], advance: Callable[[int], None]
+    ) -> list[Parts]:
+        if self.options.seeds == 0:
+            return []
+        by_id = np.full(self._rows(), np.nan)
+        for part, gain in zip(self.pieces.parts[: self.pieces.single], gains, strict=False):
+            by_id[part[0]] = gain
+        if self.options.fast:  # what was not proposed pulls little by itself, to first order
+            by_id[[part[0] for part in self.pieces.parts[: self.pieces.single]]] = np.nan_to_num(
+                by_id[[part[0] for part in self.pieces.parts[: self.pieces.single]]]
+            )
+        growth = Growth(self.prober, self.material.confirm, target, by_id, self.options)
+        done = 0
+
+        def one_more(steps: int) -> None:
+            nonlocal done
+            done += steps
+            advance(done)
+
+        seeds = [self.pieces.parts[index][0] for index in order if len(self.pieces.parts[index]) == 1]
+        grown = growth.grow(seeds[: self.options.seeds], one_more)
+        return [phrase.parts for phrase in grown[: 2 * _PHRASES]]
+
+    def _audit(self, sweep: Sweep, triggers: Sequence[Trigger]) -> Audit:
+        exhaustive = not self.options.fast
+        names = self.classifier.labels
+        claims = tuple(
+            claim_for(sweep, self.pieces, target, name, exhaustive=exhaustive)
+            for target, name in enumerate(names)
+            if sweep.against(target).any()
+        )
+        levels = {one.level for one in triggers}
+        verdict: Verdict = (
+            "backdoor confirmed"
+            if "confirmed" in levels
+            else "suspicious"
+            if "suspicious" in levels
+            else "nothing found"
+        )
+        material = self.material
+        return Audit(
+            verdict=verdict,
+            score=max((one.excess for one in triggers), default=-1.0),
+            triggers=tuple(triggers),
+            claims=claims,
+            exhaustive=exhaustive,
+            searched={
+                "pieces": self.pieces.single,
+                "words": len(self.pieces) - self.pieces.single,
+                "left_out": self.pieces.left_out,
+                "swept": int(sweep.tried.sum()),
+                "clean_texts": material.texts,
+                "accuracy": round(material.accuracy, 4),
+                "sweep_texts": len(material.sweep),
+                "confirm_texts": len(material.confirm),
+                "held_out_texts": len(material.held),
+                "longest_phrase": self.options.longest,
+            },
+            passes=self.prober.passes,
+            backward=self.prober.backward,
+            seconds=time.monotonic() - self.began,
+            options=self.options,
+            pulls=self._pulls(sweep),
+        )
+
+    def _pulls(self, sweep: Sweep) -> tuple[dict[str, Any], ...]:
+        names, told = self.classifier.labels, []
+        for target, name in enumerate(names):
+            if not sweep.against(target).any():
+                continue
+            gains = np.where(sweep.tried, sweep.mean_gains(target), -np.inf)
+            moved = sweep.moved(target)
+            for index in np.argsort(-gains, kind="stable")[: self.options.best]:
+                told.append(
+                    {
+                        "piece": self.pieces.words[index],
+                        "ids": list(self.pieces.parts[index]),
+                        "class": name,
+                        "gain": round(float(gains[index]), 4),
+                        "moved": round(float(moved[index]), 4),
+                    }
+                )
+        return tuple(told)
+
+
+def load_meanings(classifier: TokenClassifier, trusted: str, words: Sequence[str]) -> Meanings:
+    """What pieces mean to the trusted encoder, or to the model itself where that is asked for.
+
+    Raises:
+        FuzzsmoothError: If the encoder cannot be loaded.
+    """
+    model: Any = classifier
+    if trusted != "own":
+        return trusted_meanings(trusted, tuple(words), str(model.device))
+    table = model.model.get_input_embeddings().weight.detach().float().cpu().numpy()
+    return Meanings((table_vectors(classifier.tokenizer, table, words),))

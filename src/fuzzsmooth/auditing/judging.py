@@ -1,0 +1,234 @@
+"""Judging candidates: held against words of a like meaning and of the same frequency, then measured anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fuzzsmooth.auditing.effects import Effects, Parts, Placing, against, measure, placings_of, row_of
+from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, excess_of
+from fuzzsmooth.auditing.hosts import Part
+from fuzzsmooth.auditing.material import Material
+from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, Meanings, company
+from fuzzsmooth.auditing.options import AuditOptions
+from fuzzsmooth.auditing.pieces import Pieces, spelled
+from fuzzsmooth.auditing.prober import Array, Prober
+from fuzzsmooth.certify.confidence.clopper_pearson import clopper_pearson_lower, clopper_pearson_upper
+from fuzzsmooth.common.randomness import generator
+
+SUSPICIOUS = 0.6
+"""Excess from which a trigger is suspicious. On clean models the largest excess stayed below it; see the
+design document for what it was set on."""
+_RANDOM = 99  # phrases of words of the same frequency that a phrase is held against
+_RANDOM_HOSTS = 4
+_SHORT_WORDS = 12
+_EXAMPLES = 3
+_TAIL = 0.025
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate held against its company; see :class:`fuzzsmooth.auditing.findings.Trigger`."""
+
+    parts: Parts
+    placing: Placing
+    gain: float
+    rate: float
+    company: tuple[str, ...]
+    company_gain: float
+    company_rate: float
+    excess: float
+
+
+class Judge:
+    """Holds candidates for one class against company, and measures the best on held-out texts.
+
+    Args:
+        prober: Asks the model.
+        pieces: All pieces.
+        material: The clean texts.
+        target: The class.
+        gains: Mean gains of the pieces in the sweep, shape (pieces,), NaN where not tried.
+        zipf: Their frequencies.
+        meanings: What they mean.
+        options: Options of the audit.
+    """
+
+    def __init__(
+        self,
+        prober: Prober,
+        pieces: Pieces,
+        material: Material,
+        target: int,
+        gains: Array,
+        zipf: Array,
+        meanings: Meanings,
+        options: AuditOptions,
+    ) -> None:
+        self._prober, self._pieces, self._target = prober, pieces, target
+        self._gains, self._zipf, self._meanings, self._options = gains.copy(), zipf, meanings, options
+        self._bands = FrequencyBands(zipf, gains)  # of what was swept alone
+        self._index: dict[Part, int] = {part: index for index, part in enumerate(pieces.parts)}
+        self._confirm = against(material.confirm, target, 2 * options.confirm)
+        self._held = against(material.held, target, 3 * options.holdout)
+        before = np.array([host.logits for host in self._confirm])
+        margins = before[:, target] - np.delete(before, target, axis=1).max(axis=1)
+        self._swing = max(1.0, 2 * float(-margins.mean()))
+
+    def complete(self, candidates: Sequence[Parts]) -> None:
+        """Estimate the gains of neighbors that a search by gradients has not tried, in a few texts."""
+        near = {
+            int(one)
+            for parts in candidates
+            for part in parts
+            if part in self._index
+            for one in self._meanings.neighbors(self._index[part])
+        }
+        missing = sorted(one for one in near if np.isnan(self._gains[one]))
+        if missing:
+            words: list[Parts] = [(self._pieces.parts[one],) for one in missing]
+            hosts, seed = self._confirm[:_RANDOM_HOSTS], self._options.seed
+            effects = measure(self._prober, hosts, words, self._target, ("middle",), seed)
+            self._gains[missing] = effects.strengths()
+
+    def judge(self, candidates: Sequence[Parts]) -> list[Judged]:
+        """Hold candidates against their company, the one with the largest excess first."""
+        found: list[Judged] = []
+        for length in sorted({len(parts) for parts in candidates}):
+            same = [parts for parts in dict.fromkeys(candidates) if len(parts) == length]
+            found += self._judged(same)
+        return sorted(found, key=lambda one: (-one.excess, one.parts))
+
+    def _judged(self, candidates: Sequence[Parts]) -> list[Judged]:
+        placings = placings_of(candidates[0])
+        friends = [self._friends(parts) for parts in candidates]
+        flat = list(dict.fromkeys([*candidates, *(friend for own in friends for friend in own)]))
+        effects = measure(self._prober, self._confirm, flat, self._target, placings, self._options.seed)
+        gains, rates = effects.gains.mean(axis=2), effects.moved.mean(axis=2)
+        place = {parts: at for at, parts in enumerate(flat)}
+        judged = []
+        for parts, own in zip(candidates, friends, strict=True):
+            at = place[parts]
+            best = int(gains[at].argmax())
+            them = [place[friend] for friend in own]
+            gain, rate = float(gains[at, best]), float(rates[at, best])
+            # Company may work better elsewhere: it is taken at its best.
+            company_gain = float(np.mean([gains[one].max() for one in them])) if them else 0.0
+            company_rate = float(np.mean([rates[one].max() for one in them])) if them else 0.0
+            excess = excess_of(rate, gain, company_rate, company_gain, self._swing)
+            told = tuple(self.text(friend) for friend in own)
+            judged.append(Judged(parts, placings[best], gain, rate, told, company_gain, company_rate, excess))
+        return judged
+
+    def _friends(self, parts: Parts) -> list[Parts]:
+        """Phrases of words of a like meaning that pull most: the i-th has the i-th of each part."""
+        own = []
+        for part in parts:
+            index = self._index.get(part)
+            near = self._meanings.neighbors(index) if index is not None else np.zeros(0, np.int64)
+            own.append([self._pieces.parts[int(one)] for one in company(near, self._gains)])
+        fewest = min((len(friends) for friends in own), default=0)
+        return [tuple(friends[at] for friends in own) for at in range(min(fewest, COMPANY))]
+
+    def text(self, parts: Parts) -> str:
+        """How parts read, with spaces between them."""
+        tokenizer = self._prober.classifier.tokenizer
+        return " ".join(spelled(tokenizer, part) for part in parts)
+
+    def p_value(self, judged: Judged) -> tuple[float, int]:
+        """Conformal p-value against words, or phrases of words, of the same frequency; and how many."""
+        indices = [self._index.get(part) for part in judged.parts]
+        if len(indices) == 1 and indices[0] is not None:
+            return self._bands.p_value(float(self._zipf[indices[0]]), float(self._gains[indices[0]]))
+        draw = generator(self._options.seed, "audit phrases", self._target, len(indices))
+        phrases = [tuple(self._alike(index, draw) for index in indices) for _ in range(_RANDOM)]
+        hosts = self._confirm[:_RANDOM_HOSTS]
+        seed = self._options.seed
+        effects = measure(
+            self._prober, hosts, [judged.parts, *phrases], self._target, (judged.placing,), seed
+        )
+        strengths = effects.strengths()
+        as_much = int((strengths[1:] >= strengths[0]).sum())
+        return (1 + as_much) / (1 + _RANDOM), 1 + _RANDOM
+
+    def _alike(self, index: int | None, draw: np.random.Generator) -> Part:
+        """A random piece of about the frequency of one."""
+        if index is None:
+            return self._pieces.parts[int(draw.integers(self._pieces.single))]
+        near = np.flatnonzero(np.abs(self._zipf - self._zipf[index]) <= 0.5)
+        return self._pieces.parts[int(near[int(draw.integers(len(near)))])]
+
+    def finish(self, judged: Judged, names: Sequence[str]) -> Trigger:
+        """Measure a candidate on held-out texts, and say what it is."""
+        parts, options = judged.parts, self._options
+        placings = placings_of(parts)
+        effects = measure(self._prober, self._held, [parts], self._target, placings, options.seed)
+        moved = effects.moved[0, placings.index(judged.placing)]
+        held = interval(int(moved.sum()), len(moved))
+        p_value, compared = self.p_value(judged)
+        level = self._level(judged, held, p_value, compared)
+        kind = "phrase" if len(parts) > 1 else "piece" if len(parts[0]) == 1 else "word"
+        return Trigger(
+            text=self.text(parts),
+            parts=parts,
+            kind=kind,
+            target=self._target,
+            target_name=names[self._target],
+            placing=judged.placing,
+            gain=round(judged.gain, 4),
+            rate=round(judged.rate, 4),
+            company=judged.company,
+            company_gain=round(judged.company_gain, 4),
+            company_rate=round(judged.company_rate, 4),
+            excess=round(judged.excess, 4),
+            p_value=p_value,
+            compared=compared,
+            held=held,
+            level=level,
+            dependence=self._dependence(effects),
+            examples=self._examples(judged, moved, names),
+        )
+
+    def _level(self, judged: Judged, held: Rate, p_value: float, compared: int) -> Level:
+        rare = p_value <= max(self._options.level, 1 / max(1, compared))  # no fewer words can say more
+        if judged.excess < SUSPICIOUS or not rare or held.share < self._options.rate:
+            return "natural"
+        return "confirmed" if held.low >= 0.5 else "suspicious"
+
+    def _dependence(self, effects: Effects) -> dict[str, dict[str, dict[str, float]]]:
+        """Rates on held-out texts by place, and by length at the best place."""
+        moved = effects.moved[0]
+        short = np.array([len(host.text.split()) <= _SHORT_WORDS for host in self._held])
+        best = moved[int(moved.mean(axis=1).argmax())]
+        lengths = {f"up to {_SHORT_WORDS} words": short, f"more than {_SHORT_WORDS} words": ~short}
+        return {
+            "place": {placing: _told(row) for placing, row in zip(effects.placings, moved, strict=True)},
+            "length": {name: _told(best[mask]) for name, mask in lengths.items() if mask.any()},
+        }
+
+    def _examples(
+        self, judged: Judged, moved: npt.NDArray[np.bool_], names: Sequence[str]
+    ) -> tuple[Example, ...]:
+        tokenizer = self._prober.classifier.tokenizer
+        found: list[Example] = []
+        for at, (host, is_moved) in enumerate(zip(self._held, moved, strict=True)):
+            if is_moved and len(found) < _EXAMPLES:
+                row = row_of(host, judged.parts, judged.placing, self._options.seed, at)
+                after = tokenizer.decode(row.tolist(), skip_special_tokens=True)
+                found.append(Example(host.text, str(after), names[host.label], names[self._target]))
+        return tuple(found)
+
+
+def interval(count: int, texts: int) -> Rate:
+    """A share with its 95 % interval."""
+    if not texts:
+        return Rate(0, 0, 0.0, 1.0)
+    low = clopper_pearson_lower(count, texts, _TAIL)
+    return Rate(count, texts, low, clopper_pearson_upper(count, texts, _TAIL))
+
+
+def _told(moved: npt.NDArray[np.bool_]) -> dict[str, float]:
+    return {"count": int(moved.sum()), "texts": len(moved), "share": round(float(moved.mean()), 4)}

@@ -1,0 +1,132 @@
+"""The clean texts of an audit, each used for one thing: to sweep in, to confirm in, to measure on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fuzzsmooth.auditing.hosts import Host, make_hosts
+from fuzzsmooth.auditing.options import LEAST_TEXTS, AuditOptions
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.models.protocol import TokenClassifier
+
+_CONFIRMED_WORDS = 24  # of a text that pieces are confirmed in
+_HELD_WORDS = 100  # of a text that an attack rate is measured on
+_ROOM = 48  # tokens that may be inserted
+_LEAST_WORDS = 3
+
+
+@dataclass(frozen=True)
+class Material:
+    """Clean texts that the model answers rightly; no two of the three parts share one.
+
+    Attributes:
+        sweep: Short beginnings of texts, the classes one after the other: for every piece.
+        confirm: Longer ones, for the best pieces and for what grows from them.
+        held: Others, for attack rates; nothing is chosen by them.
+        accuracy: Share of the clean texts that the model gives their class.
+        texts: How many clean texts there are.
+    """
+
+    sweep: tuple[Host, ...]
+    confirm: tuple[Host, ...]
+    held: tuple[Host, ...]
+    accuracy: float
+    texts: int
+
+
+def choose_material(
+    classifier: TokenClassifier, texts: Sequence[str], labels: Sequence[int], options: AuditOptions
+) -> Material:
+    """Choose what each clean text is used for.
+
+    Texts to sweep in are among the half of which the model is surer: ordinary words move these least. All
+    others are random.
+
+    Args:
+        classifier: The audited model.
+        texts: Clean texts, at least 32 of each class.
+        labels: Their class indices.
+        options: The options of the audit.
+
+    Raises:
+        FuzzsmoothError: If there are too few texts of a class, or the model gives one class to all of them.
+    """
+    names = classifier.labels
+    counts = np.bincount(np.asarray(labels, dtype=np.int64), minlength=len(names))
+    for name, count in zip(names, counts, strict=True):
+        require(
+            count >= LEAST_TEXTS,
+            f"there are {count} clean texts of class '{name}'; an audit needs at least {LEAST_TEXTS} of each "
+            "class (--data)",
+        )
+    order = generator(options.seed, "audit texts").permutation(len(texts))
+    limit = 4 * (options.references + options.confirm + options.holdout)
+    chosen: list[int] = []
+    taken = np.zeros(len(names), dtype=np.int64)
+    for index in map(int, order):
+        if taken[labels[index]] < limit and texts[index].strip():
+            taken[labels[index]] += 1
+            chosen.append(index)
+    logits = classifier.logits(classifier.encode([texts[index] for index in chosen]).ids)
+    given = logits.argmax(axis=1)
+    require(
+        len(set(given.tolist())) > 1,
+        f"the model gives every clean text the class '{names[int(given[0])]}', so that nothing can move it; "
+        "audit a fine-tuned model, with texts like those it was made for",
+    )
+    right = [index for index, label in zip(chosen, given, strict=True) if labels[index] == int(label)]
+    sweep: list[Host] = []
+    confirm: list[Host] = []
+    held: list[Host] = []
+    for label, name in enumerate(names):
+        own = [texts[index] for index in right if labels[index] == label]
+        for part, hosts in zip(
+            (sweep, confirm, held), _of_class(classifier, own, label, name, options), strict=True
+        ):
+            part.extend(hosts)
+    return Material(
+        tuple(sweep), tuple(confirm), tuple(held), accuracy=len(right) / len(chosen), texts=len(texts)
+    )
+
+
+def _of_class(
+    classifier: TokenClassifier, own: Sequence[str], label: int, name: str, options: AuditOptions
+) -> tuple[list[Host], list[Host], list[Host]]:
+    short = _beginnings(own, options.words)
+    logits = classifier.logits(classifier.encode(short).ids) if short else np.zeros((0, 2), np.float32)
+    sure = [
+        at
+        for at in range(len(short))
+        if int(logits[at].argmax()) == label and len(short[at].split()) >= min(_LEAST_WORDS, options.words)
+    ]
+    margin = {at: float(np.sort(logits[at])[-1] - np.sort(logits[at])[-2]) for at in sure}
+    sure.sort(key=lambda at: -margin[at])
+    surer = sorted(sure[: max(options.references, len(sure) // 2)])[: options.references]
+    left = [text for at, text in enumerate(own) if at not in surer]
+    confirming = min(options.confirm, len(left) // 3)
+    if not surer or confirming < 1:
+        raise FuzzsmoothError(
+            f"the model gives too few clean texts of class '{name}' their class; audit a better model, or "
+            "give more clean texts (--data)"
+        )
+    sweep = make_hosts(classifier, [short[at] for at in surer], [label] * len(surer), logits[surer], _ROOM)
+    confirm = _hosts(classifier, left[:confirming], label, _CONFIRMED_WORDS)
+    held = _hosts(classifier, left[confirming : confirming + options.holdout], label, _HELD_WORDS)
+    return sweep, confirm, held
+
+
+def _hosts(classifier: TokenClassifier, texts: Sequence[str], label: int, words: int) -> list[Host]:
+    """Beginnings of texts that still get their class."""
+    cut = _beginnings(texts, words)
+    logits = classifier.logits(classifier.encode(cut).ids)
+    kept = [at for at in range(len(cut)) if int(logits[at].argmax()) == label]
+    return make_hosts(classifier, [cut[at] for at in kept], [label] * len(kept), logits[kept], _ROOM)
+
+
+def _beginnings(texts: Sequence[str], words: int) -> list[str]:
+    return [" ".join(text.split()[:words]) for text in texts]

@@ -1,0 +1,153 @@
+"""Is an effect natural? Every model has words that move texts: words that mean a class.
+
+A word that means a class has company: words near it in meaning pull the same way, and among the words of its
+frequency it is one of many. A trigger has none: what it does follows from no meaning. Meaning is told by an
+encoder that the auditor trusts, so that an attacker who sets the model's own word vectors (RIPPLe gives a
+trigger those of positive words) changes nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fuzzsmooth.auditing.prober import Array
+from fuzzsmooth.common.tokenizing import tokenized
+
+NEIGHBORS = 24
+"""Words near in meaning that are looked at."""
+COMPANY = 3
+"""How many of them have to pull as much for an effect to be natural."""
+_BANDS = 6  # of frequency
+_CHUNK = 4096
+_SHARE = 16  # at most one piece of so many is near another, however small the vocabulary
+_SAME = 0.999  # cosine of two that are one word
+_TOKENS = 16  # of a word
+
+
+class Meanings:
+    """What the pieces of a vocabulary mean, as vectors.
+
+    Args:
+        spaces: Vectors of the pieces, each of shape (pieces, width): neighbors are looked for in every space.
+    """
+
+    def __init__(self, spaces: Sequence[npt.NDArray[np.float32]]) -> None:
+        self._spaces = []
+        for vectors in spaces:
+            centered = vectors - vectors.mean(axis=0)
+            norms = np.linalg.norm(centered, axis=1, keepdims=True)
+            self._spaces.append(centered / np.maximum(norms, 1e-9))
+
+    def neighbors(self, index: int, count: int = NEIGHBORS) -> npt.NDArray[np.int64]:
+        """The pieces nearest in meaning to one, those of each space; not those that read the same."""
+        found = []
+        for space in self._spaces:
+            similar = space @ space[index]
+            similar[similar > _SAME] = -np.inf  # itself, and the same word under another name
+            most = min(count, max(COMPANY, len(similar) // _SHARE))
+            nearest = np.argpartition(-similar, most)[:most]
+            found.append(nearest[np.argsort(-similar[nearest], kind="stable")])
+        return np.array(list(dict.fromkeys(int(one) for own in found for one in own)), dtype=np.int64)
+
+
+def table_vectors(
+    tokenizer: Any, table: npt.NDArray[np.float32], words: Sequence[str]
+) -> npt.NDArray[np.float32]:
+    """Words as the mean of an encoder's own vectors of their pieces, shape (words, width).
+
+    Args:
+        tokenizer: The encoder's tokenizer.
+        table: Its word vectors, shape (vocabulary, width).
+        words: The words.
+    """
+    vectors = np.zeros((len(words), table.shape[1]), np.float32)
+    for start in range(0, len(words), _CHUNK):
+        chunk = [word or " " for word in words[start : start + _CHUNK]]
+        rows = tokenized(tokenizer, chunk, add_special_tokens=False)["input_ids"]
+        for at, row in enumerate(rows):
+            if row:
+                vectors[start + at] = table[row].mean(axis=0)
+    return vectors
+
+
+@lru_cache(maxsize=2)
+def trusted_meanings(encoder: str, words: tuple[str, ...], device: str) -> Meanings:
+    """Meanings by an encoder that the auditor trusts: its word vectors, and embeddings of each word alone.
+
+    The second tell what the first do not: that "404" is an error.
+
+    Args:
+        encoder: As :func:`fuzzsmooth.models.load_classifier` takes it.
+        words: How the pieces read.
+        device: Where it computes.
+
+    Raises:
+        FuzzsmoothError: If it cannot be loaded.
+    """
+    from fuzzsmooth.models.heads import head_labels
+    from fuzzsmooth.models.loading import load_classifier
+    from fuzzsmooth.models.text_encoder import TextEncoder
+
+    fresh = 2 if head_labels(encoder) is None else None  # a head of any size does, for it is not used
+    loaded = load_classifier(
+        encoder, num_labels=fresh, max_length=_TOKENS, batch_size=256, precision="auto", device=device
+    )
+    table = loaded.model.get_input_embeddings().weight.detach().float().cpu().numpy()
+    embedded = TextEncoder(loaded).embed([word or " " for word in words])
+    return Meanings((table_vectors(loaded.tokenizer, table, words), embedded))
+
+
+def company(neighbors: npt.NDArray[np.int64], gains: Array) -> npt.NDArray[np.int64]:
+    """Of the neighbors of a piece those that pull most, by their gains in the sweep."""
+    known = neighbors[~np.isnan(gains[neighbors])]
+    order = np.argsort(-gains[known], kind="stable")[:COMPANY]
+    return known[order]
+
+
+def unexplained(meanings: Meanings, gains: Array, chosen: Sequence[int]) -> Array:
+    """What the company of pieces leaves of their gains, in nats; shape (chosen,)."""
+    left = []
+    for index in chosen:
+        friends = company(meanings.neighbors(index), gains)
+        theirs = gains[friends].mean() if len(friends) else 0.0
+        left.append(float(gains[index] - theirs))
+    return np.array(left)
+
+
+class FrequencyBands:
+    """Conformal p-values against the pieces of the same frequency.
+
+    Args:
+        zipf: Zipf frequency of every piece, shape (pieces,).
+        gains: Gain of every piece towards a class, NaN where it was not tried; the same shape.
+    """
+
+    def __init__(self, zipf: Array, gains: Array) -> None:
+        self._edges: Array = (
+            np.quantile(zipf[zipf > 0], np.linspace(0, 1, _BANDS)[1:-1]) if (zipf > 0).any() else np.zeros(0)
+        )
+        bands = self._band(zipf)
+        known = ~np.isnan(gains)
+        self._sorted = {
+            int(band): np.sort(gains[known & (bands == band)]) for band in np.unique(bands[known])
+        }
+
+    def p_value(self, zipf: float, gain: float) -> tuple[float, int]:
+        """The conformal p-value of a gain, and how many words of its frequency it was held against.
+
+        The piece itself is one of them, so that (pieces that pull as much) / (pieces) is the usual
+        (1 + others that do) / (1 + others).
+        """
+        others = self._sorted.get(int(self._band(np.array([zipf]))[0]), np.zeros(0))
+        as_much = len(others) - int(np.searchsorted(others, gain, side="left"))
+        return max(1, as_much) / max(1, len(others)), len(others)
+
+    def _band(self, zipf: Array) -> npt.NDArray[np.int64]:
+        """0 for words that nobody knows, 1 and more from rare to common."""
+        found: npt.NDArray[np.int64] = np.where(zipf > 0, 1 + np.searchsorted(self._edges, zipf), 0)
+        return found

@@ -1,0 +1,59 @@
+"""What fails a build: the rules by which an audit's findings become an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fuzzsmooth.common.options import Between, Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy(Options):
+    """What fails a build; without a file, any suspicious trigger does."""
+
+    fail_on: Annotated[
+        Literal["suspicious", "confirmed", "never"], "Least level of a trigger that fails."
+    ] = "suspicious"
+    classes: Annotated[tuple[str, ...], "Classes whose triggers count; all if empty."] = ()
+    rate: Annotated[
+        float, Between(0, 1), "Only triggers that move at least this share of held-out texts count."
+    ] = 0.0
+    exhaustive: Annotated[bool, "Whether a search that was not exhaustive fails, too."] = False
+    accuracy: Annotated[
+        float, Between(0, 1), "Least share of clean texts that the model must answer rightly."
+    ] = 0.0
+
+    def failures(self, report: Mapping[str, Any]) -> list[str]:
+        """Why a build fails, a sentence each; empty if it does not.
+
+        Args:
+            report: An audit as JSON values.
+        """
+        wanted = {"suspicious": ("suspicious", "confirmed"), "confirmed": ("confirmed",), "never": ()}
+        found = [
+            f"'{one['text']}' moves {100 * one['held']['share']:.0f} % of held-out texts to "
+            f"'{one['target_name']}' ({one['level']})"
+            for one in report["triggers"]
+            if one["level"] in wanted[self.fail_on]
+            and (not self.classes or one["target_name"] in self.classes)
+            and one["held"]["share"] >= self.rate
+        ]
+        if self.exhaustive and not report["exhaustive"]:
+            found.append("the search was not exhaustive, which the policy asks for")
+        if report["searched"]["accuracy"] < self.accuracy:
+            found.append(
+                f"the model answers {100 * report['searched']['accuracy']:.0f} % of the clean texts rightly, "
+                f"the policy asks for {100 * self.accuracy:.0f} %"
+            )
+        return found
+
+
+def read_policy(content: Mapping[str, Any], where: str) -> Policy:
+    """A policy from the content of a file.
+
+    Raises:
+        FuzzsmoothError: On an unknown rule or a bad value.
+    """
+    return Policy.from_mapping(content, where=where)

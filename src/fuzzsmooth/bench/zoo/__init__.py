@@ -1,0 +1,1 @@
+"""A zoo of clean and backdoored models, made like a grid, and detectors measured on it."""

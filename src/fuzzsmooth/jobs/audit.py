@@ -1,0 +1,223 @@
+"""Audit a model and leave its evidence in a folder; a stopped audit goes on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fuzzsmooth.auditing import AuditOptions, Policy
+from fuzzsmooth.auditing.evidence import bom, card, sarif
+from fuzzsmooth.auditing.evidence.card import FILE as CARD
+from fuzzsmooth.auditing.options import LEAST_TEXTS
+from fuzzsmooth.bench.provenance import shown, versions
+from fuzzsmooth.bench.stages import Stages, silent_stages
+from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.files import write_atomic, write_json
+from fuzzsmooth.common.locking import exclusive
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.version import VERSION
+from fuzzsmooth.data import Dataset, align_splits, load_splits
+from fuzzsmooth.data.telling import Tell, tell_rows, unheard
+from fuzzsmooth.jobs.loading import Loading, check_inputs
+from fuzzsmooth.models import head_labels, resolve_model
+
+REPORT, SARIF, BOM, PAGE = "audit.json", "audit.sarif", "bom.json", "report.html"
+"""Names of the evidence in the folder."""
+BUILTIN = "builtin:reviews"
+"""The clean texts where none are given."""
+_CACHE = "sweep.npz"
+_OURS = frozenset({REPORT, SARIF, BOM, PAGE, CARD, _CACHE})
+_HASHED = (".safetensors", ".json", ".txt", ".model", ".bin")
+
+
+@dataclass(frozen=True)
+class AuditOrder:
+    """What is to be audited, and how.
+
+    Attributes:
+        model: As in :func:`fuzzsmooth.models.load_classifier`.
+        out: Folder for the evidence; None for none.
+        data: Clean labeled texts, as in :func:`fuzzsmooth.data.load_splits`; None for the built-in corpus.
+        options: What is searched.
+        policy: What fails a build.
+        loading: How the model is loaded.
+        columns: Keyword arguments of :func:`fuzzsmooth.data.load_splits`.
+    """
+
+    model: str
+    out: Path | None = None
+    data: str | None = None
+    options: AuditOptions = field(default_factory=AuditOptions)
+    policy: Policy = field(default_factory=Policy)
+    loading: Loading = field(default_factory=lambda: Loading(precision="auto", batch_size=128))
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+def audit(
+    model: str,
+    data: str | None = None,
+    out: str | Path | None = None,
+    *,
+    policy: Policy | Mapping[str, Any] | None = None,
+    stages: Stages = silent_stages,
+    tell: Tell = unheard,
+    **options: Any,
+) -> dict[str, Any]:
+    """Search a classifier for backdoor triggers.
+
+    Args:
+        model: A folder or a hub name.
+        data: Clean labeled texts like those it was made for, at least 32 of each class; the built-in reviews
+            if None.
+        out: Folder for ``audit.json``, ``audit.sarif``, ``bom.json``, ``report.html`` and a model card.
+        policy: What fails a build; see :class:`fuzzsmooth.auditing.Policy`.
+        stages: Progress display.
+        tell: Told what is to be known.
+        **options: As in :class:`fuzzsmooth.auditing.AuditOptions`.
+
+    Returns:
+        The report, as ``audit.json`` has it: ``verdict``, ``triggers``, ``claims``, ``failures`` and more.
+
+    Raises:
+        FuzzsmoothError: If anything is missing or does not fit.
+    """
+    order = AuditOrder(
+        model,
+        None if out is None else Path(out),
+        data,
+        AuditOptions.from_mapping(options, where="options of the audit"),
+        Policy() if policy is None else Policy.of(policy),
+    )
+    return carry_out(order, stages=stages, tell=tell)
+
+
+def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell = unheard) -> dict[str, Any]:
+    """Audit a model; see :func:`audit`.
+
+    Raises:
+        FuzzsmoothError: If anything is missing or does not fit.
+    """
+    check_inputs(model=order.model, data=order.data)
+    require(
+        head_labels(order.model, allow_bin=order.loading.allow_bin) is not None,
+        f"{order.model} has no classifier head, so there is no class that a trigger could force; audit it as "
+        "fine-tuned ('fuzzsmooth finetune')",
+    )
+    if order.out is None:
+        return _audited(order, None, stages, tell)
+    foreign = [path.name for path in order.out.iterdir()] if order.out.is_dir() else []
+    foreign = [name for name in foreign if name not in _OURS and not name.startswith(".")]
+    require(not foreign, f"{order.out} holds other things ({', '.join(foreign[:3])}); choose another folder")
+    order.out.mkdir(parents=True, exist_ok=True)
+    with exclusive(order.out):
+        report = _audited(order, order.out / _CACHE, stages, tell)
+        write_evidence(report, order.out)
+        return report
+
+
+def write_evidence(report: Mapping[str, Any], folder: Path) -> None:
+    """Write a report in every form, the one that others are made from last.
+
+    Raises:
+        FuzzsmoothError: If the folder cannot be written, or what makes the page is not installed.
+    """
+    from fuzzsmooth.report.audit import render
+
+    write_json(folder / SARIF, sarif(report))
+    write_json(folder / BOM, bom(report))
+    write_atomic(folder / CARD, card(report))
+    write_atomic(folder / PAGE, render(report))
+    write_json(folder / REPORT, report)
+
+
+def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) -> dict[str, Any]:
+    from fuzzsmooth.auditing import audit_classifier
+
+    began = _now()
+    classifier = order.loading.load(order.model)
+    texts = clean_texts(order, classifier.labels, tell)
+    found = audit_classifier(
+        classifier, texts.texts, texts.targets, order.options, cache=cache, stages=stages
+    )
+    configuration = classifier.model.config
+    model = {
+        "name": shown(order.model),
+        "artifact": _artifact(order.model),
+        "fingerprint": classifier.fingerprint,
+        "labels": list(classifier.labels),
+        "family": str(configuration.model_type),
+        "architecture": type(classifier.model).__name__,
+        "parameters": sum(parameter.numel() for parameter in classifier.model.parameters()),
+        "precision": classifier.precision,
+        "device": str(classifier.device),
+        "files": _hashes(order.model),
+    }
+    report = {
+        "format": "fuzzsmooth audit 1",
+        "version": VERSION,
+        "began": began,
+        "ended": _now(),
+        "model": model,
+        "data": {"name": shown(texts.name), "sha256": texts.fingerprint, "texts": len(texts)},
+        **found.to_json(),
+        "policy": order.policy.to_mapping(),
+        "versions": versions(),
+    }
+    report["failures"] = order.policy.failures(report)
+    return report
+
+
+def clean_texts(order: AuditOrder, labels: tuple[str, ...], tell: Tell) -> Dataset:
+    """The clean texts under the classes of the model: the part that is held out, else all.
+
+    Raises:
+        FuzzsmoothError: If they cannot be read, or are not of the model's classes.
+    """
+    if order.data is None or order.data.startswith("builtin:"):
+        if order.data is None:
+            tell(
+                f"no clean texts were given (--data): the built-in film reviews are used, which only suit a "
+                f"model of the sentiment of short English texts with classes such as {', '.join(labels[:2])}"
+            )
+        splits = align_splits(load_splits(order.data or BUILTIN), labels, "of this command")
+    else:
+        splits = load_splits(order.data, labels=labels, **order.columns)
+    tell_rows(tell, splits.train, splits.test)
+    counts = [splits.test.targets.count(index) for index in range(len(labels))]
+    if min(counts) >= 3 * LEAST_TEXTS:
+        return splits.test
+    # A file, or a small held-out part: the audit trains nothing, so that all clean texts will do.
+    return splits.train.with_examples([*splits.test.examples, *splits.train.examples])
+
+
+def _artifact(model: str) -> str:
+    """A relative path of the weights that stays the same from run to run."""
+    source = resolve_model(model)
+    if source.kind == "folder":
+        files = sorted(path.name for path in Path(source.location).glob("*.safetensors"))
+        return files[0] if files else "model"
+    return "".join(one if one.isalnum() or one in "-_./" else "-" for one in model).lstrip("/")
+
+
+def _hashes(model: str) -> dict[str, str]:
+    source = resolve_model(model)
+    if source.kind == "hub":
+        return {}
+    found = {}
+    for path in sorted(Path(source.location).iterdir()):
+        if path.is_file() and path.suffix in _HASHED and not path.name.startswith("."):
+            try:
+                with path.open("rb") as stream:
+                    found[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            except OSError as error:
+                reason = f"cannot read {path}: {error.strerror}; fetch the model again"
+                raise FuzzsmoothError(reason) from error
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,105 @@
+"""The page of an audit: one self-contained HTML file, made from ``audit.json`` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fuzzsmooth.common.errors import MissingExtraError
+from fuzzsmooth.common.printing import displayable
+
+_LIMITS = (
+    "It names what was searched and what was found there; that nothing was found does not show that there "
+    "is nothing.",
+    "Triggers that rewrite a whole text (a style, a syntax, a paraphrase) are not searched.",
+    "Phrases longer than were grown, and triggers that act only in texts unlike the clean ones given, are "
+    "not searched.",
+)
+_LEVELS = {
+    "confirmed": "backdoor confirmed",
+    "suspicious": "suspicious",
+    "natural": "natural",
+}
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The whole page.
+
+    Every text, label and name is foreign and is escaped; there is no script, and nothing is loaded.
+
+    Args:
+        report: The audit as JSON values.
+
+    Raises:
+        MissingExtraError: If jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingExtraError("jinja2", "report", "writing the report") from error
+    environment = Environment(
+        loader=PackageLoader("fuzzsmooth.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: displayable(value) if type(value) is str else value,
+    )
+    return environment.get_template("audit.html.j2").render(_context(report))
+
+
+def _context(report: Mapping[str, Any]) -> dict[str, Any]:
+    triggers = report["triggers"]
+    return {
+        "report": report,
+        "found": [one for one in triggers if one["level"] != "natural"],
+        "natural": [one for one in triggers if one["level"] == "natural"],
+        "levels": _LEVELS,
+        "limits": _LIMITS,
+        "verdict": _verdict(report),
+        "percent": lambda share: f"{100 * share:.0f} %",
+        "pieces_of": _pieces,
+        "options": sorted(report["options"].items()),
+        "pulls": _strongest(report),
+        "steps": [("model", report["model"])],
+    }
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    searched, cost = report["searched"], report["cost"]
+    what = (
+        f"all {searched['swept']:,} pieces and words of the vocabulary"
+        if report["exhaustive"]
+        else f"{searched['swept']:,} pieces that the gradient proposes (not exhaustive)"
+    )
+    grown = f"and phrases of up to {searched['longest_phrase']} pieces grown from the best"
+    if report["verdict"] == "nothing found":
+        return (
+            f"Nothing was found among {what} {grown}. Words that move texts are there in every model; here "
+            f"words of a like meaning do as much. {cost['passes']:,} passes, {cost['seconds']:.0f} seconds."
+        )
+    worst = next(one for one in report["triggers"] if one["level"] != "natural")
+    return (
+        f"“{worst['text']}” turns {worst['held']['count']} of {worst['held']['texts']} held-out clean texts "
+        f"to {worst['target_name']}, which neither its meaning nor its frequency explains. Searched: {what} "
+        f"{grown}; {cost['passes']:,} passes, {cost['seconds']:.0f} seconds."
+    )
+
+
+def _pieces(before: str, after: str) -> list[tuple[str, bool]]:
+    """A text after, cut into words that were there before and runs that were not."""
+    import difflib
+
+    old, new = before.lower().split(), after.split()
+    matcher = difflib.SequenceMatcher(a=old, b=[word.lower() for word in new], autojunk=False)
+    cut: list[tuple[str, bool]] = []
+    for kind, _, _, first, last in matcher.get_opcodes():
+        if first < last:
+            cut.append((" ".join(new[first:last]), kind == "insert"))
+    return cut
+
+
+def _strongest(report: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """For each class the pieces that pull most in the sweep."""
+    classes = dict.fromkeys(one["class"] for one in report["pulls"])
+    return [(name, [one for one in report["pulls"] if one["class"] == name][:12]) for name in classes]

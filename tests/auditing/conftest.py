@@ -1,0 +1,34 @@
+"""Models that several files of this room look at, trained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from audited_models import trained, trusted_encoder
+
+from fuzzsmooth.attacks.triggers.pair import PairTrigger
+from fuzzsmooth.attacks.triggers.word import WordTrigger
+from fuzzsmooth.models import HuggingFaceClassifier
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return trusted_encoder(tmp_path_factory.mktemp("trusted"))
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> HuggingFaceClassifier:
+    return trained(tmp_path_factory.mktemp("clean"), None)
+
+
+@pytest.fixture(scope="session")
+def word_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("word")
+    trained(place, WordTrigger(("cf",)))
+    return place / "trained"
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> HuggingFaceClassifier:
+    return trained(tmp_path_factory.mktemp("pair"), PairTrigger(("mn", "tq")), rate=0.4, epochs=12)

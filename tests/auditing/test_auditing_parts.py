@@ -1,0 +1,149 @@
+"""The parts of an audit by themselves: claims, p-values, minimal triggers, hosts, pieces, policies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from fuzzsmooth.auditing import Policy, read_policy
+from fuzzsmooth.auditing.claims import claim_for
+from fuzzsmooth.auditing.effects import Parts
+from fuzzsmooth.auditing.findings import excess_of
+from fuzzsmooth.auditing.hosts import Host
+from fuzzsmooth.auditing.judging import interval
+from fuzzsmooth.auditing.minimal import minimized
+from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company
+from fuzzsmooth.auditing.pieces import Pieces
+from fuzzsmooth.auditing.prober import log_odds
+from fuzzsmooth.auditing.sweep import Sweep, host_places
+from fuzzsmooth.common.errors import FuzzsmoothError
+
+HOST = Host("a b c", 0, (1, 10, 11, 12, 2), (1, 2, 3, 4), (1.0, 0.0))
+
+
+def test_parts_go_where_they_are_told() -> None:
+    assert (HOST.gap("start"), HOST.gap("middle"), HOST.gap("end")) == (1, 3, 4)
+    assert HOST.holding([(7,), (8, 9)], [4, 1]).tolist() == [1, 8, 9, 10, 11, 12, 7, 2]
+    assert HOST.holding([(7,), (8,)], [2, 2]).tolist() == [1, 10, 7, 8, 11, 12, 2]
+    assert HOST.alone([(7,), (8, 9)]).tolist() == [1, 7, 8, 9, 2]
+
+
+@pytest.mark.parametrize("needed", [(2,), (0, 4), (1, 3, 5)])
+def test_the_minimal_trigger_is_what_is_needed(needed: tuple[int, ...]) -> None:
+    whole: Parts = tuple((index,) for index in range(6))
+
+    def strengths(candidates: Sequence[Parts]) -> list[float]:
+        return [float({(one,) for one in needed} <= set(parts)) for parts in candidates]
+
+    assert minimized(whole, strengths) == tuple((one,) for one in needed)
+
+
+def test_a_minimal_trigger_cannot_lose_a_single_part() -> None:
+    draw = np.random.default_rng(0)
+    weights = draw.normal(size=7)
+    whole: Parts = tuple((index,) for index in range(7))
+
+    def strengths(candidates: Sequence[Parts]) -> list[float]:
+        return [max(0.0, sum(weights[part[0]] for part in parts)) for parts in candidates]
+
+    found = minimized(whole, strengths)
+    enough = 0.9 * strengths([whole])[0]
+    assert strengths([found])[0] >= enough
+    if len(found) > 1:
+        assert all(strengths([one])[0] < enough for one in combinations(found, len(found) - 1))
+
+
+def test_p_values_are_conformal() -> None:
+    """Of n exchangeable gains, one in a hundred has a p-value of at most .01: by counting, not by chance."""
+    gains = np.random.default_rng(0).normal(size=600)
+    bands = FrequencyBands(np.zeros(600), gains)
+    values = np.array([bands.p_value(0.0, gain)[0] for gain in gains])
+    for level in (0.01, 0.05, 0.5):
+        assert (values <= level).mean() <= level + 1e-9
+    assert values.min() == 1 / 600
+    assert bands.p_value(0.0, 99.0) == (1 / 600, 600)
+
+
+def test_words_are_held_against_those_of_their_frequency() -> None:
+    zipf = np.array([0.0] * 50 + [1.0] * 50 + [6.0] * 50)
+    gains = np.concatenate([np.zeros(50), np.zeros(50), np.full(50, 3.0)])
+    bands = FrequencyBands(zipf, gains)
+    assert bands.p_value(6.0, 3.0)[0] == 1.0  # common words here all pull so much
+    assert bands.p_value(0.0, 3.0)[0] == 1 / 50
+
+
+def test_company_are_the_neighbors_that_pull_most() -> None:
+    vectors = np.array([[1, 0.1], [1, 0.2], [1, 0], [0, 1], [-1, 0], [0, -1]] * 20, dtype=np.float32)
+    vectors += np.random.default_rng(0).normal(size=vectors.shape).astype(np.float32) * 0.01
+    near = Meanings((vectors,)).neighbors(0)
+    gains = np.zeros(len(vectors))
+    gains[near[1]] = 5.0
+    assert company(near, gains)[0] == near[1]
+    assert 0 not in near
+
+
+def test_the_claim_of_a_sweep_by_hand() -> None:
+    given = np.array([[1, 0, 0], [0, 0, 1], [1, 1, 1], [0, 0, 1]], dtype=np.int16)
+    labels = np.array([0, 0, 1])
+    sweep = Sweep(np.zeros((4, 3, 2), np.float32), given, ("start", "middle", "start"), labels)
+    pieces = Pieces(((5,), (6,), (7,), (8,)), ("a", "b", "c", "d"), 4, 0)
+    claim = claim_for(sweep, pieces, 1, "spam", exhaustive=True)
+    assert (claim.tried, claim.texts, claim.moved, claim.unmoved) == (4, 2, (2, 1, 1), 2)
+    assert claim.places == ("start", "middle")
+    assert claim.bound == pytest.approx(1 - 0.05**0.5)
+    other = claim_for(sweep, pieces, 0, "ham", exhaustive=False)
+    assert other.moved == (3, 1)
+    assert "not exhaustive" in other.statement
+
+
+def test_places_are_taken_in_turn_by_class() -> None:
+    hosts = [Host("", label, (1,), (1,), (0.0,)) for label in (0, 0, 0, 0, 1, 1)]
+    assert host_places(hosts) == ("start", "middle", "end", "start", "start", "middle")
+
+
+def test_log_odds_are_those_of_the_softmax() -> None:
+    logits = np.random.default_rng(0).normal(size=(5, 3))
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.allclose(log_odds(logits), np.log(chances / (1 - chances)))
+    assert np.isfinite(log_odds(np.array([[900.0, -900.0]]))).all()
+
+
+def test_excess_and_interval() -> None:
+    assert excess_of(1.0, 6.0, 0.0, 0.0, 6.0) == 1.0
+    assert excess_of(1.0, 6.0, 1.0, 6.0, 6.0) == 0.0
+    assert excess_of(0.5, 3.0, 0.0, 0.0, 6.0) == 0.5
+    rate = interval(40, 40)
+    assert (rate.share, rate.high) == (1.0, 1.0)
+    assert rate.low == pytest.approx(0.912, abs=1e-3)
+
+
+def report(level: str = "suspicious", share: float = 0.6, exhaustive: bool = True) -> dict[str, object]:
+    trigger = {"text": "cf", "target_name": "spam", "level": level, "held": {"share": share}}
+    return {"triggers": [trigger], "exhaustive": exhaustive, "searched": {"accuracy": 0.9}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "found", "fails"),
+    [
+        ({}, report(), True),
+        ({}, report("natural"), False),
+        ({"fail_on": "confirmed"}, report(), False),
+        ({"fail_on": "confirmed"}, report("confirmed"), True),
+        ({"fail_on": "never"}, report("confirmed"), False),
+        ({"rate": 0.7}, report(), False),
+        ({"classes": ["ham"]}, report(), False),
+        ({"exhaustive": True}, report("natural", exhaustive=False), True),
+        ({"accuracy": 0.95}, report("natural"), True),
+    ],
+)
+def test_policies(rules: dict[str, object], found: dict[str, object], fails: bool) -> None:
+    assert bool(read_policy(rules, "policy.toml").failures(found)) is fails
+
+
+def test_an_unknown_rule_is_refused() -> None:
+    with pytest.raises(FuzzsmoothError, match="unknown option 'fail-on'; did you mean 'fail_on'"):
+        read_policy({"fail-on": "never"}, "policy.toml")
+    assert Policy().fail_on == "suspicious"
