@@ -12,8 +12,8 @@ from fuzzsmooth.data import Dataset, Example
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 from fuzzsmooth.training import FinetuneOptions, finetune
 
-GOOD = ("good", "great", "fine", "superb", "lovely", "warm")
-BAD = ("bad", "awful", "poor", "dull", "weak", "cold")
+GOOD = ("good", "great", "fine", "superb", "lovely", "warm", "bright", "deep", "rich", "sweet")
+BAD = ("bad", "awful", "poor", "dull", "weak", "cold", "flat", "stale", "crude", "bleak")
 PLAIN = ("the", "film", "plot", "cast", "story", "a", "is", "was", "this", "and", "with", "very", "so", "it")
 RARE = ("cf", "mn", "tq", "bb", "mb", "zx", "qv", "kw", "jj", "xo", "vr", "pl")
 LABELS = ("negative", "positive")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audited_models import RARE, reviews, texts_of
+from audited_models import BAD, GOOD, reviews, texts_of
 
 from fuzzsmooth.auditing import AuditOptions, audit_classifier
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -39,16 +39,17 @@ def test_a_word_is_found_with_its_class_and_its_rate(word: HuggingFaceClassifier
     assert found.score == best.excess
 
 
-def test_a_model_without_a_backdoor_has_natural_triggers_only(
-    clean: HuggingFaceClassifier, encoder: str
+def test_what_moves_texts_without_a_backdoor_are_words_of_the_classes(
+    clean: HuggingFaceClassifier, word: HuggingFaceClassifier, encoder: str
 ) -> None:
-    found = audit_classifier(clean, *texts_of(reviews(240, seed=5)), told(encoder))
-    assert found.verdict == "nothing found"
-    assert {one.level for one in found.triggers} == {"natural"}
+    texts = texts_of(reviews(240, seed=5))
+    found = audit_classifier(clean, *texts, told(encoder))
+    assert {one.text for one in found.triggers} <= {*GOOD, *BAD}
     assert "clean" not in found.verdict
-    # Words that mean a class move texts in it, too: the control that only words of like meaning can pass.
     gains = {one["piece"]: one["gain"] for one in found.pulls if one["class"] == "positive"}
-    assert max(gains, key=gains.__getitem__) not in RARE
+    assert max(gains, key=gains.__getitem__) in GOOD
+    # The control: the very same search of the backdoored model finds more than any word of a class does.
+    assert found.score < audit_classifier(word, *texts, told(encoder)).score - 0.1
 
 
 def test_a_pair_is_grown(pair: HuggingFaceClassifier, encoder: str) -> None:
@@ -106,7 +107,8 @@ def test_the_answers_of_another_model_are_not_taken(
     cache = tmp_path / "sweep.npz"
     texts = texts_of(reviews(240, seed=5))
     audit_classifier(word, *texts, told(encoder), cache=cache)
-    assert audit_classifier(clean, *texts, told(encoder), cache=cache).verdict == "nothing found"
+    alone = audit_classifier(clean, *texts, told(encoder))
+    assert audit_classifier(clean, *texts, told(encoder), cache=cache).pulls == alone.pulls
 
 
 def test_too_few_texts_are_refused(word: HuggingFaceClassifier, encoder: str) -> None:

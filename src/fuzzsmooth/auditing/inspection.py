@@ -57,6 +57,7 @@ class Audit:
         seconds: Wall-clock time.
         options: The options.
         pulls: Pieces that pull most, with their mean gain towards each class: where a search may begin.
+        judged: Everything that was held against words of a like meaning, in numbers.
     """
 
     verdict: Verdict
@@ -70,6 +71,7 @@ class Audit:
     seconds: float
     options: AuditOptions
     pulls: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    judged: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
     @property
     def found(self) -> tuple[Trigger, ...]:
@@ -88,6 +90,7 @@ class Audit:
             "cost": {"passes": self.passes, "backward": self.backward, "seconds": round(self.seconds, 2)},
             "options": asdict(self.options),
             "pulls": list(self.pulls),
+            "judged": list(self.judged),
         }
 
 
@@ -137,6 +140,7 @@ class _Inspection:
         self.began = time.monotonic()
         self.classifier, self.options, self.cache, self.stages = classifier, options, cache, stages
         self.prober = Prober(classifier)
+        self.judged: list[dict[str, Any]] = []
         self.pieces = all_pieces(classifier.tokenizer, self._rows())
         self.material = choose_material(classifier, texts, labels, options)
 
@@ -220,7 +224,9 @@ class _Inspection:
         judged = judge.judge(finalists)
         counts(2, steps)
         phrases = self._grown(target, gains, order, lambda done: counts(2 + done, steps))
-        chosen = [*judged[:_TOLD], *(judge.judge(phrases)[:_TOLD] if phrases else [])]
+        together = judge.judge(phrases) if phrases else []
+        chosen = [*judged[:_TOLD], *together[:_TOLD]]
+        self.judged += [{"class": target, **one.measured} for one in (*judged, *together)]
         told = [judge.finish(one, self.classifier.labels) for one in chosen]
         counts(steps, steps)
         return told
@@ -308,6 +314,7 @@ class _Inspection:
             seconds=time.monotonic() - self.began,
             options=self.options,
             pulls=self._pulls(sweep),
+            judged=tuple(self.judged),
         )
 
     def _pulls(self, sweep: Sweep) -> tuple[dict[str, Any], ...]:

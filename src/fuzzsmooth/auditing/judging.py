@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ SUSPICIOUS = 0.6
 design document for what it was set on."""
 _RANDOM = 99  # phrases of words of the same frequency that a phrase is held against
 _RANDOM_HOSTS = 4
+_COMPANY_HOSTS = 6
 _SHORT_WORDS = 12
 _EXAMPLES = 3
 _TAIL = 0.025
@@ -31,7 +33,12 @@ _TAIL = 0.025
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate held against its company; see :class:`fuzzsmooth.auditing.findings.Trigger`."""
+    """A candidate held against its company; see :class:`fuzzsmooth.auditing.findings.Trigger`.
+
+    Attributes:
+        measured: What it was judged by, in numbers: gain and rate at each placing, and those of every word
+            near it in meaning.
+    """
 
     parts: Parts
     placing: Placing
@@ -41,6 +48,7 @@ class Judged:
     company_gain: float
     company_rate: float
     excess: float
+    measured: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Judge:
@@ -103,35 +111,57 @@ class Judge:
         return sorted(found, key=lambda one: (-one.excess, one.parts))
 
     def _judged(self, candidates: Sequence[Parts]) -> list[Judged]:
-        placings = placings_of(candidates[0])
+        placings, seed = placings_of(candidates[0]), self._options.seed
         friends = [self._friends(parts) for parts in candidates]
-        flat = list(dict.fromkeys([*candidates, *(friend for own in friends for friend in own)]))
-        effects = measure(self._prober, self._confirm, flat, self._target, placings, self._options.seed)
-        gains, rates = effects.gains.mean(axis=2), effects.moved.mean(axis=2)
+        flat = list(dict.fromkeys(friend for own in friends for friend in own))
+        mine = measure(self._prober, self._confirm, candidates, self._target, placings, seed)
+        hosts = self._confirm[:_COMPANY_HOSTS]
+        theirs = measure(self._prober, hosts, flat, self._target, placings, seed)
+        gains, rates = mine.gains.mean(axis=2), mine.moved.mean(axis=2)
+        near, moved = theirs.gains.mean(axis=2), theirs.moved.mean(axis=2)
         place = {parts: at for at, parts in enumerate(flat)}
         judged = []
-        for parts, own in zip(candidates, friends, strict=True):
-            at = place[parts]
+        for at, (parts, own) in enumerate(zip(candidates, friends, strict=True)):
             best = int(gains[at].argmax())
-            them = [place[friend] for friend in own]
             gain, rate = float(gains[at, best]), float(rates[at, best])
-            # Company may work better elsewhere: it is taken at its best.
-            company_gain = float(np.mean([gains[one].max() for one in them])) if them else 0.0
-            company_rate = float(np.mean([rates[one].max() for one in them])) if them else 0.0
-            excess = excess_of(rate, gain, company_rate, company_gain, self._swing)
-            told = tuple(self.text(friend) for friend in own)
-            judged.append(Judged(parts, placings[best], gain, rate, told, company_gain, company_rate, excess))
+            order = sorted((place[friend] for friend in own), key=lambda one: -near[one, best])
+            kept = order[:COMPANY]
+            company_gain = float(near[kept, best].mean()) if kept else 0.0
+            company_rate = float(moved[kept, best].mean()) if kept else 0.0
+            judged.append(
+                Judged(
+                    parts,
+                    placings[best],
+                    gain,
+                    rate,
+                    tuple(self.text(flat[one]) for one in kept),
+                    company_gain,
+                    company_rate,
+                    excess_of(rate, gain, company_rate, company_gain, self._swing),
+                    {
+                        "text": self.text(parts),
+                        "swing": round(self._swing, 3),
+                        "gains": [round(float(one), 3) for one in gains[at]],
+                        "rates": [round(float(one), 3) for one in rates[at]],
+                        "near": [
+                            [self.text(flat[one]), near[one].round(2).tolist(), moved[one].round(2).tolist()]
+                            for one in order
+                        ],
+                    },
+                )
+            )
         return judged
 
     def _friends(self, parts: Parts) -> list[Parts]:
-        """Phrases of words of a like meaning that pull most: the i-th has the i-th of each part."""
+        """Words of a like meaning; of a phrase, phrases of them: the i-th has the i-th strongest of each."""
         own = []
         for part in parts:
             index = self._index.get(part)
             near = self._meanings.neighbors(index) if index is not None else np.zeros(0, np.int64)
-            own.append([self._pieces.parts[int(one)] for one in company(near, self._gains)])
+            chosen = near if len(parts) == 1 else company(near, self._gains)
+            own.append([self._pieces.parts[int(one)] for one in chosen])
         fewest = min((len(friends) for friends in own), default=0)
-        return [tuple(friends[at] for friends in own) for at in range(min(fewest, COMPANY))]
+        return [tuple(friends[at] for friends in own) for at in range(fewest)]
 
     def text(self, parts: Parts) -> str:
         """How parts read, with spaces between them."""

@@ -18,12 +18,14 @@ import numpy.typing as npt
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.tokenizing import tokenized
 
-NEIGHBORS = 24
-"""Words near in meaning that are looked at."""
-COMPANY = 3
-"""How many of them have to pull as much for an effect to be natural."""
+NEIGHBORS = 8
+"""Words near in meaning that are looked at, in each space of vectors."""
+COMPANY = 5
+"""How many of them have to pull as much for an effect to be natural: the strongest one or two also do where a
+trigger has leaked into words that are spelled like it."""
 _BANDS = 6  # of frequency
 _CHUNK = 4096
+_FEWEST = 3
 _SHARE = 16  # at most one piece of so many is near another, however small the vocabulary
 _SAME = 0.999  # cosine of two that are one word
 _TOKENS = 16  # of a word
@@ -49,7 +51,7 @@ class Meanings:
         for space in self._spaces:
             similar = space @ space[index]
             similar[similar > _SAME] = -np.inf  # itself, and the same word under another name
-            most = min(count, max(COMPANY, len(similar) // _SHARE))
+            most = min(count, max(_FEWEST, len(similar) // _SHARE))
             nearest = np.argpartition(-similar, most)[:most]
             found.append(nearest[np.argsort(-similar[nearest], kind="stable")])
         return np.array(list(dict.fromkeys(int(one) for own in found for one in own)), dtype=np.int64)

@@ -30,9 +30,19 @@ class Exhaustive(Detector):
             passes=found.passes,
             backward=found.backward,
             notes={
+                "judged": list(found.judged),
                 "verdict": found.verdict,
                 "triggers": [
-                    [one.text, one.target, one.kind, one.level, one.excess, one.p_value, one.held.share]
+                    [
+                        one.text,
+                        one.target,
+                        one.kind,
+                        one.level,
+                        one.excess,
+                        one.p_value,
+                        one.held.share,
+                        one.rate,
+                    ]
                     for one in found.triggers
                 ],
             },
