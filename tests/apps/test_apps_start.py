@@ -17,6 +17,7 @@ HEAVY = {"torch", "transformers", "scipy", "numpy", "pandas", "sklearn", "matplo
 # Their flags are derived from options, whose modules are light but for the arithmetic of ranges and rates.
 DERIVED = {
     "attack",
+    "audit",
     "benchmark-certificates",
     "certify",
     "demo",
@@ -33,6 +34,7 @@ CERTIFY = ["certify", "--text", "a", "--model", "."]
 def test_the_commands_are_those_of_the_manual():
     assert COMMANDS == [
         "attack",
+        "audit",
         "benchmark-certificates",
         "certify",
         "data",

@@ -87,7 +87,8 @@ class Growth:
         advance(1)
         self._search_beam()
         advance(1)
-        self._invert()
+        if not self._options.fast:
+            self._invert()
         advance(1)
         best = self._best(_KEPT)
         small = {minimized(phrase.parts, self._strengths) for phrase in best}

@@ -18,7 +18,7 @@ class AuditOptions(Options):
     fast: Annotated[
         bool,
         "Sweep only the pieces that the gradient proposes instead of all of them; the search is then not "
-        "exhaustive, and says so.",
+        "exhaustive, and says so; phrases grow without soft inversion.",
     ] = False
     references: Annotated[
         int,
@@ -29,7 +29,7 @@ class AuditOptions(Options):
     words: Annotated[
         int, Between(1, 512), "Longest beginning of a clean text, in words, that serves as such a text."
     ] = 6
-    proposals: Annotated[int, Between(1, 100_000), "Pieces that the gradient proposes for --fast."] = 4096
+    proposals: Annotated[int, Between(1, 100_000), "Pieces that the gradient proposes for --fast."] = 2048
     best: Annotated[int, Between(1, 100_000), "Pieces that are put into more texts afterwards."] = 256
     confirm: Annotated[
         int, Between(4, 1000), "Clean texts of each class that these are put into, at every kind of place."
