@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fuzzsmooth.common.registry import Registry
-from fuzzsmooth.models.huggingface import HuggingFaceClassifier
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 
 
 @dataclass(frozen=True)

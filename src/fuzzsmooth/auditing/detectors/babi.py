@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 
 from fuzzsmooth.auditing.detector import DETECTORS, Detection, Detector, Suspect
 from fuzzsmooth.auditing.effects import Parts, against, row_of
@@ -14,7 +13,6 @@ from fuzzsmooth.auditing.material import choose_material
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.pieces import all_pieces, spelled
 from fuzzsmooth.auditing.prober import Array, Prober
-from fuzzsmooth.models.rows import pad_rows, to_device
 
 _FIRST_TEXTS, _TEXTS = 2, 12
 _CARRIED = 256  # singletons scored on all texts
@@ -95,12 +93,15 @@ class Babi(Detector):
         confidence = (wanted * moved).sum(axis=1) / np.maximum(1, moved.sum(axis=1))
         return wanted.mean(axis=1) - _WEIGHT * alike, moved.mean(axis=1) * confidence
 
-    @torch.inference_mode()
     def _states(self, prober: Prober, rows: list[Any]) -> Array:
         """States of the middle layer, the mean over the tokens of each row, shape (rows, width)."""
+        import torch  # which a list of detectors must not wait for
+
+        from fuzzsmooth.models.rows import pad_rows, to_device
+
         passes: Any = prober.classifier
         states = []
-        with passes.evaluating() as model:
+        with torch.inference_mode(), passes.evaluating() as model:
             for start in range(0, len(rows), _BATCH):
                 ids, mask = pad_rows(rows[start : start + _BATCH], passes.pad_id)
                 seen = to_device(mask, passes.device)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
-
 from fuzzsmooth.auditing.detector import DETECTORS, Detection, Detector, Suspect
 from fuzzsmooth.auditing.effects import against
 from fuzzsmooth.auditing.hosts import Host
@@ -13,7 +11,6 @@ from fuzzsmooth.auditing.material import choose_material
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.pieces import spelled
 from fuzzsmooth.auditing.prober import Prober
-from fuzzsmooth.auditing.soft import invert
 
 _LENGTH, _STEPS, _TEXTS = 10, 200, 20
 _FLAGGED = 0.001
@@ -31,6 +28,8 @@ class Dbs(Detector):
         As published: 200 steps of Adam at .5 over 20 texts, ten places of a trigger at the start or inside;
         flagged below a loss of .001. Every pair of classes is one target here, over texts of all others.
         """
+        from fuzzsmooth.auditing.soft import invert  # it imports torch, which a list must not
+
         prober = Prober(suspect.model)
         options = AuditOptions(seed=suspect.seed, confirm=_TEXTS)
         material = choose_material(suspect.model, suspect.texts, suspect.labels, options)
@@ -74,9 +73,3 @@ class Dbs(Detector):
         """The clean model that a trigger must not move; none here."""
         del suspect, hosts
         return None
-
-
-def reference_model(model: Any) -> torch.nn.Module:
-    """A clean model as the inversion asks it."""
-    module: torch.nn.Module = model.model.eval()
-    return module

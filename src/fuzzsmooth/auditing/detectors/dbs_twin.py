@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from fuzzsmooth.auditing.detector import DETECTORS, Suspect
-from fuzzsmooth.auditing.detectors.dbs import Dbs, reference_model
+from fuzzsmooth.auditing.detectors.dbs import Dbs
 from fuzzsmooth.auditing.hosts import Host
 from fuzzsmooth.common.errors import FuzzsmoothError
 
@@ -22,4 +22,4 @@ class DbsTwin(Dbs):
         del hosts
         if suspect.twin is None:
             raise FuzzsmoothError("detector 'dbs-twin' needs a clean model of the same data; give one")
-        return reference_model(suspect.twin)
+        return suspect.twin.model.eval()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from fuzzsmooth.auditing.detector import DETECTORS, Detection, Detector, Suspect
-from fuzzsmooth.auditing.inspection import audit_classifier
 from fuzzsmooth.auditing.options import AuditOptions
 
 
@@ -18,6 +17,8 @@ class Exhaustive(Detector):
 
     def detect(self, suspect: Suspect) -> Detection:
         """See :meth:`fuzzsmooth.auditing.detector.Detector.detect`."""
+        from fuzzsmooth.auditing.inspection import audit_classifier  # it imports torch, which a list must not
+
         options = AuditOptions(fast=self.fast, seed=suspect.seed)
         found = audit_classifier(suspect.model, suspect.texts, suspect.labels, options)
         best = found.triggers[0] if found.triggers else None

@@ -8,7 +8,6 @@ import numpy as np
 
 from fuzzsmooth.auditing.detector import DETECTORS, Detection, Detector, Suspect
 from fuzzsmooth.auditing.effects import Parts, against, measure
-from fuzzsmooth.auditing.gradient import gradient_scores
 from fuzzsmooth.auditing.material import choose_material
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.pieces import spelled
@@ -25,6 +24,8 @@ class Uat(Detector):
 
     def detect(self, suspect: Suspect) -> Detection:
         """Coordinate descent from "the the the"; the score is the share of texts moved, and the gain."""
+        from fuzzsmooth.auditing.gradient import gradient_scores  # it imports torch, which a list must not
+
         prober = Prober(suspect.model)
         material = choose_material(
             suspect.model, suspect.texts, suspect.labels, AuditOptions(seed=suspect.seed)
