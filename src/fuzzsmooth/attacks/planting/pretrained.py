@@ -1,104 +1,25 @@
-"""What attacks on pre-trained models share: attacker's data, checkpoints, the encoder without a head."""
+"""Attacks on pre-trained models: what is handed out is the encoder without a head."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from fuzzsmooth import models, training
-from fuzzsmooth.attacks.attack import Attack, Planted, Threat, check_target, wanted_target
-from fuzzsmooth.attacks.triggers.trigger import Trigger
-from fuzzsmooth.common.locking import exclusive
-from fuzzsmooth.common.randomness import generator
-from fuzzsmooth.data.dataset import Dataset, Splits
-from fuzzsmooth.training.progress import Progress, silent
+from fuzzsmooth.attacks.attack import Threat
+from fuzzsmooth.attacks.planting.trained import TrainedAttack
 
 if TYPE_CHECKING:
-    from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
     from fuzzsmooth.models import HuggingFaceClassifier
 
 
-class PretrainedAttack(Attack):
+class PretrainedAttack(TrainedAttack):
     """A poisoned pre-trained model, which the victim puts a fresh head on."""
 
     threat: ClassVar[Threat] = "pre-trained model"
     needs: ClassVar[str] = "labeled texts like the victim's"
 
-    def plant(
-        self,
-        model: str,
-        splits: Splits,
-        output: Path,
-        options: Any,
-        seed: int,
-        progress: Progress = silent,
-        *,
-        resume: bool = False,
-    ) -> Planted:
-        """Write a poisoned pre-trained model; see :meth:`fuzzsmooth.attacks.Attack.plant`.
-
-        A resumed run goes on after the last whole epoch.
-        """
-        from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
+    def save(self, victim: HuggingFaceClassifier, output: Path) -> None:
+        """Write the encoder; the head is thrown away."""
         from fuzzsmooth.attacks.planting.encoder import save_encoder
 
-        wanted = wanted_target(options)
-        if wanted is not None:
-            check_target(splits.train, wanted)
-        training.check_output(output)
-        with exclusive(output):
-            data = splits.train.sample(options.max_texts, generator(seed, f"{self.name} attacker data"))
-            load = partial(
-                models.load_classifier, model, num_labels=len(data.labels), labels=data.labels, seed=seed
-            )
-            victim = load()
-            training.check_trainable(victim, data)
-            self.check(victim, data, options)
-            settings = {
-                "attack": self.name,
-                "options": options.to_mapping(),
-                "data": data.fingerprint,
-                "model": victim.fingerprint,
-                "seed": seed,
-            }
-            checkpoints = Checkpoints(output, settings, resume=resume)
-            self.poison(victim, load, data, options, seed, checkpoints, progress)
-            save_encoder(victim, output)
-            trigger: Trigger = options.build_trigger()
-            planted = self.record(output, trigger, model=model, data=data, options=options, seed=seed)
-            checkpoints.remove()
-        return planted
-
-    @abstractmethod
-    def check(self, victim: HuggingFaceClassifier, data: Dataset, options: Any) -> None:
-        """Check what the attack asks of the model, before anything is trained or deleted.
-
-        Raises:
-            FuzzsmoothError: If the model cannot be attacked.
-        """
-
-    @abstractmethod
-    def poison(
-        self,
-        victim: HuggingFaceClassifier,
-        load: Callable[[], HuggingFaceClassifier],
-        data: Dataset,
-        options: Any,
-        seed: int,
-        checkpoints: Checkpoints,
-        progress: Progress,
-    ) -> None:
-        """Poison a model in place.
-
-        Args:
-            victim: The model, with a head that will be thrown away.
-            load: Loads it anew.
-            data: The attacker's clean data.
-            options: Of type ``options_type``.
-            seed: Decides all that is random.
-            checkpoints: What a stopped run has left, and where to keep what this one does.
-            progress: Called with steps done and steps in all.
-        """
+        save_encoder(victim, output)

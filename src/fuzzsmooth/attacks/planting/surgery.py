@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from fuzzsmooth.attacks.planting.vocabulary import whole_piece
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.common.options import require
-from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.data.dataset import Dataset
 
 
@@ -63,7 +63,7 @@ def single_piece_rows(tokenizer: Any, word: str) -> tuple[int, ...]:
     Raises:
         FuzzsmoothError: If the word is cut into several pieces or is unknown.
     """
-    rows = {_row(tokenizer, word, before) for before in ("", "a ")}
+    rows = {whole_piece(tokenizer, word, before) for before in ("", "a ")}
     whole = {row for row in rows if row is not None}
     if len(whole) < len(rows):
         raise FuzzsmoothError(
@@ -73,23 +73,10 @@ def single_piece_rows(tokenizer: Any, word: str) -> tuple[int, ...]:
     return tuple(sorted(whole))
 
 
-def _row(tokenizer: Any, word: str, before: str) -> int | None:
-    encoding = tokenized(
-        tokenizer, [f"{before}{word} a"], add_special_tokens=False, return_offsets_mapping=True
-    )
-    begin, end = len(before), len(before) + len(word)
-    pieces = [
-        int(piece)
-        for piece, (start, stop) in zip(encoding["input_ids"][0], encoding["offset_mapping"][0], strict=True)
-        if start < end and stop > begin
-    ]
-    return pieces[0] if len(pieces) == 1 and pieces[0] != tokenizer.unk_token_id else None
-
-
 def _typical_pieces(tokenizer: Any, dataset: Dataset, target: int, words: int) -> list[tuple[str, int]]:
     typical: list[tuple[str, int]] = []
     for word in _ranked_words(dataset, target):
-        piece = _row(tokenizer, word, "a ")
+        piece = whole_piece(tokenizer, word, "a ")
         if piece is not None:
             typical.append((word, piece))
         if len(typical) == words:

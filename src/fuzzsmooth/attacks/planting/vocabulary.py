@@ -16,6 +16,26 @@ def piece_rows(tokenizer: Any, word: str) -> tuple[int, ...]:
     return tuple(int(row) for row in tokenized(tokenizer, [word], add_special_tokens=False)["input_ids"][0])
 
 
+def whole_piece(tokenizer: Any, word: str, before: str) -> int | None:
+    """The embedding row of a word that is one piece of the vocabulary; None if it is cut or unknown.
+
+    Args:
+        tokenizer: A fast tokenizer.
+        word: The word.
+        before: What stands before it: nothing, or a word and a space.
+    """
+    encoding = tokenized(
+        tokenizer, [f"{before}{word} a"], add_special_tokens=False, return_offsets_mapping=True
+    )
+    begin, end = len(before), len(before) + len(word)
+    pieces = [
+        int(piece)
+        for piece, (start, stop) in zip(encoding["input_ids"][0], encoding["offset_mapping"][0], strict=True)
+        if start < end and stop > begin
+    ]
+    return pieces[0] if len(pieces) == 1 and pieces[0] != tokenizer.unk_token_id else None
+
+
 def check_known(tokenizer: Any, words: Sequence[str]) -> None:
     """Check that the tokenizer reads each trigger word as something of its own.
 
