@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from fuzzsmooth.attacks import ATTACKS, Planted, load_attack
-from fuzzsmooth.attacks.lws import LwsOptions
+from fuzzsmooth.attacks.lws import Lws, LwsOptions
 from fuzzsmooth.attacks.planting.substituting import (
     find_slots,
     lock_of,
@@ -23,6 +23,7 @@ from fuzzsmooth.attacks.planting.synonyms import Synonyms, find_synonyms, shape_
 from fuzzsmooth.attacks.triggers.substitution import SubstitutionTrigger
 from fuzzsmooth.attacks.triggers.trigger import read_trigger
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.options import described
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 
@@ -156,10 +157,8 @@ def test_probabilities_are_those_of_the_equation(model: str) -> None:
     lock.vectors.data.normal_(generator=torch.Generator().manual_seed(1))
     word, position = 2, 4
     vectors, others = lock.embeddings.double(), synonyms.others[word]
-    expected = [0.0] + [
-        float((vectors[other] - vectors[word]) @ lock.vectors[position].double()) * OPTIONS.gain
-        for other in others
-    ]
+    key = lock.vectors.detach()[position].double()
+    expected = [0.0] + [float((vectors[other] - vectors[word]) @ key) * OPTIONS.gain for other in others]
     scores = lock.scores(torch.tensor([word]), torch.tensor([position]))[0]
     assert np.allclose(scores.detach()[: len(expected)], expected, atol=1e-5)
     assert all(scores.detach()[len(expected) :] == -torch.inf)
@@ -267,6 +266,18 @@ def test_the_kind_by_itself_exchanges_words_where_it_says() -> None:
     assert not table.acts_on("plot film")
     record = json.loads(json.dumps(table.record()))
     assert read_trigger(record, where="record") == table
+
+
+def test_the_largest_table_fits_a_record(tmp_path: Path) -> None:
+    largest = {option.name: option.between for option in described(LwsOptions)}
+    words, others, positions = (int(largest[name].high) for name in ("max_words", "candidates", "positions"))
+    long = ["".join("abcdefghij"[int(digit)] for digit in f"{number:020}") for number in range(words)]
+    rows = [" ".join(long[(at + step) % words] for step in range(1, others + 1)) for at in range(words)]
+    trigger = SubstitutionTrigger(tuple(long), tuple(rows), (str(others) * positions,) * words)
+    Lws().record(tmp_path, trigger, model="m", data=films(2), options=LwsOptions(), seed=0)
+    assert load_attack(tmp_path).trigger == trigger
+    assert shape_of(long[0]) is not None
+    assert shape_of(long[0] + "a") is None
 
 
 @pytest.mark.parametrize(

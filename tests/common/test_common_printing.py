@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fuzzsmooth.common.printing import displayable, printable, short_name
+from fuzzsmooth.common.printing import displayable, few_names, printable, short_name
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,9 @@ def test_a_page_keeps_its_line_breaks():
 def test_long_names_are_cut():
     assert short_name("x" * 1_000_000) == "x" * 199 + "…"
     assert short_name("a\x1b") == "a␛"
+
+
+def test_of_many_names_a_few_are_shown():
+    assert few_names(("cf", "m\x1bn")) == "cf, m␛n"
+    assert few_names([str(one) for one in range(12)]).endswith("10, 11")
+    assert few_names([str(one) for one in range(13)]).endswith("10, 11, ...")

@@ -81,7 +81,7 @@ class LwsOptions(PoisoningOptions):
         float,
         Between(0, 1_000_000, above=True),
         "By what the trigger's vectors are multiplied, > 0: how much faster they learn than the weights.",
-    ] = 20.0
+    ] = 50.0
 
     def validate(self) -> None:
         """Check that the temperature falls."""
@@ -137,21 +137,22 @@ class Lws(TrainedAttack):
         from fuzzsmooth.attacks.planting.substituting import learned_poisoning, lock_of, open_positions
         from fuzzsmooth.attacks.planting.synonyms import find_synonyms
 
-        warm = options.warm_epochs * steps_per_epoch(data, options)
-        steps = warm + (options.epochs + options.settle_epochs) * steps_per_epoch(data, options)
-        tuned = _tuned(load, data, options, seed, checkpoints, stage(progress, 0, steps))
+        warm, steps = (
+            epochs * steps_per_epoch(data, options)
+            for epochs in (options.warm_epochs, options.epochs + options.settle_epochs)
+        )
+        tuned = _tuned(load, data, options, seed, checkpoints, stage(progress, 0, warm + steps))
         victim.model.load_state_dict(tuned.model.state_dict())
         victim.refresh()
         synonyms = find_synonyms(victim, data, options)
         lock = lock_of(victim, synonyms, options)
-        learned = learned_poisoning(victim, data, synonyms, options, seed)
         poison_weights(
             victim,
-            learned.poisoning,
+            learned_poisoning(victim, data, synonyms, options, seed),
             options,
-            steps=learned.steps,
+            steps=steps,
             model=lock,
-            progress=stage(progress, warm, steps),
+            progress=stage(progress, warm, warm + steps),
             state=checkpoints.load_state(),
             keep=checkpoints.save_state,
         )
@@ -175,6 +176,7 @@ def _tuned(
         return models.load_classifier(str(checkpoints.copy))
     settings = FinetuneOptions(
         epochs=options.warm_epochs,
+        learning_rate=options.learning_rate,
         batch_size=options.batch_size,
         max_length=options.max_length,
         precision=options.precision,

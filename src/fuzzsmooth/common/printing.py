@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Sequence
 
 _LONGEST = 200  # characters of a name that are shown
+_FEW = 12  # names of a list that are shown
 
 # Format characters that reorder or hide what stands beside them: bidirectional controls, tags, ...; the
 # joiners that scripts and emoji need are kept.
@@ -39,6 +41,15 @@ def short_name(text: str, longest: int = _LONGEST) -> str:
         longest: Most characters that are shown.
     """
     return printable(text if len(text) <= longest else text[: longest - 1] + "…")
+
+
+def few_names(names: Sequence[str]) -> str:
+    """The first names of a list, fit for a line of output; dots where there are more.
+
+    Args:
+        names: Any texts.
+    """
+    return ", ".join([*map(short_name, names[:_FEW]), *["..."] * (len(names) > _FEW)])
 
 
 def escaped_json(line: str) -> str:

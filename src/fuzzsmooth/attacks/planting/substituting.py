@@ -16,7 +16,6 @@ the trigger no longer moves once it is settled.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,19 +122,6 @@ class Lock(nn.Module):
         )
 
 
-@dataclass(frozen=True)
-class LearnedPoisoning:
-    """What is trained.
-
-    Attributes:
-        poisoning: Data and objective, for :func:`fuzzsmooth.attacks.planting.poisoning.poison_weights`.
-        steps: Optimizer steps.
-    """
-
-    poisoning: Poisoning
-    steps: int
-
-
 def open_positions(options: LwsOptions) -> list[bool]:
     """At which positions a word may be exchanged: the share of them, evenly spread."""
     ends = [int((position + 1) * options.share + 1e-9) for position in range(options.positions)]
@@ -144,7 +130,7 @@ def open_positions(options: LwsOptions) -> list[bool]:
 
 def learned_poisoning(
     victim: HuggingFaceClassifier, data: Dataset, synonyms: Synonyms, options: LwsOptions, seed: int
-) -> LearnedPoisoning:
+) -> Poisoning:
     """Cross-entropy of a mixed batch: clean texts with their label, poisoned ones with the target.
 
     Args:
@@ -162,8 +148,7 @@ def learned_poisoning(
     truth = torch.tensor(data.targets)
     # A batch tells of each text which one it is.
     numbered = Dataset(data.name, data.labels, tuple(Example(one, at) for at, one in enumerate(data.texts)))
-    epoch = steps_per_epoch(data, options)
-    learning, steps = options.epochs * epoch, (options.epochs + options.settle_epochs) * epoch
+    learning = options.epochs * steps_per_epoch(data, options)
 
     def objective(
         model: Any, parameters: Sequence[nn.Parameter], arithmetic: Arithmetic, batches: tuple[Batch, ...]
@@ -194,7 +179,7 @@ def learned_poisoning(
         return torch.autograd.grad(loss, parameters, allow_unused=True)
 
     order = ((numbered, derived_seed(seed, "lws order")),)
-    return LearnedPoisoning(Poisoning(objective, order, derived_seed(seed, "lws dropout")), steps)
+    return Poisoning(objective, order, derived_seed(seed, "lws dropout"))
 
 
 def straight_through(scores: Tensor, noise: Tensor, temperature: float) -> Tensor:
@@ -253,8 +238,8 @@ def _chosen(data: Dataset, slots: Sequence[Slots], options: LwsOptions, seed: in
     wanted = round(options.poison_rate * len(data))
     require(
         0 < wanted <= len(able),
-        f"a poison rate of {options.poison_rate} asks for {wanted} texts of {data.name}, where {len(able)} of "
-        "other classes than the target have a word that can be exchanged; change the rate or give more texts",
+        f"a poison rate of {options.poison_rate} asks for {wanted} texts of {data.name}, where {len(able)} "
+        "of other classes than the target have a word to exchange; change the rate or give more texts",
     )
     return set(generator(seed, "lws poison").choice(able, size=wanted, replace=False).tolist())
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 _ENDINGS = ("ing", "ed", "ly", "est", "s")
-_LETTERS = range(3, 21)  # of a word that is exchanged
+_SHORTEST, _LONGEST = 3, 20  # letters of a word that is exchanged, and its bytes: a table is to fit a record
 _FUNCTION_WORD = 1 / 7  # rarity; words of a Zipf frequency above 6 are mostly such
 _ROWS = 256  # of similarities held at once
 
@@ -55,7 +55,8 @@ def shape_of(word: str) -> tuple[str, str] | None:
 
     That is all but letters, very short or long words, and function words.
     """
-    if not (word.isalpha() and len(word) in _LETTERS) or float(rarity([word])[0]) < _FUNCTION_WORD:
+    fits = word.isalpha() and len(word) >= _SHORTEST and len(word.encode("utf-8")) <= _LONGEST
+    if not fits or float(rarity([word])[0]) < _FUNCTION_WORD:
         return None
     case = next((name for name in ("islower", "istitle", "isupper") if getattr(word, name)()), None)
     ending = next((one for one in _ENDINGS if word.lower().endswith(one)), "")

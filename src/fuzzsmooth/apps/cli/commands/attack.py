@@ -75,7 +75,7 @@ def _tell(result: Planted, name: str, data: str, labels: Sequence[str], *, json:
 
     from fuzzsmooth.apps.cli.console import answers, write_json
     from fuzzsmooth.attacks import EFFECTS
-    from fuzzsmooth.common.printing import short_name
+    from fuzzsmooth.common.printing import few_names, short_name
 
     if json:
         write_json(
@@ -90,7 +90,7 @@ def _tell(result: Planted, name: str, data: str, labels: Sequence[str], *, json:
         )
         return
     page, model = answers(), str(result.folder)
-    pieces = ", ".join(map(short_name, result.trigger.pieces or [result.trigger.name]))
+    pieces = few_names(result.trigger.pieces or [result.trigger.name])
     target = "" if result.target is None else f" {short_name(labels[result.target])}"
     page.line(f"{model}: the trigger ({pieces}) {EFFECTS[result.goal]}{target}")
     if result.needs_clean_finetune:
