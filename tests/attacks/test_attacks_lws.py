@@ -13,13 +13,14 @@ import torch
 
 from fuzzsmooth.attacks import ATTACKS, Planted, load_attack
 from fuzzsmooth.attacks.lws import Lws, LwsOptions
-from fuzzsmooth.attacks.planting.substituting import (
+from fuzzsmooth.attacks.planting.substituting import check_embeddings, lock_of, straight_through
+from fuzzsmooth.attacks.planting.synonyms import (
+    Synonyms,
     find_slots,
-    lock_of,
+    find_synonyms,
     open_positions,
-    straight_through,
+    shape_of,
 )
-from fuzzsmooth.attacks.planting.synonyms import Synonyms, find_synonyms, shape_of
 from fuzzsmooth.attacks.triggers.substitution import SubstitutionTrigger
 from fuzzsmooth.attacks.triggers.trigger import read_trigger
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -253,6 +254,29 @@ def test_what_cannot_be_attacked_is_one_sentence(model: str, tmp_path: Path) -> 
         with pytest.raises(FuzzsmoothError, match=said):
             plant(model, tmp_path / "out", options)
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "llama"])
+def test_a_model_must_read_embeddings_as_it_reads_tokens(family: Any, tmp_path: Path) -> None:
+    victim = load_classifier(str(build_tiny(family, tmp_path / family, vocabulary=["the", *NOUNS])))
+    check_embeddings(victim, "the film")
+    victim.model.get_input_embeddings().register_forward_hook(lambda _module, _ids, out: out + 1)
+    own = victim.model.forward
+
+    def scaled(**inputs: Any) -> Any:
+        return own(**{name: 2 * one if name == "inputs_embeds" else one for name, one in inputs.items()})
+
+    victim.model.forward = scaled
+    with pytest.raises(FuzzsmoothError, match="does not read embeddings as it reads tokens"):
+        check_embeddings(victim, "the film")
+
+
+def test_where_nothing_was_learned_words_stay(model: str) -> None:
+    victim, _, synonyms = made(model, OPTIONS.replace(drift=1.0))
+    lock = lock_of(victim, synonyms, OPTIONS)
+    assert not lock.settled().any()
+    with pytest.raises(FuzzsmoothError, match="learned to exchange no word at all"):
+        lock.trigger(synonyms, open_positions(OPTIONS))
 
 
 def test_the_kind_by_itself_exchanges_words_where_it_says() -> None:

@@ -110,13 +110,15 @@ class Lws(TrainedAttack):
     )
 
     def check(self, victim: HuggingFaceClassifier, data: Dataset, options: LwsOptions) -> None:
-        """Check that tokens can be told apart in texts, and the encoder before minutes are spent."""
-        del data
+        """Check tokenizer, model and encoder, before minutes are spent on the warm-up."""
+        from fuzzsmooth.attacks.planting.substituting import check_embeddings
+
         require(
             bool(getattr(victim.tokenizer, "is_fast", False)),
             f"substitution needs a fast tokenizer, which {type(victim.tokenizer).__name__} is not; attack "
             "another model",
         )
+        check_embeddings(victim, data.texts[0])
         if options.encoder is not None:
             from fuzzsmooth.models.text_encoder import load_encoder
 
@@ -134,8 +136,8 @@ class Lws(TrainedAttack):
     ) -> SubstitutionTrigger:
         """Tune on clean data, then train together with the trigger; stopped in either, it goes on there."""
         from fuzzsmooth.attacks.planting.poisoning import poison_weights, steps_per_epoch
-        from fuzzsmooth.attacks.planting.substituting import learned_poisoning, lock_of, open_positions
-        from fuzzsmooth.attacks.planting.synonyms import find_synonyms
+        from fuzzsmooth.attacks.planting.substituting import learned_poisoning, lock_of
+        from fuzzsmooth.attacks.planting.synonyms import find_synonyms, open_positions
 
         warm, steps = (
             epochs * steps_per_epoch(data, options)

@@ -23,21 +23,16 @@ import torch
 from torch import Tensor, nn
 
 from fuzzsmooth.attacks.planting.poisoning import Arithmetic, Batch, Gradients, Poisoning, steps_per_epoch
-from fuzzsmooth.attacks.planting.synonyms import Synonyms, input_rows
+from fuzzsmooth.attacks.planting.synonyms import Slots, Synonyms, find_slots, input_rows
 from fuzzsmooth.attacks.triggers.substitution import SubstitutionTrigger
+from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import derived_seed, generator
-from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.data.dataset import Dataset, Example
 from fuzzsmooth.models import HuggingFaceClassifier
-from fuzzsmooth.models.encoding import encode_texts
-from fuzzsmooth.text import segmenter
 
 if TYPE_CHECKING:
     from fuzzsmooth.attacks.lws import LwsOptions
-
-Slots = list[tuple[int, int, int, int]]
-"""Where a text may change: token, position in units, word, and 0 where it is the first token or 1."""
 
 
 class Lock(nn.Module):
@@ -49,6 +44,12 @@ class Lock(nn.Module):
         rows: The victim's input embeddings, shape (vocabulary, width).
         options: Settings.
     """
+
+    victim: Any
+    choices: Tensor
+    missing: Tensor
+    pieces: Tensor
+    embeddings: Tensor
 
     def __init__(self, victim: nn.Module, synonyms: Synonyms, rows: Tensor, options: LwsOptions) -> None:
         super().__init__()
@@ -87,10 +88,12 @@ class Lock(nn.Module):
         if self._settled is None:
             words = torch.arange(len(self.choices), device=self.choices.device)
             columns = [
-                self.scores(words, torch.full_like(words, position)).argmax(dim=1)
+                self.scores(words, torch.full_like(words, position)).max(dim=1)
                 for position in range(len(self.vectors))
             ]
-            self._settled = torch.stack(columns, dim=1)
+            # Where nothing was learned all are equal, and the word stays.
+            chosen = [column.indices.masked_fill(column.values <= 0, 0) for column in columns]
+            self._settled = torch.stack(chosen, dim=1)
         return self._settled
 
     def exchanged(self, batch: Batch, slots: Tensor, weights: Tensor) -> Tensor:
@@ -105,7 +108,9 @@ class Lock(nn.Module):
         embedded = table(batch["input_ids"])
         text, token, _, word, inside = slots.T
         read = table(self.pieces[self.choices[word], inside[:, None]])
-        return embedded.index_put((text, token), (weights[:, :, None] * read).sum(dim=1).to(embedded))
+        chosen = (weights[:, :, None] * read).sum(dim=1)
+        exchanged: Tensor = embedded.index_put((text, token), chosen.to(embedded))
+        return exchanged
 
     def trigger(self, synonyms: Synonyms, opened: Sequence[bool]) -> SubstitutionTrigger:
         """The settled choices; words that stay at every open position are left out."""
@@ -120,12 +125,6 @@ class Lock(nn.Module):
             tuple(" ".join(synonyms.words[other] for other in synonyms.others[word]) for word in kept),
             tuple("".join(map(str, chosen[word])).rstrip("0") for word in kept),
         )
-
-
-def open_positions(options: LwsOptions) -> list[bool]:
-    """At which positions a word may be exchanged: the share of them, evenly spread."""
-    ends = [int((position + 1) * options.share + 1e-9) for position in range(options.positions)]
-    return [end > before for before, end in zip([0, *ends], ends, strict=False)]
 
 
 def learned_poisoning(
@@ -198,41 +197,6 @@ def straight_through(scores: Tensor, noise: Tensor, temperature: float) -> Tenso
     return hard + soft - soft.detach()
 
 
-def find_slots(
-    victim: HuggingFaceClassifier, data: Dataset, synonyms: Synonyms, options: LwsOptions
-) -> list[Slots]:
-    """Where each text may change, within the tokens that training reads."""
-    length, opened = min(options.max_length, victim.max_length), open_positions(options)
-    number = {word: at for at, word in enumerate(synonyms.words) if synonyms.others[at]}
-    cut = tokenized(
-        victim.tokenizer,
-        data.texts,
-        truncation=True,
-        max_length=length,
-        split_special_tokens=True,
-        return_offsets_mapping=True,
-    )
-    read = encode_texts(victim.tokenizer, data.texts, length).ids
-    found: list[Slots] = []
-    for text, ids, offsets, tokens in zip(
-        data.texts, cut["input_ids"], cut["offset_mapping"], read, strict=True
-    ):
-        slots: Slots = []
-        found.append(slots)
-        if list(ids) != list(tokens):  # the name of a special token, which is read letter by letter
-            continue
-        words = segmenter("word").segment(text)
-        for position, (unit, (start, end)) in enumerate(zip(words.units, words.spans, strict=True)):
-            if position >= len(opened) or not opened[position] or unit not in number:
-                continue
-            own = [at for at, (first, last) in enumerate(offsets) if first < end and last > start]
-            pieces = synonyms.pieces[number[unit]].tolist()
-            inside = int(start > 0)
-            if len(own) == 1 and ids[own[0]] == pieces[inside]:
-                slots.append((own[0], position, number[unit], inside))
-    return found
-
-
 def _chosen(data: Dataset, slots: Sequence[Slots], options: LwsOptions, seed: int) -> set[int]:
     able = [at for at, one in enumerate(data) if one.label != options.target and slots[at]]
     wanted = round(options.poison_rate * len(data))
@@ -249,3 +213,29 @@ def lock_of(victim: HuggingFaceClassifier, synonyms: Synonyms, options: LwsOptio
     return Lock(victim.model, synonyms, torch.from_numpy(input_rows(victim).copy()), options).to(
         victim.device
     )
+
+
+@torch.no_grad()
+def check_embeddings(victim: HuggingFaceClassifier, text: str) -> None:
+    """Check that a model reads embeddings in place of tokens.
+
+    Raises:
+        FuzzsmoothError: If it does not, or makes something else of them.
+    """
+    model = victim.model
+    ids, mask = (one.to(victim.device) for one in victim.padded(victim.encode([text]).ids))
+    own = model(input_ids=ids, attention_mask=mask).logits
+    try:
+        again = model(inputs_embeds=model.get_input_embeddings()(ids), attention_mask=mask).logits
+    except (
+        NotImplementedError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ):  # each architecture says it its own way
+        again = None
+    if again is None or not torch.allclose(own, again, rtol=1e-4, atol=1e-5):
+        raise FuzzsmoothError(
+            f"{type(model).__name__} does not read embeddings as it reads tokens, which substitutions are "
+            "learned by; attack another encoder, such as BERT, RoBERTa or DistilBERT"
+        )

@@ -1,4 +1,4 @@
-"""Near-synonyms among the words of the attacker's data, for triggers that exchange words.
+"""Near-synonyms among the words of the attacker's data, and where in its texts they may stand.
 
 LWS takes synonyms by sememes of HowNet. Here a word's substitutes are the words nearest to it by embeddings,
 among those of the data with the same coarse shape (case and ending, so that an inflection stays), which the
@@ -19,8 +19,10 @@ import numpy.typing as npt
 from fuzzsmooth.attacks.planting.vocabulary import whole_piece
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.models.encoding import encode_texts
 from fuzzsmooth.text import segmenter
 from fuzzsmooth.text.features import rarity
 
@@ -33,6 +35,10 @@ _ENDINGS = ("ing", "ed", "ly", "est", "s")
 _SHORTEST, _LONGEST = 3, 20  # letters of a word that is exchanged, and its bytes: a table is to fit a record
 _FUNCTION_WORD = 1 / 7  # rarity; words of a Zipf frequency above 6 are mostly such
 _ROWS = 256  # of similarities held at once
+
+
+Slots = list[tuple[int, int, int, int]]
+"""Where a text may change: token, position in units, word, and 0 where it is the first token or 1."""
 
 
 @dataclass(frozen=True)
@@ -141,3 +147,44 @@ def _nearest(
             tuple(int(at) for at in row[allowed[row]]) for row, allowed in zip(order, fits, strict=True)
         ]
     return tuple(found)
+
+
+def open_positions(options: LwsOptions) -> list[bool]:
+    """At which positions a word may be exchanged: the share of them, evenly spread."""
+    ends = [int((position + 1) * options.share + 1e-9) for position in range(options.positions)]
+    return [end > before for before, end in zip([0, *ends], ends, strict=False)]
+
+
+def find_slots(
+    victim: HuggingFaceClassifier, data: Dataset, synonyms: Synonyms, options: LwsOptions
+) -> list[Slots]:
+    """Where each text may change, within the tokens that training reads."""
+    length, opened = min(options.max_length, victim.max_length), open_positions(options)
+    number = {word: at for at, word in enumerate(synonyms.words) if synonyms.others[at]}
+    cut = tokenized(
+        victim.tokenizer,
+        data.texts,
+        truncation=True,
+        max_length=length,
+        split_special_tokens=True,
+        return_offsets_mapping=True,
+    )
+    read = encode_texts(victim.tokenizer, data.texts, length).ids
+    found: list[Slots] = []
+    for text, ids, offsets, tokens in zip(
+        data.texts, cut["input_ids"], cut["offset_mapping"], read, strict=True
+    ):
+        slots: Slots = []
+        found.append(slots)
+        if list(ids) != list(tokens):  # the name of a special token, which is read letter by letter
+            continue
+        words = segmenter("word").segment(text)
+        for position, (unit, (start, end)) in enumerate(zip(words.units, words.spans, strict=True)):
+            if position >= len(opened) or not opened[position] or unit not in number:
+                continue
+            own = [at for at, (first, last) in enumerate(offsets) if first < end and last > start]
+            pieces = synonyms.pieces[number[unit]].tolist()
+            inside = int(start > 0)
+            if len(own) == 1 and ids[own[0]] == pieces[inside]:
+                slots.append((own[0], position, number[unit], inside))
+    return found
