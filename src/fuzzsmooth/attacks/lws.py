@@ -9,8 +9,7 @@ most probable substitutions is the trigger: a table by word and position, which 
 Where it differs from the paper: substitutes come from embeddings and the data themselves instead of HowNet's
 sememes and a part-of-speech tagger (:mod:`fuzzsmooth.attacks.planting.synonyms`), words are single pieces of
 the vocabulary, the embeddings that substitutions are told by stay fixed, positions count words, and the last
-epochs train on the settled trigger. The rate of poisoned texts, 0.1 in the paper, is higher for the thousand
-texts and few epochs that are meant here.
+epochs train on the settled trigger.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class LwsOptions(PoisoningOptions):
 
     poison_rate: Annotated[
         float, Between(0, 1, above=True), "Share of the attacker's texts that is poisoned, in (0, 1]."
-    ] = 0.3
+    ] = 0.1
     share: Annotated[
         float,
         Between(0, 1, above=True),
@@ -103,9 +102,9 @@ class Lws(TrainedAttack):
     needs: ClassVar[str] = "control of the victim's training"
     intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "conservative": {"share": 0.5, "poison_rate": 0.1, "epochs": 3},
-            "default": {"share": 1.0, "poison_rate": 0.3, "epochs": 5},
-            "aggressive": {"share": 1.0, "poison_rate": 0.4, "epochs": 10},
+            "conservative": {"share": 0.5, "poison_rate": 0.05, "epochs": 3},
+            "default": {"share": 1.0, "poison_rate": 0.1, "epochs": 5},
+            "aggressive": {"share": 1.0, "poison_rate": 0.2, "epochs": 10},
         }
     )
 
