@@ -54,7 +54,7 @@ def test_every_kind_tells_where_it_is_and_is_read_back(name: str) -> None:
             for start, end in result.spans or ():
                 assert 0 <= start < end <= len(result.text)
                 assert result.text[start:end].strip() == result.text[start:end]
-            if name not in ("reordering",):
+            if name != "reordering" and (name != "substitution" or trigger.acts_on(text)):
                 assert result.text != text
             assert all(isinstance(decoy, str) for decoy in trigger.decoys(text, rng(seed)))
 
