@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -18,11 +18,16 @@ from fuzzsmooth.defenses.saved import restore_beside, saved_defense
 from fuzzsmooth.engine.type_rates import TypeRates
 from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given_references
 from fuzzsmooth.models import resolve_model
+from fuzzsmooth.models.generation import PredicateOptions
 from fuzzsmooth.models.prompt import PromptOptions
 
 if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
+    from fuzzsmooth.models.predicated import PredicateClassifier
     from fuzzsmooth.training import FinetuneOptions
+
+Loaded: TypeAlias = "HuggingFaceClassifier | PredicateClassifier"
+"""A model that is asked: both count their passes and have a tokenizer and a precision."""
 
 DEFAULT = "frs"
 """The defense of a model that was saved with none."""
@@ -82,6 +87,17 @@ class Loading(Machine):
     prompt: Annotated[PromptOptions, "How a causal language model is asked for the class of a text."] = field(
         default_factory=PromptOptions
     )
+    generate: Annotated[
+        PredicateOptions, "How a language model writes, and what is asked about its answer."
+    ] = field(default_factory=PredicateOptions)
+
+    def validate(self) -> None:
+        """Check that a model is asked in one way."""
+        require(
+            not (self.prompt.given and self.generate.given),
+            "a language model is asked for a word (--template) or for an answer (--predicate), not both; "
+            "what an answer is given is --instruction",
+        )
 
     def load(self, model: str) -> HuggingFaceClassifier:
         """Load a model, as :func:`fuzzsmooth.models.load_classifier` does.
@@ -89,12 +105,40 @@ class Loading(Machine):
         Raises:
             FuzzsmoothError: If it is missing, damaged, or no classifier.
         """
+        require(
+            not self.generate.given,
+            "this command needs a classifier with a head or a prompt, and a language model that writes is "
+            "none; leave out --predicate",
+        )
         self.prepare()
         from fuzzsmooth.models import load_classifier
 
         given = {option.name: getattr(self, option.name) for option in described(Loading)}
-        del given["threads"]
+        del given["threads"], given["generate"]
         return load_classifier(model, **given)
+
+    def answering(self, model: str) -> Loaded:
+        """Load a model to be asked: a classifier, or a language model with a predicate of its answers.
+
+        Raises:
+            FuzzsmoothError: If it is missing, damaged, or neither.
+        """
+        if not self.generate.given:
+            return self.load(model)
+        self.prepare()
+        from fuzzsmooth.models.generating import load_generating
+        from fuzzsmooth.models.predicated import PredicateClassifier
+
+        predicate, labels = self.generate.asked()
+        writer = load_generating(
+            model,
+            self.generate,
+            max_length=self.max_length,
+            precision=self.precision,
+            device=self.device,
+            allow_bin=self.allow_bin,
+        )
+        return PredicateClassifier(writer, predicate, labels)
 
 
 def check_inputs(*, model: object = None, data: object = None) -> None:
@@ -201,7 +245,7 @@ class Defended:
     """
 
     defense: Defense
-    model: HuggingFaceClassifier
+    model: Loaded
     settings: Mapping[str, Any]
     rates: TypeRates | None = None
 
@@ -232,7 +276,7 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
     elif not asked.fill and not table.is_file():
         raise FuzzsmoothError(f"there is no table {table}; build it with 'fuzzsmooth table build'")
     given = given_references(asked.model, kind, options, asked.references, asked.clean)
-    model = asked.loading.load(asked.model)  # torch is not imported before
+    model = asked.loading.answering(asked.model)  # torch is not imported before
     chosen = find_references(
         given, model, options, witnessed=kind.needs.trusted_encoder, stages=stages, tell=tell
     )

@@ -20,7 +20,7 @@ from fuzzsmooth.search import References, SearchOptions, select_references
 
 if TYPE_CHECKING:
     from fuzzsmooth.data import Splits
-    from fuzzsmooth.models import HuggingFaceClassifier
+    from fuzzsmooth.models import Classifier
     from fuzzsmooth.search.flip_rates import FlipRates
 
 
@@ -42,9 +42,7 @@ class Clean:
     label_column: str = "label"
 
 
-def flip_rates(
-    classifier: HuggingFaceClassifier, references: References | None, options: Options
-) -> FlipRates:
+def flip_rates(classifier: Classifier, references: References | None, options: Options) -> FlipRates:
     """An empty table of flip rates for a model, its references, and the unit of the options.
 
     Raises:
@@ -55,7 +53,7 @@ def flip_rates(
 
     require(isinstance(options, SearchedOptions), "flip rates of units are for defenses that search")
     assert isinstance(options, SearchedOptions)
-    units = segmenter(options.unit, classifier.tokenizer)
+    units = segmenter(options.unit, getattr(classifier, "tokenizer", None))
     # Flip rates are those of the transplant test, whatever the search of a defense rewards.
     search = options.search if references is not None else options.search.replace(reward="kl")
     return Scanner(classifier, search, units, references).flip_rates()
@@ -108,7 +106,7 @@ def given_references(
 
 def find_references(
     given: GivenReferences,
-    classifier: HuggingFaceClassifier,
+    classifier: Classifier,
     options: Options,
     *,
     witnessed: bool = True,
@@ -141,7 +139,7 @@ def find_references(
     return chosen
 
 
-def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: str, tell: Tell) -> None:
+def _tell_origin(chosen: References, classifier: Classifier, model: str, tell: Tell) -> None:
     """Say what the references beside the weights are; whoever wrote the folder has chosen them.
 
     Once for each, unless they belong to other weights; never of those that this user has chosen here.
@@ -163,7 +161,7 @@ def _tell_origin(chosen: References, classifier: HuggingFaceClassifier, model: s
 
 
 def _select(
-    classifier: HuggingFaceClassifier, clean: Clean, search: SearchOptions, stages: Stages, tell: Tell
+    classifier: Classifier, clean: Clean, search: SearchOptions, stages: Stages, tell: Tell
 ) -> References:
     splits = _clean_splits(classifier, clean)
     tell_rows(tell, splits.train, splits.test)
@@ -179,7 +177,7 @@ def _select(
         )
 
 
-def _clean_splits(classifier: HuggingFaceClassifier, clean: Clean) -> Splits:
+def _clean_splits(classifier: Classifier, clean: Clean) -> Splits:
     """Clean data under the classes of the model."""
     from fuzzsmooth.data import align_splits, load_splits
 

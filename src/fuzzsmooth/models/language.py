@@ -132,17 +132,8 @@ def load_language_model(
         UnsafeModelError: If the checkpoint could run code.
         FuzzsmoothError: If the model is missing, damaged, or no causal language model.
     """
-    files = model_files(name)
-    files.check_tokenizer(name)
-    with quiet_transformers():
-        config = load_config(files.folder, name)
-        tensors = files.tensors()
-        with explained(f"{name}: config.json does not describe a model that transformers knows"):
-            settle_configuration(config, tensors)
-        model = build_language_model(config, tensors, name)
-        tokenizer = load_tokenizer(files.tokenizer, name)
+    model, tokenizer = load_causal(name)
     with explained(f"{name}: model and tokenizer do not fit each other"):
-        check_vocabulary(model, tokenizer, name)
         return LanguageModel(
             model,
             tokenizer,
@@ -151,6 +142,31 @@ def load_language_model(
             batch_size=batch_size,
             device=device,
         )
+
+
+def load_causal(name: str, *, allow_bin: bool = False) -> tuple[Any, Any]:
+    """A causal language model in float32 and its tokenizer, as they are stored.
+
+    Args:
+        name: As for :func:`load_language_model`.
+        allow_bin: Where there are no safetensors, read the tensors, and nothing else, of a .bin checkpoint.
+
+    Raises:
+        UnsafeModelError: If the checkpoint could run code.
+        FuzzsmoothError: If the model is missing, damaged, or no causal language model.
+    """
+    files = model_files(name, allow_bin=allow_bin)
+    files.check_tokenizer(name)
+    with quiet_transformers():
+        config = load_config(files.folder, name)
+        tensors = files.tensors(allow_bin=allow_bin)
+        with explained(f"{name}: config.json does not describe a model that transformers knows"):
+            settle_configuration(config, tensors)
+        model = build_language_model(config, tensors, name)
+        tokenizer = load_tokenizer(files.tokenizer, name)
+    with explained(f"{name}: model and tokenizer do not fit each other"):
+        check_vocabulary(model, tokenizer, name)
+    return model, tokenizer
 
 
 def _first_id(tokenizer: Any) -> int:

@@ -16,6 +16,7 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.common.tokenizing import tokenized
+from fuzzsmooth.models.chat import as_chat
 from fuzzsmooth.models.encoding import model_max_length
 
 SLOT = "{text}"
@@ -30,26 +31,6 @@ CONTENT_FREE = ("N/A", "", "[MASK]")
 _SPACE, _SPACES = " ", ("\u2581", "Ġ")  # and how vocabularies write one
 
 _ANCHOR = "a"  # a text before what stands behind a text
-
-# What published chat models were trained on: the marks that a vocabulary then has, and the turn of a user
-# with the beginning of the answer. The templates that models bring along are programs, which are not run.
-_CHATS = {
-    "ChatML": (
-        ("<|im_start|>", "<|im_end|>"),
-        "<|im_start|>user\n{0}<|im_end|>\n<|im_start|>assistant\n",
-    ),
-    "Llama 3": (
-        ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
-        "<|start_header_id|>user<|end_header_id|>\n\n{0}<|eot_id|>"
-        "<|start_header_id|>assistant<|end_header_id|>\n\n",
-    ),
-    "Gemma": (
-        ("<start_of_turn>", "<end_of_turn>"),
-        "<start_of_turn>user\n{0}<end_of_turn>\n<start_of_turn>model\n",
-    ),
-    "Phi-3": (("<|user|>", "<|assistant|>", "<|end|>"), "<|user|>\n{0}<|end|>\n<|assistant|>\n"),
-    "Mistral": (("[INST]", "[/INST]"), "[INST]{0}[/INST]"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +72,7 @@ class PromptOptions(Options):
             alone = bool(self.label_words) or self.chat or self.calibrate
             require(not alone, "label words, chat and calibrate need a template; give it too (--template)")
             return
-        require(
-            self.template.count(SLOT) == 1,
-            f"the template has {'no' if SLOT not in self.template else 'more than one'} slot for the text; "
-            f"write {SLOT} where the text stands, once",
-        )
+        check_slot(self.template)
         require(
             len(self.labels) >= 2 and all(self.labels) and all(self.words),
             "a prompt needs a word for each of at least two classes, as in "
@@ -180,9 +157,7 @@ def prompt_tokens(options: PromptOptions, tokenizer: Any, name: str) -> tuple[Pr
         FuzzsmoothError: If the model knows no chat format, or words cannot be told apart by it.
     """
     assert options.template is not None
-    template = _lines(options.template)
-    written = _as_chat(template, tokenizer, name) if options.chat else template
-    before, after = written.split(SLOT)
+    before, after = _parts(options.template, tokenizer, name, chat=options.chat)
     require(
         bool(after.strip()),
         f"the template ends with the text, so nothing asks for an answer; write a question behind {SLOT}, "
@@ -202,7 +177,41 @@ def prompt_tokens(options: PromptOptions, tokenizer: Any, name: str) -> tuple[Pr
     return tokens, spaced
 
 
-def text_tokenizer(tokenizer: Any, tokens: PromptTokens, model: Any, *, spaced: bool) -> Any:
+def template_tokens(
+    template: str, tokenizer: Any, name: str, *, chat: bool = False
+) -> tuple[PromptTokens, bool]:
+    """The token ids of a template behind which a model writes, and whether a text begins with a space.
+
+    Args:
+        template: With one slot for the text; unlike that of a prompt it may end with the text.
+        tokenizer: The model's tokenizer.
+        name: The model's name, for sentences.
+        chat: Whether the template is a user's turn in the chat format of the model.
+
+    Raises:
+        FuzzsmoothError: If the model knows no chat format.
+    """
+    before, after = _parts(template, tokenizer, name, chat=chat)
+    behind = _behind(tokenizer, _ANCHOR, after) if after else ()
+    return PromptTokens((*_begin(tokenizer), *_ids(tokenizer, before.removesuffix(" "))), behind), (
+        before.endswith(" ")
+    )
+
+
+def check_slot(template: str) -> None:
+    """Check that a text has its place in a template.
+
+    Raises:
+        FuzzsmoothError: If it has none, or several.
+    """
+    require(
+        template.count(SLOT) == 1,
+        f"the template has {'no' if SLOT not in template else 'more than one'} slot for the text; "
+        f"write {SLOT} where the text stands, once",
+    )
+
+
+def text_tokenizer(tokenizer: Any, tokens: PromptTokens, model: Any, *, spaced: bool, answer: int = 0) -> Any:
     """The tokenizer of texts in a prompt: without special tokens, with the space that they begin with.
 
     Args:
@@ -210,9 +219,10 @@ def text_tokenizer(tokenizer: Any, tokens: PromptTokens, model: Any, *, spaced: 
         tokens: The prompt, which takes its share of what the model reads.
         model: The model.
         spaced: Whether texts begin with a space.
+        answer: How many tokens the model writes behind the prompt.
 
     Raises:
-        FuzzsmoothError: If the tokenizer has no described rules.
+        FuzzsmoothError: If the tokenizer has no described rules, or no room is left for a text.
     """
     from tokenizers import Tokenizer, normalizers
     from transformers import PreTrainedTokenizerFast
@@ -236,23 +246,20 @@ def text_tokenizer(tokenizer: Any, tokens: PromptTokens, model: Any, *, spaced: 
     special = {role: value for role in roles if (value := getattr(tokenizer, role, None)) is not None}
     limit = model_max_length(model, tokenizer)
     if limit is not None:
+        taken = len(tokens) + answer
+        more = f" and the answer up to {answer}" if answer else ""
         require(
-            limit > len(tokens),
-            f"the template has {len(tokens)} tokens, but the model reads {limit}; shorten it",
+            limit > taken,
+            f"the template has {len(tokens)} tokens{more}, but the model reads {limit}; shorten it",
         )
-        special["model_max_length"] = limit - len(tokens)
+        special["model_max_length"] = limit - taken
     return PreTrainedTokenizerFast(tokenizer_object=backend, **special)
 
 
-def _as_chat(template: str, tokenizer: Any, name: str) -> str:
-    vocabulary = tokenizer.get_vocab()
-    for marks, turn in _CHATS.values():
-        if all(mark in vocabulary for mark in marks):
-            return turn.replace("{0}", template.strip())
-    raise FuzzsmoothError(
-        f"{name}: its tokenizer has the marks of no chat format that is known here ({', '.join(_CHATS)}); "
-        "leave out --chat, or write its marks into the template"
-    )
+def _parts(template: str, tokenizer: Any, name: str, *, chat: bool) -> list[str]:
+    """What a template has before the text and behind it."""
+    written = _lines(template)
+    return (as_chat(written, tokenizer, name) if chat else written).split(SLOT)
 
 
 def _answers(options: PromptOptions, tokenizer: Any, after: str) -> list[tuple[int, ...]]:

@@ -88,6 +88,12 @@ def _models() -> dict[str, Facts]:
     }
 
 
+def _predicates() -> dict[str, Facts]:
+    from fuzzsmooth.models.predicate import PREDICATES
+
+    return {name: {"summary": summary(kind), "takes": kind.takes} for name, kind in PREDICATES.all().items()}
+
+
 def _rows() -> dict[str, Facts]:
     from fuzzsmooth.bench.catalog import summary as row_summary
     from fuzzsmooth.bench.rows import kind_summary, row_names
@@ -137,6 +143,7 @@ FINDERS: Mapping[str, Callable[[], dict[str, Facts]]] = {
     "rewards": _rewards,
     "kernels": _kernels,
     "models": _models,
+    "predicates": _predicates,
     "rows": _rows,
     "certificates": _certificates,
 }

@@ -58,7 +58,7 @@ def build_table(
     texts = () if data is None else gather(data, None, reading).texts
     file = None if clean.references is None else Path(clean.references)
     source = given_references(model, Deletion, options, file, clean.data(reading))
-    display, classifier = Display(quiet), loading.load(model)
+    display, classifier = Display(quiet), loading.answering(model)
     references = find_references(
         source, classifier, options, witnessed=False, stages=display.counts, tell=note
     )

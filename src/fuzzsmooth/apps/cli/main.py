@@ -18,6 +18,7 @@ from fuzzsmooth.apps.cli.commands.demo import demo
 from fuzzsmooth.apps.cli.commands.doctor import doctor
 from fuzzsmooth.apps.cli.commands.evaluate import evaluate
 from fuzzsmooth.apps.cli.commands.finetune import finetune
+from fuzzsmooth.apps.cli.commands.generate import generate
 from fuzzsmooth.apps.cli.commands.localize import localize
 from fuzzsmooth.apps.cli.commands.predict import predict
 from fuzzsmooth.apps.cli.commands.prompt import prompt
@@ -60,6 +61,7 @@ for _panel, _name, _command in (
     (_DEFEND, "scan", scan),
     (_DEFEND, "predict", predict),
     (_DEFEND, "certify", certify),
+    (_DEFEND, "generate", generate),
     (_ATTACK, "attack", attack),
     (_TOOLS, "data", data),
     (_TOOLS, "list", registries),

@@ -9,7 +9,16 @@ import typer
 from fuzzsmooth.apps.cli import parameters as flag
 
 Kind = Literal[
-    "attacks", "triggers", "defenses", "kernels", "models", "rows", "certificates", "rewards", "detectors"
+    "attacks",
+    "triggers",
+    "defenses",
+    "kernels",
+    "models",
+    "predicates",
+    "rows",
+    "certificates",
+    "rewards",
+    "detectors",
 ]
 
 
@@ -17,7 +26,7 @@ def registries(
     kind: Annotated[Kind | None, typer.Argument(help="What to list; everything if omitted.")] = None,
     json: flag.Json = False,
 ) -> None:
-    """List attacks, triggers, defenses, kernels, models, rows of the experiments, rewards, and detectors.
+    """List attacks, triggers, defenses, kernels, models, predicates, rows, rewards, and detectors.
 
     With --json every fact of a thing is told, its options with their defaults and ranges too.
     """

@@ -1,0 +1,79 @@
+"""``fuzzsmooth generate``: answers of a language model, smoothed over deleted views of each text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fuzzsmooth.apps.cli import parameters as flag
+from fuzzsmooth.apps.cli.flags import options, takes
+from fuzzsmooth.apps.cli.sections import MACHINE, READING
+
+_SMOOTHING = options("fuzzsmooth.jobs.generating:SmoothedGenerationOptions", "Generation")
+
+
+@takes(READING, _SMOOTHING, MACHINE)
+def generate(
+    ctx: typer.Context,
+    source: flag.Input = None,
+    text: flag.Text = None,
+    model: Annotated[
+        str, typer.Option("--model", help="A causal language model: builtin:smollm2, a folder, a hub name.")
+    ] = "builtin:smollm2",
+    output: flag.Output = None,
+    format: flag.Format = None,  # noqa: A002
+    json: flag.Json = False,
+    quiet: flag.Quiet = False,
+) -> None:
+    """Answer texts by a language model: views with words deleted, and the medoid of the largest cluster.
+
+    The share of the views is told with it. It is empirical; what can be certified is a predicate of the
+    answer (fuzzsmooth certify --predicate).
+    """
+    from fuzzsmooth.apps.cli.console import note
+    from fuzzsmooth.apps.cli.inputs import gather
+    from fuzzsmooth.apps.cli.problems import resumable
+    from fuzzsmooth.apps.cli.progress import Display
+    from fuzzsmooth.apps.cli.sections import Reading
+    from fuzzsmooth.apps.cli.showing import Output, show_all
+    from fuzzsmooth.common.files import check_output_file
+    from fuzzsmooth.jobs.answering import AnswerFile, Truncated, answer_all
+    from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
+    from fuzzsmooth.jobs.loading import Machine, check_inputs
+
+    smoothing = ctx.obj.of(SmoothedGenerationOptions)
+    csv = output is not None and (output.suffix.lower() == ".csv" if format is None else format == "csv")
+    where = Output(output, csv, json)
+    if where.kept is not None:
+        check_output_file(where.kept, source=None if source is None else Path(source))
+    check_inputs(model=model)
+    texts = gather(source, text, ctx.obj.of(Reading))
+    writer = SmoothedGeneration.load(model, smoothing, ctx.obj.of(Machine))
+    display, truncated = Display(quiet), Truncated()
+    file = None
+    if where.kept is not None:
+        file = AnswerFile(where.kept, {"command": "generate", **writer.settings})
+    with resumable(file is not None):
+        records = answer_all(
+            texts,
+            writer.answer,
+            title="generate",
+            chunk=1,
+            file=file,
+            stages=display.counts,
+            tell=note,
+            hold=display.shares_terminal,
+        )
+        show_all(records, _lines, where, also=[truncated.add])
+    if truncated.sentence():
+        note(truncated.sentence())
+
+
+def _lines(record: dict[str, Any]) -> list[Any]:
+    from fuzzsmooth.apps.cli.rendering import heading
+    from fuzzsmooth.common.printing import printable
+
+    remark = f"{record['votes']} of {record['copies']} views alike"
+    return [heading(record["row"], remark, "empirical, no certificate"), f"   {printable(record['answer'])}"]

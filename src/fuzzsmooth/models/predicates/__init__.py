@@ -1,0 +1,1 @@
+"""Predicates of what a language model writes, one a file: see :mod:`fuzzsmooth.models.predicate`."""
