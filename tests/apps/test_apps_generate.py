@@ -39,7 +39,7 @@ def test_a_predicate_is_certified_as_classes_are(capfd, language):
     assert record["passes"] == 2**5, "all deletions of the five words of the text, none of the instruction"
     insert = next(one for one in record["certificates"] if one["threat"] == "insert")
     assert insert["guarantee"] == "proved"
-    assert insert["error"] == 0
+    assert insert["alpha"] == 0
     (voted,) = call(capfd, "predict", *flags, *TEXT, *deletion, "--json").lines
     assert voted["label_name"] == record["label_name"]
     (plain,) = call(capfd, "predict", *flags, *TEXT, "--defense", "undefended", "--json").lines

@@ -126,11 +126,9 @@ class Loading(Machine):
         if not self.generate.given:
             return self.load(model)
         self.prepare()
-        from fuzzsmooth.models.generating import load_generating
-        from fuzzsmooth.models.predicated import PredicateClassifier
+        from fuzzsmooth.models.predicated import load_predicated
 
-        predicate, labels = self.generate.asked()
-        writer = load_generating(
+        return load_predicated(
             model,
             self.generate,
             max_length=self.max_length,
@@ -138,7 +136,6 @@ class Loading(Machine):
             device=self.device,
             allow_bin=self.allow_bin,
         )
-        return PredicateClassifier(writer, predicate, labels)
 
 
 def check_inputs(*, model: object = None, data: object = None) -> None:

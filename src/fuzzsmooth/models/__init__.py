@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from fuzzsmooth.common.lazy import lazy_names
 from fuzzsmooth.models.callable import CallableClassifier
 from fuzzsmooth.models.encoding import EncodedTexts
+from fuzzsmooth.models.generation import GenerationOptions, PredicateOptions
 from fuzzsmooth.models.model import MODELS, NamedModel
+from fuzzsmooth.models.predicate import PREDICATES, Predicate
 from fuzzsmooth.models.protocol import (
     Classifier,
     Probabilities,
@@ -25,19 +27,25 @@ if TYPE_CHECKING:
     from fuzzsmooth.models.heads import head_labels
     from fuzzsmooth.models.huggingface import HuggingFaceClassifier
     from fuzzsmooth.models.loading import ModelWarning, load_classifier
+    from fuzzsmooth.models.predicated import PredicateClassifier, load_predicated
     from fuzzsmooth.models.quiet import quiet_transformers
     from fuzzsmooth.models.rows import pad_rows
     from fuzzsmooth.models.tiny import build_tiny
 
 __all__ = [
     "MODELS",
+    "PREDICATES",
     "AdditiveClassifier",
     "CallableClassifier",
     "Classifier",
     "EncodedTexts",
+    "GenerationOptions",
     "HuggingFaceClassifier",
     "ModelWarning",
     "NamedModel",
+    "Predicate",
+    "PredicateClassifier",
+    "PredicateOptions",
     "Probabilities",
     "ResolvedModel",
     "SlowPathWarning",
@@ -47,6 +55,7 @@ __all__ = [
     "build_tiny",
     "head_labels",
     "load_classifier",
+    "load_predicated",
     "pad_rows",
     "quiet_transformers",
     "resolve_model",
@@ -57,9 +66,11 @@ __getattr__ = lazy_names(
     {
         "HuggingFaceClassifier": "huggingface",
         "ModelWarning": "loading",
+        "PredicateClassifier": "predicated",
         "build_tiny": "tiny",
         "head_labels": "heads",
         "load_classifier": "loading",
+        "load_predicated": "predicated",
         "pad_rows": "rows",
         "quiet_transformers": "quiet",
     },

@@ -115,7 +115,9 @@ class GeneratingModel:
         Raises:
             FuzzsmoothError: If the model gives values that are not finite, or takes too long.
         """
-        chooses = [_greedy if not temperature else _sampled(temperature, one) for one in chances or ids]
+        chooses: list[Choose] = [_greedy] * len(ids)
+        if temperature:
+            chooses = [_sampled(temperature, one) for one in chances]
         require(len(chooses) == len(ids), "sampled answers need a generator for each text")
         self.forward_count += len(ids)
 

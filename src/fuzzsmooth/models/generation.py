@@ -73,6 +73,7 @@ class PredicateOptions(GenerationOptions):
         Raises:
             FuzzsmoothError: If there are not as many names as outcomes.
         """
+        require(self.predicate is not None, "no predicate is given; name what is asked about an answer")
         assert self.predicate is not None
         found = predicate_of(self.predicate)
         labels = found.labels

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
-from fuzzsmooth.models.generating import GeneratingModel
+from fuzzsmooth.models.generating import GeneratingModel, load_generating
+from fuzzsmooth.models.generation import PredicateOptions
 from fuzzsmooth.models.predicate import Predicate
-from fuzzsmooth.models.protocol import Probabilities
+from fuzzsmooth.models.protocol import Precision, Probabilities
 
 _KEPT = 200_000  # outcomes that are remembered, of some hundred bytes each
 
@@ -42,7 +44,7 @@ class PredicateClassifier:
         self.predicate = predicate
         self.labels = tuple(labels)
         self.deterministic = model.deterministic
-        self.precision = model.precision
+        self.precision: Precision = model.precision
         self.tokenizer = model.tokenizer
         self.max_length = model.max_length
         self._known: dict[tuple[int, ...], int] = {}
@@ -89,3 +91,33 @@ class PredicateClassifier:
 
     def _outcomes(self, rows: Sequence[Sequence[int]]) -> list[int]:
         return self.predicate.outcomes(self.model.answers(rows)) if rows else []
+
+
+def load_predicated(
+    name: str,
+    options: PredicateOptions,
+    *,
+    max_length: int | None = None,
+    precision: Literal["auto", "float32", "bfloat16"] = "float32",
+    device: str = "auto",
+    allow_bin: bool = False,
+) -> PredicateClassifier:
+    """Load a causal language model as a classifier of texts by a predicate of its answers.
+
+    Args:
+        name: ``builtin:smollm2``, a local folder, or a hub name.
+        options: What is asked.
+        max_length: See :class:`fuzzsmooth.models.generating.GeneratingModel`.
+        precision: The same.
+        device: The same.
+        allow_bin: The same.
+
+    Raises:
+        UnsafeModelError: If a checkpoint could run code.
+        FuzzsmoothError: If there is no predicate, or model or judge are missing, damaged, or none.
+    """
+    predicate, labels = options.asked()
+    writer = load_generating(
+        name, options, max_length=max_length, precision=precision, device=device, allow_bin=allow_bin
+    )
+    return PredicateClassifier(writer, predicate, labels)
