@@ -41,7 +41,7 @@ def test_a_predicate_is_certified_as_classes_are(capfd, language):
     assert insert["guarantee"] == "proved"
     assert insert["alpha"] == 0
     (voted,) = call(capfd, "predict", *flags, *TEXT, *deletion, "--json").lines
-    assert voted["label_name"] == record["label_name"]
+    assert voted["label_name"] in (record["label_name"], None), "a vote of few copies may abstain"
     (plain,) = call(capfd, "predict", *flags, *TEXT, "--defense", "undefended", "--json").lines
     assert plain["label_name"] in ("clean", "hit")
     (windows,) = call(capfd, "certify", *flags, *TEXT, "--defense", "windows", "--json").lines
@@ -98,3 +98,9 @@ def test_what_cannot_be_generated_is_one_sentence(capfd, language, encoder, tiny
     assert "no causal language model" in refused(model=tiny)
     assert "must lie between -1 and 1" in refused("--threshold", 3)
     assert "shorten it" in refused("--max-tokens", 4096)
+
+
+def test_predicates_are_listed(capfd):
+    (found,) = call(capfd, "list", "predicates", "--json").lines
+    assert set(found["predicates"]) == {"pattern", "equals", "refuses", "judged"}
+    assert "pattern=" in call(capfd, "list", "predicates").out
