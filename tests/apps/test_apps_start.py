@@ -23,6 +23,7 @@ DERIVED = {
     "demo",
     "evaluate",
     "finetune",
+    "generate",
     "localize",
     "predict",
 }
@@ -42,6 +43,7 @@ def test_the_commands_are_those_of_the_manual():
         "doctor",
         "evaluate",
         "finetune",
+        "generate",
         "list",
         "localize",
         "predict",

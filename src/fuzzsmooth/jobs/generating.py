@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fuzzsmooth.common.options import SEEDS, Between, described
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.common.texts import checked_texts
-from fuzzsmooth.engine.answer_clusters import cluster_answers
 from fuzzsmooth.jobs.loading import Machine
 from fuzzsmooth.models import resolve_model
 from fuzzsmooth.models.generation import GenerationOptions
@@ -131,6 +130,8 @@ class SmoothedGeneration:
         return [self._answer(text) for text in checked_texts(texts)]
 
     def _answer(self, text: str) -> dict[str, Any]:
+        from fuzzsmooth.engine.answer_clusters import cluster_answers
+
         before = self.writer.forward_count
         answers = self._answers(text)
         distinct = list(dict.fromkeys(answers))

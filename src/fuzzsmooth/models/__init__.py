@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from fuzzsmooth.common.lazy import lazy_names
 from fuzzsmooth.models.callable import CallableClassifier
 from fuzzsmooth.models.encoding import EncodedTexts
-from fuzzsmooth.models.generation import GenerationOptions, PredicateOptions
 from fuzzsmooth.models.model import MODELS, NamedModel
-from fuzzsmooth.models.predicate import PREDICATES, Predicate
 from fuzzsmooth.models.protocol import (
     Classifier,
     Probabilities,
@@ -24,9 +22,11 @@ from fuzzsmooth.models.sources import ResolvedModel, resolve_model
 from fuzzsmooth.models.stubs import AdditiveClassifier, TriggerClassifier
 
 if TYPE_CHECKING:
+    from fuzzsmooth.models.generation import GenerationOptions, PredicateOptions
     from fuzzsmooth.models.heads import head_labels
     from fuzzsmooth.models.huggingface import HuggingFaceClassifier
     from fuzzsmooth.models.loading import ModelWarning, load_classifier
+    from fuzzsmooth.models.predicate import PREDICATES, Predicate
     from fuzzsmooth.models.predicated import PredicateClassifier, load_predicated
     from fuzzsmooth.models.quiet import quiet_transformers
     from fuzzsmooth.models.rows import pad_rows
@@ -64,9 +64,13 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "GenerationOptions": "generation",
         "HuggingFaceClassifier": "huggingface",
         "ModelWarning": "loading",
+        "PREDICATES": "predicate",
+        "Predicate": "predicate",
         "PredicateClassifier": "predicated",
+        "PredicateOptions": "generation",
         "build_tiny": "tiny",
         "head_labels": "heads",
         "load_classifier": "loading",
