@@ -77,6 +77,10 @@ def serve(
         service = Service(load(asked), options, tokens, asked.loading.prepare)
         address, port = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
+        try:
+            listener.listen(_BACKLOG)
+        except OSError as error:  # another one has come here while the model was loaded
+            raise _unbound(options.host, options.port, error) from error
         tell(f"serving '{service.name}' at {'http' if tls is None else 'https'}://{shown}:{port}")
         asyncio.run(_until_stopped(service, listener, tls, tracer))
 
@@ -90,12 +94,8 @@ async def _until_stopped(
 
     log = Log(texts=service.options.log_texts)
     serving = server(application(service, log, tracer), service, log, tls)
-    try:
-        listener.listen(_BACKLOG)
-    except OSError as error:  # another one has come here while the model was loaded
-        raise _unbound(service.options.host, service.options.port, error) from error
     service.start()
-    warming = asyncio.create_task(_warmed(service, serving, log))
+    warming = asyncio.create_task(_warmed(service, serving, log, listener.getsockname()))
     try:
         await serving.serve([listener])
     finally:
@@ -109,14 +109,14 @@ async def _until_stopped(
         warming.result()
 
 
-async def _warmed(service: Service, serving: Serving, log: Log) -> None:
+async def _warmed(service: Service, serving: Serving, log: Log, address: tuple[str, int]) -> None:
     """Warm up, or end the service if that fails."""
     try:
         await service.warm_up()
     except BaseException:
         serving.should_exit = True
         raise
-    log.event("ready", model=service.name, version=service.version)
+    log.event("ready", address=address[0], port=address[1], model=service.name, version=service.version)
 
 
 def bound(host: str, port: int) -> socket.socket:
