@@ -8,6 +8,7 @@ import threading
 import time
 import zlib
 
+import httpx
 import pytest
 from serving import TOKEN, Slow, defended, running
 
@@ -257,6 +258,35 @@ def test_a_request_has_its_time_and_is_forgotten_after_it():
         assert time.monotonic() - begun < 5
         gate.set()
         assert up.post("/answer", {"text": GOOD}).status_code == 200
+
+
+def test_who_hangs_up_is_not_answered():
+    gate, kept = threading.Event(), []
+
+    def around(inner: object) -> Slow:
+        kept.append(Slow(inner, gate=gate))
+        return kept[0]
+
+    with running(around=around) as up:
+        first = threading.Thread(target=up.post, args=("/answer", {"text": GOOD}))
+        first.start()
+        while not kept[0].batches:
+            time.sleep(0.01)
+        with pytest.raises(httpx.ReadTimeout), httpx.Client(base_url=up.url, timeout=0.2) as client:
+            client.post("/answer", json={"text": "hangs up"})
+        while up.metric('fuzzsmooth_requests_total{protocol="plain",status="499"}') < 1:
+            time.sleep(0.01)
+        gate.set()
+        first.join()
+        assert up.post("/answer", {"text": BAD}).status_code == 200
+        assert kept[0].batches == [("predict", [GOOD]), ("predict", [BAD])]
+
+
+def test_a_service_that_cannot_answer_any_more_says_so():
+    with running() as up:
+        assert up.client.get("/v2/health/live").status_code == 200
+        up.service.batcher.stop()
+        assert up.client.get("/v2/health/live").status_code == 503
 
 
 def test_overload_is_refused_and_over_when_it_is_over():

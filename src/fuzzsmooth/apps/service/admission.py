@@ -124,8 +124,11 @@ def check_texts(texts: Sequence[str], longest: int) -> None:
             raise Refusal(
                 413, "length", f"text {index} has {len(text):,} characters; {longest:,} at most are read"
             )
-        if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
-            raise malformed(f"text {index} is not valid Unicode; it holds half of a surrogate pair")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            sentence = f"text {index} is not valid Unicode; it holds half of a surrogate pair"
+            raise malformed(sentence) from error
 
 
 class _Unpacking:

@@ -86,6 +86,11 @@ class Service:
         """See the class."""
         return self._warm and not self._stopping
 
+    @property
+    def alive(self) -> bool:
+        """Whether it can still answer, or will at least; a supervisor starts it anew where it cannot."""
+        return self.batcher.alive
+
     def start(self) -> None:
         """Begin to answer, the warm-up first."""
         self.batcher.start()

@@ -130,6 +130,11 @@ class Batcher:
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def waiting(self, kind: Kind) -> int:
         """How many texts wait."""
         return len(self._waiting[kind])

@@ -11,7 +11,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -132,7 +132,10 @@ class _Front:
                 body = await asyncio.wait_for(reading, service.options.timeout)
             except TimeoutError:
                 raise late(service.options.timeout) from None
-        return await route.answer(Call(request.path_params, headers, body, trace))
+        call = Call(request.path_params, headers, body, trace)
+        if route.method == "GET":
+            return await route.answer(call)
+        return await _unless_gone(request, route.answer(call))
 
     def _told(
         self, protocol: str, route: Route, own: str, trace: Trace, status: int, refusal: Refusal | None
@@ -154,6 +157,24 @@ class _Front:
             self._log.request(
                 trace, seconds=seconds, id=own, protocol=protocol, path=route.path, status=status, **why
             )
+
+
+async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Reply]) -> Reply:
+    """The answer, which nobody needs to work on if the client hangs up.
+
+    Raises:
+        ClientDisconnect: If it does.
+    """
+    reply = asyncio.create_task(answering)
+    gone = asyncio.create_task(request.receive())  # the body is read, so that nothing else comes
+    try:
+        await asyncio.wait({reply, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            raise ClientDisconnect
+        return reply.result()
+    finally:
+        reply.cancel()
+        gone.cancel()
 
 
 def _response(reply: Reply, own: str) -> Response:

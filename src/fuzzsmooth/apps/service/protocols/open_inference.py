@@ -51,7 +51,9 @@ class OpenInference(Protocol):
         return Reply({"name": "fuzzsmooth", "version": VERSION, "extensions": ["binary_tensor_data"]})
 
     async def live(self, _call: Call) -> Reply:
-        """It lives if it answers."""
+        """503 where it cannot answer any more."""
+        if not self.service.alive:
+            raise Refusal(503, "dead", "the thread that answers has ended; start the service anew")
         return Reply({"live": True})
 
     async def ready(self, _call: Call) -> Reply:

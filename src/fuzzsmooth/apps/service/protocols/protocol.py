@@ -8,7 +8,7 @@ protocol sees a body within its limits and gives JSON values, or says what is wr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -92,7 +92,7 @@ class Route:
     method: Literal["GET", "POST"]
     path: str
     summary: str
-    answer: Callable[[Call], Awaitable[Reply]]
+    answer: Callable[[Call], Coroutine[Any, Any, Reply]]
     gives: Schema
     reads: Schema | None = None
     public: bool = False
