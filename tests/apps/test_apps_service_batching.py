@@ -151,6 +151,20 @@ def test_what_would_not_be_answered_in_time_is_refused_at_once(batcher, asked):
     assert (caught.value.status, caught.value.headers["Retry-After"]) == (429, "12")
 
 
+def test_the_time_of_a_text_follows_the_last_texts_and_can_be_forgotten(batcher, asked):
+    batcher._spent["predict"] = 100.0
+    busy(batcher, asked)
+    jobs = [batcher.submit(["a"] * 4, "predict", later(10_000)) for _ in range(2)]
+    asked.go.set()
+    for job in jobs:
+        names(job)
+    assert batcher._spent["predict"] == pytest.approx(
+        100 * 0.95**9, rel=0.01
+    )  # of nine texts in three batches
+    batcher.forget_times()
+    assert batcher._ahead("predict") == 0
+
+
 def test_one_bad_text_does_not_cost_the_others_their_answers(batcher, asked):
     busy(batcher, asked)
     good, bad, other = (

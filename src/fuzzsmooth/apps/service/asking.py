@@ -108,6 +108,7 @@ class Service:
                 await asyncio.wrap_future(self.batcher.submit([_WARM_UP], kind, deadline).done)
             except Refusal as refusal:
                 raise FuzzsmoothError(refusal.sentence) from refusal
+        self.batcher.forget_times()
         self._warm = True
 
     def drain(self) -> None:

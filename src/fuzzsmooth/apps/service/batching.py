@@ -27,7 +27,8 @@ KINDS: tuple[Kind, ...] = ("predict", "certify")
 Ask = Callable[[Kind, Sequence[str]], list[Answer]]
 """Answers texts; called by one thread only."""
 
-_SHARE = 0.2  # weight of the last batch in the running mean of the time of a text
+_KEPT = 0.95  # of the running mean of the time of a text, after each text
+_END = 10.0  # seconds that the batch in work has to end; the process does not wait for it any longer
 
 
 @dataclass
@@ -128,7 +129,12 @@ class Batcher:
                 waiting.clear()
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_END)
+
+    def forget_times(self) -> None:
+        """Judge the time of a text by the batches to come: the first ones also made what is made once."""
+        with self._changed:
+            self._spent = dict.fromkeys(KINDS, 0.0)
 
     @property
     def alive(self) -> bool:
@@ -190,7 +196,8 @@ class Batcher:
             with self._changed:
                 before = self._spent[kind]
                 spent = seconds / len(places)
-                self._spent[kind] = spent if before == 0 else before + _SHARE * (spent - before)
+                kept = _KEPT ** len(places) if before else 0.0
+                self._spent[kind] = kept * before + (1 - kept) * spent
                 self._running = 0.0
             # Counted before anybody is answered: who then asks for the counts finds the own answer there.
             self._told(Batch(kind, tuple(answer for _, answer in answered), seconds))
