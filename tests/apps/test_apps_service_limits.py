@@ -1,4 +1,4 @@
-"""What the service lets in, for how long, and what it tells of it: limits, tokens, overload, logs, metrics."""
+"""What the service lets in, and for how long: limits, tokens, overload; what it tells in logs and metrics."""
 
 from __future__ import annotations
 

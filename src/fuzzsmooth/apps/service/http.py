@@ -166,7 +166,7 @@ async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Reply]) 
         ClientDisconnect: If it does.
     """
     reply = asyncio.create_task(answering)
-    gone = asyncio.create_task(request.receive())  # the body is read, so that nothing else comes
+    gone = asyncio.ensure_future(request.receive())  # the body is read, so that nothing else comes
     try:
         await asyncio.wait({reply, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not reply.done():
