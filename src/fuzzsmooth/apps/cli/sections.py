@@ -86,6 +86,7 @@ class ReferenceTexts(Options):
 
 
 READING = options(Reading, "Input")
+COLUMNS = options(Columns, "Input")
 TRAINING_DATA = options(TrainingData, "Input")
 REFERENCES = options(ReferenceTexts, "Search")
 MACHINE = options("fuzzsmooth.jobs.loading:Machine", "Model")

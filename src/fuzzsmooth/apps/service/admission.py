@@ -1,0 +1,162 @@
+"""What is let in: bodies, texts and tokens within their limits."""
+
+from __future__ import annotations
+
+import hmac
+import stat
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from fuzzsmooth.apps.service.refusal import Refusal, malformed
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_text
+
+_SHORTEST = 16  # characters of a token
+_TYPES = ("application/json", "application/octet-stream")
+
+
+class Tokens:
+    """The bearer tokens that are accepted; any request is, if there are none.
+
+    Args:
+        tokens: They.
+    """
+
+    def __init__(self, tokens: Sequence[str] = ()) -> None:
+        self._tokens = [token.encode() for token in tokens]
+
+    @classmethod
+    def of_file(cls, file: str) -> Tokens:
+        """Read one token a line; several allow to change them without an interruption.
+
+        Raises:
+            FuzzsmoothError: If others may read the file, or it holds no tokens.
+        """
+        path = Path(file)
+        check_private(path)
+        text = read_text(path, limit=CONFIGURATION_BYTES, mend="give a file of tokens, one a line")
+        tokens = [line.strip() for line in text.splitlines() if line.strip()]
+        require(bool(tokens), f"{path} holds no token; write one of at least {_SHORTEST} characters")
+        require(
+            all(len(token) >= _SHORTEST and token.isascii() and token.isprintable() for token in tokens),
+            f"{path}: a token must have at least {_SHORTEST} characters, all ASCII, such as "
+            "'openssl rand -hex 32' gives",
+        )
+        return cls(tokens)
+
+    def __bool__(self) -> bool:
+        return bool(self._tokens)
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Let a request in.
+
+        Raises:
+            Refusal: 401, if it has no token, or a wrong one.
+        """
+        if not self._tokens:
+            return
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        sent = given.strip().encode("utf-8", "surrogateescape")
+        # All are compared, so that the time tells nothing of which was nearly right.
+        known = [hmac.compare_digest(sent, token) for token in self._tokens]
+        if scheme.lower() != "bearer" or not any(known):
+            raise Refusal(
+                401,
+                "token",
+                "a valid token is needed; send it as 'Authorization: Bearer TOKEN'",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+
+def check_private(path: Path) -> None:
+    """Refuse a file of secrets that others can read.
+
+    Raises:
+        FuzzsmoothError: If its mode lets group or others in, or it is not there.
+    """
+    require(path.is_file(), f"there is no file {path}; give one")
+    mode = path.stat().st_mode
+    require(
+        not mode & (stat.S_IRWXG | stat.S_IRWXO),
+        f"{path} can be read by others (mode {stat.S_IMODE(mode):o}); make it yours alone with: "
+        f"chmod 600 {path}",
+    )
+
+
+async def read_body(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit: int) -> bytes:
+    """The body of a request, unpacked.
+
+    Args:
+        chunks: As it comes in.
+        headers: Names in lower case.
+        limit: Bytes at most, as sent and unpacked.
+
+    Raises:
+        Refusal: If it is too large, packed in an unknown way, damaged, or of another type.
+    """
+    kind = headers.get("content-type", _TYPES[0]).partition(";")[0].strip().lower()
+    if kind not in _TYPES:
+        raise Refusal(415, "type", f"Content-Type must be {' or '.join(_TYPES)}")
+    length = headers.get("content-length", "")
+    if length.isascii() and length.isdecimal() and int(length[:20]) > limit:
+        raise _too_large(limit)
+    unpack = _Unpacking(headers.get("content-encoding", "identity").strip().lower(), limit)
+    parts, size = [], 0
+    async for chunk in chunks:
+        part = unpack(chunk)
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+    unpack.finish()
+    return b"".join(parts)
+
+
+def check_texts(texts: Sequence[str], longest: int) -> None:
+    """Refuse texts that are too long, or no texts.
+
+    Raises:
+        Refusal: Naming the first of them.
+    """
+    for index, text in enumerate(texts):
+        if len(text) > longest:
+            raise Refusal(
+                413, "length", f"text {index} has {len(text):,} characters; {longest:,} at most are read"
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            sentence = f"text {index} is not valid Unicode; it holds half of a surrogate pair"
+            raise malformed(sentence) from error
+
+
+class _Unpacking:
+    """Unpacks chunk by chunk, never more than is allowed."""
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        # Deflate comes with the header of zlib, gzip with its own; 32 tells them apart.
+        known = encoding in ("gzip", "deflate")
+        if not known and encoding not in ("", "identity"):
+            raise Refusal(415, "encoding", "Content-Encoding must be gzip, deflate or identity")
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if known else None
+        self._limit = limit
+
+    def __call__(self, chunk: bytes) -> bytes:
+        if self._inflate is None or not chunk:
+            return chunk
+        try:
+            part = self._inflate.decompress(chunk, self._limit + 1)
+        except zlib.error as error:
+            raise malformed("the body is not packed as its Content-Encoding says") from error
+        if self._inflate.unconsumed_tail:
+            raise _too_large(self._limit)
+        return part
+
+    def finish(self) -> None:
+        if self._inflate is not None and not self._inflate.eof:
+            raise malformed("the packed body ends too early")
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, "body", f"the body is larger than {limit // 1024:,} KiB; send fewer or shorter texts")

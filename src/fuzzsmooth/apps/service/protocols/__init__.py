@@ -1,0 +1,1 @@
+"""Protocols that the service speaks, one a file; registered as attacks and defenses are."""
