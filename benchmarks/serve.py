@@ -104,13 +104,19 @@ class Load:
             self.seconds.append(time.perf_counter() - began)
             told = answer.json()["answers"][0]
             del told["scores"]
-            self.answers[text] = json.dumps(told)
+            self.answers[text] = rounded(told)
 
     def told(self) -> dict[str, Any]:
         """Statuses and percentiles of the answered requests, in milliseconds."""
         spent = 1_000 * np.array(self.seconds or [np.nan])
         points = {f"p{point}": round(float(np.percentile(spent, point)), 1) for point in (50, 90, 99)}
         return {"statuses": dict(self.statuses), **points}
+
+
+def rounded(answer: dict[str, Any]) -> str:
+    """An answer to be compared; the score of a span, which a batch may round otherwise, to six digits."""
+    spans = [{**span, "score": round(span["score"], 6)} for span in answer["spans"]]
+    return json.dumps({**answer, "spans": spans})
 
 
 def resident(process: int) -> float:
@@ -166,7 +172,7 @@ async def measure(given: argparse.Namespace, flags: Sequence[str]) -> dict[str, 
                 size = offline.together(certify=given.certify)
                 answers = [one for at in range(0, len(chosen), size) for one in ask(chosen[at : at + size])]
                 spent = time.perf_counter() - began
-                told = {text: json.dumps(one.to_json()) for text, one in zip(chosen, answers, strict=True)}
+                told = {text: rounded(one.to_json()) for text, one in zip(chosen, answers, strict=True)}
                 found.update(told)
                 return len(chosen) / spent
 
