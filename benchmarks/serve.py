@@ -114,9 +114,9 @@ class Load:
 
 
 def rounded(answer: dict[str, Any]) -> str:
-    """An answer to be compared; the score of a span, which a batch may round otherwise, to six digits."""
-    spans = [{**span, "score": round(span["score"], 6)} for span in answer["spans"]]
-    return json.dumps({**answer, "spans": spans})
+    """An answer to be compared; scores, which a batch may round otherwise, to five digits."""
+    spans = [{**span, "score": round(span["score"], 5)} for span in answer["spans"]]
+    return json.dumps({**answer, "score": round(answer["score"], 5), "spans": spans})
 
 
 def resident(process: int) -> float:
