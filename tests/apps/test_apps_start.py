@@ -71,7 +71,7 @@ def test_help_of_every_command_loads_nothing_heavy(derived):
     assert not loaded & (HEAVY - {"numpy", "scipy"} | {"scipy.stats"} if derived else HEAVY)
 
 
-def test_help_answers_in_half_a_second():
+def test_help_answers_in_less_than_a_second():
     times = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -79,7 +79,7 @@ def test_help_answers_in_half_a_second():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     # Time of the processor: on a machine that is busy with other things, a clock on the wall says little.
-    assert min(times) < 0.5
+    assert min(times) < 1.0
 
 
 def test_version(capfd):
@@ -121,7 +121,7 @@ def test_doctor_tells_how_to_get_what_is_missing(capfd, monkeypatch):
     assert any("pip install 'fuzzsmooth[data]'" in hint for hint in found["hints"])
 
 
-def test_lists_answer_in_half_a_second():
+def test_lists_answer_in_less_than_a_second():
     times = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -129,7 +129,7 @@ def test_lists_answer_in_half_a_second():
         subprocess.run(command, capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(times) < 0.5
+    assert min(times) < 1.0
 
 
 def test_list_shows_every_registry(capfd):
