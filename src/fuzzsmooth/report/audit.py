@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fuzzsmooth.common.errors import MissingExtraError
-from fuzzsmooth.common.printing import displayable
+from fuzzsmooth.report.pages import filled
 
 _LIMITS = (
     "It names what was searched and what was found there; that nothing was found does not show that there "
@@ -33,19 +32,7 @@ def render(report: Mapping[str, Any]) -> str:
     Raises:
         MissingExtraError: If jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "report", "writing the report") from error
-    environment = Environment(
-        loader=PackageLoader("fuzzsmooth.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: displayable(value) if type(value) is str else value,
-    )
-    return environment.get_template("audit.html.j2").render(_context(report))
+    return filled("audit.html.j2", _context(report))
 
 
 def _context(report: Mapping[str, Any]) -> dict[str, Any]:

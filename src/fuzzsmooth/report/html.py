@@ -8,9 +8,8 @@ from typing import Any, Final
 from fuzzsmooth.bench.catalog import ablates, main_rows
 from fuzzsmooth.bench.metrics import Row
 from fuzzsmooth.bench.records import RunSettings, TextRecord
-from fuzzsmooth.common.errors import MissingExtraError
-from fuzzsmooth.common.printing import displayable
 from fuzzsmooth.report.examples import choose_examples
+from fuzzsmooth.report.pages import filled
 from fuzzsmooth.report.plots import certified_figure, to_svg, tradeoff_figure
 from fuzzsmooth.report.tables import (
     ablated_rows,
@@ -56,19 +55,7 @@ def render(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSett
     Raises:
         MissingExtraError: If jinja2 or matplotlib is not installed.
     """
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "report", "writing the report") from error
-    environment = Environment(
-        loader=PackageLoader("fuzzsmooth.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: displayable(value) if type(value) is str else value,
-    )
-    return environment.get_template("report.html.j2").render(_context(rows, records, settings))
+    return filled("report.html.j2", _context(rows, records, settings))
 
 
 def _context(rows: Sequence[Row], records: Sequence[TextRecord], settings: RunSettings) -> dict[str, Any]:

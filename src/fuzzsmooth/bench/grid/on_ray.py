@@ -63,7 +63,7 @@ def _attempt(cell: Cell, folder: str) -> Outcome:
     """A task: one cell, with one thread."""
     import time
 
-    from fuzzsmooth.bench.grid.running import one_thread
+    from fuzzsmooth.bench.grid.processes import one_thread
 
     with one_thread():
         outcome = Worker(Path(folder)).attempt(cell)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.bench.grid.cells import Cell
+from fuzzsmooth.bench.grid.processes import end, one_thread, started
 from fuzzsmooth.bench.grid.store import (
     Entry,
     failure,
@@ -25,8 +25,6 @@ from fuzzsmooth.bench.stages import Counts, Stages, silent_stages
 from fuzzsmooth.data.telling import Tell, unheard
 
 _POLL = 1.0  # seconds between looks at what the workers have done
-_GRACE = 10.0  # seconds that a worker has to end after Ctrl-C
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run_grid(
@@ -107,19 +105,6 @@ class _Watch:
         return self.done
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread inside of it."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _work_in_processes(cells: Sequence[Cell], folder: Path, workers: int, look: Any, tell: Tell) -> None:
     processes = _started(cells, folder, min(workers, len(cells)))
     try:
@@ -128,7 +113,7 @@ def _work_in_processes(cells: Sequence[Cell], folder: Path, workers: int, look: 
             look()
     except KeyboardInterrupt:
         # The terminal has told them too; what they were measuring is kept up to the last text.
-        _end(processes)
+        end(processes)
         raise
     for process in processes:
         if process.exitcode:
@@ -137,24 +122,8 @@ def _work_in_processes(cells: Sequence[Cell], folder: Path, workers: int, look: 
 
 def _started(cells: Sequence[Cell], folder: Path, workers: int) -> list[BaseProcess]:
     """The workers, each beginning at another place of the list, so that they do not want the same models."""
-    spawn = multiprocessing.get_context("spawn")
-    processes: list[BaseProcess] = []
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        for number in range(workers):
-            start = number * len(cells) // workers
-            order = [*cells[start:], *cells[:start]]
-            process = spawn.Process(target=_work, args=(order, folder), name=f"worker {number + 1}")
-            process.start()
-            processes.append(process)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-    return processes
+    starts = [number * len(cells) // workers for number in range(workers)]
+    return started(_work, [([*cells[start:], *cells[:start]], folder) for start in starts])
 
 
 def _work(cells: Sequence[Cell], folder: Path) -> None:
@@ -165,13 +134,3 @@ def _work(cells: Sequence[Cell], folder: Path) -> None:
             Worker(folder).work(cells, lambda: parent is None or parent.is_alive())
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-
-
-def _end(processes: Sequence[BaseProcess]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join(_GRACE)
-        if process.is_alive():
-            process.kill()
-            process.join()

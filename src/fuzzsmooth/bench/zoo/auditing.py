@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.auditing.detector import DETECTORS
 from fuzzsmooth.bench.grid.cells import Cell
-from fuzzsmooth.bench.grid.running import one_thread
+from fuzzsmooth.bench.grid.processes import end, one_thread, started
 from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.bench.zoo.probing import Probe
 from fuzzsmooth.bench.zoo.spec import twins
@@ -29,8 +27,6 @@ AUDITS = "audits"
 """Folder of the records inside that of a zoo."""
 
 _POLL = 0.5
-_GRACE = 10.0
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -93,13 +89,15 @@ def audit_zoo(
                     _attempt(probe, task, folder)
                     counts(done + 1, len(tasks))
         else:
-            processes = _started(tasks, folder, min(workers, len(tasks)))
+            count = min(workers, len(tasks))
+            # All go through the tasks in one order, so that the first ones are done first.
+            processes = started(_work, [(list(tasks), folder, number, count) for number in range(count)])
             try:
                 while any(process.is_alive() for process in processes):
                     time.sleep(_POLL)
                     counts(sum(_is_done(task.file(folder)) for task in tasks), len(tasks))
             except BaseException:
-                _end(processes)
+                end(processes)
                 raise
     failed = {}
     for task in tasks:
@@ -152,26 +150,6 @@ def _attempt(probe: Probe, task: Task, folder: Path) -> None:
         return
 
 
-def _started(tasks: Sequence[Task], folder: Path, workers: int) -> list[BaseProcess]:
-    """The workers; all go through the tasks in one order, so that the first ones are done first."""
-    spawn = multiprocessing.get_context("spawn")
-    processes: list[BaseProcess] = []
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        for number in range(workers):
-            process = spawn.Process(target=_work, args=(list(tasks), folder, number, workers))
-            process.start()
-            processes.append(process)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-    return processes
-
-
 def _work(tasks: Sequence[Task], folder: Path, number: int, workers: int) -> None:
     parent = multiprocessing.parent_process()
     try:
@@ -184,13 +162,3 @@ def _work(tasks: Sequence[Task], folder: Path, number: int, workers: int) -> Non
                 _attempt(probe, task, folder)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-
-
-def _end(processes: Sequence[BaseProcess]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join(_GRACE)
-        if process.is_alive():
-            process.kill()
-            process.join()
