@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # as pytest does
 
 import numpy as np
-from guarantee_claims import length_claims, typed_claims, uniform_claims
+from guarantee_claims import deployed_length_claims, length_claims, typed_claims, uniform_claims
 from guarantee_claims_beyond import ExactClaim, WeightClaim, published_claims
 from guarantee_claims_rivals import rival_claims
 from guarantee_claims_windows import window_claims
@@ -53,6 +53,7 @@ def claims(worlds: str) -> Iterator[Claim]:
     typed = [(3, 5), (4, 4)] if full else [(3, 3)]
     yield from uniform_claims(spaces, (0.6, 0.7, 0.9) if full else (0.7,))
     yield from length_claims(spaces if full else spaces[:1])
+    yield from deployed_length_claims(spaces if full else spaces[:1])
     yield from typed_claims(typed)
     exact, weights = ((2, 6), (2, 7)) if full else ((2, 4), (2, 4))
     for threat in ("edit", "insert", "delete"):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 from guarantee_pairs import FAR, Matrix, SmoothedClaim, Steps, ranked
 from guarantee_universe import Text, Universe, alignment, deletion_law, steps_of, uniform_law, universe
 
 from fuzzsmooth.certify import (
+    Certificate,
     LengthRates,
     RateTable,
     Threat,
+    TopClassBound,
     backward_radius,
     certified,
     exact_rate,
@@ -22,6 +26,11 @@ from fuzzsmooth.certify import (
     radius,
 )
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.defenses.deletion import DeletionOptions
+from fuzzsmooth.engine.certificates import Issuer
+from fuzzsmooth.engine.evidence import Evidence
+from fuzzsmooth.engine.length_rates import length_certificates
+from table_classifier import TableClassifier
 
 Profile = Sequence[tuple[int, int]]
 EDIT = "certify.theorems.edit"
@@ -171,6 +180,48 @@ def length_claims(worlds: Profile) -> Iterator[SmoothedClaim]:
             radii=by_rank,
             rivals=False,
         )
+
+
+def deployed_length_claims(worlds: Profile) -> Iterator[SmoothedClaim]:
+    """Theorem 1n as defense "deletion" issues it: rates by a rule, as coins apply them, and certificates."""
+    for world, (kept, low, high) in itertools.product(worlds, ((1.5, 0.4, 0.9), (0.5, 0.6, 0.95))):
+        options = DeletionOptions(kept_units=kept, rate_short=low, rate_long=high, fuzzing=False)
+        rates, space = options.length_rates(), universe(*world)
+        assert rates is not None
+        law = deletion_law(space, lambda text, rates=rates: (rates.rate(len(text)),) * len(text))
+        issuer = Issuer(options, TableClassifier({}, (1.0, 0.0)))
+
+        @cache
+        def issued(
+            low: float, high: float | None, length: int, *, options: DeletionOptions = options,
+            issuer: Issuer = issuer,
+        ) -> tuple[Certificate, ...]:  # fmt: skip
+            bound = TopClassBound(0, low, 1 - low if high is None else high, 1, 1)
+            found = Evidence(bound, (1, 0), 1, "monte_carlo", "fixed")
+            return length_certificates(found, issuer, options, length)
+
+        by_threat, where = operations(space), named(space, f"{kept} kept")
+        for place, (name, threat) in enumerate(
+            (("edit", "edit"), ("insert", "insert"), ("backward", "delete"), ("delete", "delete"))
+        ):
+
+            def radii(
+                group: int, low: float, high: float | None, *, place: int = place, issued: Any = issued
+            ) -> int:
+                return int(issued(low, high, group)[place].radius)
+
+            within, cap = by_threat[threat]  # type: ignore[index]
+            yield SmoothedClaim(
+                f"T1n deployed {name} | {where}",
+                "T1n",
+                "engine.length_rates.length_certificates",
+                within,
+                cap,
+                law=law,
+                radii=radii,
+                groups=space.lengths,
+                rivals=False,
+            )
 
 
 def typed_claims(worlds: Profile) -> Iterator[SmoothedClaim]:

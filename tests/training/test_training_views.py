@@ -23,13 +23,13 @@ TEXT = " ".join(WORDS)
 
 
 def deleted(rate: float, count: int, seed: int) -> NoisyViews:
-    return NoisyViews(Deletion(), rate, count, seed, "training text noise")
+    return NoisyViews(Deletion(), lambda _: rate, count, seed, "training text noise")
 
 
 MAKERS = {
     "delete": lambda seed: deleted(0.5, 3, seed),
-    "mask": lambda seed: NoisyViews(ShareMasking(0.5, "[MASK]"), 0.5, 3, seed, "masks"),
-    "any kernel": lambda seed: NoisyViews(Masking("_"), 0.5, 3, seed, "coins"),
+    "mask": lambda seed: NoisyViews(ShareMasking(0.5, "[MASK]"), lambda _: 0.5, 3, seed, "masks"),
+    "any kernel": lambda seed: NoisyViews(Masking("_"), lambda _: 0.5, 3, seed, "coins"),
     "windows": lambda seed: WindowViews(4, 6, seed),
 }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fuzzsmooth import training
 from fuzzsmooth.bench.catalog import KINDS
@@ -16,6 +16,7 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import described
 from fuzzsmooth.data import Dataset
 from fuzzsmooth.defenses import DEFENSES
+from fuzzsmooth.defenses.deletion import DeletionOptions
 from fuzzsmooth.defenses.windows import Windows
 from fuzzsmooth.engine.options import THREATS
 from fuzzsmooth.training import FinetuneOptions
@@ -103,6 +104,8 @@ def certification_row(name: str, shared: Shared) -> CertificationRow:
         return CertificationRow(
             name, bases, lambda model: by_windows(_windows(model, shared), shared.longest)
         )
+    if kind == "deletion-kept":
+        return _kept_row(name, written, shared)
     if f"{kind}:RATE" not in KINDS:
         return _defense_row(name, shared)
     rate = _rate(name, written)
@@ -115,8 +118,22 @@ def certification_row(name: str, shared: Shared) -> CertificationRow:
     if kind in ("rs-del", "deletion-sampled"):
         return CertificationRow(name, bases, _voting("rs_del", votes))
     awaited = ("edit", "insert") if kind == "deletion-early" else THREATS
-    ours = {"fuzzing": False, "sigma": 0.0, "statistics": "auto", "awaited": awaited}
-    return CertificationRow(name, bases, _voting("deletion", votes | ours))
+    return CertificationRow(name, bases, _voting("deletion", votes | _OURS | {"awaited": awaited}))
+
+
+_OURS: Final = {"fuzzing": False, "sigma": 0.0, "statistics": "auto"}
+
+
+def _kept_row(name: str, written: str, shared: Shared) -> CertificationRow:
+    """Our deletion at rates by length, on a model that is fine-tuned at these."""
+    units = _number(written)
+    if units is None or not 0 < units <= 1000:
+        raise FuzzsmoothError(f"row '{name}' needs the units to keep, above 0, as in 'deletion-kept:2'")
+    votes = {"kept_units": units, "draws": shared.draws, "alpha": shared.alpha, "seed": shared.seed}
+    given = votes | _OURS | {"awaited": THREATS}
+    changes = DEFENSES.get("deletion").training(DeletionOptions.from_mapping(given))
+    trained = Base(f"deletion-kept-{units:g}", shared.deletion.replace(**changes), PLAIN)
+    return CertificationRow(name, (Base(PLAIN, shared.finetune), trained), _voting("deletion", given))
 
 
 def _defense_row(name: str, shared: Shared) -> CertificationRow:
@@ -167,10 +184,17 @@ def _deletion_bases(kind: str, rate: float, shared: Shared) -> tuple[Base, ...]:
 
 
 def _rate(name: str, written: str) -> float:
-    try:
-        rate = float(written)
-    except ValueError as error:
-        raise FuzzsmoothError(f"row '{name}' needs a rate, as in '{name.partition(':')[0]}:0.9'") from error
+    rate = _number(written)
+    if rate is None:
+        raise FuzzsmoothError(f"row '{name}' needs a rate, as in '{name.partition(':')[0]}:0.9'")
     if not 0 < rate < 1:
         raise FuzzsmoothError(f"the rate of row '{name}' must lie strictly between 0 and 1")
     return rate
+
+
+def _number(written: str) -> float | None:
+    """A number, or None for what is none."""
+    try:
+        return float(written)
+    except ValueError:
+        return None

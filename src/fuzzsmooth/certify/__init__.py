@@ -62,7 +62,12 @@ from fuzzsmooth.certify.theorems.exact import (
     exact_radius,
 )
 from fuzzsmooth.certify.theorems.frs import CONDITION, MASKED_CONDITION, conditional_radius
-from fuzzsmooth.certify.theorems.length_rates import LengthRates, length_lower_bound, length_radius
+from fuzzsmooth.certify.theorems.length_rates import (
+    LengthRates,
+    length_frontier,
+    length_lower_bound,
+    length_radius,
+)
 from fuzzsmooth.certify.theorems.oracle import (
     UNDECIDED,
     BudgetExceededError,
@@ -174,6 +179,7 @@ __all__ = [
     "insertion_budget",
     "joint_lower_bound",
     "joint_radius",
+    "length_frontier",
     "length_lower_bound",
     "length_radius",
     "low_masks",

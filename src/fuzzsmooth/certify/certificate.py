@@ -46,7 +46,8 @@ class Certificate:
             threat and its undoing are the same.
         unit: What is counted: "word", "token", "character", "byte", "cost", "standard deviation".
         rates: Named rates of the noise, for example {"deletion": .9} or {"high": .9, "low": .3}; for the
-            weight threats also {"delta": ...}.
+            weight threats also {"delta": ...}. For deletion at rates by length also the units "kept" of n,
+            of which 1 - kept / n is the rate, within "lowest" and "highest".
         alpha: Failure probability of a ``monte_carlo`` result, in (0, 1); 0 for the other methods.
         method: How the probability was bounded.
         guarantee: ``proved``; ``conditional`` on ``conditional_on``; or ``empirical``, no guarantee.
@@ -137,6 +138,8 @@ class Certificate:
         """What is claimed, and about which answer: one that was computed, or the majority of all draws."""
         voted = self.method != "deterministic"
         answer = "the smoothed model's majority answer" if voted else "the answer"
+        if "kept" in self.rates:  # one rate of deletion for each length
+            answer = "the majority answer of the model smoothed at rates by length"
         if self.radius == 0 and not any(map(any, self.frontier)):
             return f"this is {answer} to this text as it stands (no change is covered)"
         alert = self.outcome == "label_or_alert"

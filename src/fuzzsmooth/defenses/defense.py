@@ -18,6 +18,7 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import Options
 from fuzzsmooth.common.registry import Registry
 from fuzzsmooth.common.texts import checked_texts
+from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.material import Material
 from fuzzsmooth.models.protocol import Classifier
@@ -148,6 +149,20 @@ class Defense(ABC):
             "options": self.options.to_mapping(),
             "references": asdict(self.references) if self.references else None,
         }
+
+    @classmethod
+    def settled(cls, options: Any, data: Dataset) -> Any:
+        """The options, with what they leave to be chosen on training texts; by default they leave nothing.
+
+        Args:
+            options: Of type ``options_type``.
+            data: The training texts, which the model is fine-tuned on.
+
+        Raises:
+            FuzzsmoothError: If the data do not do.
+        """
+        del data
+        return options
 
     @classmethod
     def training(cls, options: Any) -> Mapping[str, Any]:

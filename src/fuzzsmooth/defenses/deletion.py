@@ -3,7 +3,8 @@
 Each unit is deleted at one rate, then unit types that act as triggers are removed from what is left (or it is
 searched), so that the fuzzing is part of the base classifier and the proof does not depend on it (Theorem 3).
 Certificates enumerate where that pays, draw no longer than the radii need, and hold with probability 1 -
-alpha, or surely where all deletions were enumerated (Theorems 1, 2b).
+alpha, or surely where all deletions were enumerated (Theorems 1, 2b). The rate may depend on the number of
+units, settled before any text is seen (Theorem 1n).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fuzzsmooth.common.options import Between, require
+from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
 from fuzzsmooth.defenses.randomized import (
@@ -24,7 +26,8 @@ from fuzzsmooth.defenses.randomized import (
 from fuzzsmooth.engine.certificates import Issuer, costs, deletion_certificates, weighted_certificates
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
-from fuzzsmooth.engine.options import DrawOptions, NoisyOptions, SearchedOptions, check_drawn
+from fuzzsmooth.engine.length_rates import LengthOptions, length_certificates
+from fuzzsmooth.engine.options import NoisyOptions, SearchedOptions, check_drawn
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.engine.statistics import gather_evidence
 from fuzzsmooth.engine.type_rates import TypeRates, rate_table, unit_rates
@@ -40,7 +43,7 @@ with a small model on a processor a kill loses some seconds. Fewer starve the ba
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeletionOptions(NoisyOptions, SearchedOptions, DrawOptions):
+class DeletionOptions(NoisyOptions, SearchedOptions, LengthOptions):
     """How texts are deleted from, what is fuzzed in the rest, and how passes are used."""
 
     sigma: Annotated[
@@ -91,6 +94,10 @@ class DeletionOptions(NoisyOptions, SearchedOptions, DrawOptions):
             "a weight distance cannot be certified with fuzzing, which reads the weights without their noise:"
             " turn fuzzing off (--no-fuzzing)",
         )
+        require(
+            distance is None or not (self.rates_by_length or self.kept_units),
+            "a weight distance is certified at one rate: leave out the distance, or the rates by length",
+        )
 
 
 @DEFENSES.register("deletion")
@@ -118,12 +125,18 @@ class Deletion(Randomized):
         rates: TypeRates | None = None,
     ) -> None:
         self.type_rates = rates
+        self.length_rates = self.options_type.of(options).length_rates()
         super().__init__(classifier, options, references)
+
+    @classmethod
+    def settled(cls, options: DeletionOptions, data: Dataset) -> DeletionOptions:
+        """Rates by length are chosen on the lengths of the training texts, unless they are given."""
+        return options.chosen_on(data.texts)
 
     @classmethod
     def training(cls, options: DeletionOptions) -> Mapping[str, Any]:
         """Fine-tuning on texts deleted at the rate that is certified."""
-        return {"text_noise": "delete", "text_rate": options.rate}
+        return {"text_noise": "delete", **options.training_rates}
 
     @classmethod
     def threats(cls, options: DeletionOptions) -> tuple[str, ...]:
@@ -145,6 +158,12 @@ class Deletion(Randomized):
                 self.options.weight_distance is None,
                 "a weight distance needs one rate for all types; leave out the table or the distance",
             )
+            require(
+                self.options.kept_units is None,
+                "rates by length and rates by type cannot be certified together; leave out the table or "
+                "kept_units",
+            )
+        self.options.check_chosen()
         if self.options.fuzzing:
             require_deterministic(
                 self.classifier,
@@ -172,9 +191,13 @@ class Deletion(Randomized):
         """One rate for all units, or the rate of each unit's type."""
         del scans
         if self.type_rates is None:
-            return [uniform_rates(len(cut), self.options.rate) for cut in units]
+            return [uniform_rates(len(cut), self._rate(len(cut))) for cut in units]
         listed = self._listed(units)
         return [unit_rates(cut, listed, self.options.rate) for cut in units]
+
+    def _rate(self, length: int) -> float:
+        """The rate of a text of so many units."""
+        return self.options.rate if self.length_rates is None else self.length_rates.rate(length)
 
     def _listed(self, units: Sequence[Units]) -> dict[str, float]:
         """The types of some texts that have a rate of their own."""
@@ -190,7 +213,10 @@ class Deletion(Randomized):
         """Radii against edits, insertions, deletions, and their mixtures."""
         plans, options = [one.plan for one in received], self.options
         weighted = self.type_rates is not None
-        evidence = gather_evidence(plans, sampler, options, weighted=weighted, advance=advance)
+        rates = None if self.length_rates is None else [self._rate(len(plan.units)) for plan in plans]
+        evidence = gather_evidence(
+            plans, sampler, options, weighted=weighted, rates=rates, advance=advance
+        )
         if not weighted:
             return [
                 certified_answer(one, found, self._certificates(one, found, issuer))
@@ -209,6 +235,8 @@ class Deletion(Randomized):
 
     def _certificates(self, one: Received, found: Evidence, issuer: Issuer) -> Any:
         options, length = self.options, len(one.plan.units)
+        if self.length_rates is not None:
+            return length_certificates(found, issuer, options, length)
         certificates = deletion_certificates(found, issuer, options.rate, length)
         if options.weight_distance is None:
             return certificates

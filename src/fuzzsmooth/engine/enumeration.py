@@ -26,18 +26,21 @@ from fuzzsmooth.engine.group_sequential import contenders, equal_draws
 from fuzzsmooth.engine.sampler import Plan, Sampler, Votes, mask_rows
 
 
-def exact_evidence(plans: Sequence[Plan], sampler: Sampler, rate: float) -> list[Evidence]:
+def exact_evidence(plans: Sequence[Plan], sampler: Sampler, rates: Sequence[float]) -> list[Evidence]:
     """Exact class probabilities from all 2**n masks of each text (Theorem 2b).
 
     Args:
         plans: The texts, short ones, and the rates of their units.
         sampler: Answers masks; nothing in it may be drawn.
-        rate: The lowest rate of any unit there is.
+        rates: For each text the lowest rate of any unit there is.
     """
     classes = len(sampler.classifier.labels)
     kept = [mask_rows(range(1 << len(plan.units)), len(plan.units)) for plan in plans]
     answers = sampler.labels(plans, kept)
-    return [_exact(labels, plan, rate, classes) for labels, plan in zip(answers, plans, strict=True)]
+    return [
+        _exact(labels, plan, rate, classes)
+        for labels, plan, rate in zip(answers, plans, rates, strict=True)
+    ]
 
 
 def _exact(labels: Answers, plan: Plan, rate: float, classes: int) -> Evidence:
@@ -79,7 +82,7 @@ def stratified_plans(
     most_kept: Mapping[int, int],
     sampler: Sampler,
     *,
-    rate: float,
+    rates: Sequence[float],
     draws: int,
     sparing: float | None = None,
 ) -> tuple[list[DrawnText], StratifiedVotes]:
@@ -89,7 +92,7 @@ def stratified_plans(
         plans: All texts; those enumerated here have the same rate everywhere.
         most_kept: J by index of text.
         sampler: Answers masks; nothing in it may be drawn.
-        rate: The rate.
+        rates: The rate of each text.
         draws: Passes per text at most, those of the enumeration included.
         sparing: Failure probability per text, to plan no more draws than make the bound as sharp as one of
             ``draws`` plain draws; None plans all that are left.
@@ -103,7 +106,7 @@ def stratified_plans(
     rows = [mask_rows(masks, len(plan.units)) for masks, plan in zip(low.values(), chosen, strict=True)]
     drawn_texts, masks = [], dict[int, Sequence[int]]()
     for (text, enumerated), labels in zip(low.items(), sampler.labels(chosen, rows), strict=True):
-        length = len(plans[text].units)
+        length, rate = len(plans[text].units), rates[text]
         parts = np.zeros(classes)
         for mask, label in zip(enumerated, labels.tolist(), strict=True):
             if label >= 0:

@@ -40,6 +40,7 @@ def gather_evidence(
     options: DrawOptions,
     *,
     weighted: bool = False,
+    rates: Sequence[float] | None = None,
     advance: Advance | None = None,
 ) -> list[Evidence]:
     """Bound the class probabilities of each text by at most ``options.draws`` passes, at ``options.alpha``.
@@ -49,25 +50,27 @@ def gather_evidence(
         sampler: Draws deleted texts and asks for their labels.
         options: Statistics, passes, alpha, rate and seed.
         weighted: Whether units have rates of their own, none below ``options.rate``.
+        rates: The lowest rate of each text's units, as represented; ``options.rate`` by default.
         advance: Told how many texts have just been finished.
     """
-    rate = represented(options.rate)
+    own = [represented(options.rate)] * len(plans) if rates is None else list(rates)
     low: dict[int, int] = {}
     short: list[int] = []
     sparing = options.statistics == "group-sequential"
     if options.statistics in ("auto", "group-sequential") and sampler.has_one_answer:
         for text, plan in enumerate(plans):
             length = len(plan.units)
-            most_kept, passes = _planned(length, rate, options.draws, sparing=sparing)
+            most_kept, passes = _planned(length, own[text], options.draws, sparing=sparing)
             if length <= MOST_UNITS and 1 << length <= math.ceil(passes):
                 short.append(text)
             elif not weighted and most_kept is not None:
                 low[text] = most_kept
-    found = dict(zip(short, _exact([plans[text] for text in short], sampler, rate, advance), strict=True))
+    exact = _exact([plans[text] for text in short], sampler, [own[text] for text in short], advance)
+    found = dict(zip(short, exact, strict=True))
     groups: list[tuple[VoteSource, list[DrawnText]]] = []
     if low:
         drawn_texts, source = stratified_plans(
-            plans, low, sampler, rate=rate, draws=options.draws, sparing=options.alpha if sparing else None
+            plans, low, sampler, rates=own, draws=options.draws, sparing=options.alpha if sparing else None
         )
         groups.append((source, drawn_texts))
     nothing = (0.0,) * len(sampler.classifier.labels)
@@ -78,7 +81,7 @@ def gather_evidence(
     ]
     groups.append((SampledVotes(plans, sampler), sampled))
     for origin, part in groups:
-        evidence = _draw(origin, part, options, weighted, advance)
+        evidence = _draw(origin, part, options, own, weighted, advance)
         found.update((drawn.index, one) for drawn, one in zip(part, evidence, strict=True))
     return [found[text] for text in range(len(plans))]
 
@@ -98,11 +101,13 @@ def vote_evidence(
     return fixed_evidence(source, drawn_texts, alpha=options.alpha, rivals=options.rivals, advance=advance)
 
 
-def _exact(plans: Sequence[Plan], sampler: Sampler, rate: float, advance: Advance | None) -> list[Evidence]:
+def _exact(
+    plans: Sequence[Plan], sampler: Sampler, rates: Sequence[float], advance: Advance | None
+) -> list[Evidence]:
     found: list[Evidence] = []
     for start in range(0, len(plans), _TOGETHER):
         part = plans[start : start + _TOGETHER]
-        found += exact_evidence(part, sampler, rate)
+        found += exact_evidence(part, sampler, rates[start : start + _TOGETHER])
         if advance is not None:
             advance(len(part))
     return found
@@ -112,6 +117,7 @@ def _draw(
     source: VoteSource,
     drawn_texts: Sequence[DrawnText],
     options: DrawOptions,
+    rates: Sequence[float],
     weighted: bool,
     advance: Advance | None,
 ) -> list[Evidence]:
@@ -119,7 +125,9 @@ def _draw(
         return fixed_evidence(
             source, drawn_texts, alpha=options.alpha, rivals=options.rivals, advance=advance
         )
-    levels = [levels_of(options, drawn.length, weighted=weighted) for drawn in drawn_texts]
+    levels = [
+        levels_of(options, drawn.length, weighted=weighted, rate=rates[drawn.index]) for drawn in drawn_texts
+    ]
     looks = options.statistics == "group-sequential"
     return sequential_evidence(
         source,
@@ -142,9 +150,14 @@ def _plan_looks(length: int, rate: float, draws: int) -> tuple[int | None, float
     return plan_looks(length, rate, draws)
 
 
-def levels_of(options: DrawOptions, length: int, *, weighted: bool = False) -> Levels:
-    """The levels that a sequential test of a text of ``length`` units goes through."""
-    rate = represented(options.rate)
+def levels_of(
+    options: DrawOptions, length: int, *, weighted: bool = False, rate: float | None = None
+) -> Levels:
+    """The levels that a sequential test of a text of ``length`` units goes through.
+
+    They decide where drawing stops, not what is claimed: the test is valid whenever it stops.
+    """
+    rate = represented(options.rate) if rate is None else rate
     by_threat = {
         # More cannot have been inserted than there is; but any number can be inserted.
         name: _levels(rate, threat, length if threat == "delete" else _MOST)

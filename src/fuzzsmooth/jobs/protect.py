@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,7 @@ def carry_out(order: Order, *, stages: Stages = silent_stages, tell: Tell = unhe
     splits = hold_out(order.data, order.protect.holdout, order.columns)
     splits = splits_for(order.model, splits, allow_bin=order.machine.allow_bin)
     tell_rows(tell, splits.train, splits.test)
+    order = replace(order, options=order.kind.settled(order.options, splits.train))
     known = set(splits.train.texts)
     twice = sum(text in known for text in splits.test.texts)
     if twice:

@@ -32,7 +32,7 @@ from fuzzsmooth.training.output import check_output
 from fuzzsmooth.training.precision import training_precision
 from fuzzsmooth.training.progress import Progress, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
-from fuzzsmooth.training.views import NoisyViews, Views, WindowViews, mask_token
+from fuzzsmooth.training.views import NoisyViews, Views, WindowViews, deletion_rates, mask_token
 
 Penalty = Callable[[tuple[torch.Tensor, ...]], torch.Tensor]
 """What is added to the loss of a step, a scalar, from the attention of each layer, shape (rows, heads,
@@ -268,12 +268,12 @@ def _trainer(
 
 
 def _views(classifier: HuggingFaceClassifier, options: FinetuneOptions) -> Views | None:
-    rate, copies, seed = options.text_rate, options.copies, options.seed
+    copies, seed = options.copies, options.seed
     if options.text_noise == "delete":
-        return NoisyViews(Deletion(), rate, copies, seed, "training text noise")
+        return NoisyViews(Deletion(), deletion_rates(options), copies, seed, "training text noise")
     if options.text_noise == "mask":
-        kernel = ShareMasking(rate, mask_token(classifier.tokenizer))
-        return NoisyViews(kernel, rate, copies, seed, "training masks")
+        kernel = ShareMasking(options.text_rate, mask_token(classifier.tokenizer))
+        return NoisyViews(kernel, lambda _: options.text_rate, copies, seed, "training masks")
     if options.text_noise == "windows":
         return WindowViews(options.window, options.candidates, options.seed)
     return None

@@ -85,6 +85,15 @@ class FinetuneOptions(Options):
     text_rate: Annotated[float, Between(0, 1, below=True), "Rate of ``delete`` and ``mask``, in [0, 1)."] = (
         0.0
     )
+    text_kept: Annotated[
+        float | None,
+        Between(0, 1_000, above=True),
+        "For ``delete``, rates by length: the words that are expected to be left of a text, however long it "
+        "is; n words then have the rate 1 - text_kept / n, within ``text_rate_short`` and ``text_rate``.",
+    ] = None
+    text_rate_short: Annotated[
+        float, Between(0, 1, above=True, below=True), "With ``text_kept``, the rate of the shortest texts."
+    ] = 0.5
     copies: Annotated[
         int, Between(1, 1_000), "Copies of each text in a step, for ``delete`` and ``mask``."
     ] = 1
@@ -111,6 +120,11 @@ class FinetuneOptions(Options):
         require(
             self.copies == 1 or rated,
             f"copies {self.copies} needs text_noise 'delete' or 'mask': equal copies teach nothing more",
+        )
+        require(
+            self.text_kept is None
+            or (self.text_noise == "delete" and self.text_rate_short <= self.text_rate),
+            "text_kept needs text_noise 'delete' and text_rate_short <= text_rate",
         )
         require(
             windows == (self.window > 0),

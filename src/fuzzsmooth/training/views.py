@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from fuzzsmooth.certify import LengthRates
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.noise.text import TextKernel, uniform_rates
 from fuzzsmooth.text import segmenter
+from fuzzsmooth.training.options import FinetuneOptions
 
 
 class Views(Protocol):
@@ -28,13 +31,15 @@ class NoisyViews:
 
     Args:
         kernel: The noise.
-        rate: The probability that a word is hit, in [0, 1].
+        rate: The probability that a word is hit, in [0, 1], of a text of so many words.
         count: Copies, >= 1.
         seed: The user's seed.
         purpose: Separates the draws from those of other noises.
     """
 
-    def __init__(self, kernel: TextKernel, rate: float, count: int, seed: int, purpose: str) -> None:
+    def __init__(
+        self, kernel: TextKernel, rate: Callable[[int], float], count: int, seed: int, purpose: str
+    ) -> None:
         self.count = count
         self._kernel = kernel
         self._rate = rate
@@ -45,7 +50,7 @@ class NoisyViews:
     def __call__(self, text: str, epoch: int, index: int) -> list[str]:
         """The noisy copies; the first is the same however many there are."""
         units = self._segmenter.segment(text).units
-        rates = uniform_rates(len(units), self._rate)
+        rates = uniform_rates(len(units), self._rate(len(units)))
         # The address of the first copy has no copy number: adding copies leaves it what it was.
         address = (self._seed, self._purpose, epoch, index)
         draws = [generator(*address, *([copy] if copy else [])) for copy in range(self.count)]
@@ -81,6 +86,13 @@ class WindowViews:
             start = int(draw.integers(max(0, len(units) - length) + 1))
             views.append(units[:start] + units[start + length :])
         return [self._segmenter.join(view) for view in views]
+
+
+def deletion_rates(options: FinetuneOptions) -> Callable[[int], float]:
+    """The deletion rate of a text of so many words: one for all, or rates by length."""
+    if options.text_kept is None:
+        return lambda _: options.text_rate
+    return LengthRates.keeping(options.text_kept, options.text_rate_short, options.text_rate).rate
 
 
 def mask_token(tokenizer: Any) -> str:

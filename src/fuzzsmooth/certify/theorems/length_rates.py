@@ -45,6 +45,7 @@ from fuzzsmooth.certify.theorems.edit import (
     check_threat,
     checked_rate,
     conditionally_certified,
+    maximal_pairs,
 )
 from fuzzsmooth.certify.theorems.typed_rates import insertion_margin
 from fuzzsmooth.certify.threats import Threat
@@ -52,6 +53,7 @@ from fuzzsmooth.common.options import require
 
 # Logarithms of binomials are sums of up to m terms, whose rounding errors grow with m squared: 8e-17 m^2.
 _GROWTH = 1e-3
+_MOST_BINS = 10_000
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,39 @@ class LengthRates:
         """The rate of a text of ``length`` units."""
         require(length >= 0, f"a text cannot have {length} units")
         return float(self.rates[bisect_left(self.ends, length)])
+
+    @classmethod
+    def keeping(cls, kept: float, lowest: float, highest: float) -> LengthRates:
+        """Rates at which as many units are expected to be left of every text: 1 - kept / n, within bounds.
+
+        The rule of AdaptDel; nearly every length has a bin of its own, so that no pair of texts is on two
+        sides of a large step.
+
+        Args:
+            kept: Units that are expected to be left, above 0.
+            lowest: The rate of the shortest texts, above 0.
+            highest: That of the longest, at least ``lowest`` and below 1.
+
+        Raises:
+            FuzzsmoothError: If that is no rule, or one of more than ten thousand bins.
+
+        >>> [LengthRates.keeping(2, 0.5, 0.9).rate(length) for length in (1, 8, 100)]
+        [0.5, 0.75, 0.9]
+        """
+        require(
+            kept > 0 and 0 < lowest <= checked_rate(highest),
+            f"rates by length keep more than 0 units and lie in 0 < lowest <= highest < 1, got {kept}, "
+            f"{lowest} and {highest}",
+        )
+        require(
+            kept / (1.0 - highest) <= _MOST_BINS,
+            f"to keep {kept} units at a rate of {highest} takes texts of more than {_MOST_BINS:,} units; "
+            "lower one of them",
+        )
+        last = math.ceil(kept / (1.0 - highest))
+        each = [min(highest, max(lowest, 1.0 - kept / length)) for length in range(1, last + 1)]
+        ends = [length for length in range(1, last) if each[length - 1] != each[length]]
+        return cls(tuple(ends), (each[0], *(each[end] for end in ends)))
 
 
 def length_lower_bound(
@@ -169,6 +204,42 @@ def length_radius(
     ):
         size += 1
     return size
+
+
+def length_frontier(
+    p_lower: float, rates: LengthRates, length: int, *, p_upper: float | None = None, most: int = 1000
+) -> tuple[tuple[int, int], ...]:
+    """The largest mixtures of insertions and deletions that cannot change the top class.
+
+    A pair is covered if the theorem keeps the class at every pair of at most so many of both, as the rate
+    may change in between.
+
+    Args:
+        p_lower: As in :func:`length_radius`, like the others.
+        rates: The same.
+        length: The same.
+        p_upper: The same.
+        most: Insertions listed at most, >= 0.
+
+    Returns:
+        As :func:`fuzzsmooth.certify.frontier`.
+
+    Raises:
+        FuzzsmoothError: If an argument is out of range.
+    """
+    require(length >= 0, f"a text cannot have {length} units")
+    require(most >= 0, f"the most insertions listed must be at least 0, got {most}")
+    margin = insertion_margin(p_lower, p_upper)
+    reached: list[int] = []
+    for inserted in range(most + 1):
+        limit = reached[-1] if reached else length
+        deleted = NOT_CERTIFIED
+        while deleted < limit and _keeps(margin, rates, length, deleted + 1, inserted):
+            deleted += 1
+        if deleted == NOT_CERTIFIED:
+            break
+        reached.append(deleted)
+    return maximal_pairs(reached)
 
 
 def _at(threat: Threat, size: int, length: int) -> Iterator[tuple[int, int]]:
