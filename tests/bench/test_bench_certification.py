@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fuzzsmooth.bench.certification import CertificationOptions, run_certification
+from fuzzsmooth.bench.certification_rows import certification_row
 from fuzzsmooth.bench.certified_records import (
     CERTIFIED_RECORDS,
     CertifiedRecord,
@@ -17,11 +18,14 @@ from fuzzsmooth.bench.certified_records import (
     read_certified,
     summarize_certified,
 )
+from fuzzsmooth.certify import LengthRates, length_radius
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import Ledger
 from fuzzsmooth.models import build_tiny
 from fuzzsmooth.report import build_certification, certified_markdown
 from fuzzsmooth.report.certification import opponent
+from fuzzsmooth.training import FinetuneOptions
+from table_classifier import TableClassifier
 
 GOOD, BAD, FILLER = ["fine", "great", "warm"], ["dull", "awful", "cold"], ["the", "film", "is", "a", "plot"]
 ROWS = (
@@ -187,8 +191,18 @@ def test_wrong_answers_are_never_certified_and_stay_in_the_denominator() -> None
     assert rows[0].certified_by_class["edit"][1].total == 2
     lines = certified_markdown(rows).splitlines()
     cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
-    assert cells[:9] == ["`a`", "4", "75.0%", "25.0%", "25.0%", "0.0%", "-", "-", "-"]
-    assert [cell.strip() for cell in lines[3].split("|")[4:10]] == ["-", "-", "-", "100.0%", "0.0%", "0.0%"]
+    edits = ["25.0% (25.0%)", "25.0% (25.0%)", "0.0% (0.0%)"]
+    assert cells[:9] == ["`a`", "4", "75.0%", *edits, "-", "-", "-"]
+    masks = ["100.0% (100.0%)", "0.0% (0.0%)", "0.0% (0.0%)"]
+    assert [cell.strip() for cell in lines[3].split("|")[4:10]] == ["-", "-", "-", *masks]
+
+
+def test_a_row_that_answers_one_class_has_half_of_balanced_certified_accuracy() -> None:
+    """Three texts of class 1 and one of class 0, all answered 1 and certified."""
+    (row,) = summarize_certified([record("a", i, label, 1, edit=3) for i, label in enumerate((1, 1, 1, 0))])
+    assert [row.balanced("edit", size) for size in (0, 3, 4)] == [0.5, 0.5, 0.0]
+    assert row.to_json()["certified_balanced"] == {"edit": [0.5] * 4}
+    assert "75.0% (50.0%)" in certified_markdown([row])
 
 
 def test_rows_are_compared_text_by_text() -> None:
@@ -266,6 +280,8 @@ def test_a_folder_without_records_is_told(tmp_path: Path) -> None:
         {"rows": ["rs-del"]},
         {"rows": ["rs-del:much"]},
         {"rows": ["ranmask:1.5"]},
+        {"rows": ["deletion-kept:0"]},
+        {"rows": ["deletion-kept:many"]},
         {"rows": []},
         {"draws": 1},
         {"longest": 0},
@@ -280,6 +296,18 @@ def test_a_folder_without_records_is_told(tmp_path: Path) -> None:
 def test_options_that_make_no_experiment_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(FuzzsmoothError):
         CertificationOptions.from_mapping(wrong)
+
+
+def test_rates_by_length_are_those_of_training_and_certificate(options: CertificationOptions) -> None:
+    row = certification_row("deletion-kept:2", options.shared)
+    step = row.bases[-1].step
+    assert [base.name for base in row.bases] == ["plain", "deletion-kept-2"]
+    assert isinstance(step, FinetuneOptions)
+    assert (step.text_noise, step.text_kept, step.text_rate) == ("delete", 2.0, 0.95)
+    table = TableClassifier({}, (0.0, 1.0))
+    answer = row.build(table)("a good film of the year it is one")  # type: ignore[arg-type]
+    assert answer.label == 1
+    assert answer.radii["edit"] == length_radius(1.0, LengthRates.keeping(2.0, 0.5, 0.95), 9, "edit")
 
 
 def test_too_few_texts_to_hold_any_out(options: CertificationOptions, tmp_path: Path) -> None:

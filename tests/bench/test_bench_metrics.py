@@ -232,6 +232,15 @@ def test_mixed_guarantees_make_the_weaker_row() -> None:
     assert row.guarantee == "conditional"
 
 
+def test_balanced_certified_accuracy_counts_every_class_alike() -> None:
+    """Class 1 is certified whole, class 0 not at all beyond its own text."""
+    records = [clean(i, 1, 1, radii={"edit": 2}, guarantee="proved") for i in range(3)]
+    records.append(clean(3, 0, 0, radii={"edit": 0}, guarantee="proved"))
+    (row,) = summarize(records, TARGET)
+    assert row.certified["edit"].shares == [1.0, 0.75, 0.75]
+    assert row.certified_balanced["edit"] == (1.0, 0.5, 0.5)
+
+
 def test_json_row_has_the_promised_keys() -> None:
     value = summarize([clean(0, 0, 0), triggered(0, 0, 1)], TARGET)[0].to_json()
     promised = """defense ca ca_low ca_high ca_sd pa asr asr_low asr_high asr_sd asr_floor
@@ -253,6 +262,7 @@ def test_json_row_has_every_part_of_a_curve() -> None:
     assert value["certified"] == {"edit": [1.0, 0.75, 0.25]}
     assert value["certified_counts"] == {"edit": [4, 3, 1]}
     assert value["certified_total"] == {"edit": 4}
+    assert value["certified_balanced"] == value["certified"], "there is one class only"
     for part in ("low", "high", "sd"):
         expected = [getattr(point, part) for point in row.certified["edit"].points]
         assert value[f"certified_{part}"] == {"edit": expected}

@@ -60,9 +60,21 @@ def test_counting() -> None:
     assert found.expected_wrong == pytest.approx(5e-3), "every sampled text counts, also those that abstain"
     assert found.joint_failure == pytest.approx(5e-3)
     assert found.statement() == (
-        "2 of 6 texts (33.3 %) are correct and certified (proved) against insert (forward) at size 2, of"
+        "2 of 6 texts (33.3 %; balanced over the classes 20.0 %) are correct and certified (proved) against"
+        " insert (forward) at size 2, of"
         " which at most 0.005 are expected to be wrong (all hold at once except with probability 0.005)."
     )
+
+
+def test_balanced_is_the_mean_over_the_classes_and_unknown_without_labels() -> None:
+    """One class is certified whole, the other by a quarter; a class that no text has counts for nothing."""
+    certificates = [certificate(2, 3)] * 12 + [certificate(0, 3)] + [certificate(2, 3)] * 3
+    found = dataset_statement(certificates, [2] * 12 + [0] * 4, 1)
+    assert (found.share, found.balanced) == (13 / 16, (1 + 1 / 4) / 2)
+    assert found.to_mapping()["balanced"] == found.balanced
+    unknown = dataset_statement(certificates, None, 1)
+    assert unknown.balanced is None
+    assert "balanced" not in unknown.statement()
 
 
 def test_certain_and_conditional_statements() -> None:

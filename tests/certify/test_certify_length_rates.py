@@ -7,7 +7,15 @@ import math
 import pytest
 
 from deletion_bounds import lower_bound
-from fuzzsmooth.certify import LengthRates, Threat, length_lower_bound, length_radius, radius
+from fuzzsmooth.certify import (
+    LengthRates,
+    Threat,
+    frontier,
+    length_frontier,
+    length_lower_bound,
+    length_radius,
+    radius,
+)
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 THREATS: tuple[Threat, ...] = ("edit", "insert", "delete", "substitute", "transpose")
@@ -90,6 +98,53 @@ def test_long_texts_and_certain_answers() -> None:
     assert length_radius(0.99, rates, 1003, "edit") >= 1
     assert 0.0 <= length_lower_bound(1.0, rates, 5000, unmatched_source=0, unmatched_target=0) <= 1.0
     assert length_radius(0.99, LengthRates((), (0.9999,)), 10_000, "insert", most=7) == 7
+
+
+@pytest.mark.parametrize("kept", [0.01, 1.36, 2.0, 7.5])
+def test_kept_units_are_the_expected_number_that_is_left(kept: float) -> None:
+    rates = LengthRates.keeping(kept, 0.3, 0.95)
+    for length in range(1, 400):
+        assert rates.rate(length) == pytest.approx(min(0.95, max(0.3, 1 - kept / length)), abs=1e-15)
+        if 0.3 < rates.rate(length) < 0.95:
+            assert length * (1 - rates.rate(length)) == pytest.approx(kept)
+    assert rates.rate(0) == rates.rate(1)
+    assert rates.rate(10**6) == 0.95
+
+
+def test_small_steps_cost_little_where_one_large_step_costs_much() -> None:
+    """What it takes for one edit, the rates being nearly the same: why nearly every length has a bin."""
+    steps, jump = LengthRates.keeping(2, 0.5, 0.95), LengthRates((12,), (0.7, 0.9))
+    assert length_radius(0.66, steps, 13, "edit") == radius(0.66, steps.rate(13), "edit") == 1
+    assert length_radius(0.95, jump, 13, "edit") == 0
+    assert radius(0.95, 0.9, "edit") == 5
+
+
+@pytest.mark.parametrize(
+    "rates", [LengthRates((), (0.8,)), LengthRates((6,), (0.6, 0.9)), LengthRates.keeping(2, 0.5, 0.95)]
+)
+@pytest.mark.parametrize("p_lower", [0.5, 0.7, 0.9, 0.995, 1.0])
+@pytest.mark.parametrize("length", [0, 4, 7, 20])
+def test_every_mixture_within_the_frontier_is_covered_and_none_beyond(
+    rates: LengthRates, p_lower: float, length: int
+) -> None:
+    pairs = length_frontier(p_lower, rates, length)
+    if not rates.ends:
+        assert pairs == frontier(p_lower, 0.8, length=length)
+    for b, a in ((b, a) for more, less in pairs for b in range(more + 1) for a in range(less + 1)):
+        bound = length_lower_bound(p_lower, rates, length, unmatched_source=a, unmatched_target=b)
+        assert bound > 0.5 - 1e-9
+    edits = length_radius(p_lower, rates, length, "edit")
+    both = max((min(pair) for pair in pairs), default=-1)
+    # As many of both as are there: a short text has no more to lose, and may gain all the same.
+    assert both == edits if edits <= length else both == length
+
+
+@pytest.mark.parametrize(
+    "wrong", [(0, 0.5, 0.9), (2, 0.0, 0.9), (2, 0.9, 0.5), (2, 0.5, 1.0), (900, 0.5, 0.99)]
+)
+def test_bad_rules(wrong: tuple[float, float, float]) -> None:
+    with pytest.raises(FuzzsmoothError):
+        LengthRates.keeping(*wrong)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def length_claims(worlds: Profile) -> Iterator[SmoothedClaim]:
 
 def deployed_length_claims(worlds: Profile) -> Iterator[SmoothedClaim]:
     """Theorem 1n as defense "deletion" issues it: rates by a rule, as coins apply them, and certificates."""
-    for world, (kept, low, high) in itertools.product(worlds, ((1.5, 0.4, 0.9), (0.5, 0.6, 0.95))):
+    for world, (kept, low, high) in itertools.product(worlds, ((0.5, 0.6, 0.95), (0.3, 0.8, 0.95))):
         options = DeletionOptions(kept_units=kept, rate_short=low, rate_long=high, fuzzing=False)
         rates, space = options.length_rates(), universe(*world)
         assert rates is not None
@@ -214,7 +214,7 @@ def deployed_length_claims(worlds: Profile) -> Iterator[SmoothedClaim]:
             yield SmoothedClaim(
                 f"T1n deployed {name} | {where}",
                 "T1n",
-                "engine.length_rates.length_certificates",
+                "certify.theorems.length_rates.length_radius",
                 within,
                 cap,
                 law=law,

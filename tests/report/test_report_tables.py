@@ -76,7 +76,9 @@ def test_certified_cells_are_the_curve_and_zero_past_its_end(rows: list[Row]) ->
     point = curve.points[1]
     assert point.sd is not None
     assert cell.value == percent(point.mean)
-    assert cell.notes == (f"{100 * point.low:.1f}–{100 * point.high:.1f}", f"sd {100 * point.sd:.1f}")
+    balanced = next(row for row in rows if row.defense == "deletion").certified_balanced["edit"][1]
+    interval = f"{100 * point.low:.1f}–{100 * point.high:.1f}"
+    assert cell.notes == (interval, f"sd {100 * point.sd:.1f}", f"balanced {100 * balanced:.1f}")
     assert table.rows[0].cells[headers.index("r ≥ 10")].value == "0.0%"
 
 

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 VIEWS = {
     "copies": {"text_noise": "delete", "text_rate": 0.4, "copies": 3},
+    "lengths": {"text_noise": "delete", "text_rate": 0.9, "text_kept": 2.0, "copies": 2},
     "mask": {"text_noise": "mask", "text_rate": 0.4},
     "windows": {"text_noise": "windows", "window": 2, "candidates": 3},
 }
@@ -79,6 +80,9 @@ def test_worst_windows_make_answers_that_no_window_changes(folder: Path) -> None
         {"copies": 0},
         {"text_noise": "delete", "text_rate": 0.5, "copies": 0},
         {"text_noise": "delete", "text_rate": 0.5, "objective": "mean"},  # there is but one
+        {"text_noise": "mask", "text_rate": 0.5, "text_kept": 2.0},
+        {"text_noise": "delete", "text_rate": 0.4, "text_kept": 2.0},  # the shortest texts would have .5
+        {"text_noise": "delete", "text_rate": 0.9, "text_kept": 0.0},
         {"text_noise": "windows"},
         {"window": 3},
         {"text_noise": "windows", "window": 3, "candidates": 0},

@@ -57,7 +57,9 @@ def test_each_epoch_has_its_own_order_and_repeats_it() -> None:
 
 def test_noise_changes_tokens_and_never_labels(classifier: HuggingFaceClassifier) -> None:
     data = texts(40)
-    noisy = TrainingTexts(data, classifier, max_length=64, views=NoisyViews(Deletion(), lambda _: 0.5, 1, 0, "noise"))
+    noisy = TrainingTexts(
+        data, classifier, max_length=64, views=NoisyViews(Deletion(), lambda _: 0.5, 1, 0, "noise")
+    )
     clean = TrainingTexts(data, classifier, max_length=64)
     assert [noisy[0, index]["labels"] for index in range(40)] == data.targets
     assert any(noisy[0, index]["input_ids"] != clean[0, index]["input_ids"] for index in range(40))

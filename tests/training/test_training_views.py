@@ -11,10 +11,12 @@ from scipy.stats import chisquare
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.noise.text import Deletion, Masking, uniform_rates
 from fuzzsmooth.noise.text.share_masking import ShareMasking, kept_units
+from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.views import (
     NoisyViews,
     Views,
     WindowViews,
+    deletion_rates,
     mask_token,
 )
 
@@ -106,3 +108,12 @@ def test_a_decoder_has_no_mask() -> None:
 
     with pytest.raises(FuzzsmoothError, match="no mask token"):
         mask_token(Decoder())
+
+
+def test_rates_by_length_leave_about_as_many_words_of_every_text() -> None:
+    options = FinetuneOptions(text_noise="delete", text_rate=0.95, text_kept=2.0, text_rate_short=0.5)
+    views = NoisyViews(Deletion(), deletion_rates(options), 1, 0, "training text noise")
+    for length, left in ((2, 1.0), (8, 2.0), (30, 2.0), (100, 5.0)):
+        text = " ".join(f"w{index}" for index in range(length))
+        counts = [len(views(text, epoch, 0)[0].split()) for epoch in range(600)]
+        assert abs(np.mean(counts) - left) < 5 * (left / 600) ** 0.5

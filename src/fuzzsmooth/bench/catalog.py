@@ -51,7 +51,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "deletion-trained:RATE": "the same model with our statistics",
         "deletion-early:RATE": "the same, drawing no longer than edits and insertions need",
         "deletion:RATE": "the same model with class offsets and our statistics",
-        "deletion-kept:UNITS": "deletion at rates by length, so many words expected to be left, on a model of its own",
+        "deletion-kept:UNITS": "rates by length, at which so many words are expected to be left",
         "deletion-sampled:RATE": "the same with the statistics of RS-Del",
         "ranmask:RATE": "RanMASK: uniform masking of a fixed share, lambda 1",
         "windows": "window certificate with our training and class offsets",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final
 
 from fuzzsmooth.bench.fields import by_name, integer, number, optional, parse_fields, several, string
@@ -139,6 +140,16 @@ class CertifiedRow:
     guard: float
     undecided: int | None
 
+    def balanced(self, threat: str, size: int) -> float:
+        """Certified accuracy as the mean over the true classes, each counting alike, in [0, 1].
+
+        Args:
+            threat: A threat of :attr:`certified`.
+            size: Its size, >= 0.
+        """
+        curves = self.certified_by_class[threat].values()
+        return fmean(one.shares[size] if size < len(one.shares) else 0.0 for one in curves)
+
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values; every share comes with its count and its 95 % interval."""
         return {
@@ -146,6 +157,10 @@ class CertifiedRow:
             "texts": self.texts,
             "accuracy": _curve_json(_curve_of((self.accuracy,), self.texts)),
             "certified": {threat: _curve_json(curve) for threat, curve in self.certified.items()},
+            "certified_balanced": {
+                threat: [self.balanced(threat, size) for size in range(len(curve.points))]
+                for threat, curve in self.certified.items()
+            },
             "certified_by_class": {
                 threat: {str(label): _curve_json(curve) for label, curve in curves.items()}
                 for threat, curves in self.certified_by_class.items()

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
@@ -97,6 +99,7 @@ class Row:
         abstention_rate: Share of clean texts without an answer.
         abstention_rate_triggered: The same for triggered texts.
         certified: Per threat, share of clean texts answered correctly with at least that radius.
+        certified_balanced: Per threat the same by radius, as the mean over the true classes.
         certified_asr: Per threat that changes a clean text (not ``backward``), the share of clean texts of
             another true class that are not certified to keep an answer other than the target (without a
             target, of all texts that are not certified to keep the right one): no trigger within the radius
@@ -119,6 +122,7 @@ class Row:
     abstention_rate: Share | None
     abstention_rate_triggered: Share | None
     certified: Mapping[str, Curve]
+    certified_balanced: Mapping[str, tuple[float, ...]]
     certified_asr: Mapping[str, Curve]
     seconds_per_text: float
     evaluations_per_text: float
@@ -149,6 +153,7 @@ class Row:
                     threat: [getattr(point, part) for point in curve.points]
                     for threat, curve in curves.items()
                 }
+        value["certified_balanced"] = {threat: list(own) for threat, own in self.certified_balanced.items()}
         value["seconds_per_text"] = self.seconds_per_text
         value["evaluations_per_text"] = self.evaluations_per_text
         return value
@@ -232,6 +237,7 @@ def _row(defense: str, records: Sequence[TextRecord], aim: Aim) -> Row:
         abstention_rate=_share(clean, _abstained),
         abstention_rate_triggered=_share(triggered, _abstained),
         certified=_certified(clean),
+        certified_balanced=_balanced(clean),
         certified_asr=_certified_asr(clean, aim),
         seconds_per_text=float(np.mean([record.seconds for record in records])),
         evaluations_per_text=float(np.mean([record.evaluations for record in records])),
@@ -283,6 +289,21 @@ def share_over_seeds(counts: Sequence[int], totals: Sequence[int]) -> Share:
 def _certified(clean: Sequence[TextRecord]) -> dict[str, Curve]:
     """Curve of "correct and certified at radius >= r" per threat, over all clean texts."""
     return {threat: _curve(clean, threat, _correct) for threat in _threats(clean)}
+
+
+def _balanced(clean: Sequence[TextRecord]) -> dict[str, tuple[float, ...]]:
+    """The mean over the true classes: always answering one of two is worth a half."""
+    classes = {one.label for one in clean}
+    curves = [_certified([one for one in clean if one.label == label]) for label in classes]
+    return {
+        threat: tuple(
+            fmean(column)
+            for column in zip_longest(
+                *(own[threat].shares if threat in own else [] for own in curves), fillvalue=0.0
+            )
+        )
+        for threat in _threats(clean)
+    }
 
 
 def _certified_asr(clean: Sequence[TextRecord], aim: Aim) -> dict[str, Curve]:

@@ -36,6 +36,8 @@ class DatasetStatement:
         direction: Its direction.
         outcome: As in :class:`fuzzsmooth.certify.Certificate`, of all of them.
         conditional_on: What those that count presuppose: one clause, or None if nothing, or not all the same.
+        balanced: The share that counts among the texts of each true class, as the mean over these classes;
+            None where labels are not known.
     """
 
     texts: int
@@ -50,6 +52,7 @@ class DatasetStatement:
     direction: str = ""
     outcome: str = "label"
     conditional_on: str | None = None
+    balanced: float | None = None
 
     @property
     def share(self) -> float:
@@ -72,9 +75,11 @@ class DatasetStatement:
         against = f" against {self.threat} ({self.direction})" if self.threat else ""
         alarm = " that keep their answer or raise an alarm" if self.outcome == "label_or_alert" else ""
         provided = f" Provided that {self.conditional_on}." if self.conditional_on else ""
-        share = math.floor(1000 * self.counted / self.texts) / 10
+        share = f"{math.floor(1000 * self.counted / self.texts) / 10:.1f} %"
+        if self.balanced is not None:
+            share += f"; balanced over the classes {math.floor(1000 * self.balanced) / 10:.1f} %"
         return (
-            f"{self.counted} of {self.texts} texts ({share:.1f} %) {are}"
+            f"{self.counted} of {self.texts} texts ({share}) {are}"
             f" ({self.guarantee}){against} at size {floored(self.size)}{alarm}, {sure}.{provided}"
         )
 
@@ -101,6 +106,8 @@ class DatasetTally:
         self._alphas: Counter[float] = Counter()
         self._all_proved = True
         self._counted = [0] * len(self._sizes)
+        self._of_class: Counter[int] = Counter()
+        self._counted_of_class: list[Counter[int]] = [Counter() for _ in self._sizes]
         self._proved = [True] * len(self._sizes)
         self.largest: float = NOT_CERTIFIED
 
@@ -131,11 +138,15 @@ class DatasetTally:
         self._alphas[certificate.alpha] += 1
         self._all_proved &= proved
         self.largest = max(self.largest, certificate.radius)
+        if target is not None:
+            self._of_class[target] += 1
         if self._labels_known and certificate.label != target:
             return
         for index, size in enumerate(self._sizes):
             if certificate.covers(size):
                 self._counted[index] += 1
+                if target is not None:
+                    self._counted_of_class[index][target] += 1
                 self._proved[index] &= proved
 
     def statements(self) -> list[DatasetStatement]:
@@ -161,6 +172,15 @@ class DatasetTally:
                 direction=self._kind[1],
                 outcome=self._outcome,
                 conditional_on=next(iter(self._conditions)) if len(self._conditions) == 1 else None,
+                balanced=self._balanced(by_class),
             )
-            for size, counted, proved in zip(self._sizes, self._counted, self._proved, strict=True)
+            for size, counted, by_class, proved in zip(
+                self._sizes, self._counted, self._counted_of_class, self._proved, strict=True
+            )
         ]
+
+    def _balanced(self, counted: Counter[int]) -> float | None:
+        if not self._labels_known or not self._of_class:
+            return None
+        shares = [counted[target] / texts for target, texts in self._of_class.items()]
+        return math.fsum(shares) / len(shares)

@@ -214,9 +214,7 @@ class Deletion(Randomized):
         plans, options = [one.plan for one in received], self.options
         weighted = self.type_rates is not None
         rates = None if self.length_rates is None else [self._rate(len(plan.units)) for plan in plans]
-        evidence = gather_evidence(
-            plans, sampler, options, weighted=weighted, rates=rates, advance=advance
-        )
+        evidence = gather_evidence(plans, sampler, options, weighted=weighted, rates=rates, advance=advance)
         if not weighted:
             return [
                 certified_answer(one, found, self._certificates(one, found, issuer))

@@ -38,8 +38,7 @@ def exact_evidence(plans: Sequence[Plan], sampler: Sampler, rates: Sequence[floa
     kept = [mask_rows(range(1 << len(plan.units)), len(plan.units)) for plan in plans]
     answers = sampler.labels(plans, kept)
     return [
-        _exact(labels, plan, rate, classes)
-        for labels, plan, rate in zip(answers, plans, rates, strict=True)
+        _exact(labels, plan, rate, classes) for labels, plan, rate in zip(answers, plans, rates, strict=True)
     ]
 
 

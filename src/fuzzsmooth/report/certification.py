@@ -77,7 +77,8 @@ def threats(rows: Sequence[CertifiedRow]) -> list[str]:
 def certified_markdown(rows: Sequence[CertifiedRow]) -> str:
     """The table as GitHub Markdown: accuracy, certified accuracy by threat and size, and the cost.
 
-    A dash says that the row makes no claim about the threat, which is not the same as 0 %.
+    In brackets stands the balanced certified accuracy, the mean over the classes. A dash says that the row
+    makes no claim about the threat, which is not the same as 0 %.
     """
     columns = [(threat, size) for threat in threats(rows) for size in SIZES.get(threat, (1,))]
     header = ["row", "texts", "accuracy", *(f"{threat} ≥ {size}" for threat, size in columns)]
@@ -85,7 +86,7 @@ def certified_markdown(rows: Sequence[CertifiedRow]) -> str:
     lines = [_line(header), "|---|" + "--:|" * (len(header) - 1)]
     for row in rows:
         cells = [f"`{row.defense}`", str(row.texts), percent(row.accuracy / row.texts)]
-        cells += [_cell(row.certified.get(threat), size) for threat, size in columns]
+        cells += [_both(row, threat, size) for threat, size in columns]
         cells += [f"{row.draws:.0f}", f"{row.passes:.0f}", f"{row.seconds:.2f}", *_rounding(row)]
         lines.append(_line(cells))
     return "\n".join(lines) + "\n"
@@ -162,7 +163,9 @@ def _page(
         f"# Certified accuracy on {data['name']}\n\n"
         f"{data['train']} training texts, alpha {options['alpha']:g} per text, {options['draws']} copies "
         f"where texts are voted on, seed {options['seed']}. A text counts where the answer is right and "
-        "certified; every text stays in the denominator. Certificates are those of 'fuzzsmooth certify': "
+        "certified; every text stays in the denominator. In brackets: balanced, the mean of this share over "
+        "the classes, so that always answering one of two classes is worth 50 %. Certificates are those of "
+        "'fuzzsmooth certify': "
         "draws within the rounding band count for no class, and where the band was measured the certificate "
         "is conditional on it. Accuracy is that of the vote, certified or not, and in the rows `windows` and "
         "`scattered` that of the procedure against one word.\n\n"
@@ -197,6 +200,13 @@ def _cell(curve: Curve | None, size: int) -> str:
     if curve is None:
         return "-"
     return percent(curve.counts[size] / curve.total if size < len(curve.counts) else 0.0)
+
+
+def _both(row: CertifiedRow, threat: str, size: int) -> str:
+    """The share of all texts, and in brackets the mean over the classes."""
+    if threat not in row.certified:
+        return "-"
+    return f"{_cell(row.certified[threat], size)} ({percent(row.balanced(threat, size))})"
 
 
 def _rounding(row: CertifiedRow) -> list[str]:

@@ -167,7 +167,11 @@ def certified_table(
     return Table(
         headers,
         tuple(
-            TableRow(row.defense, threat_words(threat), tuple(_curve_cell(curve, r, beyond) for r in radii))
+            TableRow(
+                row.defense,
+                threat_words(threat),
+                tuple(_curve_cell(curve, r, beyond, _balanced(row, threat, r, field)) for r in radii),
+            )
             for row, threat, curve in curves
         ),
     )
@@ -268,12 +272,18 @@ def _notes(share: Share) -> tuple[str, ...]:
     return (interval,) if share.sd is None else (interval, f"sd {100 * share.sd:.1f}")
 
 
-def _curve_cell(curve: Curve, radius: int, beyond: int) -> Cell:
+def _balanced(row: Row, threat: str, radius: int, field: str) -> tuple[str, ...]:
+    """The note of the mean over the classes, of certified accuracy."""
+    shares = row.certified_balanced.get(threat, ()) if field == "certified" else ()
+    return (f"balanced {100 * shares[radius]:.1f}",) if radius < len(shares) else ()
+
+
+def _curve_cell(curve: Curve, radius: int, beyond: int, balanced: tuple[str, ...]) -> Cell:
     """A curve's share with interval and spread; past the last radius nothing is certified."""
     if radius >= len(curve.counts):
         return Cell(percent(beyond))
     point = curve.points[radius]
-    return Cell(percent(point.mean), _notes(point))
+    return Cell(percent(point.mean), (*_notes(point), *balanced))
 
 
 def markdown_text(text: str) -> str:

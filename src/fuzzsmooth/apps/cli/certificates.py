@@ -149,16 +149,22 @@ def _show_shares(page: Page, groups: Sequence[Sequence[DatasetStatement]]) -> No
     sizes = sorted({one.size for group in groups for one in group})
     if len(sizes) < 2:
         return
-    counted = "correct and certified" if groups[0][0].labels_known else "certified"
+    known = groups[0][0].labels_known
+    counted = "correct and certified" if known else "certified"
+    bracket = " (balanced over the classes)" if known else ""
     columns = [("threat", True), ("guarantee", True), *((f"{size:g}", False) for size in sizes)]
     rows = dict.fromkeys(tuple(_shares(group, sizes)) for group in groups)
-    page.line(f"{counted}, in % of {groups[0][0].texts} texts, by size of the threat:")
+    page.line(f"{counted}, in % of {groups[0][0].texts} texts{bracket}, by size of the threat:")
     page.table(columns, [(row, "") for row in rows])
 
 
 def _shares(group: Sequence[DatasetStatement], sizes: Sequence[float]) -> list[str]:
-    shares = {one.size: f"{100 * one.share:.1f}" for one in group}
+    shares = {one.size: f"{100 * one.share:.1f}{_balanced(one)}" for one in group}
     first = group[0]
     threat = f"{first.threat} ({first.direction})" if first.direction else first.threat
     # Beyond the largest radius nothing is certified.
     return [threat, first.guarantee, *(shares.get(size, "0.0") for size in sizes)]
+
+
+def _balanced(one: DatasetStatement) -> str:
+    return "" if one.balanced is None else f" ({100 * one.balanced:.1f})"

@@ -21,7 +21,8 @@ _RADII: Final = (0, 1, 2, 3, 4, 5, 8, 10, 15, 20)
 _CAP: Final = f"Radii above {RADIUS_CAP} count as {RADIUS_CAP}."
 _MEAN: Final = (
     "Mean radius: over all clean texts, 0 for one that is not answered right; a curve is the share of clean "
-    "texts answered right and certified at that radius or more, with its 95 % interval. " + _CAP
+    "texts answered right and certified at that radius or more, with its 95 % interval; balanced: its mean "
+    "over the classes. " + _CAP
 )
 
 
@@ -42,6 +43,7 @@ def radius_sheets(reading: Reading, name: str) -> list[Sheet]:
                 _mean_radius(curve),
                 len(curve.points) - 1,
                 *(_at(curve, radius, len(row.row.seeds)) for radius in radii),
+                *(_balanced(row, threat, radius) for radius in radii),
             )
             for setting, row, threat, curve in curves
         ]
@@ -54,6 +56,7 @@ def radius_sheets(reading: Reading, name: str) -> list[Sheet]:
             f"{kind.capitalize()} mean",
             f"{kind.capitalize()} max",
             *(f"{kind.capitalize()} r ≥ {radius}" for radius in radii),
+            *(f"{kind.capitalize()} balanced r ≥ {radius}" for radius in radii),
         )
         title = f"certified radii, {kind}"
         sheets.append(Sheet(f"{name}-{kind}", title, columns, tuple(rows), (_MEAN,)))
@@ -113,6 +116,7 @@ def radius_steps(reading: Reading, name: str) -> list[Sheet]:
                     radius,
                     None if conditional else point,
                     point if conditional else None,
+                    _balanced(row, threat, radius),
                     bound.points[radius] if bound and radius < len(bound.points) else None,
                 )
                 for radius, point in enumerate(curve.points)
@@ -127,6 +131,7 @@ def radius_steps(reading: Reading, name: str) -> list[Sheet]:
         "Radius",
         "Proved accuracy",
         "Conditional accuracy",
+        "Balanced accuracy",
         "Certified ASR",
     )
     notes = (
@@ -207,6 +212,12 @@ def _at(curve: Curve, radius: int, seeds: int) -> Share:
     if radius < len(curve.points):
         return curve.points[radius]
     return share_over_seeds([0] * seeds, [curve.total // seeds] * seeds)
+
+
+def _balanced(row: Measured, threat: str, radius: int) -> float:
+    """The share at a radius as the mean over the classes; past the last one it is 0."""
+    shares = row.row.certified_balanced[threat]
+    return shares[radius] if radius < len(shares) else 0.0
 
 
 def _withstood(row: Measured) -> list[tuple[int, bool]]:
