@@ -293,17 +293,9 @@ def _certified(clean: Sequence[TextRecord]) -> dict[str, Curve]:
 
 def _balanced(clean: Sequence[TextRecord]) -> dict[str, tuple[float, ...]]:
     """The mean over the true classes: always answering one of two is worth a half."""
-    classes = {one.label for one in clean}
-    curves = [_certified([one for one in clean if one.label == label]) for label in classes]
-    return {
-        threat: tuple(
-            fmean(column)
-            for column in zip_longest(
-                *(own[threat].shares if threat in own else [] for own in curves), fillvalue=0.0
-            )
-        )
-        for threat in _threats(clean)
-    }
+    groups = [[one for one in clean if one.label == label] for label in {one.label for one in clean}]
+    shares = {threat: [_curve(own, threat, _correct).shares for own in groups] for threat in _threats(clean)}
+    return {name: tuple(map(fmean, zip_longest(*own, fillvalue=0.0))) for name, own in shares.items()}
 
 
 def _certified_asr(clean: Sequence[TextRecord], aim: Aim) -> dict[str, Curve]:
