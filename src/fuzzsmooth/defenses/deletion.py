@@ -52,6 +52,12 @@ class DeletionOptions(NoisyOptions, SearchedOptions, LengthOptions):
         "Standard deviation of the parameter noise. These certificates do not need it, and with it nothing "
         "can be enumerated.",
     ] = 0.0
+    noisy_copies: Annotated[
+        int | None,
+        Between(1, 10_000),
+        "With parameter noise, how many noisy copies of the model are drawn, once; each draw asks one of "
+        "them at random, which costs hardly more than no noise. Left out: noise of its own for each draw.",
+    ] = None
     fuzz_left: Annotated[
         Literal["types", "search"],
         "What is fuzzed in each deleted text. 'types': remove units that carry a prediction into clean texts "
@@ -93,6 +99,14 @@ class DeletionOptions(NoisyOptions, SearchedOptions, LengthOptions):
             distance is None or not self.fuzzing,
             "a weight distance cannot be certified with fuzzing, which reads the weights without their noise:"
             " turn fuzzing off (--no-fuzzing)",
+        )
+        require(
+            distance is None or self.noisy_copies is None,
+            "a weight distance needs fresh noise for each draw: leave out the distance, or noisy_copies",
+        )
+        require(
+            self.noisy_copies is None or self.sigma > 0,
+            "noisy copies are copies under parameter noise: set sigma above 0, or leave out noisy_copies",
         )
         require(
             distance is None or not (self.rates_by_length or self.kept_units),
@@ -176,6 +190,11 @@ class Deletion(Randomized):
         del certify
         searches = self.options.fuzzing and self.options.fuzz_left == "search"  # one search per draw
         return 1 if searches else max(1, min(64, _PASSES // self.options.draws))
+
+    @property
+    def fixed_copies(self) -> int | None:
+        """The copies of the options."""
+        return self.options.noisy_copies
 
     def fuzzer(self) -> Fuzzer | None:
         """What removes suspicious units from what deletion has left; it sees nothing else (Theorem 3)."""

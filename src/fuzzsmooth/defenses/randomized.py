@@ -81,11 +81,17 @@ class Randomized(Defense):
         self.check_classifier()
         sigma = self.options.sigma if isinstance(self.options, NoisyOptions) else 0.0
         layers = self.options.top_layers if isinstance(self.options, NoisyOptions) else None
-        self.noise = WeightNoise(sigma, layers, self.shares_copies) if sigma > 0 else None
+        shared = self.shares_copies or self.fixed_copies is not None
+        self.noise = WeightNoise(sigma, layers, shared) if sigma > 0 else None
         if self.noise is not None:
             self.classifier = with_noise(classifier)
         self.segmenter: Segmenter = self.cutting()
         self._build()
+
+    @property
+    def fixed_copies(self) -> int | None:
+        """How many noisy copies of the model answer all draws, see :class:`Sampler`; by default no number."""
+        return None
 
     def cutting(self) -> Segmenter:
         """What cuts a text into units."""
@@ -233,6 +239,7 @@ class Randomized(Defense):
             noise=self.noise,
             fuzzer=self.fuzzer(),
             seed=options.seed,
+            copies=None if self.noise is None else self.fixed_copies,
         )
         self._certifying = CertificateSampler(options, takes_any=self.takes_any)
 

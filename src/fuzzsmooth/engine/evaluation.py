@@ -216,10 +216,7 @@ class Evaluator:
 
     def _of_tokens(self, asked: Sequence[_Asked], seeds: Sequence[Sequence[int]]) -> list[Answers]:
         if self._noise is not None:
-            rows = [one.rows[place] for one in asked for place in one.places.tolist()]
-            flat = [seed for own in seeds for seed in own]
-            logits = with_noise(self._classifier).logits(rows, noise=self._noise, seeds=flat)
-            return _split(decide(logits, self._band), [len(one.places) for one in asked])
+            return self._of_noisy(asked, seeds, self._noise)
         names = [[row.tobytes() for row in one.rows] for one in asked]
         fresh = {
             (id(one.memory), name): (one.memory, row)
@@ -237,6 +234,33 @@ class Evaluator:
         ]
         self._memory.shrink()
         return result
+
+    def _of_noisy(
+        self, asked: Sequence[_Asked], seeds: Sequence[Sequence[int]], noise: WeightNoise
+    ) -> list[Answers]:
+        """Under parameter noise; what a shared copy has answered about a sequence, it is not asked again."""
+        rows = [one.rows[place] for one in asked for place in one.places.tolist()]
+        flat = [seed for own in seeds for seed in own]
+        sizes = [len(one.places) for one in asked]
+        if not noise.copies:
+            logits = with_noise(self._classifier).logits(rows, noise=noise, seeds=flat)
+            return _split(decide(logits, self._band), sizes)
+        memories = [one.memory for one in asked for _ in one.places]
+        names = [row.tobytes() + seed.to_bytes(8, "little") for row, seed in zip(rows, flat, strict=True)]
+        fresh = {
+            (id(memory), name): at
+            for at, (memory, name) in enumerate(zip(memories, names, strict=True))
+            if name not in memory.answers
+        }
+        if fresh:
+            places = list(fresh.values())
+            own_rows, own_seeds = [rows[at] for at in places], [flat[at] for at in places]
+            logits = with_noise(self._classifier).logits(own_rows, noise=noise, seeds=own_seeds)
+            for at, answer in zip(places, decide(logits, self._band).tolist(), strict=True):
+                memories[at].learn(names[at], answer)
+        found = [memory.answers[name] for memory, name in zip(memories, names, strict=True)]
+        self._memory.shrink()
+        return _split(np.array(found, dtype=np.int64), sizes)
 
     def _decided(self, rows: Sequence[Tokens]) -> Answers:
         """The answers to token sequences; those within the band are rechecked."""

@@ -127,7 +127,11 @@ def _measured(classifier: TokenClassifier, reference: TokenClassifier | None, sa
     other ones: of the built-in corpus and of words of the model's vocabulary, whole and with words deleted.
     """
     texts, noise, seed = _band_texts(classifier.tokenizer), sampler.noise, sampler.seed
-    return _rounded_up(measure_rounding_band(classifier, texts, reference=reference, noise=noise, seed=seed))
+    return _rounded_up(
+        measure_rounding_band(
+            classifier, texts, reference=reference, noise=noise, seed=seed, copies=sampler.copy_seeds
+        )
+    )
 
 
 def _band_texts(tokenizer: Any) -> Sequence[str]:

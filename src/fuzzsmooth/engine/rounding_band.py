@@ -43,6 +43,7 @@ def measure_rounding_band(
     noise: WeightNoise | None = None,
     seed: int = 0,
     safety: float = SAFETY,
+    copies: Sequence[int] = (),
 ) -> float:
     """The largest deviation of a logit margin that batches, padding or number types cause, times a factor.
 
@@ -58,6 +59,7 @@ def measure_rounding_band(
         noise: The parameter noise that draws are made under, or None. Each text then has a noise seed of its
             own, and keeps it in every batch; batches are those that are cut from texts of all lengths.
         seed: Seed of the noise seeds; not read without noise.
+        copies: The noise seeds of the draws, where there are but few; the texts take them in turn.
         safety: Factor on the largest deviation seen, >= 1.
 
     Returns:
@@ -70,7 +72,11 @@ def measure_rounding_band(
     require(len(texts) > 0, "give at least one text to measure the rounding band on")
     require(safety >= 1, f"the safety factor must be at least 1, got {safety}")
     rows = list({tuple(row): None for row in classifier.encode(texts[:_TEXTS]).ids})
-    ask, judge = (_asking(one, rows, noise, seed) for one in (classifier, reference or classifier))
+    seeds = [
+        copies[at % len(copies)] if copies else derived_seed(seed, "guard band", at)
+        for at in range(len(rows))
+    ]
+    ask, judge = (_asking(one, rows, noise, seeds) for one in (classifier, reference or classifier))
     alone = np.concatenate([judge([index]) for index in range(len(rows))])
     by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     longest = by_length[-1]
@@ -87,10 +93,12 @@ def measure_rounding_band(
 
 
 def _asking(
-    classifier: TokenClassifier, rows: Sequence[tuple[int, ...]], noise: WeightNoise | None, seed: int
+    classifier: TokenClassifier,
+    rows: Sequence[tuple[int, ...]],
+    noise: WeightNoise | None,
+    seeds: Sequence[int],
 ) -> Callable[[Sequence[int]], npt.NDArray[np.float64]]:
     """What gives the logits of some rows, asked about together; with noise, each row under its own seed."""
-    seeds = [derived_seed(seed, "guard band", at) for at in range(len(rows))]
 
     def ask(chosen: Sequence[int]) -> npt.NDArray[np.float64]:
         some = [rows[at] for at in chosen]

@@ -77,6 +77,9 @@ class Sampler:
         recheck_band: Band of these second answers; 0 takes their label, whatever the margin.
         units: The token maps of the classifier's words; made here unless they are those of another sampler
             of the same classifier, with which it then shares them: both read texts the same way.
+        copies: How many noisy copies of the model answer all draws, each draw one of them at random; None:
+            as ``noise`` says. They are functions of the seed alone, the same for predictions and
+            certificates, so that the base classifier is a fixed mixture of them.
         has_one_answer: Whether a mask has one answer only, so that masks can be enumerated.
     """
 
@@ -90,6 +93,7 @@ class Sampler:
     recheck: TokenClassifier | None = None
     recheck_band: float = 0.0
     units: UnitTokenizer | None = field(default=None, repr=False, compare=False)
+    copies: int | None = None
     has_one_answer: bool = field(init=False, repr=False, compare=False)
     _evaluator: Evaluator = field(init=False, repr=False, compare=False)
 
@@ -195,11 +199,8 @@ class Sampler:
         keys = [plan.key for plan in plans]
         seeds: list[list[int]] = [[] for _ in plans]
         if self.noise is not None:
-            address = f"{purpose}-weights"
             for plan, part, own in zip(plans, draws, seeds, strict=True):
-                # The K noisy copies are shared: of one text the draws are independent all the same.
-                where = () if self.noise.copies else (plan.key,)
-                own += [derived_seed(self.seed, address, *where, draw) for draw in part]
+                own += self._noise_seeds(plan, part, purpose, shared=self.noise.copies)
         if not isinstance(self.kernel, SelectionKernel):
             texts = [
                 [
@@ -216,6 +217,20 @@ class Sampler:
             return self._evaluator.of_selections(keys, self._without_flagged(selections), seeds)
         texts = [selection.texts() for selection in selections]
         return self._evaluator.of_texts(keys, self._fuzzed(texts, draws, purpose), seeds)
+
+    def _noise_seeds(self, plan: Plan, draws: range, purpose: str, *, shared: bool) -> list[int]:
+        """The seed of the parameter noise of each draw of a text."""
+        if self.copies is None:
+            # Where K noisy copies are shared, the draws of one text are independent all the same.
+            where = () if shared else (plan.key,)
+            return [derived_seed(self.seed, f"{purpose}-weights", *where, draw) for draw in draws]
+        known, address = self.copy_seeds, f"{purpose}-copy"
+        return [known[derived_seed(self.seed, address, plan.key, draw) % len(known)] for draw in draws]
+
+    @property
+    def copy_seeds(self) -> list[int]:
+        """The seeds of the fixed noisy copies; none where there are none."""
+        return [derived_seed(self.seed, "noisy copies", copy) for copy in range(self.copies or 0)]
 
     def _selection(self, kernel: SelectionKernel, plan: Plan, draws: range, purpose: str) -> Selection:
         require_rate_per_unit(plan.units, plan.rates)
