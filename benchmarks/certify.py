@@ -27,6 +27,7 @@ from fuzzsmooth.engine.rounding_band import measure_rounding_band
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.engine.statistics import gather_evidence
 from fuzzsmooth.models import HuggingFaceClassifier, load_classifier
+from fuzzsmooth.models.protocol import Precision
 from fuzzsmooth.noise.text import represented, text_kernel, uniform_rates
 from fuzzsmooth.text.units import WordSegmenter
 
@@ -79,7 +80,14 @@ def engine_certify(
 
 
 def bench_certify(
-    data: Splits, rate: float, texts: int, every: int, rounds: int, device: str, model: str | None = None
+    data: Splits,
+    rate: float,
+    texts: int,
+    every: int,
+    rounds: int,
+    device: str,
+    precisions: Sequence[Precision],
+    model: str | None = None,
 ) -> dict[str, Any]:
     """Times, ratios and radii at one deletion rate.
 
@@ -90,11 +98,12 @@ def bench_certify(
         every: The reference gets the middle one of so many neighbors in the order of lengths; 1 is all.
         rounds: How often, with other texts.
         device: Where.
+        precisions: The engine's number types, "float32" among them; the reference computes in that.
         model: A fine-tuned model, or None for a fitted head.
     """
     classifier = load_classifier(model, device="cpu") if model else fitted_minilm(data, rate)
     classifier.to(device)
-    rough = classifier.in_precision("bfloat16")
+    rough = classifier.in_precision("bfloat16") if "bfloat16" in precisions else None
     together = Deletion(classifier, certify_options(rate)).together(certify=True)
     chosen = data.test.sample(texts * rounds, generator(0, "benchmark texts"))
     rng = generator(0, "benchmark band")
@@ -102,11 +111,11 @@ def bench_certify(
         " ".join(word for word in text.split() if rng.random() >= rate) for text in data.train.texts[:200]
     ]
     began = time.perf_counter()
-    found_band = measure_rounding_band(rough, band_texts, reference=classifier)
+    found_band = 0.0 if rough is None else measure_rounding_band(rough, band_texts, reference=classifier)
     band_seconds = time.perf_counter() - began
     parts = [chosen.texts[start : start + texts] for start in range(0, texts * rounds, texts)]
     fewer = [sorted(part, key=len)[every // 2 :: every] for part in parts]
-    radii: dict[str, list[int]] = {"reference": [], "engine_float32": [], "engine_bfloat16": []}
+    radii: dict[str, list[int]] = {name: [] for name in ("reference", *map("engine_{}".format, precisions))}
     everything: dict[str, list[int]] = {name: [] for name in radii}
     drawn: list[int] = []
     rechecked = [0]
@@ -123,20 +132,16 @@ def bench_certify(
             certified = dict(zip(parts[index], found, strict=True))
             radii[name] += [certified[text] for text in fewer[index]]
             everything[name] += found
-            if name == "engine_float32":
+            if recheck is None:
                 drawn.extend(used)
 
         return run
 
-    classifier.forward_count = rough.forward_count = 0
-    times = alternate(
-        {
-            "reference": reference,
-            "engine_float32": side("engine_float32", classifier, None, 0.0),
-            "engine_bfloat16": side("engine_bfloat16", rough, classifier, found_band),
-        },
-        rounds,
-    )
+    sides = {"reference": reference, "engine_float32": side("engine_float32", classifier, None, 0.0)}
+    if rough is not None:
+        sides["engine_bfloat16"] = side("engine_bfloat16", rough, classifier, found_band)
+        rough.forward_count = 0
+    times = alternate(sides, rounds)
     times["reference"] = times["reference"].scaled(texts / len(fewer[0]))
     labels = classifier.probabilities(chosen.texts).argmax(axis=1)
     return {
@@ -148,17 +153,21 @@ def bench_certify(
         "accuracy_undeleted": float(np.mean(labels == np.array(chosen.targets))),
         "guard_band": found_band,
         "guard_band_seconds": band_seconds,
-        "passes_per_text": rough.forward_count / (texts * rounds),
+        "passes_per_text_bfloat16": None if rough is None else rough.forward_count / (texts * rounds),
         "float32_passes_per_text_of_referee": rechecked[0] / (texts * rounds),
         "statistics": "group-sequential",
         "answers_per_text": float(np.mean(drawn)),
         "seconds_per_text": {
             name: spread([value / texts for value in own.wall]) for name, own in times.items()
         },
-        "speedup": ratios(times["reference"], times["engine_bfloat16"]),
-        "speedup_float32": ratios(times["reference"], times["engine_float32"]),
-        "same_radii_float32_bfloat16": everything["engine_float32"] == everything["engine_bfloat16"],
+        "speedup": {
+            precision: ratios(times["reference"], times[f"engine_{precision}"]) for precision in precisions
+        },
+        "same_radii": all(own == everything["engine_float32"] for own in everything.values() if own),
         "radii": {name: _radii(own) for name, own in radii.items()},
+        "equal_radii_text_by_text": {
+            name: float(np.mean(np.array(own) == np.array(radii["reference"]))) for name, own in radii.items()
+        },
     }
 
 

@@ -72,6 +72,35 @@ def ratios(above: Times, below: Times) -> dict[str, Any]:
     return spread(wall) | {"median_cpu": statistics.median(cpu)}
 
 
+_WIDEST = (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("asimd", "NEON"))
+_PRODUCTS = (("amx_bf16", "AMX bfloat16"), ("avx512_bf16", "AVX512-BF16"), ("bf16", "bfloat16 matrices"))
+_INTEGERS = (("amx_int8", "AMX int8"), ("avx512_vnni", "AVX512-VNNI"), ("avx_vnni", "AVX-VNNI"))
+
+
+def arithmetic(flags: Sequence[str]) -> str:
+    """The class of a processor, by what its matrix products can use: figures hold for that class alone.
+
+    Args:
+        flags: As the system names them.
+
+    >>> arithmetic(["avx2", "avx512f", "avx512_bf16", "avx512_vnni"])
+    'AVX-512, AVX512-BF16, AVX512-VNNI'
+    >>> arithmetic(["avx2"])
+    'AVX2, no bfloat16 products, no int8 products'
+    """
+
+    def first(kinds: Sequence[tuple[str, str]], none: str) -> str:
+        return next((name for flag, name in kinds if flag in flags), none)
+
+    return ", ".join(
+        [
+            first(_WIDEST, "unknown vectors"),
+            first(_PRODUCTS, "no bfloat16 products"),
+            first(_INTEGERS, "no int8 products"),
+        ]
+    )
+
+
 def machine() -> dict[str, Any]:
     """What the numbers depend on."""
     flags, name = "", platform.processor()
@@ -91,8 +120,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load_average": [round(value, 2) for value in os.getloadavg()],
-        "avx512_bf16": " avx512_bf16" in flags,
-        "amx_bf16": " amx_bf16" in flags,
+        "arithmetic": arithmetic(flags.split()),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -3,9 +3,10 @@
 Run: python benchmarks/weight_noise.py [--draws 200] [--rounds 5] [--precision float32|bfloat16] [--out FILE]
 
 All layers of the packaged MiniLM-L6 receive noise; one text of 25 words, whole or with words deleted, as it
-is left when certifying. Each round times the noise-free
-batched pass, the exact sampler (one batched pass with an independent noise draw per row), and the reference
-(noise written into the weights, one pass per draw, weights restored), alternately; ratios are per round.
+is left when certifying. Each round times the noise-free batched pass, the exact sampler (one batched pass
+with an independent noise draw per row), ten noisy copies that were drawn before, each of its part of the rows, and
+the reference (noise written into the weights, one pass per draw, weights restored), alternately; ratios are
+per round.
 
 Then noise on the upper 2 of the 6 layers only: 500 draws of a text of 19 words, the mean of SST-2, or of 9,
 with words deleted at rate .7 or .9; the layers below the noise once per distinct token sequence against once
@@ -24,11 +25,13 @@ import numpy as np
 import torch
 from measuring import alternate, ratios, spread
 from reference import reference_weight_noise
+from torch.func import functional_call
 
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.models import HuggingFaceClassifier, WeightNoise, load_classifier, pad_rows
 from fuzzsmooth.models.batches import length_batches
 from fuzzsmooth.models.bert_forward import first_token_logits, reads_first_token_only
+from fuzzsmooth.models.noisy_copies import Readable
 from fuzzsmooth.noise.weight import block_count, exact_weight_noise
 
 TEXT = (
@@ -39,6 +42,8 @@ SENTENCE = (
     "a quietly moving film about two brothers who return to the farm of their childhood and find that nothing"
 )
 SIGMA = 0.01
+COPIES = 10
+"""Noisy copies that are drawn once and kept."""
 
 
 def bench_weight_noise(
@@ -93,9 +98,21 @@ def bench_weight_noise(
     def materialized(_: int) -> None:
         reference_weight_noise(model, ids[:1], seen_by[:1], layers, SIGMA, reference_draws)
 
-    for action in (plain, exact):
+    def fixed(_: int) -> None:
+        """Noisy copies that were drawn before, each asked about its part of the rows, as the engine asks."""
+        for copy in range(COPIES):
+            part = slice(copy, draws, COPIES)
+            kept = classifier.noisy_copies.weights(model, layers, SIGMA, copy)
+            weights = {f"model.{name}": value for name, value in kept.items()}
+            with torch.inference_mode():
+                for start in range(0, len(ids[part]), size):
+                    inputs = ids[part][start : start + size], seen_by[part][start : start + size]
+                    functional_call(readable, weights, inputs)
+
+    readable = Readable(model)
+    for action in (plain, exact, fixed):
         action(0)
-    times = alternate({"plain": plain, "exact": exact, "materialized": materialized}, rounds)
+    times = alternate({"plain": plain, "exact": exact, "fixed": fixed, "materialized": materialized}, rounds)
     times["materialized"] = times["materialized"].scaled(draws / reference_draws)
     return {
         "draws": draws,
@@ -106,6 +123,8 @@ def bench_weight_noise(
         "seconds": {name: spread(own.wall) for name, own in times.items()},
         "speedup": ratios(times["materialized"], times["exact"]),
         "overhead": ratios(times["exact"], times["plain"]),
+        "copies": COPIES,
+        "overhead_copies": ratios(times["fixed"], times["plain"]),
     }
 
 

@@ -74,22 +74,58 @@ def test_sides_alternate_and_ratios_are_per_round():
 
 
 def test_the_table_has_every_figure_and_says_what_was_not_measured():
+    import measuring
     import run
 
-    figures = {key: {"median": 1.0, "low": 1.0, "high": 1.0} for key, _, _ in run.FIGURES}
-    assert set(figures) == {
+    one = {"median": 1.0, "low": 1.0, "high": 1.0}
+    figures = {kind: {key: one for key, *_ in run.FIGURES} for kind in ("float32", "bfloat16")}
+    assert {key for key, *_ in run.FIGURES} == {
         "certify_speedup_r90",
         "certify_speedup_r70",
         "weight_noise_overhead",
+        "weight_noise_copies",
         "weight_noise_speedup",
         "matmul_share",
         "scan_batch_speedup",
     }
     facts = {"processor": "p", "threads": 1, "cores": 2, "load_average": [0.1], "torch": "t", "gpu": None}
+    facts["arithmetic"] = measuring.arithmetic(["avx2", "fma"])
     rest = {"model": "m", "data": "a/sst2[dev]", "precision": "float32", "seconds": 1.0, "machine": facts}
-    text = run.table(figures | rest, "make bench-quick")
-    assert text.count("\n|") == len(figures) + 1
+    text = run.table({"figures": figures} | rest, "make bench-quick")
+    assert text.count("\n|") == 2 * len(run.FIGURES) + 1
+    assert "| certify, rate .9, against the reference | float32 | 1.00 | 1.00 | 1.00 |  | >= 10 |" in text
+    assert (
+        "ten fixed noisy copies over the noise-free pass | bfloat16 | 1.00 | 1.00 | 1.00 |  | <= 1.1 |"
+        in text
+    )
+    assert "AVX2, no bfloat16 products, no int8 products" in text
     assert "GPU: none, not measured" in text
+
+
+@pytest.mark.parametrize(("native", "auto"), [(False, ["float32"]), (True, ["float32", "bfloat16"])])
+def test_both_sides_use_the_arithmetic_that_the_processor_has(monkeypatch, native, auto):
+    import run
+
+    monkeypatch.setattr("fuzzsmooth.models.devices.has_native_bfloat16", lambda device: native)
+    assert run.precisions_of("auto", "cpu") == auto
+    assert run.precisions_of("float32", "cpu") == ["float32"]
+    assert run.precisions_of("bfloat16", "cpu") == ["float32", "bfloat16"]
+
+
+@pytest.mark.parametrize("precisions", [["float32"], ["float32", "bfloat16"]])
+def test_certification_is_timed_in_each_number_type(tmp_path, precisions):
+    from certify import bench_certify
+    from fuzzsmooth.data import load_splits
+
+    data = load_splits("builtin:reviews", train_size=60, test_size=20)
+    words = sorted({word for text in data.test.texts for word in text.split()})
+    model = build_tiny("bert", tmp_path / "m", vocabulary=words)
+    found = bench_certify(data, 0.9, 2, 2, 1, "cpu", precisions, str(model))
+    assert list(found["speedup"]) == precisions
+    assert all(one["median"] > 0 for one in found["speedup"].values())
+    assert set(found["equal_radii_text_by_text"]) == {"reference", *map("engine_{}".format, precisions)}
+    assert found["equal_radii_text_by_text"]["reference"] == 1.0
+    assert found["same_radii"]
 
 
 def test_costs_grow_as_measured_and_plotted(tmp_path):

@@ -27,7 +27,7 @@ def copied_logits(
     Equal sequences of one copy are evaluated once.
     """
     result = np.empty((len(ids), len(passes.labels)), dtype=np.float32)
-    readable = _Readable(model)
+    readable = Readable(model)
     own = np.array(seeds)
     for seed in dict.fromkeys(seeds):
         chosen = np.flatnonzero(own == seed)
@@ -47,7 +47,7 @@ def _inputs(passes: Passes, rows: Ids) -> Iterator[tuple[list[int], tuple[torch.
         yield batch, (to_device(tokens, passes.device), to_device(mask, passes.device))
 
 
-class _Readable(nn.Module):
+class Readable(nn.Module):
     """A model with the pass that its classifier makes without noise: a function of its weights."""
 
     def __init__(self, model: Any) -> None:
@@ -56,6 +56,7 @@ class _Readable(nn.Module):
         self._first_only = reads_first_token_only(model)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Logits of padded rows, shape (rows, classes)."""
         if self._first_only:
             return first_token_logits(self.model, ids, padding_mask(mask, ids.device))
         logits: torch.Tensor = self.model(input_ids=ids, attention_mask=mask).logits
