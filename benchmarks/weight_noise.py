@@ -4,9 +4,9 @@ Run: python benchmarks/weight_noise.py [--draws 200] [--rounds 5] [--precision f
 
 All layers of the packaged MiniLM-L6 receive noise; one text of 25 words, whole or with words deleted, as it
 is left when certifying. Each round times the noise-free batched pass, the exact sampler (one batched pass
-with an independent noise draw per row), ten noisy copies that were drawn before, each of its part of the rows, and
-the reference (noise written into the weights, one pass per draw, weights restored), alternately; ratios are
-per round.
+with an independent noise draw per row), ten noisy copies that were drawn before, each of its part of the
+rows, and the reference (noise written into the weights, one pass per draw, weights restored), alternately;
+ratios are per round.
 
 Then noise on the upper 2 of the 6 layers only: 500 draws of a text of 19 words, the mean of SST-2, or of 9,
 with words deleted at rate .7 or .9; the layers below the noise once per distinct token sequence against once
