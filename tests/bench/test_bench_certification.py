@@ -305,9 +305,9 @@ def test_rates_by_length_are_those_of_training_and_certificate(options: Certific
     assert isinstance(step, FinetuneOptions)
     assert (step.text_noise, step.text_kept, step.text_rate) == ("delete", 2.0, 0.95)
     table = TableClassifier({}, (0.0, 1.0))
-    answer = row.build(table)("a good film of the year it is one")  # type: ignore[arg-type]
+    answer = row.build(table)("a good film of the year")  # type: ignore[arg-type]
     assert answer.label == 1
-    assert answer.radii["edit"] == length_radius(1.0, LengthRates.keeping(2.0, 0.5, 0.95), 9, "edit")
+    assert answer.radii["edit"] == length_radius(1.0, LengthRates.keeping(2.0, 0.8, 0.95), 6, "edit")
 
 
 def test_too_few_texts_to_hold_any_out(options: CertificationOptions, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_rates_by_length_are_chosen_on_the_training_texts_and_saved(tiny, tmp_pa
             for size in range(12) for label, word in ((0, "bad"), (1, "good"))]  # fmt: skip
     data = tmp_path / "lengths.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    options = {"rate": 0.8, "rates_by_length": True, "draws": 20, "fuzzing": False}
+    options = {"rate": 0.85, "rates_by_length": True, "draws": 20, "fuzzing": False}
     given = {"finetune": {"epochs": 1}, "holdout": 4, **options}
     report = protect_model(str(tiny), str(data), tmp_path / "o", "deletion", **given)
     from fuzzsmooth.jobs.holding_out import hold_out
@@ -94,12 +94,12 @@ def test_rates_by_length_are_chosen_on_the_training_texts_and_saved(tiny, tmp_pa
     lengths = [len(text.split()) for text in hold_out(str(data), 4, {}).train.texts]
     saved = fuzzsmooth.protect(tmp_path / "o")
     kept = saved.options.kept_units
-    mean = sum(min(0.95, max(0.5, 1 - kept / length)) for length in lengths) / len(lengths)
-    assert mean == pytest.approx(0.8, abs=0.005)
+    mean = sum(min(0.95, max(0.8, 1 - kept / length)) for length in lengths) / len(lengths)
+    assert mean == pytest.approx(0.85, abs=0.005)
     trained = report["finetune"]
-    assert (trained["text_kept"], trained["text_rate"], trained["text_rate_short"]) == (kept, 0.95, 0.5)
+    assert (trained["text_kept"], trained["text_rate"], trained["text_rate_short"]) == (kept, 0.95, 0.8)
     answer = saved.certify(["a good film of it of it of it"])[0]
-    assert answer.certificates[0].rates["deletion"] == pytest.approx(1 - kept / 9, abs=1e-9)
+    assert answer.certificates[0].rates["deletion"] == pytest.approx(max(0.8, 1 - kept / 9), abs=1e-9)
     again = protect_model(str(tiny), str(data), tmp_path / "o", "deletion", **given)
     assert again == json.loads(json.dumps(report)), "done so already"
     with pytest.raises(FuzzsmoothError, match="chosen on training texts, by 'protect'"):

@@ -81,7 +81,7 @@ def test_worst_windows_make_answers_that_no_window_changes(folder: Path) -> None
         {"text_noise": "delete", "text_rate": 0.5, "copies": 0},
         {"text_noise": "delete", "text_rate": 0.5, "objective": "mean"},  # there is but one
         {"text_noise": "mask", "text_rate": 0.5, "text_kept": 2.0},
-        {"text_noise": "delete", "text_rate": 0.4, "text_kept": 2.0},  # the shortest texts would have .5
+        {"text_noise": "delete", "text_rate": 0.4, "text_kept": 2.0},  # the shortest texts would have .8
         {"text_noise": "delete", "text_rate": 0.9, "text_kept": 0.0},
         {"text_noise": "windows"},
         {"window": 3},

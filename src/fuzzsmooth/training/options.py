@@ -93,7 +93,7 @@ class FinetuneOptions(Options):
     ] = None
     text_rate_short: Annotated[
         float, Between(0, 1, above=True, below=True), "With ``text_kept``, the rate of the shortest texts."
-    ] = 0.5
+    ] = 0.8
     copies: Annotated[
         int, Between(1, 1_000), "Copies of each text in a step, for ``delete`` and ``mask``."
     ] = 1
