@@ -113,7 +113,7 @@ def test_control_theorem_1_at_the_rate_of_the_text_is_violated(monkeypatch: pyte
         return radius(p, rates.rate(length), threat, length=length, **rest)
 
     monkeypatch.setattr(length_rates, "length_radius", alone)
-    assert sum(violations(2, 4, 60, rule)[1] for rule in range(len(RULES))) > 0
+    assert sum(violations(2, 4, 30, rule)[1] for rule in range(len(RULES))) > 0
 
 
 @pytest.mark.parametrize("statistics", ["fixed", "sequential", "group-sequential", "auto"])

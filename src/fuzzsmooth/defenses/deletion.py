@@ -56,7 +56,8 @@ class DeletionOptions(NoisyOptions, SearchedOptions, LengthOptions):
         int | None,
         Between(1, 10_000),
         "With parameter noise, how many noisy copies of the model are drawn, once; each draw asks one of "
-        "them at random, which costs hardly more than no noise. Left out: noise of its own for each draw.",
+        "them at random. Half a GiB of copies is kept, a dozen of MiniLM; where that is too little, they are "
+        "drawn again and again. Left out: noise of its own for each draw.",
     ] = None
     fuzz_left: Annotated[
         Literal["types", "search"],

@@ -63,8 +63,8 @@ class LengthOptions(DrawOptions):
     rate_short: Annotated[
         float,
         Between(0, 1, above=True, below=True),
-        "With rates by length, the rate of the shortest texts; up to .5 none of them can be certified against "
-        "an edit.",
+        "With rates by length, the rate of the shortest texts; up to .5 none of these can be certified "
+        "against an edit.",
     ] = 0.8
     rate_long: Annotated[
         float, Between(0, 1, above=True, below=True), "With rates by length, the rate of the longest texts."
