@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fuzzsmooth.bench.certified_records import (
     CERTIFIED_RECORDS,
@@ -23,6 +23,9 @@ from fuzzsmooth.common.printing import displayable
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.report.plots import certified_figure, save_png
 from fuzzsmooth.report.tables import percent, threat_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SIZES: Final[Mapping[str, tuple[int, ...]]] = {
     "edit": (1, 2, 4),
@@ -49,18 +52,39 @@ def build_certification(folder: Path) -> Path:
     Raises:
         FuzzsmoothError: If an input is missing or wrong, or matplotlib is not installed.
     """
+    rows, records, settings = read_certification(folder)
+    write_json(folder / "summary.json", {"settings": settings, "rows": [row.to_json() for row in rows]})
+    write_atomic(folder / "certified.md", displayable(_page(rows, records, settings)))
+    for threat in threats(rows):
+        save_png(certification_figure(rows, threat, settings), folder / f"certified-{threat}.png")
+    return folder / "certified.md"
+
+
+def read_certification(
+    folder: Path,
+) -> tuple[list[CertifiedRow], list[CertifiedRecord], dict[str, Any]]:
+    """The rows of a run in the order of its settings, its records, and its settings.
+
+    Raises:
+        FuzzsmoothError: If an input is missing or wrong.
+    """
     settings = _settings(folder / SETTINGS_FILE)
     order = {name: place for place, name in enumerate(settings["options"]["rows"])}
     records = read_certified(folder / CERTIFIED_RECORDS)
     rows = summarize_certified(records)
     # A row that a later run did not ask for is still a result; it goes last.
     rows.sort(key=lambda row: order.get(row.defense, len(order)))
-    write_json(folder / "summary.json", {"settings": settings, "rows": [row.to_json() for row in rows]})
-    write_atomic(folder / "certified.md", displayable(_page(rows, records, settings)))
-    for threat in threats(rows):
-        figure = certified_figure(rows, threat, asked=_asked(rows, threat, settings["options"]["longest"]))
-        save_png(figure, folder / f"certified-{threat}.png")
-    return folder / "certified.md"
+    return rows, records, settings
+
+
+def certification_figure(rows: Sequence[CertifiedRow], threat: str, settings: Mapping[str, Any]) -> Figure:
+    """The curves of one threat; those that end at the largest radius that was asked for end there.
+
+    Raises:
+        FuzzsmoothError: If no row has the threat.
+        MissingExtraError: If matplotlib is not installed.
+    """
+    return certified_figure(rows, threat, asked=_asked(rows, threat, settings["options"]["longest"]))
 
 
 def is_certification(folder: Path) -> bool:

@@ -128,7 +128,7 @@ def certified_figure(
     curves = {row.defense: row.certified[threat] for row in rows if threat in row.certified}
     require(bool(curves), f"no row has a radius for the threat '{threat}'")
     reached = max(len(curve.counts) for curve in curves.values())
-    with _axes("radius r", "correct and certified at radius ≥ r", _SMALL) as (figure, axes):
+    with plain_axes("radius r", "correct and certified at radius ≥ r", _SMALL) as (figure, axes):
         for defense, curve in curves.items():
             look = style[defense]
             # One more point, where it is known: past the last radius of any text nothing is certified.
@@ -164,7 +164,7 @@ def tradeoff_figure(rows: Sequence[Row]) -> Figure:
     style = styles([row.defense for row in rows])
     shown = [row for row in rows if row.ca and row.asr]
     require(bool(shown), "the trade-off needs clean accuracy and attack success of at least one defense")
-    with _axes("attack success rate (lower is better)", "clean accuracy (higher is better)", _WIDE) as (
+    with plain_axes("attack success rate (lower is better)", "clean accuracy (higher is better)", _WIDE) as (
         figure,
         axes,
     ):
@@ -215,7 +215,7 @@ def recall_figure(series: Mapping[str, PlotSeries], *, goal: float | None = None
     budgets = sorted({budget for line in series.values() for budget in line.x})
     require(budgets[0] > 0, "a search budget must be positive")
     style = styles(list(series))
-    with _axes("search budget, evaluations per text", "localization recall", _WIDE) as (figure, axes):
+    with plain_axes("search budget, evaluations per text", "localization recall", _WIDE) as (figure, axes):
         for name, line in series.items():
             look = style[name]
             if line.low:
@@ -281,7 +281,7 @@ def to_svg(figure: Figure, description: str) -> str:
 
 
 @contextmanager
-def _axes(x_label: str, y_label: str, size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
+def plain_axes(x_label: str, y_label: str, size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
     """A figure with one plain axis pair; the settings hold only while it is being drawn."""
     try:
         import matplotlib as mpl

@@ -27,6 +27,21 @@ def build_recall(folder: Path) -> list[Path]:
     Raises:
         FuzzsmoothError: If there are no points, or one is wrong.
     """
+    points = recall_points(folder)
+    written = [folder / "localization.md"]
+    write_atomic(written[0], recall_table(points))
+    for trigger in dict.fromkeys(point["trigger"] for point in points):
+        written.append(folder / f"localization-{trigger}.png")
+        save_png(recall_figure(recall_series(points, trigger), goal=GOAL), written[-1])
+    return written
+
+
+def recall_points(folder: Path) -> list[dict[str, Any]]:
+    """The points of a run, at least one.
+
+    Raises:
+        FuzzsmoothError: If there are none, or one is wrong.
+    """
     path = folder / POINTS_FILE
     if not path.is_file():
         raise FuzzsmoothError(f"{path} is missing; measure with 'fuzzsmooth localize --out {folder}' first")
@@ -36,12 +51,7 @@ def build_recall(folder: Path) -> list[Path]:
     ]
     if not points:
         raise FuzzsmoothError(f"{path} holds no points; measure them again")
-    written = [folder / "localization.md"]
-    write_atomic(written[0], recall_table(points))
-    for trigger in dict.fromkeys(point["trigger"] for point in points):
-        written.append(folder / f"localization-{trigger}.png")
-        save_png(recall_figure(_series(points, trigger), goal=GOAL), written[-1])
-    return written
+    return points
 
 
 def recall_table(points: Sequence[Mapping[str, Any]]) -> str:
@@ -71,7 +81,8 @@ def _cell(point: Mapping[str, Any]) -> str:
     return f"{interval} [{point['evaluations']:.0f}; {point['false_flags']:.3f}]"
 
 
-def _series(points: Sequence[Mapping[str, Any]], trigger: str) -> dict[str, PlotSeries]:
+def recall_series(points: Sequence[Mapping[str, Any]], trigger: str) -> dict[str, PlotSeries]:
+    """Recall by budget for one trigger, with intervals: a line per search."""
     series = {}
     for strategy in dict.fromkeys(point["strategy"] for point in points):
         own = sorted(

@@ -21,7 +21,7 @@ def line(facts: Mapping[str, Any]) -> str:
 
 
 def options_of(kind: type[Options]) -> list[Facts]:
-    """The options of a class, as JSON values."""
+    """The options of a class, as JSON values; those nested in one are its ``options``."""
     return [
         {
             "name": option.name,
@@ -29,9 +29,15 @@ def options_of(kind: type[Options]) -> list[Facts]:
             "default": option.default.to_mapping() if isinstance(option.default, Options) else option.default,
             "range": None if option.between is None else str(option.between),
             "help": option.help,
+            **_nested(option.type),
         }
         for option in described(kind)
     ]
+
+
+def _nested(hint: Any) -> Facts:
+    nests = isinstance(hint, type) and issubclass(hint, Options)
+    return {"options": options_of(hint)} if nests else {}
 
 
 def _attacks() -> dict[str, Facts]:
