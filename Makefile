@@ -3,6 +3,7 @@
 #   make test   sets everything up and runs lint, types, import contracts and tests
 #   make bench  measures speed (make bench-quick: under three minutes)
 #   make paper  runs the grid of grids/paper.toml and builds its tables: a night on two cores
+#   make docs   builds the documentation site into build/site
 #   make proofs has Coq check the proofs of the theorems (needs coqc: apt install coq)
 # A second run installs nothing. Give another Python with `make PYTHON=python3.12 ...`.
 
@@ -10,13 +11,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
-EXTRAS := demo,data,report,serve,syntax,dev
+EXTRAS := demo,data,report,serve,syntax,docs,dev
 # The rooms that carry the method; each must stay covered.
 ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90
 WORKERS := 2
 
-.PHONY: setup demo llm test lint test-fast test-guarantees proofs bench bench-quick paper clean
+.PHONY: setup demo llm test lint test-fast test-guarantees proofs docs bench bench-quick paper clean
 
 setup: $(READY)
 
@@ -54,6 +55,11 @@ test-guarantees: $(READY)
 # Coq checks the proofs, and prints what each theorem rests on; nothing of Python is needed.
 proofs:
 	sh proofs/check.sh build/proofs
+
+# The documentation site, without warnings and without the network; look at it with
+#   .venv/bin/python -m http.server --directory build/site
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Speed: benchmarks/out/full.json and .md, or quick.json and .md in under three minutes.
 bench: $(READY)

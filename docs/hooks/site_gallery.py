@@ -27,6 +27,7 @@ from fuzzsmooth.report.recall import GOAL, recall_points, recall_series
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"
 _ASKED = re.compile(r"^<!-- figure: ([\w-]+) -->$", re.MULTILINE)
+_PIXELS = 1.45  # of a page for a point of a figure
 _NAMES = {"sst2": "SST-2", "agnews": "AG's News", "offenseval": "OffensEval"}
 
 
@@ -121,12 +122,15 @@ def svg(name: str) -> str:
     """A figure for a page."""
     title, draw = FIGURES[name]
     drawn = re.sub(r"<style.*?</style>", "", to_svg(draw(), title), flags=re.DOTALL)
-    return f'<div class="fs-figure">{" ".join(drawn.split())}</div>'
+    width = float(drawn.split('viewBox="', 1)[1].split()[2]) * _PIXELS
+    size = f"max-width: {width:.0f}px; --least: {0.62 * width:.0f}px"
+    return f'<div class="fs-figure" style="{size}">{" ".join(drawn.split())}</div>'
 
 
 def annotated() -> str:
     """Texts of the tutorial as the scan marked them: from the record of that run, character by character."""
-    lines = (ROOT / "docs" / "records" / "scan.jsonl").read_text("utf-8").splitlines()
+    record = ROOT / "docs" / "records" / "scan.jsonl"
+    lines = record.read_text("utf-8").splitlines() if record.is_file() else []
     return "\n".join(_marked(json.loads(line)) for line in lines)
 
 

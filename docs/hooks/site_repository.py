@@ -29,6 +29,8 @@ DOCUMENTS = {
 _LANGUAGES = {".py": "python", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".sh": "sh", ".v": "coq"}
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
+_INCLUDE = re.compile(r"^<!-- include: (?P<file>[^\s#:]+)(?P<mark>[#:])(?P<part>[\w-]+) -->$", re.MULTILINE)
+_HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _LIST_AFTER_TEXT = re.compile(r"^(?![*\-|#>\s]|\d+\. |<!--)(.+\n)(?=(?:\* |- |\d+\. ))", re.MULTILINE)
 
 
@@ -79,6 +81,12 @@ class Repository:
         def link(found: re.Match[str]) -> str:
             return found[1] + self._target(found[2], name, page) + found[3]
 
+        def included(found: re.Match[str]) -> str:
+            take = section if found["mark"] == "#" else block
+            part = take((ROOT / found["file"]).read_text(encoding="utf-8"), found["part"])
+            return self.moved(part, found["file"], page)
+
+        text = _INCLUDE.sub(included, text)
         return _outside_fences(
             text, lambda part: _LIST_AFTER_TEXT.sub(r"\1\n", _LINK.sub(link, part))
         )
@@ -122,6 +130,40 @@ class Repository:
                 said = _summary(file)
                 lines.append(f"* [`{file.name}`]({_relative(self._place(inner), page)}){said}")
         return "\n".join([*lines, ""])
+
+
+def section(text: str, anchor: str) -> str:
+    """What stands under a heading, up to the next of its level or above.
+
+    Raises:
+        ValueError: If there is no such heading.
+    """
+    level, start = 0, 0
+    for heading in _HEADING.finditer(_hidden_fences(text)):
+        if level and len(heading[1]) <= level:
+            return text[start : heading.start()]
+        if not level and heading[2].lower().replace(" ", "-") == anchor:
+            level, start = len(heading[1]), heading.end()
+    if not level:
+        raise ValueError(f"there is no heading '{anchor}' to include")
+    return text[start:]
+
+
+def block(text: str, name: str) -> str:
+    """What results/collect.py has put between the marks of a name.
+
+    Raises:
+        ValueError: If there are no such marks.
+    """
+    found = re.search(rf"<!-- results:{name} -->\n(.*?)<!-- /results:{name} -->", text, re.DOTALL)
+    if found is None:
+        raise ValueError(f"there is no block of results '{name}' to include")
+    return found[1]
+
+
+def _hidden_fences(text: str) -> str:
+    """A text of the same length without what stands in fenced blocks."""
+    return _FENCE.sub(lambda fence: re.sub(r"[^\n]", " ", fence[0]), text)
 
 
 def _file(path: Path, name: str) -> str:
