@@ -1,10 +1,11 @@
-"""The reference of the command line, made from the application itself: every command with all of its flags."""
+"""The reference of the command line, made from the application: every command with all of its flags."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 from site_markdown import code, front, plain, row
@@ -13,13 +14,16 @@ PROGRAM = "fuzzsmooth"
 _UNSET = (None, "", (), [], False)
 
 
+@cache
 def command_pages() -> dict[str, str]:
     """Every command that is not hidden: its words, such as "bench run", to a page in Markdown."""
     import typer
 
     from fuzzsmooth.apps.cli.main import app
 
-    return {" ".join(words): _page(words, command) for words, command in _leaves((), typer.main.get_command(app))}
+    return {
+        " ".join(words): _page(words, command) for words, command in _leaves((), typer.main.get_command(app))
+    }
 
 
 def overview(pages: dict[str, str]) -> str:
@@ -35,9 +39,9 @@ def overview(pages: dict[str, str]) -> str:
     for words, page in pages.items():
         lines.append(row(f"[`{PROGRAM} {words}`]({file_name(words)})", _said(page)))
     lines += [
-        "\nEvery command ends with exit code 0; 2 for what its user can mend, told in one sentence; 130 after "
-        "Ctrl-C. `audit` ends with 1 where it found something. `--config FILE` takes TOML or JSON with the names "
-        "of the options; flags overrule it.\n",
+        "\nEvery command ends with exit code 0; 2 for what its user can mend, told in one sentence; 130 "
+        "after Ctrl-C. `audit` ends with 1 where it found something. `--config FILE` takes TOML or JSON with the "
+        "names of the options; flags overrule it.\n",
     ]
     return "\n".join(lines)
 

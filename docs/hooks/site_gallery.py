@@ -1,7 +1,7 @@
 """The figures of the site, each drawn from the records under results/, or from a theorem's own formula.
 
-A page asks for one by a comment, ``<!-- figure: NAME -->``. Figures are SVG in the colors of the page; nothing
-is drawn that no record holds. ``python docs/hooks/site_gallery.py FOLDER`` writes them as PNG files.
+A page asks for one by a comment, ``<!-- figure: NAME -->``. Figures are SVG in the colors of the page;
+nothing is drawn that no record holds. ``python docs/hooks/site_gallery.py FOLDER`` writes them as PNG files.
 """
 
 from __future__ import annotations

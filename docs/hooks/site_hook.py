@@ -1,4 +1,4 @@
-"""What MkDocs calls: it fills the navigation, adds the derived pages, and moves the links of the written ones."""
+"""What MkDocs calls: fills the navigation, adds the derived pages, moves the links of the written ones."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ def on_config(config: Any) -> Any:
         "Commands": [f"{_COMMANDS}/index.md", *listed],
         "Methods": [{title: f"{_THINGS}/{kind}.md"} for kind, title in TITLES.items()],
         "Python": [{package: f"{_PYTHON}/{package}.md"} for package in public_packages()],
-        "Tables of the grid": [
-            {_grid_title(page): page} for page in _pages_under("results/paper/")
-        ],
+        "Tables of the grid": [{_grid_title(page): page} for page in _pages_under("results/paper/")],
         "Certified accuracy": [
             "results/certificates/index.md",
-            *({page.split("/")[2]: page} for page in _pages_under("results/certificates/") if page.count("/") > 2),
+            *(
+                {page.split("/")[2]: page}
+                for page in _pages_under("results/certificates/")
+                if page.count("/") > 2
+            ),
         ],
     }
     config.nav = [_filled(item, parts) for item in config.nav]
@@ -41,7 +43,11 @@ def on_config(config: Any) -> Any:
 def on_files(files: Files, *, config: Any) -> Files:
     """Add the derived pages, the documents of the repository, and what they link to."""
     pages = dict(_derived())
-    moved = {page: REPOSITORY.document(name) for name, page in REPOSITORY.pages.items() if not name.startswith("docs/")}
+    moved = {
+        page: REPOSITORY.document(name)
+        for name, page in REPOSITORY.pages.items()
+        if not name.startswith("docs/")
+    }
     for name in (name for name in REPOSITORY.pages if name.startswith("docs/")):
         REPOSITORY.document(name)  # for what it links to; its text is moved when MkDocs reads it
     for page, text in {**pages, **moved, **REPOSITORY.source_pages()}.items():

@@ -29,6 +29,4 @@ def plain(text: str) -> str:
     text = re.sub(r":\w+:`~?!?(?:\w+\.)*(\w+)`", r"`\1`", text)
     text = re.sub(r"``([^`]+)``", r"`\1`", text)
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(
-        part if part.startswith("`") else re.sub(r"([*_\[\]<|])", r"\\\1", part) for part in parts
-    )
+    return "".join(part if part.startswith("`") else re.sub(r"([*_\[\]<|])", r"\\\1", part) for part in parts)

@@ -25,8 +25,11 @@ TITLES = {
 _HOW = {
     "attacks": "`fuzzsmooth attack --attack NAME` plants one in a model.",
     "triggers": "What sets a backdoor off: `--trigger NAME` of the attacks that take any.",
-    "defenses": "`--defense NAME` of `protect`, `predict`, `scan`, `certify` and `serve`; `fuzzsmooth.protect(model, NAME)` in Python. What each kind of guarantee means: [the three guarantees](../explanation/guarantees.md).",
-    "detectors": "What tells backdoored models from others; `fuzzsmooth zoo audit` measures them, `fuzzsmooth audit` is `exhaustive`.",
+    "defenses": "`--defense NAME` of `protect`, `predict`, `scan`, `certify` and `serve`; "
+    "`fuzzsmooth.protect(model, NAME)` in Python. What each kind of guarantee means: "
+    "[the three guarantees](../explanation/guarantees.md).",
+    "detectors": "What tells backdoored models from others; `fuzzsmooth zoo audit` measures them, "
+    "`fuzzsmooth audit` is `exhaustive`.",
     "kernels": "How a text is randomized, unit by unit.",
     "models": "Models by name, from packages that are checked against a pinned hash.",
     "predicates": "`--predicate NAME=...` makes a classifier of a model that writes.",
@@ -49,8 +52,8 @@ def _page(kind: str, things: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [
         front(title),
         f"# {title}\n",
-        f"{_HOW.get(kind, '')} Made from the registry when the site is built; `fuzzsmooth list {kind} --json` "
-        "says the same.\n",
+        f"{_HOW.get(kind, '')} Made from the registry when the site is built; "
+        f"`fuzzsmooth list {kind} --json` says the same.\n",
     ]
     if not any("options" in facts or len(facts) > 1 for facts in things.values()):
         lines += [row("name", "what it is"), row("---", "---")]

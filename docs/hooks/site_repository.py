@@ -87,9 +87,7 @@ class Repository:
             return self.moved(part, found["file"], page)
 
         text = _INCLUDE.sub(included, text)
-        return _outside_fences(
-            text, lambda part: _LIST_AFTER_TEXT.sub(r"\1\n", _LINK.sub(link, part))
-        )
+        return _outside_fences(text, lambda part: _LIST_AFTER_TEXT.sub(r"\1\n", _LINK.sub(link, part)))
 
     def _target(self, link: str, name: str, page: str) -> str:
         path, mark, anchor = link.partition("#")
@@ -108,7 +106,9 @@ class Repository:
         if wanted.startswith("docs/"):
             return wanted.removeprefix("docs/")
         if path.is_dir() or path.suffix in _LANGUAGES or not path.suffix:
-            self.shown.setdefault(wanted, f"source/{wanted}/index.md" if path.is_dir() else f"source/{wanted}.md")
+            self.shown.setdefault(
+                wanted, f"source/{wanted}/index.md" if path.is_dir() else f"source/{wanted}.md"
+            )
             return self.shown[wanted]
         self.copied.setdefault(wanted, wanted)
         return self.copied[wanted]
@@ -214,4 +214,3 @@ def doc(package: str) -> str:
     """What a package says of itself."""
     folder = ROOT / "src" / Path(*package.split("."))
     return ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
-

@@ -1,8 +1,8 @@
 """The blocks of a page that belong together, run one after the other in one folder, as a reader would.
 
 A block is run if the comment above it says ``run``; ``file: NAME`` makes it that file, ``output`` is what the
-block before it printed when the page was written. ``python tests/docs/docs_sessions.py PAGE FOLDER`` runs a page
-as it is written and puts what was printed into it; a third argument leaves out so many of its runs.
+block before it printed when the page was written. ``python tests/docs/docs_sessions.py PAGE FOLDER`` runs a
+page as it is written and puts what was printed into it; a third argument leaves out so many of its runs.
 """
 
 from __future__ import annotations

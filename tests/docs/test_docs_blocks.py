@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from docs_running import run_python
 
 @pytest.mark.parametrize("block", marked("runnable"), ids=str)
 def test_a_runnable_block_runs(block: Block, tmp_path: Path) -> None:
-    run_python(block.body, tmp_path)
+    printed = run_python(block.body, tmp_path)
+    told = re.findall(r"^print\(.*\)  # ([^\s:]+): ", block.body, re.MULTILINE)
+    assert not told or printed.split() == told  # a comment "# 6: ..." says what its line prints
 
 
 def test_there_are_runnable_blocks() -> None:

@@ -1,4 +1,4 @@
-"""What the site derives: every flag of every command, documents with their links moved, parts of documents."""
+"""What the site derives: every flag of every command, documents with moved links, parts of documents."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def test_every_option_of_a_defense_is_told_with_its_default() -> None:
 
 def test_links_are_moved_to_where_their_targets_are() -> None:
     repository = Repository()
-    text = "[a](docs/design.md#1-the-threat) [b](results/README.md) ![c](results/demo/tradeoff.png) [d](deploy) [e](#x)"
+    text = (
+        "[a](docs/design.md#1-the-threat) [b](results/README.md) ![c](results/demo/tradeoff.png) "
+        "[d](deploy) [e](#x)"
+    )
     assert repository.moved(text, "README.md", repository.pages["README.md"]) == (
         "[a](../design.md#1-the-threat) [b](../results/index.md) ![c](../results/demo/tradeoff.png) "
         "[d](../source/deploy/index.md) [e](#x)"

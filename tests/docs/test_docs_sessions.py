@@ -1,4 +1,4 @@
-"""The blocks of the tutorial and of the how-tos run, in order, in one folder: on a tiny model, and as written."""
+"""The blocks of the tutorial and of how-tos run, in order, in one folder: on a tiny model, and as written."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_the_tutorial_runs_on_a_tiny_model(toured: tuple[Path, list[str]]) -> No
     folder, printed = toured
     told = shown(session(TUTORIAL))
     assert len(printed) == len(told)
-    assert [bool(one) for one in told] == [bool(one) for one in printed]  # what prints is shown, and only that
+    assert [bool(one) for one in told] == [
+        bool(one) for one in printed
+    ]  # what prints is shown, and only that
     assert (folder / "runs" / "mine" / "protect.json").is_file()
     assert len((folder / "answers.jsonl").read_text("utf-8").splitlines()) == 3
 

@@ -55,7 +55,9 @@ def test_links_lead_somewhere(pages: dict[Path, Page]) -> None:
 def test_every_method_has_its_place(site: Path, pages: dict[Path, Page]) -> None:
     for kind, find in FINDERS.items():
         page = site / "reference" / f"{kind}.html"
-        missing = [name for name in find() if name not in pages[page].ids and f">{name}<" not in pages[page].text]
+        missing = [
+            name for name in find() if name not in pages[page].ids and f">{name}<" not in pages[page].text
+        ]
         assert missing == [], kind
 
 
@@ -87,7 +89,9 @@ def test_the_search_knows_the_pages(site: Path) -> None:
 
 
 def test_control_what_is_foreign_or_broken_is_found(tmp_path: Path) -> None:
-    fonts = '<link rel="stylesheet" href="https://fonts.example/css"><script src="//cdn.example/x.js"></script>'
+    fonts = (
+        '<link rel="stylesheet" href="https://fonts.example/css"><script src="//cdn.example/x.js"></script>'
+    )
     assert len(Page(fonts).foreign) == 2
     (tmp_path / "a.html").write_text('<a href="b.html#there">b</a><a href="#here">here</a>', "utf-8")
     (tmp_path / "b.html").write_text('<p id="elsewhere">', "utf-8")
