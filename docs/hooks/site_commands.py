@@ -39,9 +39,9 @@ def overview(pages: dict[str, str]) -> str:
     for words, page in pages.items():
         lines.append(row(f"[`{PROGRAM} {words}`]({file_name(words)})", _said(page)))
     lines += [
-        "\nEvery command ends with exit code 0; 2 for what its user can mend, told in one sentence; 130 "
-        "after Ctrl-C. `audit` ends with 1 where it found something. `--config FILE` takes TOML or JSON with the "
-        "names of the options; flags overrule it.\n",
+        "\nEvery command ends with exit code 0; 2 for what its user can mend, told in one sentence; "
+        "130 after Ctrl-C. `audit` ends with 1 where it found something. `--config FILE` takes TOML or "
+        "JSON with the names of the options; flags overrule it.\n",
     ]
     return "\n".join(lines)
 

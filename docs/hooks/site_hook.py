@@ -10,7 +10,7 @@ from mkdocs.structure.files import File, Files
 from site_commands import command_pages, file_name, overview
 from site_gallery import insert_figures
 from site_markdown import front
-from site_registries import TITLES, registry_pages
+from site_registries import registry_pages, title_of
 from site_repository import ROOT, Repository, doc, public_packages
 
 REPOSITORY = Repository()
@@ -23,7 +23,7 @@ def on_config(config: Any) -> Any:
     listed = [{f"fuzzsmooth {words}": f"{_COMMANDS}/{file_name(words)}"} for words in commands]
     parts = {
         "Commands": [f"{_COMMANDS}/index.md", *listed],
-        "Methods": [{title: f"{_THINGS}/{kind}.md"} for kind, title in TITLES.items()],
+        "Methods": [{title_of(kind): f"{_THINGS}/{kind}.md"} for kind in registry_pages()],
         "Python": [{package: f"{_PYTHON}/{package}.md"} for package in public_packages()],
         "Tables of the grid": [{_grid_title(page): page} for page in _pages_under("results/paper/")],
         "Certified accuracy": [
@@ -33,6 +33,11 @@ def on_config(config: Any) -> Any:
                 for page in _pages_under("results/certificates/")
                 if page.count("/") > 2
             ),
+        ],
+        "More": [
+            {REPOSITORY.heading(page): page}
+            for page in _pages_under("results/")
+            if page.count("/") == 2 and page.endswith("/index.md") and "certificates" not in page
         ],
     }
     config.nav = [_filled(item, parts) for item in config.nav]

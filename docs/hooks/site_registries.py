@@ -6,6 +6,7 @@ All of it is what ``fuzzsmooth list --json`` tells, which reads the classes and 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from site_markdown import code, front, plain, row
@@ -40,6 +41,12 @@ _HOW = {
 _HIDDEN = {"summary", "options", "intensities"}
 
 
+def title_of(kind: str) -> str:
+    """The title of a page."""
+    return TITLES.get(kind, kind.capitalize())
+
+
+@cache
 def registry_pages() -> dict[str, str]:
     """Every kind of thing to a page that shows each with its facts and options."""
     from fuzzsmooth.apps.cli.catalog import FINDERS
@@ -48,7 +55,7 @@ def registry_pages() -> dict[str, str]:
 
 
 def _page(kind: str, things: Mapping[str, Mapping[str, Any]]) -> str:
-    title = TITLES.get(kind, kind.capitalize())
+    title = title_of(kind)
     lines = [
         front(title),
         f"# {title}\n",

@@ -69,6 +69,12 @@ class Repository:
         text = (ROOT / name).read_text(encoding="utf-8")
         return self.moved(text, name, self.pages[name])
 
+    def heading(self, page: str) -> str:
+        """The first heading of a document, by its page."""
+        (name,) = (name for name, place in self.pages.items() if place == page)
+        found = _HEADING.search((ROOT / name).read_text(encoding="utf-8"))
+        return found[2] if found else page
+
     def moved(self, text: str, name: str, page: str) -> str:
         """A text with its links as they are to be from a page, and lists as Python-Markdown wants them.
 
