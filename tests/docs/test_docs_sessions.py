@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,38 +35,27 @@ def documents() -> list[Path]:
     return [page for page in pages() if page.name == "README.md" or ROOT / "docs" in page.parents]
 
 
-@pytest.fixture(scope="module")
-def toured(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str]]]:
-    """The folder of the tutorial, run on the tiny model and few texts, and what it printed."""
+def test_the_tutorial_runs_on_a_tiny_model(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the Python of the README in the same folder, as it is about what the tutorial has made."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
     small = ["--train-size", "60", "--test-size", "20", "--epochs", "1"]
     search = ["--reward", "transplant", "--budget", "8", "--search-references", "2", "--copies", "4"]
-    folder = tmp_path_factory.mktemp("tutorial")
     more = {
         "attack": ["--model", str(tiny), "--train-size", "60", "--epochs", "1"],
         "finetune": [*small, "--references", "2"],
         "protect": [*small, *search, "--holdout", "12"],
         "certify": ["--no-fuzzing"],
     }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(folder / ".state"))
-        yield folder, play_here(session(TUTORIAL), folder, more)
-
-
-def test_the_tutorial_runs_on_a_tiny_model(toured: tuple[Path, list[str]]) -> None:
-    folder, printed = toured
-    told = shown(session(TUTORIAL))
-    assert len(printed) == len(told)
-    assert [bool(one) for one in told] == [
-        bool(one) for one in printed
-    ]  # what prints is shown, and only that
-    assert (folder / "runs" / "mine" / "protect.json").is_file()
-    assert len((folder / "answers.jsonl").read_text("utf-8").splitlines()) == 3
-
-
-def test_the_python_of_the_readme_runs_on_the_folder_of_the_tutorial(toured: tuple[Path, list[str]]) -> None:
+    printed, told = play_here(session(TUTORIAL), tmp_path, more), shown(session(TUTORIAL))
+    # What prints is shown, and only that.
+    assert [bool(one) for one in told] == [bool(one) for one in printed]
+    assert (tmp_path / "runs" / "mine" / "protect.json").is_file()
+    assert len((tmp_path / "answers.jsonl").read_text("utf-8").splitlines()) == 3
     (block,) = [one for one in blocks(ROOT / "README.md") if one.language == "python" and not one.mark]
-    (printed,) = play_here([replace(block, mark="run")], toured[0], {})
-    assert "of up to" in printed or "as it stands" in printed  # a statement of a certificate
+    (statement,) = play_here([replace(block, mark="run")], tmp_path, {})
+    assert "of up to" in statement or "as it stands" in statement
 
 
 def test_many_rows_are_cut_certified_and_counted(tiny: Path, tmp_path: Path) -> None:
