@@ -61,9 +61,9 @@ class SmoothedClassifier:
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'fuzzsmooth' has no attribute '{name}'")
-    import importlib
+    from fuzzsmooth.common.lazy import found_in
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return found_in(_HOMES[name], name)
 
 
 def __dir__() -> list[str]:
