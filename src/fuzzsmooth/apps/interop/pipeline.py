@@ -18,6 +18,7 @@ from typing import Any
 from transformers import Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from fuzzsmooth.apps.interop.telling import told
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.defenses import Answer, Defense, protect
@@ -124,11 +125,9 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
             **parameters: ``certify`` and ``top_k``, for this call.
 
         Returns:
-            One dictionary per text, in a list (for one text, too), or an iterator of them for a data set or
-            generator: ``label`` (None where there is no answer), ``score`` (its share of the votes),
-            ``status``, ``certificate`` in words or None, ``radius`` (-1 where nothing is certified; None
-            without certificates), ``threat``, ``guarantee`` and the flagged ``spans``. With ``top_k``, a list
-            per text: the answer, then the other classes with ``label`` and ``score`` alone.
+            One dictionary per text, as :func:`fuzzsmooth.apps.interop.telling.told` has it, in a list (for one
+            text, too), or an iterator of them for a data set or generator. With ``top_k``, a list per text:
+            the answer, then the other classes with ``label`` and ``score`` alone.
 
         Raises:
             FuzzsmoothError: If something is no text, or a parameter is bad.
@@ -138,10 +137,10 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
         size = batch_size or self._batch_size or self.defense.together(certify=forward.get("certify", True))
         require(isinstance(size, int) and size >= 1, f"batch_size must be a whole number from 1 on, not {size!r}")
         alone = isinstance(inputs, str | Mapping)
-        told = self._stream([inputs] if alone else inputs, size, forward, post)
+        answered = self._stream([inputs] if alone else inputs, size, forward, post)
         if alone and "top_k" in parameters:
-            return next(told)
-        return list(told) if alone or isinstance(inputs, list | tuple) else told
+            return next(answered)
+        return list(answered) if alone or isinstance(inputs, list | tuple) else answered
 
     def _stream(
         self, inputs: Any, size: int, forward: Mapping[str, Any], post: Mapping[str, Any]
@@ -167,19 +166,7 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
 
     def postprocess(self, answer: Answer, top_k: int | None | str = "") -> Any:
         """The answer as dictionaries."""
-        certificate = answer.certificates[0] if answer.certificates else None
-        first: dict[str, Any] = {
-            "label": answer.label_name,
-            "score": answer.score,
-            "status": answer.status,
-            "certificate": None if certificate is None else certificate.statement(),
-            "radius": None if certificate is None else certificate.radius,
-            "threat": None if certificate is None else certificate.threat,
-            "guarantee": None if certificate is None else certificate.guarantee,
-            "spans": [
-                {"start": one.start, "end": one.end, "text": one.text, "score": one.score} for one in answer.spans
-            ],
-        }
+        first = told(answer)
         if top_k == "":
             return first
         others = sorted(answer.shares(self.defense.labels).items(), key=lambda pair: -pair[1])
