@@ -28,3 +28,14 @@ def saved(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     defended = fuzzsmooth.protect(tiny, **WINDOWS)
     return defended.save_pretrained(tmp_path_factory.mktemp("saved") / "mine")
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a place for runs of MLflow, in files, where it logs during this test."""
+    mlflow = pytest.importorskip("mlflow", reason="extra 'mlflow'")
+    place = (tmp_path / "runs").as_uri()
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place)
+    mlflow.set_tracking_uri(place)
+    return place

@@ -57,23 +57,17 @@ def test_what_is_no_table_of_texts_is_refused(kept):
         bare.predict(pandas.DataFrame({"text": ["a", None]}))
 
 
-def test_logged_in_a_run_it_is_found_there(tiny, tmp_path, monkeypatch):
+def test_logged_in_a_run_it_is_found_there(tiny, runs):
     import pandas
 
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     from fuzzsmooth.apps.interop.mlflow import log_model
 
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri((tmp_path / "runs").as_uri())
-    try:
-        mlflow.set_experiment("kept")  # another test of this process may have chosen one elsewhere
-        with mlflow.start_run():
-            logged = log_model(fuzzsmooth.protect(tiny, **WINDOWS))
-        loaded = mlflow.pyfunc.load_model(logged.model_uri)
-        table = loaded.predict(pandas.DataFrame({"text": ["a moving film"]}))
-        assert table["status"][0] in ("answered", "abstain")
-    finally:
-        mlflow.set_tracking_uri(before)
+    mlflow.set_experiment("kept")  # another test of this process may have chosen one elsewhere
+    with mlflow.start_run():
+        logged = log_model(fuzzsmooth.protect(tiny, **WINDOWS))
+    loaded = mlflow.pyfunc.load_model(logged.model_uri)
+    table = loaded.predict(pandas.DataFrame({"text": ["a moving film"]}))
+    assert table["status"][0] in ("answered", "abstain")
 
 
 def test_a_missing_folder_is_told(tmp_path):

@@ -111,15 +111,13 @@ def rows_of(classifier: HuggingFaceClassifier, data: Dataset) -> list[dict]:
 
 
 def test_a_plain_trainer_chooses_its_best_model_by_what_is_measured_and_reports_it(
-    start, watched, tmp_path, monkeypatch
+    start, watched, tmp_path, monkeypatch, runs
 ):
-    mlflow = pytest.importorskip("mlflow", reason="extra 'mlflow'")
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "watched")
-    classifier = load(start)
+    import mlflow
     from transformers import DataCollatorWithPadding
 
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "watched")
+    classifier = load(start)
     trainer = Trainer(
         model=classifier.model,
         args=arguments(
@@ -143,7 +141,6 @@ def test_a_plain_trainer_chooses_its_best_model_by_what_is_measured_and_reports_
     assert trainer.state.best_metric == max(measured)
     logged = [one["eval_attack_success"] for one in trainer.state.log_history if "eval_attack_success" in one]
     assert logged == [one["eval_attack_success"] for one in callback.history]
-    mlflow.set_tracking_uri((tmp_path / "runs").as_uri())
     (run,) = mlflow.search_runs(experiment_names=["watched"], output_format="list")
     client = mlflow.MlflowClient()
     kept = [one.value for one in client.get_metric_history(run.info.run_id, "eval_attack_success")]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from transformers import Pipeline
@@ -137,17 +137,14 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
         size = batch_size or self._batch_size or self.defense.together(certify=forward.get("certify", True))
         require(isinstance(size, int) and size >= 1, f"batch_size must be a whole number from 1 on, not {size!r}")
         alone = isinstance(inputs, str | Mapping)
-        answered = self._stream([inputs] if alone else inputs, size, forward, post)
+        answered = self._stream([inputs] if alone else _series(inputs), size, forward, post)
         if alone and "top_k" in parameters:
             return next(answered)
         return list(answered) if alone or isinstance(inputs, list | tuple) else answered
 
     def _stream(
-        self, inputs: Any, size: int, forward: Mapping[str, Any], post: Mapping[str, Any]
+        self, inputs: Iterable[Any], size: int, forward: Mapping[str, Any], post: Mapping[str, Any]
     ) -> Iterator[Any]:
-        if not hasattr(inputs, "__iter__"):  # a data set of torch
-            require(hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__"), _WANTED)
-            inputs = (inputs[index] for index in range(len(inputs)))
         going = iter(inputs)
         while some := list(itertools.islice(going, size)):
             answers = self._forward([self.preprocess(one) for one in some], **forward)
@@ -216,6 +213,14 @@ def pipeline(
 
 
 _WANTED = "expected a text, a list of texts, or rows with the key 'text'"
+
+
+def _series(inputs: Any) -> Iterable[Any]:
+    """What can be gone through; a data set of torch is so by its indices alone."""
+    if hasattr(inputs, "__iter__"):
+        return inputs  # type: ignore[no-any-return]
+    require(hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__"), _WANTED)
+    return (inputs[index] for index in range(len(inputs)))
 
 
 def register() -> None:
