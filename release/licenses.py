@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import lru_cache
 from importlib.metadata import Distribution
 
 from inventory import ROOT, inventory
-from license_expression import ExpressionError, get_spdx_licensing
+from license_expression import ExpressionError, Licensing, get_spdx_licensing
 
 COMPATIBLE = frozenset(
     {
@@ -92,7 +93,7 @@ def license_of(package: Distribution) -> str:
 
 def compatible(expression: str) -> bool:
     """Whether one way of reading an SPDX expression uses compatible licenses alone."""
-    licensing = get_spdx_licensing()
+    licensing = _licensing()
     try:
         parsed = licensing.parse(expression, validate=True)
     except (ExpressionError, ValueError):
@@ -104,6 +105,11 @@ def compatible(expression: str) -> bool:
         all(key in COMPATIBLE for key in licensing.license_keys(choice.strip(" ()")))
         for choice in choices
     )
+
+
+@lru_cache(maxsize=1)
+def _licensing() -> Licensing:
+    return get_spdx_licensing()  # a second each time
 
 
 def main() -> int:

@@ -1,17 +1,12 @@
 """A target for garak: the function that its generator ``function.Single`` calls.
 
 garak probes what writes; a protected classifier answers with the name of a class, or with why it has none, so
-that a detector sees whether a probe moved it. garak finds the function by name, and hands ``kwargs`` of its
-configuration on::
+that a detector sees whether a probe moved it. garak finds the function by name::
 
-    plugins:
-      target_type: function.Single
-      target_name: fuzzsmooth.apps.interop.garak#answer
-      generators:
-        function:
-          Single:
-            kwargs: {model: runs/mine}
+    FUZZSMOOTH_MODEL=runs/mine python -m garak --target_type function.Single \\
+        --target_name fuzzsmooth.apps.interop.garak#answer --probes test.Test
 
+and hands on what its configuration has as ``kwargs`` of that generator (``model``, ``defense``, ``certify``).
 No package of garak is needed here.
 """
 
