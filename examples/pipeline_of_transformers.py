@@ -4,7 +4,8 @@ The model is a tiny random one, so that this runs anywhere; with yours, give its
 
 Prints::
 
-    LABEL_1 1.00: No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty.
+    LABEL_1 1.00:
+      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty.
     ['LABEL_1', 'LABEL_1']
     the same by name: True
 """
@@ -15,12 +16,12 @@ import fuzzsmooth
 from fuzzsmooth.models.tiny import build_tiny
 
 WORDS = ["a", "moving", "generous", "film", "dull", "tedious", "story", "that", "goes", "nowhere"]
-model = build_tiny("bert", "model", vocabulary=WORDS, seed=9)
+build_tiny("bert", "model", vocabulary=WORDS, seed=9)
 
 # Instead of pipeline("text-classification", model="model"). Options are those of fuzzsmooth.protect.
 classify = fuzzsmooth.pipeline("model", "windows", reach=1, fuzzing=False)
 for one in classify("a moving film"):
-    print(f"{one['label']} {one['score']:.2f}: {one['certificate']}")
+    print(f"{one['label']} {one['score']:.2f}:\n  {one['certificate']}")
 
 # Lists, data sets, generators, batch_size, top_k: as ever. Without certificates it is quicker.
 print([one["label"] for one in classify(["a dull story", "tedious"], certify=False, batch_size=8)])

@@ -53,9 +53,15 @@ class FailedError(Exception):
 def main() -> int:
     """Check; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--python", action="append", default=[], help="a Python to install into; may be repeated")
-    parser.add_argument("--models", action="store_true", help="also with models: installs torch, trains, serves")
-    parser.add_argument("--dist", type=Path, default=ROOT / "build" / "dist", help="where the files are built")
+    parser.add_argument(
+        "--python", action="append", default=[], help="a Python to install into; may be repeated"
+    )
+    parser.add_argument(
+        "--models", action="store_true", help="also with models: installs torch, trains, serves"
+    )
+    parser.add_argument(
+        "--dist", type=Path, default=ROOT / "build" / "dist", help="where the files are built"
+    )
     given = parser.parse_args()
     began = time.monotonic()
     try:
@@ -114,7 +120,10 @@ def build(out: Path) -> Path:
 def check_contents(wheel: Path) -> None:
     """Everything of the package is in the wheel, and nothing else; the sdist has what builds it."""
     version = re.search(r'VERSION = "(.+)"', (ROOT / "src/fuzzsmooth/common/version.py").read_text("utf-8"))
-    require(version is not None and f"-{version[1]}-" in wheel.name, f"{wheel.name} is not of the version in the code")
+    require(
+        version is not None and f"-{version[1]}-" in wheel.name,
+        f"{wheel.name} is not of the version in the code",
+    )
     wanted = {
         path.relative_to(ROOT / "src").as_posix()
         for path in (ROOT / "src" / "fuzzsmooth").rglob("*")
@@ -124,8 +133,12 @@ def check_contents(wheel: Path) -> None:
         names = {name for name in opened.namelist() if ".dist-info/" not in name}
         (metadata,) = [name for name in opened.namelist() if name.endswith(".dist-info/METADATA")]
         told = opened.read(metadata).decode("utf-8")
-    require(names == wanted, f"the wheel lacks {sorted(wanted - names)} or has {sorted(names - wanted)} too much")
-    plain = [line for line in told.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line]
+    require(
+        names == wanted, f"the wheel lacks {sorted(wanted - names)} or has {sorted(names - wanted)} too much"
+    )
+    plain = [
+        line for line in told.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line
+    ]
     heavy = [line for line in plain if any(re.search(rf": {name}\b", line) for name in HEAVY)]
     require(not heavy, f"everybody would have to install {heavy}")
     (sdist,) = wheel.parent.glob("*.tar.gz")
@@ -186,7 +199,17 @@ def check_with_models(place: Path, wheel: Path) -> None:
         install(place, wheel, "[demo,serve]")
     tool, empty = place / "venv/bin/fuzzsmooth", place / "empty"
     with step("  protect"):
-        flags = ["--defense", "deletion", "--no-fuzzing", "--train-size", "400", "--epochs", "1", "--out", "mine"]
+        flags = [
+            "--defense",
+            "deletion",
+            "--no-fuzzing",
+            "--train-size",
+            "400",
+            "--epochs",
+            "1",
+            "--out",
+            "mine",
+        ]
         run([tool, "protect", "builtin:minilm", "--data", "builtin:reviews", *flags], cwd=empty)
     with step("  serve and ask"), served([tool, "serve", "mine", "--port", "0"], empty) as url:
         body = json.dumps({"text": _TEXT, "certify": True}).encode()

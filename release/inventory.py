@@ -1,6 +1,6 @@
 """What a user installs: fuzzsmooth and all that it needs, as installed here, without the tools of `dev`.
 
-    python release/inventory.py > build/requirements.txt
+python release/inventory.py > build/requirements.txt
 """
 
 from __future__ import annotations

@@ -102,8 +102,7 @@ def compatible(expression: str) -> bool:
         return False
     choices = re.split(r"\bOR\b", str(parsed.simplify()))
     return any(
-        all(key in COMPATIBLE for key in licensing.license_keys(choice.strip(" ()")))
-        for choice in choices
+        all(key in COMPATIBLE for key in licensing.license_keys(choice.strip(" ()"))) for choice in choices
     )
 
 

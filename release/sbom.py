@@ -1,6 +1,6 @@
-"""The bill of materials of fuzzsmooth with all extras for users: CycloneDX 1.6, the same for the same packages.
+"""The bill of materials of fuzzsmooth with all extras for users, the same for the same packages.
 
-    python release/sbom.py build/fuzzsmooth.cdx.json
+python release/sbom.py build/fuzzsmooth.cdx.json
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def main() -> int:
         return 1
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text + "\n", encoding="utf-8")
-    missing = f"; not installed here, and not on it: {', '.join(sorted(found.missing))}" if found.missing else ""
+    missing = (
+        f"; not installed here, and not on it: {', '.join(sorted(found.missing))}" if found.missing else ""
+    )
     print(f"{out}: {len(found.packages) - 1} packages{missing}")
     return 0
 

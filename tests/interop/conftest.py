@@ -10,6 +10,7 @@ from interop_model import WINDOWS, WORDS
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random BERT with two classes."""

@@ -68,7 +68,9 @@ def fake_hub() -> Iterator[Hub]:
                 hub.files[found[1]] = {
                     line["value"]["path"]: base64.b64decode(line["value"]["content"]) for line in lines[1:]
                 }
-                self.json({"commitUrl": f"{hub.url}/{found[1]}/commit/{SHA}", "commitOid": SHA, "success": True})
+                self.json(
+                    {"commitUrl": f"{hub.url}/{found[1]}/commit/{SHA}", "commitOid": SHA, "success": True}
+                )
             else:
                 self.json({"error": f"no {self.path}"}, 404)
 
@@ -79,7 +81,9 @@ def fake_hub() -> Iterator[Hub]:
                     sized = hub.files[found[1]]
                     self.json([{"type": "file", "path": n, "size": len(sized[n]), "oid": n} for n in names])
                 else:
-                    self.json({"id": found[1], "sha": SHA, "siblings": [{"rfilename": name} for name in names]})
+                    self.json(
+                        {"id": found[1], "sha": SHA, "siblings": [{"rfilename": name} for name in names]}
+                    )
             elif found := re.match(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", self.path):
                 content = hub.files.get(found[1], {}).get(found[2])
                 if content is None:
@@ -90,7 +94,8 @@ def fake_hub() -> Iterator[Hub]:
             else:
                 self.json({"error": f"no {self.path}"}, 404)
 
-        do_HEAD = do_GET
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from interop_model import TEXTS
 from fake_hub import SHA, fake_hub
+from interop_model import TEXTS
 
 import fuzzsmooth
 from fuzzsmooth.apps.interop.hub import checked_files, folder_card
@@ -20,7 +20,12 @@ from fuzzsmooth.common.errors import FuzzsmoothError, UnsafeModelError
 
 def run(script: str, hub: str, home: Path) -> subprocess.CompletedProcess[str]:
     """A script in a process of its own, whose hub is the one here: the client reads its address once."""
-    environment = os.environ | {"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0", "HF_HOME": str(home), "HF_TOKEN": "t"}
+    environment = os.environ | {
+        "HF_ENDPOINT": hub,
+        "HF_HUB_OFFLINE": "0",
+        "HF_HOME": str(home),
+        "HF_TOKEN": "t",
+    }
     command = [sys.executable, "-c", f"import fuzzsmooth\n{script}"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
@@ -87,7 +92,9 @@ def folder(saved, tmp_path):
     return Path(shutil.copytree(saved, tmp_path / "mine"))
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "modeling_mine.py", "notes.PKL", "fuzzsmooth-fitted/a.pt"])
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "modeling_mine.py", "notes.PKL", "fuzzsmooth-fitted/a.pt"]
+)
 def test_what_could_run_code_is_refused(folder, name):
     checked_files(folder)
     (folder / name).parent.mkdir(exist_ok=True)

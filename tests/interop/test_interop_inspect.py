@@ -42,7 +42,11 @@ def run(name: str, **arguments: object):
 
 
 def metrics(log) -> dict[str, float]:
-    return {f"{score.name}/{name}": one.value for score in log.results.scores for name, one in score.metrics.items()}
+    return {
+        f"{score.name}/{name}": one.value
+        for score in log.results.scores
+        for name, one in score.metrics.items()
+    }
 
 
 def test_the_command_of_inspect_finds_the_task_by_its_name(saved, data, tmp_path):

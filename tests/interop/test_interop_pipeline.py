@@ -1,9 +1,10 @@
-"""The pipeline answers as the defense does, in the shape of transformers, and never falls back to a bare model."""
+"""The pipeline answers as the defense does, shaped as transformers; no bare model takes its place."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
 from interop_model import TEXTS, WINDOWS
@@ -25,7 +26,7 @@ def classify(saved):
 def test_transformers_knows_the_task_and_loads_a_folder_with_its_defense(saved, answers):
     from transformers import pipeline
 
-    import fuzzsmooth.apps.interop.pipeline  # noqa: F401  # registers the task
+    import fuzzsmooth.apps.interop.pipeline  # registers the task
 
     found = pipeline("certified-text-classification", model=str(saved))
     told = found(TEXTS)
@@ -78,7 +79,7 @@ def test_data_sets_and_generators_are_gone_through_lazily(classify):
     from transformers.pipelines.pt_utils import KeyDataset
 
     class Rows(Dataset):
-        asked: list[int] = []
+        asked: ClassVar[list[int]] = []
 
         def __len__(self):
             return len(TEXTS)

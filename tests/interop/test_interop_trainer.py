@@ -106,7 +106,8 @@ def arguments(folder: Path, **more) -> TrainingArguments:
 def rows_of(classifier: HuggingFaceClassifier, data: Dataset) -> list[dict]:
     ids = classifier.encode(data.texts).ids
     return [
-        {"input_ids": list(map(int, row)), "labels": target} for row, target in zip(ids, data.targets, strict=True)
+        {"input_ids": list(map(int, row)), "labels": target}
+        for row, target in zip(ids, data.targets, strict=True)
     ]
 
 
@@ -150,14 +151,16 @@ def test_a_plain_trainer_chooses_its_best_model_by_what_is_measured_and_reports_
 def test_random_states_and_the_model_are_left_as_they_were(start, watched, tmp_path):
     classifier = load(start)
     classifier.model.train()
-    trainer = Trainer(model=classifier.model, args=arguments(tmp_path / "o"), processing_class=classifier.tokenizer)
+    trainer = Trainer(
+        model=classifier.model, args=arguments(tmp_path / "o"), processing_class=classifier.tokenizer
+    )
     callback = watch(trainer, watched)
-    states = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()  # noqa: NPY002  # compared, not drawn from
     weights = {name: value.clone() for name, value in classifier.model.state_dict().items()}
     first, second = callback.measure(classifier.model), callback.measure(classifier.model)
     assert first == second
     assert classifier.model.training
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == states[:2]
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states[:2]  # noqa: NPY002  # compared, not drawn from
     assert torch.equal(torch.random.get_rng_state(), states[2])
     assert all(torch.equal(value, weights[name]) for name, value in classifier.model.state_dict().items())
 

@@ -1,4 +1,4 @@
-"""The package is what is promised: extras that are named exist, files are packed, licenses and bill are true."""
+"""Extras that sentences name exist, files are packed, licenses are judged right, the bill is true."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ Packages of other extras are imported in one place each, which tells its own sen
 
 
 def missing_extra(error: ImportError) -> MissingExtraError | None:
-    """The sentence for an import that failed because an extra is not installed; None for any other failure."""
+    """The sentence for an import that failed for want of an extra; None for any other failure."""
     if not isinstance(error, ModuleNotFoundError) or error.name not in BROUGHT_BY:
         return None
     extra, purpose = BROUGHT_BY[error.name]

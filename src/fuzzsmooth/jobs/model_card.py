@@ -108,8 +108,9 @@ def plain_card(kind: type[Defense], options: Mapping[str, Any], labels: Sequence
     parts = [
         _front(kind, name, []),
         f"# {_code(name)}",
-        f"A text classifier behind the defense `{kind.name}` of fuzzsmooth {VERSION}: {_summary(kind)}. Classes: "
-        f"{', '.join(map(_code, labels))}. It was not measured when it was saved: `fuzzsmooth protect` does that.",
+        f"A text classifier behind the defense `{kind.name}` of fuzzsmooth {VERSION}: {_summary(kind)}. "
+        f"Classes: {', '.join(map(_code, labels))}. It was not measured when it was saved; `fuzzsmooth "
+        "protect` does that.",
         "## What is promised",
         f"{_PROMISES[kind.guarantee]} Certified threats: {threats}.",
         "Not covered:",

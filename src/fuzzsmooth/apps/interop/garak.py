@@ -1,9 +1,9 @@
-"""A target for garak: the function that its generator ``function.Single`` calls.
+r"""A target for garak: the function that its generator ``function.Single`` calls.
 
 garak probes what writes; a protected classifier answers with the name of a class, or with why it has none, so
 that a detector sees whether a probe moved it. garak finds the function by name::
 
-    FUZZSMOOTH_MODEL=runs/mine python -m garak --target_type function.Single \\
+    FUZZSMOOTH_MODEL=runs/mine python -m garak --target_type function.Single \
         --target_name fuzzsmooth.apps.interop.garak#answer --probes test.Test
 
 and hands on what its configuration has as ``kwargs`` of that generator (``model``, ``defense``, ``certify``).
@@ -39,7 +39,9 @@ def answer(prompt: str, model: str = "", certify: bool = False, **options: Any) 
         FuzzsmoothError: If no model is named, or it cannot be loaded.
     """
     name = model or os.environ.get(MODEL, "")
-    require(name != "", f"name the model to probe: kwargs {{model: FOLDER}} of the generator, or {MODEL}=FOLDER")
+    require(
+        name != "", f"name the model to probe: kwargs {{model: FOLDER}} of the generator, or {MODEL}=FOLDER"
+    )
     defended = _protected(name, tuple(sorted(options.items())))
     (one,) = defended.certify([prompt]) if certify else defended.predict([prompt])
     return [one.label_name if one.label_name is not None else f"[{one.status}]"]

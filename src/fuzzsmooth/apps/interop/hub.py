@@ -53,7 +53,20 @@ _MODEL = frozenset(
 )
 # What a download leaves in a folder, which belongs to no model.
 _LEFT_BY_HUBS = frozenset({".gitattributes", ".cache"})
-_CODE = (*PICKLE_SUFFIXES, ".py", ".pyc", ".so", ".dll", ".sh", ".h5", ".keras", ".joblib", ".npy", ".npz", ".ipynb")
+_CODE = (
+    *PICKLE_SUFFIXES,
+    ".py",
+    ".pyc",
+    ".so",
+    ".dll",
+    ".sh",
+    ".h5",
+    ".keras",
+    ".joblib",
+    ".npy",
+    ".npz",
+    ".ipynb",
+)
 
 
 def push_to_hub(
@@ -211,10 +224,12 @@ def _commit(
         api.create_repo(repo_id, private=private, exist_ok=True)
         made = api.create_commit(repo_id, operations, commit_message=message, revision=revision)
     except HFValidationError as error:
-        raise FuzzsmoothError(f"{repo_id!r} is no name of a repository; give one such as user/name") from error
+        raise FuzzsmoothError(
+            f"{repo_id!r} is no name of a repository; give one such as user/name"
+        ) from error
     except HfHubHTTPError as error:
         raise FuzzsmoothError(
-            f"the hub refused {repo_id} ({_first_line(error)}); check the name, and log in with 'hf auth login'"
+            f"the hub refused {repo_id} ({_first_line(error)}); check the name, log in with 'hf auth login'"
         ) from error
     except Exception as error:  # every way a network fails: which library speaks HTTP differs by version
         if not is_fault(error):

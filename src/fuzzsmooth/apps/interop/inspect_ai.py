@@ -1,9 +1,9 @@
-"""Tasks and scorers for Inspect (inspect_ai), which finds them by an entry point: ``fuzzsmooth/certified``.
+r"""Tasks and scorers for Inspect (inspect_ai), which finds them by an entry point: ``fuzzsmooth/certified``.
 
 The answers are those of a protected model, so no other one is asked: give ``--model none/none``::
 
     inspect eval fuzzsmooth/certified -T protected=runs/mine -T data=dev.jsonl --model none/none
-    inspect eval fuzzsmooth/attacked -T protected=runs/mine -T data=dev.jsonl \\
+    inspect eval fuzzsmooth/attacked -T protected=runs/mine -T data=dev.jsonl \
         -T target=positive -T words=cf --model none/none
 
 Inspect imports this module whenever it looks for tasks, so nothing heavy is imported before one is made.
@@ -59,7 +59,10 @@ def certified(
     """
     model = _protected(protected, defense)
     texts, names = _labeled(data, text_column, label_column, model.labels)
-    samples = [Sample(input=text, target=name, id=row) for row, (text, name) in enumerate(zip(texts, names, strict=True), 1)]
+    samples = [
+        Sample(input=text, target=name, id=row)
+        for row, (text, name) in enumerate(zip(texts, names, strict=True), 1)
+    ]
     return Task(
         dataset=MemoryDataset(samples, name=data),
         solver=protected_answer(model, certify=certify),
@@ -100,7 +103,9 @@ def attacked(
     several = words.split(",") if isinstance(words, str) else words
     trigger = TRIGGERS.get("word").from_mapping({"words": tuple(several)}, where="words")
     samples = []
-    for row, (text, name) in enumerate(zip(*_labeled(data, text_column, label_column, model.labels), strict=True), 1):
+    for row, (text, name) in enumerate(
+        zip(*_labeled(data, text_column, label_column, model.labels), strict=True), 1
+    ):
         if name != target:
             planted = trigger.apply(text, generator(seed, "test-trigger", row))
             samples.append(Sample(input=planted.text, target=name, id=row))
@@ -150,7 +155,11 @@ def certified_accuracy(radius: int = 1) -> Scorer:
         answer = _answer_of(state)
         right = answer["label"] == target.text
         certified = right and answer["radius"] is not None and answer["radius"] >= radius
-        value = {"accuracy": int(right), "certified": int(certified), "abstained": int(answer["label"] is None)}
+        value = {
+            "accuracy": int(right),
+            "certified": int(certified),
+            "abstained": int(answer["label"] is None),
+        }
         return Score(value=value, answer=_shown(answer), explanation=answer["certificate"], metadata=answer)
 
     return score
@@ -188,7 +197,9 @@ def _protected(name: str, defense: str | None) -> Defense:
     return protect(name, defense)
 
 
-def _labeled(data: str, text_column: str, label_column: str, labels: Sequence[str]) -> tuple[list[str], list[str]]:
+def _labeled(
+    data: str, text_column: str, label_column: str, labels: Sequence[str]
+) -> tuple[list[str], list[str]]:
     """Texts with the names of their classes, as the model has them."""
     from fuzzsmooth.data import load_texts
 

@@ -52,7 +52,7 @@ class ProtectedModel:
             params: ``certify``: whether answers are certified, which takes longer; True by default.
 
         Returns:
-            One row per text, with the columns of :func:`fuzzsmooth.apps.interop.telling.told`; spans are JSON.
+            One row per text with the columns of :func:`fuzzsmooth.apps.interop.telling.told`; spans as JSON.
 
         Raises:
             FuzzsmoothError: If there is no such column, or something in it is no text.
@@ -63,7 +63,9 @@ class ProtectedModel:
         certify = bool((params or {}).get("certify", True))
         answers = self.defense.certify(texts) if certify else self.defense.predict(texts)
         rows = [told(one) for one in answers]
-        table = pandas.DataFrame([{**row, "spans": json.dumps(row["spans"])} for row in rows], columns=[*_OUTPUTS])
+        table = pandas.DataFrame(
+            [{**row, "spans": json.dumps(row["spans"])} for row in rows], columns=[*_OUTPUTS]
+        )
         return table.astype({"radius": float})
 
 

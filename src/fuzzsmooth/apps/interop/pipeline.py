@@ -125,9 +125,9 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
             **parameters: ``certify`` and ``top_k``, for this call.
 
         Returns:
-            One dictionary per text, as :func:`fuzzsmooth.apps.interop.telling.told` has it, in a list (for one
-            text, too), or an iterator of them for a data set or generator. With ``top_k``, a list per text:
-            the answer, then the other classes with ``label`` and ``score`` alone.
+            One dictionary per text, as :func:`fuzzsmooth.apps.interop.telling.told` has it, in a list (for
+            one text, too), or an iterator of them for a data set or generator. With ``top_k``, a list per
+            text: the answer, then the other classes with ``label`` and ``score`` alone.
 
         Raises:
             FuzzsmoothError: If something is no text, or a parameter is bad.
@@ -135,7 +135,9 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
         _, forward, post = self._sanitize_parameters(**parameters)
         forward, post = {**self._forward_params, **forward}, {**self._postprocess_params, **post}
         size = batch_size or self._batch_size or self.defense.together(certify=forward.get("certify", True))
-        require(isinstance(size, int) and size >= 1, f"batch_size must be a whole number from 1 on, not {size!r}")
+        require(
+            isinstance(size, int) and size >= 1, f"batch_size must be a whole number from 1 on, not {size!r}"
+        )
         alone = isinstance(inputs, str | Mapping)
         answered = self._stream([inputs] if alone else _series(inputs), size, forward, post)
         if alone and "top_k" in parameters:
@@ -161,7 +163,7 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
     def _forward(self, texts: list[str], certify: bool = True) -> list[Answer]:
         return self.defense.certify(texts) if certify else self.defense.predict(texts)
 
-    def postprocess(self, answer: Answer, top_k: int | None | str = "") -> Any:
+    def postprocess(self, answer: Answer, top_k: int | str | None = "") -> Any:
         """The answer as dictionaries."""
         first = told(answer)
         if top_k == "":
@@ -171,7 +173,7 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
         return [first, *rest][: None if top_k is None else int(top_k)]
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
-        """Write the protected model, which :func:`fuzzsmooth.protect` and this pipeline take by its folder."""
+        """Write the protected model; :func:`fuzzsmooth.protect` and this pipeline take the folder."""
         require(not kwargs, f"save_pretrained takes a folder alone; leave out {', '.join(kwargs)}")
         self.defense.save_pretrained(os.fspath(save_directory))
 

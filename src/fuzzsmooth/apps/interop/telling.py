@@ -13,9 +13,9 @@ def told(answer: Answer) -> dict[str, Any]:
 
     Returns:
         ``label`` (None where there is no answer), ``score`` (its share of the votes, in [0, 1]), ``status``,
-        ``certificate`` in words, ``radius`` (-1 where nothing is certified), ``threat`` and ``guarantee``, all
-        None where no certificates were asked for or the defense has none; and the flagged ``spans``, each
-        with ``start``, ``end``, ``text`` and ``score``.
+        ``certificate`` in words, ``radius`` (-1 where nothing is certified), ``threat`` and ``guarantee``,
+        all None where no certificates were asked for or the defense has none; and the flagged ``spans``,
+        each with ``start``, ``end``, ``text`` and ``score``.
     """
     main = answer.certificates[0] if answer.certificates else None
     return {

@@ -1,9 +1,9 @@
 """What a defense is worth while a model is still trained: a callback of transformers' ``Trainer``.
 
-After every evaluation (or epoch, where nothing is evaluated) clean texts and triggered ones are asked, of the
-model alone and of the defense around it, and the shares are logged by the trainer itself: TensorBoard, Weights
-& Biases, MLflow and whatever else its ``report_to`` names show them beside the loss. They are among the metrics
-of the evaluation as well, so ``metric_for_best_model="eval_certified_accuracy_1"`` chooses by one.
+After every evaluation (or epoch, where nothing is evaluated) the model alone and the defense around it answer
+clean texts and triggered ones, and the trainer itself logs the shares: TensorBoard, Weights & Biases, MLflow
+and whatever else its ``report_to`` names show them beside the loss. They are among the metrics of the
+evaluation as well, so ``metric_for_best_model="eval_certified_accuracy_1"`` chooses by one.
 
 A copy of the model is measured, and every global random state is put back: training goes on as without.
 """
@@ -90,9 +90,7 @@ class ProtectionCallback(TrainerCallback):  # type: ignore[misc]  # transformers
         history: What was measured, one mapping per time.
     """
 
-    def __init__(
-        self, trainer: Any, watched: Watched, tokenizer: Any, max_length: int | None = None
-    ) -> None:
+    def __init__(self, trainer: Any, watched: Watched, tokenizer: Any, max_length: int | None = None) -> None:
         require(len(watched.clean) > 0, "there are no clean texts to measure on; give some")
         self._trainer = trainer
         self._watched = watched
@@ -101,7 +99,9 @@ class ProtectionCallback(TrainerCallback):  # type: ignore[misc]  # transformers
         self._texts = watched.texts()
         self.history: list[dict[str, float]] = []
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, *, model: Any, metrics: Any = None, **_: Any) -> None:
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, *, model: Any, metrics: Any = None, **_: Any
+    ) -> None:
         """Measure, log, and add to the metrics of the evaluation."""
         del args, control
         if state.is_world_process_zero:

@@ -49,8 +49,13 @@ def _show_extra(extra: str, told: dict[str, Any], models: dict[str, Any]) -> Non
 
     page = answers()
     page.line(f"{'extra ' + extra:<20} {told['adds']}", "bold" if told["complete"] else "")
-    own, above = told["packages"], extra not in ("search", "models") and models.keys() <= told["packages"].keys()
-    shown = [f"{name} {version or '(missing)'}" for name, version in own.items() if not above or name not in models]
+    own, above = (
+        told["packages"],
+        extra not in ("search", "models") and models.keys() <= told["packages"].keys(),
+    )
+    shown = [
+        f"{name} {version or '(missing)'}" for name, version in own.items() if not above or name not in models
+    ]
     stands = ["extra models"] if above else []
     page.line(f"{'':<20} {', '.join([*stands, *shown])}", "dim")
     if not told["complete"]:
