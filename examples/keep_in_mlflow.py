@@ -20,7 +20,7 @@ WORDS = ["a", "moving", "generous", "film", "dull", "tedious", "story", "that", 
 build_tiny("bert", "model", vocabulary=WORDS, seed=9)
 fuzzsmooth.protect("model", "windows", reach=1, fuzzing=False).save_pretrained("mine")
 
-# In a run: log_model("mine", registered_model_name="reviews"). `mlflow models serve` takes it as it is.
+# In a run: log_model("mine", registered_model_name="reviews").
 save_model("mine", "kept")
 
 texts = pandas.DataFrame({"text": ["a moving film", "tedious"]})

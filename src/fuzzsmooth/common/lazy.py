@@ -27,10 +27,11 @@ Packages of other extras are imported in one place each, which tells its own sen
 
 def missing_extra(error: ImportError) -> MissingExtraError | None:
     """The sentence for an import that failed for want of an extra; None for any other failure."""
-    if not isinstance(error, ModuleNotFoundError) or error.name not in BROUGHT_BY:
+    name = error.name or ""
+    if not isinstance(error, ModuleNotFoundError) or name not in BROUGHT_BY:
         return None
-    extra, purpose = BROUGHT_BY[error.name]
-    return MissingExtraError(error.name, extra, purpose)
+    extra, purpose = BROUGHT_BY[name]
+    return MissingExtraError(name, extra, purpose)
 
 
 def found_in(module: str, name: str) -> object:

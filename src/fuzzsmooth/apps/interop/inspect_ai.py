@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _ANSWER = "fuzzsmooth"  # of a sample's store
 
 
-@task
+@task  # type: ignore[untyped-decorator]
 def certified(
     protected: str,
     data: str,
@@ -70,7 +70,7 @@ def certified(
     )
 
 
-@task
+@task  # type: ignore[untyped-decorator]
 def attacked(
     protected: str,
     data: str,
@@ -117,7 +117,7 @@ def attacked(
     )
 
 
-@solver
+@solver  # type: ignore[untyped-decorator]
 def protected_answer(model: Defense, certify: bool = True) -> Solver:
     """Let a protected model answer each sample; no other model is asked.
 
@@ -143,7 +143,7 @@ def protected_answer(model: Defense, certify: bool = True) -> Solver:
     return solve
 
 
-@scorer(metrics={"accuracy": [mean(), stderr()], "certified": [mean(), stderr()], "abstained": [mean()]})
+@scorer(metrics={"accuracy": [mean(), stderr()], "certified": [mean(), stderr()], "abstained": [mean()]})  # type: ignore[untyped-decorator]
 def certified_accuracy(radius: int = 1) -> Scorer:
     """Whether the answer is right, whether it is right and certified at a radius, and whether there is none.
 
@@ -165,7 +165,7 @@ def certified_accuracy(radius: int = 1) -> Scorer:
     return score
 
 
-@scorer(metrics=[mean(), stderr()])
+@scorer(metrics=[mean(), stderr()])  # type: ignore[untyped-decorator]
 def attack_success(target: str) -> Scorer:
     """Whether the answer is what the attacker wants; an abstention is not.
 

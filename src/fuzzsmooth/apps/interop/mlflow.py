@@ -1,6 +1,6 @@
 """A protected model as an MLflow model: a folder with weights and options, loaded by this module, no pickle.
 
-``mlflow models serve``, ``mlflow.pyfunc.load_model`` and MLflow's evaluation take it like any other.
+``mlflow.pyfunc.load_model``, and what stands on it, takes it like any other.
 """
 
 from __future__ import annotations

@@ -100,6 +100,7 @@ class CertifiedTextClassificationPipeline(Pipeline):  # type: ignore[misc]  # tr
                 "fuzzsmooth.pipeline(model, loading={'device': ...})"
             )
         held.device = place
+        assert held.defense is not None
         self.defense: Defense = held.defense
         super().__init__(model=held, device=place, **{"task": TASK, **more})
 
