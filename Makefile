@@ -73,7 +73,7 @@ paper: $(READY)
 # Builds sdist and wheel, and uses the wheel in a fresh environment of every Python that is found; minutes.
 # `make release-check MODELS=1` also installs torch into one, trains, serves and asks.
 PYTHONS = $(shell for one in python3.11 python3.12 python3.13; do \
-    $$one -c "import venv, ensurepip" 2>/dev/null && echo $$one; done)
+    $$one -c "import venv, ensurepip" 2>/dev/null && echo $$one; done; true)
 
 release-check: $(READY)
 	$(BIN)/python release/check.py $(addprefix --python ,$(PYTHONS)) $(if $(MODELS),--models)
