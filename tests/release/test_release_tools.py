@@ -31,7 +31,7 @@ def tools():
 def test_every_extra_that_a_sentence_names_exists():
     extras = set(project()["project"]["optional-dependencies"])
     named = set()
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.*")]
     for path in [*(ROOT / "src").rglob("*.py"), *pages]:
         text = path.read_text(encoding="utf-8")
         for listed in re.findall(r"fuzzsmooth\[([\w,]+)\]", text):
