@@ -4,6 +4,7 @@
 #   make bench  measures speed (make bench-quick: under three minutes)
 #   make paper  runs the grid of grids/paper.toml and builds its tables: a night on two cores
 #   make docs   builds the documentation site into build/site
+#   make release-check builds the package, and uses it in fresh environments
 #   make proofs has Coq check the proofs of the theorems (needs coqc: apt install coq)
 # A second run installs nothing. Give another Python with `make PYTHON=python3.12 ...`.
 
@@ -11,13 +12,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
-EXTRAS := demo,data,report,serve,syntax,docs,dev
+EXTRAS := demo,data,serve,syntax,hub,mlflow,inspect,docs,dev
 # The rooms that carry the method; each must stay covered.
 ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90
 WORKERS := 2
 
-.PHONY: setup demo llm test lint test-fast test-guarantees proofs docs bench bench-quick paper clean
+.PHONY: setup demo llm test lint test-fast test-guarantees proofs docs bench bench-quick paper
+.PHONY: release-check sbom licenses audit-dependencies clean
 
 setup: $(READY)
 
@@ -73,6 +75,30 @@ paper: $(READY)
 	$(BIN)/fuzzsmooth bench run grids/paper.toml --workers $(WORKERS) --out runs/paper
 	$(BIN)/fuzzsmooth bench table runs/paper --out runs/paper/tables
 	$(BIN)/fuzzsmooth bench table runs/paper radii --format csv --out runs/paper/tables
+
+# Builds sdist and wheel, and uses the wheel in a fresh environment of every Python that is found; minutes.
+# `make release-check MODELS=1` also installs torch into one, trains, serves and asks.
+PYTHONS = $(shell for one in python3.11 python3.12 python3.13; do \
+    $$one -c "import venv, ensurepip" 2>/dev/null && echo $$one; done; true)
+
+release-check: $(READY)
+	$(BIN)/python release/check.py $(addprefix --python ,$(PYTHONS)) $(if $(MODELS),--models)
+
+# What a user installs, as a CycloneDX bill of materials.
+sbom: $(READY)
+	$(BIN)/python release/sbom.py build/fuzzsmooth.cdx.json
+
+# Refuses a dependency whose license is not known to be compatible.
+licenses: $(READY)
+	$(BIN)/python release/licenses.py
+
+# Known vulnerabilities in what a user installs; asks an advisory service over the network.
+audit-dependencies: $(READY)
+	mkdir -p build
+	$(BIN)/python release/inventory.py > build/requirements.txt
+	$(BIN)/python -m venv build/pip-audit
+	build/pip-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	build/pip-audit/bin/pip-audit --requirement build/requirements.txt --no-deps --disable-pip
 
 $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -c "" 2>/dev/null || { \

@@ -9,6 +9,8 @@ from fuzzsmooth.common.version import VERSION
 
 TYPE_CHECKING = False  # as typing has it, which is not imported
 if TYPE_CHECKING:
+    from fuzzsmooth.apps.interop.hub import push_to_hub as push_to_hub
+    from fuzzsmooth.apps.interop.pipeline import pipeline as pipeline
     from fuzzsmooth.certify import Certificate as Certificate
     from fuzzsmooth.defenses import Answer as Answer
     from fuzzsmooth.defenses import Defense as Defense
@@ -30,6 +32,8 @@ _HOMES = {
     "SearchOptions": "fuzzsmooth.search",
     "audit": "fuzzsmooth.jobs.audit",
     "load_classifier": "fuzzsmooth.models",
+    "pipeline": "fuzzsmooth.apps.interop.pipeline",
+    "push_to_hub": "fuzzsmooth.apps.interop.hub",
     "protect": "fuzzsmooth.defenses",
 }
 
@@ -43,7 +47,9 @@ __all__ = [
     "SmoothedClassifier",
     "audit",
     "load_classifier",
+    "pipeline",
     "protect",
+    "push_to_hub",
 ]
 
 
@@ -61,9 +67,9 @@ class SmoothedClassifier:
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'fuzzsmooth' has no attribute '{name}'")
-    import importlib
+    from fuzzsmooth.common.lazy import found_in
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return found_in(_HOMES[name], name)
 
 
 def __dir__() -> list[str]:

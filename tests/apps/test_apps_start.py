@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 from apps_command_line import call
@@ -101,24 +104,66 @@ def test_usage_errors_are_one_line(capfd, arguments):
     assert "--help" in call(capfd, *arguments).one_sentence()
 
 
-def test_doctor_names_what_is_here(capfd):
+def test_doctor_names_what_is_here(capfd, monkeypatch, tmp_path):
     import torch
 
+    monkeypatch.setenv("FUZZSMOOTH_DATA", str(tmp_path))
     found = call(capfd, "doctor", "--json").lines[0]
-    assert found["packages"]["torch"] == torch.__version__
+    assert found["extras"]["models"]["packages"]["torch"] == torch.__version__
+    assert found["extras"]["models"]["complete"]
     assert found["devices"]["devices"][0]["name"] == "cpu"
-    assert found["minilm"]["present"] == (found["minilm"].get("sha256") == "as pinned")
+    assert found["devices"]["arithmetic"] == torch.backends.cpu.get_cpu_capability()
+    minilm = found["models"]["builtin:minilm"]
+    assert minilm["present"] == (minilm.get("sha256") == "as pinned")
+    assert found["data"] == {"FUZZSMOOTH_DATA": str(tmp_path), "present": True}
     assert all("pip install" in hint or "reinstall" in hint for hint in found["hints"])
-    assert "torch" in call(capfd, "doctor").out
+    shown = call(capfd, "doctor").out
+    assert f"torch {torch.__version__}" in shown
+    assert "extra serve" in shown
+    monkeypatch.setenv("FUZZSMOOTH_DATA", str(tmp_path / "nowhere"))
+    assert f"FUZZSMOOTH_DATA names no folder: {tmp_path / 'nowhere'}" in call(capfd, "doctor").out
+
+
+def test_doctor_knows_every_extra_of_the_package():
+    from fuzzsmooth.apps.cli import installation
+
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    assert list(installation.ADDS) == list(project["optional-dependencies"])
+    heavy = {"torch", "transformers", "wordfreq", "pandas", "scikit-learn", "matplotlib"}
+    assert not heavy & {installation._parsed(line)[0] for line in project["dependencies"]}
 
 
 def test_doctor_tells_how_to_get_what_is_missing(capfd, monkeypatch):
     from fuzzsmooth.apps.cli import installation
 
-    monkeypatch.setattr(installation, "EXTRAS", {"data": ("no-such-package",)})
+    lines = ["numpy>=1.26", 'torch>=2; extra == "models"', 'no-such-package<3,>=2; extra == "data"']
+    lines += ['fuzzsmooth[data,models]; extra == "serve"', 'x; python_version < "3" and extra == "hub"']
+    monkeypatch.setattr(installation, "requires", lambda name: lines)
     found = call(capfd, "doctor", "--json").lines[0]
-    assert found["extras"]["data"] == {"no-such-package": None}
+    assert set(found["packages"]) == {"fuzzsmooth", "numpy"}
+    data, serve = found["extras"]["data"], found["extras"]["serve"]
+    assert (data["complete"], data["packages"]) == (False, {"no-such-package": None})
+    assert (serve["complete"], set(serve["packages"])) == (False, {"no-such-package", "torch"})
+    assert set(found["extras"]["hub"]["packages"]) == {"x"}
     assert any("pip install 'fuzzsmooth[data]'" in hint for hint in found["hints"])
+    assert "pip install 'fuzzsmooth[data]'" in call(capfd, "doctor").out
+
+
+def test_completion_names_commands_and_derived_flags():
+    def completed(line: str) -> str:
+        words = line.split(" ")
+        environment = os.environ | {
+            "_FUZZSMOOTH_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(words) - 1),
+        }
+        script = "import sys; sys.argv[0] = 'fuzzsmooth'; from fuzzsmooth.apps.cli.main import main; main()"
+        command = [sys.executable, "-c", script]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert completed("fuzzsmooth cer").split() == ["certify"]
+    assert "--draws" in completed("fuzzsmooth certify --dr")
 
 
 def test_lists_answer_in_less_than_a_second():

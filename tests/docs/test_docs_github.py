@@ -39,6 +39,19 @@ def test_the_workflow_runs_make_targets_that_exist() -> None:
     assert runs - made == {"sudo apt-get update && sudo apt-get install --yes --no-install-recommends coq"}
 
 
+def test_the_release_workflow_runs_what_there_is() -> None:
+    jobs = read(".github/workflows/release.yml")["jobs"]
+    runs = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    made = {run.split()[-1] for run in runs if run.startswith("make ")}
+    assert made == {"sbom", "licenses", "audit-dependencies"}
+    assert made | {"release-check"} <= targets
+    scripts = {part for run in runs for part in run.split() if part.endswith(".py")}
+    assert scripts == {"release/check.py"}
+    assert all((ROOT / script).is_file() for script in scripts)
+    assert jobs["package"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+
+
 def test_the_workflow_tests_the_oldest_python_that_is_promised() -> None:
     tested = read(".github/workflows/test.yml")["jobs"]["test"]["strategy"]["matrix"]["python"]
     assert f">={tested[0]}" == project()["requires-python"]

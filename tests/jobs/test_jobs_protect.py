@@ -139,6 +139,12 @@ def test_the_card_says_what_is_promised_and_what_was_measured(made):
         "fuzzsmooth certify",
     ):
         assert said in card
+    from huggingface_hub import ModelCard
+
+    told = ModelCard(card).data
+    assert (told.library_name, told.pipeline_tag) == ("fuzzsmooth", "text-classification")
+    results = {one.metric_name: one.metric_value for one in told.eval_results}
+    assert results["Clean accuracy, defended"] == share["share"]
     assert str(out.parent) not in card + (out / REPORT).read_text("utf-8"), "private paths stay private"
 
 

@@ -211,7 +211,7 @@ def test_a_sentencepiece_file_alone_names_what_reads_it(bert):
         pytest.skip("sentencepiece is installed")
     (bert / "tokenizer.json").unlink()
     (bert / "spm.model").write_bytes(b"x")
-    assert "pip install sentencepiece protobuf" in refused(bert)
+    assert "pip install 'fuzzsmooth[sentencepiece]'" in refused(bert)
 
 
 # --- labels

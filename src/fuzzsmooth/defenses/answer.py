@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -65,6 +65,25 @@ class Answer:
         if not any(self.votes):
             return self.label
         return max(range(len(self.votes)), key=lambda index: (self.votes[index], -index))
+
+    def shares(self, labels: Sequence[str]) -> dict[str, float]:
+        """The share of each class in the votes that were cast, by name.
+
+        Where a single pass decides, it tells the probability of its class alone: the other of two classes has
+        the rest, of more each has 0. Without votes and label (an alert) all are 0.
+
+        Args:
+            labels: Class names, in the order of the votes.
+        """
+        cast = sum(self.votes)
+        if cast:
+            return {name: votes / cast for name, votes in zip(labels, self.votes, strict=True)}
+        shares = dict.fromkeys(labels, 0.0)
+        if self.label is not None:
+            if len(labels) == 2:
+                shares[labels[1 - self.label]] = 1.0 - self.score
+            shares[labels[self.label]] = self.score
+        return shares
 
     def to_json(self) -> dict[str, Any]:
         """The answer as JSON-serializable values, each certificate with its statement."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fuzzsmooth.common.printing import short_name
+from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.defenses import Defense
 
 _PROMISES = {
@@ -39,7 +41,7 @@ model.certify(["a text"])
 
 
 def model_card(report: Mapping[str, Any], kind: type[Defense], name: str) -> str:
-    """The card as Markdown.
+    """The card: YAML that a hub reads, then Markdown.
 
     Args:
         report: As :func:`fuzzsmooth.jobs.protect.carry_out` gives it.
@@ -57,6 +59,7 @@ def model_card(report: Mapping[str, Any], kind: type[Defense], name: str) -> str
     if "false_flags" in measured:
         rows.append(("clean texts with a flagged span (false flags)", measured["false_flags"]))
     parts = [
+        _front(kind, name, _results(report)),
         f"# {_code(name)}",
         f"A text classifier protected against textual backdoors by the defense `{kind.name}` of fuzzsmooth "
         f"{report['versions']['fuzzsmooth']}: {_summary(kind)}.",
@@ -90,6 +93,72 @@ def model_card(report: Mapping[str, Any], kind: type[Defense], name: str) -> str
         "All numbers, versions and costs: `protect.json`.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def plain_card(kind: type[Defense], options: Mapping[str, Any], labels: Sequence[str], name: str) -> str:
+    """The card of a model that was saved and not measured.
+
+    Args:
+        kind: The defense.
+        options: Its options.
+        labels: Class names.
+        name: Name of the model.
+    """
+    threats = ", ".join(f"`{one}`" for one in kind.threats(kind.options_type.of(options))) or "none"
+    parts = [
+        _front(kind, name, []),
+        f"# {_code(name)}",
+        f"A text classifier behind the defense `{kind.name}` of fuzzsmooth {VERSION}: {_summary(kind)}. "
+        f"Classes: {', '.join(map(_code, labels))}. It was not measured when it was saved; `fuzzsmooth "
+        "protect` does that.",
+        "## What is promised",
+        f"{_PROMISES[kind.guarantee]} Certified threats: {threats}.",
+        "Not covered:",
+        "\n".join(f"* {sentence}" for sentence in (*_NOT_COVERED[:3], "How often it is right.")),
+        "## Use",
+        _USE,
+        "## Options",
+        _table(("option", "value"), [tuple(map(_code, pair)) for pair in _flat(options)]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front(kind: type[Defense], name: str, results: Sequence[Mapping[str, Any]]) -> str:
+    """The head of a card, written as JSON, of which YAML is a superset: no name can end a field."""
+    front: dict[str, Any] = {
+        "library_name": "fuzzsmooth",
+        "pipeline_tag": "text-classification",
+        "tags": ["fuzzsmooth", kind.name, f"guarantee-{kind.guarantee}"],
+    }
+    if results:
+        front["model-index"] = [{"name": short_name(name, 80), "results": list(results)}]
+    lines = [f"{field}: {json.dumps(value, ensure_ascii=True)}" for field, value in front.items()]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _results(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was measured, as a hub lists it."""
+    told = {
+        "defended": ("accuracy", "Clean accuracy, defended"),
+        "undefended": ("accuracy", "Clean accuracy, undefended"),
+        "no_answer": ("no-answer-rate", "Clean texts without an answer"),
+        "false_flags": ("false-flag-rate", "Clean texts with a flagged span"),
+    }
+    metrics = [
+        {"type": told[name][0], "value": share["share"], "name": told[name][1]}
+        for name, share in report["measured"].items()
+    ]
+    return [
+        {
+            "task": {"type": "text-classification", "name": "Text classification"},
+            "dataset": {
+                "name": short_name(report["data"]["name"], 80),
+                "type": "held-out clean texts",
+                "args": {"texts": report["data"]["held_out"], "sha256": report["data"]["held_out_sha256"]},
+            },
+            "metrics": metrics,
+        }
+    ]
 
 
 def _summary(kind: type[Defense]) -> str:

@@ -39,6 +39,15 @@ class NamedModel(ABC):
             FuzzsmoothError: If it is not installed, with how to install it, or not what it should be.
         """
 
+    def check(self) -> Path:
+        """Where its files are, checked, without writing anything; by default as :meth:`folder`.
+
+        Raises:
+            FuzzsmoothError: If they are not installed.
+            UnsafeModelError: If they are not the pinned ones.
+        """
+        return self.folder()
+
 
 MODELS: Registry[type[NamedModel]] = Registry("built-in model", "fuzzsmooth.models.builtin")
 """All models known by name."""

@@ -175,7 +175,7 @@ def _check_sentencepiece(folder: Path, name: str) -> None:
     if files and missing and not (folder / "vocab.txt").exists():
         raise FuzzsmoothError(
             f"{name}: its tokenizer is a SentencePiece file ({files[0]}) without a tokenizer.json; "
-            "install what reads it with: pip install sentencepiece protobuf"
+            "install what reads it with: pip install 'fuzzsmooth[sentencepiece]'"
         )
 
 

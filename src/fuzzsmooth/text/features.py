@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import regex
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.lazy import found_in
 
 _SENTENCE, _CLAUSE = 2, 1  # strengths of boundaries
 # Zipf frequency is log10 of occurrences per billion words; "the" has 7.7, a word once in a billion has 0.
@@ -90,7 +92,7 @@ def _rarity(unit: str, language: str) -> float:
 
 
 def _zipf_frequency(unit: str, language: str) -> float:
-    from wordfreq import zipf_frequency  # imported here: it takes a quarter of a second
+    zipf_frequency: Any = found_in("wordfreq", "zipf_frequency")  # imported here: a quarter of a second
 
     try:
         return float(zipf_frequency(unit, language))

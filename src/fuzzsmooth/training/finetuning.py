@@ -48,6 +48,7 @@ def finetune(
     progress: Progress = silent,
     resume: bool = False,
     penalty: Penalty | None = None,
+    observe: Callable[[Trainer], object] | None = None,
 ) -> HuggingFaceClassifier:
     """Fine-tune a classifier in place on labeled texts.
 
@@ -64,6 +65,7 @@ def finetune(
         resume: Go on from the last checkpoint under ``output``, if there is one.
         penalty: Added to the loss of each step. It reads attention, so the model must compute it openly
             (``model.set_attn_implementation("eager")``).
+        observe: Given the trainer before it starts, for callbacks that watch.
 
     Returns:
         The same classifier, trained, in evaluation mode, on the device it was on.
@@ -76,9 +78,8 @@ def finetune(
     if output is not None:
         check_output(output)
     # Processes that train together write one folder; the main one holds it for all.
-    alone = exclusive(output) if output is not None and is_main_process() else nullcontext()
-    with alone:
-        return _finetune(classifier, dataset, options, output, progress, resume, penalty)
+    with exclusive(output) if output is not None and is_main_process() else nullcontext():
+        return _finetune(classifier, dataset, options, output, progress, resume, penalty, observe)
 
 
 def _finetune(
@@ -89,14 +90,11 @@ def _finetune(
     progress: Progress,
     resume: bool,
     penalty: Penalty | None,
+    observe: Callable[[Trainer], object] | None,
 ) -> HuggingFaceClassifier:
     model, asked = classifier.model, options
-    settings = {
-        "options": options.to_mapping(),
-        "data": dataset.fingerprint,
-        "model": classifier.fingerprint,
-    }
-    checkpoints = Checkpoints(output, settings)
+    data, before = dataset.fingerprint, classifier.fingerprint
+    checkpoints = Checkpoints(output, {"options": options.to_mapping(), "data": data, "model": before})
     start = checkpoints.prepare(resume)
     smoothing = _smoothing(options)
     # What the model can be trained in; the options, which a resumed run compares, stay what was asked for.
@@ -112,6 +110,8 @@ def _finetune(
         trainer.add_callback(_ProgressCallback(progress))
         if smoothing is not None:
             trainer.add_callback(smoothing)
+        if observe is not None:
+            observe(trainer)
         try:
             trainer.train(resume_from_checkpoint=start)
         except (OSError, SafetensorError, RuntimeError) as error:

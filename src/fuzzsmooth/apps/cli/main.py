@@ -44,7 +44,6 @@ app = typer.Typer(
     name="fuzzsmooth",
     help="Certified protection of language models against textual backdoors.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.lazy import missing_extra
 
 MISTAKE = 2
 """Exit code of everything the user can mend."""
@@ -58,6 +59,9 @@ def problem(error: Exception) -> Problem | None:
         return Problem(error.sentence(resumable=True), STOPPED)
     if isinstance(error, FuzzsmoothError):
         return Problem(str(error), MISTAKE)
+    if isinstance(error, ImportError):
+        missing = missing_extra(error)
+        return None if missing is None else Problem(str(missing), MISTAKE)
     # A usage error, such as an unknown flag. Versions of typer differ in where its class lives.
     format_message = getattr(error, "format_message", None)
     if format_message is not None:

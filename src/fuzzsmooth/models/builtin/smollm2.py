@@ -33,6 +33,13 @@ class SmolLM2(NamedModel):
             FuzzsmoothError: If the package or the reader of its file is not installed.
             UnsafeModelError: If the file differs from the pinned one.
         """
+        package = self.check()
+        from fuzzsmooth.models.gguf import converted  # it imports torch, which a list of models must not
+
+        return converted(package / SMOLLM2_FILE, f"smollm2-{SMOLLM2_SHA256[:12]}", _BEGIN)
+
+    def check(self) -> Path:
+        """The folder of the package; see :meth:`fuzzsmooth.models.NamedModel.check`."""
         spec = importlib.util.find_spec(SMOLLM2_PACKAGE)
         if spec is None or spec.origin is None:
             raise FuzzsmoothError(
@@ -40,6 +47,4 @@ class SmolLM2(NamedModel):
             )
         package = Path(spec.origin).parent
         check_pinned(package, {SMOLLM2_FILE: SMOLLM2_SHA256})
-        from fuzzsmooth.models.gguf import converted  # it imports torch, which a list of models must not
-
-        return converted(package / SMOLLM2_FILE, f"smollm2-{SMOLLM2_SHA256[:12]}", _BEGIN)
+        return package

@@ -25,7 +25,12 @@ def demo(
 
     The protected model is left beside the report, to be tried.
     """
-    from fuzzsmooth.apps.cli.experiment import run
+    from importlib.util import find_spec
 
+    from fuzzsmooth.apps.cli.experiment import run
+    from fuzzsmooth.common.errors import MissingExtraError
+
+    if find_spec("torch") is None:  # one extra brings all that the demo needs
+        raise MissingExtraError("torch", "demo", "the demo")
     flags = ctx.obj.mapping("ExperimentOptions")
     run(flags if "data" in flags else _BUILTIN | flags, None, out, json=json, quiet=quiet, keep=True)

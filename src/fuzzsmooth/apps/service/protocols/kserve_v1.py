@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag, scores
+from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag
 from fuzzsmooth.apps.service.refusal import Refusal, malformed
 
 
@@ -68,7 +68,7 @@ class KserveV1(Protocol):
                 "label": one.label_name,
                 "status": one.status,
                 "score": one.score,
-                "scores": scores(one, labels),
+                "scores": one.shares(labels),
                 **({"certificates": one.to_json()["certificates"]} if certify else {}),
             }
             for one in answers

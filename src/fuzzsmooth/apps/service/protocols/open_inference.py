@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag, scores
+from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag
 from fuzzsmooth.apps.service.refusal import Refusal, malformed, unsupported
 from fuzzsmooth.apps.service.tensors import DATATYPES, HEADER, packed, split, texts_of
 from fuzzsmooth.common.version import VERSION
@@ -108,7 +108,7 @@ class OpenInference(Protocol):
         if name == "label":
             return [one.label_name or "" for one in answers]
         if name == "score":
-            return [share for one in answers for share in scores(one, self.service.labels).values()]
+            return [share for one in answers for share in one.shares(self.service.labels).values()]
         if name == "radius":
             return [_radius(one) for one in answers]
         return [json.dumps(one.to_json()["certificates"], ensure_ascii=False) for one in answers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag, scores
+from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag
 from fuzzsmooth.apps.service.refusal import malformed
 from fuzzsmooth.common.options import did_you_mean
 
@@ -44,7 +44,7 @@ class Plain(Protocol):
         texts = _texts(body)
         service = self.service
         answers = await service.ask(texts, certify=flag(body, "certify", "the body's "), trace=call.trace)
-        told = [{"scores": scores(one, service.labels), **one.to_json()} for one in answers]
+        told = [{"scores": one.shares(service.labels), **one.to_json()} for one in answers]
         return Reply({"model": service.name, "version": service.version, "answers": told})
 
 

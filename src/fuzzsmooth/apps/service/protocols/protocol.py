@@ -19,7 +19,6 @@ from fuzzsmooth.common.registry import Registry
 
 if TYPE_CHECKING:
     from fuzzsmooth.apps.service.asking import Service, Trace
-    from fuzzsmooth.defenses import Answer
 
 Schema = Mapping[str, Any]
 """A JSON schema."""
@@ -138,23 +137,6 @@ class Protocol(ABC):
 
 PROTOCOLS: Registry[type[Protocol]] = Registry("protocol", "fuzzsmooth.apps.service.protocols")
 """All protocols by name."""
-
-
-def scores(answer: Answer, labels: Sequence[str]) -> dict[str, float]:
-    """The share of each class in the votes that were cast.
-
-    Where a single pass decides, it tells the probability of its class alone: the other of two classes has the
-    rest, of more each has 0. Without votes and label (an alert) all are 0.
-    """
-    cast = sum(answer.votes)
-    if cast:
-        return {name: votes / cast for name, votes in zip(labels, answer.votes, strict=True)}
-    shares = dict.fromkeys(labels, 0.0)
-    if answer.label is not None:
-        if len(labels) == 2:
-            shares[labels[1 - answer.label]] = 1.0 - answer.score
-        shares[labels[answer.label]] = answer.score
-    return shares
 
 
 def flag(values: Mapping[str, Any], name: str, where: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag, scores
+from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag
 from fuzzsmooth.apps.service.refusal import Refusal, malformed, unsupported
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.defenses import Answer
@@ -96,7 +96,7 @@ class TextEmbeddingsInference(Protocol):
     def _classes(self, answer: Answer) -> list[dict[str, Any]]:
         if answer.label is None:
             return [{"label": ABSTAIN, "score": 0.0}]  # no client may take the class of most votes for it
-        shares = scores(answer, self.service.labels)
+        shares = answer.shares(self.service.labels)
         # The answer comes first among those of equal shares.
         order = sorted(shares, key=lambda name: (-shares[name], name != answer.label_name))
         return [{"label": name, "score": shares[name]} for name in order]
