@@ -348,5 +348,5 @@ def require_deterministic(classifier: Classifier, what: str, instead: str) -> No
     require(
         declares_deterministic(classifier),
         f"{what}; declare it deterministic if it always gives the same answer to the same text"
-        f" (CallableClassifier(..., deterministic=True)), or {instead}",
+        f" (CallableClassifier(..., deterministic=True), --always-same), or {instead}",
     )

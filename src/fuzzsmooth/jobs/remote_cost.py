@@ -1,14 +1,14 @@
 """What asking a remote model will cost, before it is asked: by answers that are made up.
 
-A pilot of a few texts runs through the very defense, over a classifier that counts what it is asked and answers
-any class at random. Early stopping then stops as late as it can, so that this is about the most. Answers that are
-kept from before cost nothing, and are not counted off.
+A pilot of a few texts runs through the very defense, over a classifier that counts what it is asked. How early a
+vote stops depends on the answers, so they are made up with several certainties, and the dearest counts: this is
+about the most. Answers that are kept from before cost nothing, and are not counted off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from fuzzsmooth.models.remote.asking import Question, words_in
 from fuzzsmooth.models.remote.classifier import RemoteClassifier
 
 _PILOT = 8  # texts
+_CERTAINTIES = (0.0, 0.6, 0.8, 0.9, 0.97, 1.0)  # shares of the answers that are one class; the others by chance
 _CHARACTERS = 4.0  # of a token of English; a guess that is told as such
 
 
@@ -44,6 +45,10 @@ class Cost:
     seconds: float | None
     kept: int
 
+    def to_json(self) -> dict[str, Any]:
+        """The forecast as JSON-serializable values."""
+        return asdict(self)
+
     def sentence(self) -> str:
         """The forecast for people."""
         price = "" if self.price is None else f"; that costs {self.price:.4g}"
@@ -60,12 +65,13 @@ class Counting:
 
     Args:
         question: What that is asked.
+        certainty: The share of the answers that are the first class; the others are any class.
     """
 
     precision = ""
 
-    def __init__(self, question: Question) -> None:
-        self._question = question
+    def __init__(self, question: Question, certainty: float) -> None:
+        self._question, self._certainty = question, certainty
         self.deterministic = question.options.always_same
         self.labels, self.fingerprint = question.labels, "made up"
         self.requests = self.characters = self.forward_count = 0
@@ -81,7 +87,9 @@ class Counting:
         self.requests += len(fresh)
         self.characters += words_in([self._question.content(text) for text in fresh])
         self.forward_count += len(texts)
-        rows: Probabilities = np.eye(len(self.labels))[draw.integers(len(self.labels), size=len(texts))]
+        answers = draw.integers(len(self.labels), size=len(texts))
+        answers[draw.random(len(texts)) < self._certainty] = 0
+        rows: Probabilities = np.eye(len(self.labels))[answers]
         return rows
 
 
@@ -98,18 +106,19 @@ def forecast(defense: Defense, command: str, texts: Sequence[str]) -> Cost:
     """
     remote: Any = defense.classifier
     require(isinstance(remote, RemoteClassifier), "only a remote model costs by the request")
-    counting = Counting(remote.question)
     order = sorted(texts, key=len)
     size = min(_PILOT, len(order))
     pilot = [order[(2 * index + 1) * len(order) // (2 * size)] for index in range(size)]
-    run: Callable[[Sequence[str]], object] = getattr(
-        type(defense)(counting, defense.options, defense.references), command
-    )
+    tried = []
+    for certainty in _CERTAINTIES:
+        counting = Counting(remote.question, certainty)
+        if pilot:
+            getattr(type(defense)(counting, defense.options, defense.references), command)(pilot)
+        tried.append((counting.requests, counting.characters))
     share = len(order) / max(1, size)
-    if pilot:
-        run(pilot)
-    requests = round(counting.requests * share)
-    read = round(counting.characters * share / _CHARACTERS)
+    asked, characters = max(tried)
+    requests = round(asked * share)
+    read = round(characters * share / _CHARACTERS)
     written = requests * remote.question.longest
     options = remote.question.options
     seconds = None if remote.seconds is None else requests * remote.seconds / options.requests_at_once
