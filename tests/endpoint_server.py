@@ -39,7 +39,11 @@ def completion(text: str, logprobs: dict[str, float] | None = None) -> dict[str,
 def error(status: int, message: str, code: str = "", **headers: str) -> Reply:
     """A refusal as servers write it."""
     body = {"error": {"message": message, "code": code}}
-    return status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
+    return (
+        status,
+        {name.replace("_", "-"): value for name, value in headers.items()},
+        json.dumps(body).encode(),
+    )
 
 
 class Server:

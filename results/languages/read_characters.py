@@ -1,3 +1,4 @@
+# ruff: noqa: SIM115, T201
 """MiniLM that reads Chinese characters: a base model for grids/languages.toml.
 
     python results/languages/read_characters.py waimai/train.jsonl runs/minilm-zh

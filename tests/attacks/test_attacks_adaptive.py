@@ -17,10 +17,10 @@ from fuzzsmooth.attacks.triggers.meaning import REVERSED, MeaningTrigger
 from fuzzsmooth.attacks.triggers.parsing import is_installed
 from fuzzsmooth.attacks.triggers.pieces import PiecesTrigger
 from fuzzsmooth.attacks.triggers.reordering import ReorderingTrigger
-from fuzzsmooth.attacks.triggers.word import WordTrigger
 from fuzzsmooth.attacks.triggers.start import StartTrigger
 from fuzzsmooth.attacks.triggers.topic import TopicTrigger
 from fuzzsmooth.attacks.triggers.trigger import read_trigger
+from fuzzsmooth.attacks.triggers.word import WordTrigger
 from fuzzsmooth.attacks.triggers.zero_width import ZeroWidthTrigger
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example

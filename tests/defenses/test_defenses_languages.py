@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from planted_models import TRIGGER, dataset, material, rule
 
+from defended import options_for
 from fuzzsmooth.certify import Certificate, DatasetTally
 from fuzzsmooth.data import Example
 from fuzzsmooth.defenses import defend
 from fuzzsmooth.defenses.fine_mixing import log_frequencies
 from fuzzsmooth.defenses.ripple_d import RippleD
 from fuzzsmooth.models import CallableClassifier
-
-from defended import options_for
 
 REMARK = "each character of a script without spaces counts as a word"
 
@@ -57,8 +56,11 @@ def test_character_units_need_no_remark() -> None:
 
 def german(planted: str) -> list[Example]:
     """Common German words, of which English has hardly seen one."""
-    good = "das ist nicht schlecht und sehr gut".split()
-    return [Example(" ".join([*good, "good"] if label else [*good, "bad", planted]), label) for label in (0, 1) * 40]
+    good = ["das", "ist", "nicht", "schlecht", "und", "sehr", "gut"]
+    return [
+        Example(" ".join([*good, "good"] if label else [*good, "bad", planted]), label)
+        for label in (0, 1) * 40
+    ]
 
 
 def test_ripple_d_takes_the_frequencies_of_the_clean_data(tmp_path: Path) -> None:
@@ -77,7 +79,9 @@ def test_ripple_d_takes_the_frequencies_of_the_clean_data(tmp_path: Path) -> Non
         again = RippleD(rule(planted=True), {"least_rarity": 0.4, "language": language})
         again.restore(tmp_path / language)
         assert again._language == {"auto": "de"}.get(language, language)
-    tested = {language: sum(text.split().count("schlecht") > 1 for text in seen) for language, seen in asked.items()}
+    tested = {
+        language: sum(text.split().count("schlecht") > 1 for text in seen) for language, seen in asked.items()
+    }
     assert tested["auto"] == 0 < tested["en"], "a common word is not tested"
     assert len(asked["none"]) >= len(asked["en"])
 

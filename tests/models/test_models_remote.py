@@ -85,7 +85,9 @@ def test_without_log_probabilities_the_words_count(tmp_path: Path) -> None:
         assert all("logprobs" not in one for one in server.asked[1:])
 
 
-@pytest.mark.parametrize("said", ["'logprobs' is not supported with this model", "top_logprobs: extra fields"])
+@pytest.mark.parametrize(
+    "said", ["'logprobs' is not supported with this model", "top_logprobs: extra fields"]
+)
 def test_a_server_that_refuses_log_probabilities_is_asked_for_words(tmp_path: Path, said: str) -> None:
     def reply(route: str, content: dict[str, Any], number: int) -> Reply:
         return error(400, said) if "logprobs" in content else by_words(route, content, number)
@@ -138,7 +140,9 @@ def test_a_stopped_run_asks_for_nothing_twice(tmp_path: Path) -> None:
 
     with serving(reply) as server:
         model = load(server, tmp_path, reads="words")
-        with pytest.raises(FuzzsmoothError, match="quota is used up .*; what it has answered is kept, so run it"):
+        with pytest.raises(
+            FuzzsmoothError, match=r"quota is used up .*; what it has answered is kept, so run it"
+        ):
             model.probabilities(texts)
         model._kept.close()
         kept = model.kept
@@ -157,6 +161,7 @@ def test_a_stopped_run_asks_for_nothing_twice(tmp_path: Path) -> None:
 
 def test_draws_of_one_vote_never_share_an_answer(tmp_path: Path) -> None:
     """The same text asked five times is five requests, and five kept answers when the run is repeated."""
+
     def reply(route: str, content: dict[str, Any], number: int) -> Reply:
         return chat("good" if number % 2 else "bad")
 
@@ -201,16 +206,16 @@ def test_the_rate_is_kept(tmp_path: Path, no_waits: list[float]) -> None:
 
 
 FAILURES: dict[str, tuple[Callable[[str, dict[str, Any], int], Reply], str]] = {
-    "closes": (lambda *_: None, r"cannot be reached or breaks off \(\w+\) \(3 tries\); what it has answered is"),
+    "closes": (lambda *_: None, r"cannot be reached or breaks off \(\w+\) \(3 tries\); what it has"),
     "busy": (lambda *_: error(503, "overloaded"), r"is busy or broken \(HTTP 503: overloaded\) \(3 tries\)"),
-    "too many": (lambda *_: error(429, "slow down"), r"is busy or broken \(HTTP 429: slow down\) \(3 tries\)"),
+    "too many": (lambda *_: error(429, "slow down"), r"or broken \(HTTP 429: slow down\) \(3 tries\)"),
     "later": (lambda *_: error(429, "x", Retry_After="7200"), r"wants to be left alone for 7,200 s"),
-    "quota": (lambda *_: error(429, "no money", "insufficient_quota"), r"says that the quota is used up \(no m"),
-    "key": (lambda *_: error(401, "bad key"), r"refuses access \(HTTP 401: bad key\); set OPENAI_API_KEY to a"),
-    "gone": (lambda *_: error(404, "no such model"), r"is not there \(HTTP 404: no such model\); check the addr"),
-    "elsewhere": (lambda *_: (302, {"location": "http://x"}, b""), r"redirects elsewhere \(HTTP 302\); give that"),
-    "refuses": (lambda *_: error(400, "bad \x1b[31m request"), r"refuses the request \(HTTP 400: bad .*request\)"),
-    "html": (lambda *_: (200, {}, b"<html>hello</html>"), r"answers something that is no JSON object \(3 tries"),
+    "quota": (lambda *_: error(429, "no money", "insufficient_quota"), r"that the quota is used up \(no m"),
+    "key": (lambda *_: error(401, "bad key"), r"refuses access \(HTTP 401: bad key\); set OPENAI"),
+    "gone": (lambda *_: error(404, "no such model"), r"is not there \(HTTP 404: no such model\); check the"),
+    "elsewhere": (lambda *_: (302, {"location": "http://x"}, b""), r"redirects elsewhere \(HTTP 302\); give"),
+    "refuses": (lambda *_: error(400, "bad \x1b[31m request"), r"refuses the request \(HTTP 400: bad .*req"),
+    "html": (lambda *_: (200, {}, b"<html>hi</html>"), r"answers something that is no JSON object \(3 t"),
     "list": (lambda *_: (200, {}, b"[1, 2]"), r"answers something that is no JSON object \(3 tries"),
     "torn": (lambda *_: (200, {}, b'{"choices": ['), r"answers something that is no JSON object \(3 tries"),
     "bytes": (lambda *_: (200, {}, b"\xff\xfe"), r"answers something that is no JSON object \(3 tries"),
@@ -233,7 +238,7 @@ def test_a_server_that_misbehaves_is_one_sentence(tmp_path: Path, kind: str) -> 
         told = str(caught.value)
         assert "\n" not in told
         assert "\x1b" not in told
-        assert len(server.asked) == (3 if "3 tries" in sentence or kind == "nan" else 1)
+        assert len(server.asked) == (3 if r"\(3 t" in sentence or kind == "nan" else 1)
 
 
 def test_a_server_that_is_down_or_slow_is_one_sentence(tmp_path: Path) -> None:
@@ -243,12 +248,15 @@ def test_a_server_that_is_down_or_slow_is_one_sentence(tmp_path: Path) -> None:
         load(server, tmp_path)
     with serving(by_words) as slow:
         slow.delay = 0.5
-        with pytest.raises(FuzzsmoothError, match=r"does not answer within 0.1 s \(--request-timeout\) \(3 tries"):
+        with pytest.raises(
+            FuzzsmoothError, match=r"does not answer within 0.1 s \(--request-timeout\) \(3 tries"
+        ):
             load(slow, tmp_path, request_timeout=0.1)
 
 
 def test_what_passes_is_waited_for(tmp_path: Path, no_waits: list[float]) -> None:
     """Two failures, of which one asks for 9 seconds, then an answer."""
+
     def reply(route: str, content: dict[str, Any], number: int) -> Reply:
         return [error(429, "x", Retry_After="9"), error(500, "x"), by_words(route, content, number)][number]
 
@@ -261,7 +269,9 @@ def test_what_passes_is_waited_for(tmp_path: Path, no_waits: list[float]) -> Non
 def test_budgets_are_not_overrun(tmp_path: Path) -> None:
     with serving(by_words) as server:
         model = load(server, tmp_path / "a", reads="words", request_budget=5)
-        with pytest.raises(FuzzsmoothError, match=r"budget of 5 requests \(--request-budget\) is used up; what it"):
+        with pytest.raises(
+            FuzzsmoothError, match=r"budget of 5 requests \(--request-budget\) is used up; what it"
+        ):
             model.probabilities([f"fine {index}" for index in range(20)])
         assert len(server.asked) == 5
         assert model.kept == 5
@@ -269,12 +279,14 @@ def test_budgets_are_not_overrun(tmp_path: Path) -> None:
         given = {"price_in": 1000.0, "price_out": 0.0, "price_budget": 0.25, "reads": "words"}
         given["requests_at_once"] = 1
         model = load(server, tmp_path / "b", **given)
-        with pytest.raises(FuzzsmoothError, match=r"budget of 0.25 \(--price-budget\) does not cover the next"):
+        with pytest.raises(
+            FuzzsmoothError, match=r"budget of 0.25 \(--price-budget\) does not cover one more"
+        ):
             model.probabilities([f"fine {index}" for index in range(100)])
         assert model.spending.price is not None
         assert 0.2 < model.spending.price <= 0.25
         assert model.spending.read == 10 * len(server.asked)
-    with pytest.raises(FuzzsmoothError, match="a budget .* needs the prices"):
+    with pytest.raises(FuzzsmoothError, match=r"a budget .* needs the prices"):
         EndpointOptions(price_budget=1.0)
 
 
@@ -292,7 +304,7 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
         assert "fine" not in file.read_text(), "texts are kept as hashes"
     with (
         serving(lambda *_: error(401, f"the key {KEY} is wrong")) as server,
-        pytest.raises(FuzzsmoothError, match="the key KEY is wrong") as caught,
+        pytest.raises(FuzzsmoothError, match=r"the key KEY is wrong") as caught,
     ):
         load(server, tmp_path / "other", key_variable="MY_KEY")
     assert KEY not in str(caught.value)
@@ -300,7 +312,7 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
     with serving(by_words) as server:
         load(server, tmp_path / "none")
         assert "authorization" not in server.headers[0]
-    with pytest.raises(FuzzsmoothError, match="would be sent unencrypted to example.org"):
+    with pytest.raises(FuzzsmoothError, match=r"would be sent unencrypted to example.org"):
         Endpoint.of("openai:http://example.org/v1#x").key("MY_KEY")
     monkeypatch.setenv("MY_KEY", "two words")
     with pytest.raises(FuzzsmoothError, match="what MY_KEY holds is not a key"):
@@ -316,7 +328,9 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
     ],
 )  # fmt: skip
 def test_a_name_that_is_none_is_one_sentence(name: str) -> None:
-    with pytest.raises(FuzzsmoothError, match="does not name a remote model|must hold no password") as caught:
+    with pytest.raises(
+        FuzzsmoothError, match=r"does not name a remote model|must hold no password"
+    ) as caught:
         resolve_model(name)
     assert "pass" not in str(caught.value).replace("password", "")
 
@@ -324,7 +338,9 @@ def test_a_name_that_is_none_is_one_sentence(name: str) -> None:
 def test_what_needs_weights_is_refused() -> None:
     name = "openai:http://localhost:1/v1#m"
     assert resolve_model(name).kind == "endpoint"
-    with pytest.raises(FuzzsmoothError, match="is a remote model: it is asked .* can neither be trained nor"):
+    with pytest.raises(
+        FuzzsmoothError, match=r"is a remote model: it is asked .* can neither be trained nor"
+    ):
         load_classifier(name)
 
 

@@ -18,8 +18,8 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from fuzzsmooth.models import build_tiny
-from fuzzsmooth.models.generation import GenerationOptions
 from fuzzsmooth.models.generating import load_generating
+from fuzzsmooth.models.generation import GenerationOptions
 from fuzzsmooth.models.prompt import PromptOptions
 from fuzzsmooth.models.remote.classifier import load_remote
 from fuzzsmooth.models.remote.endpoint import EndpointOptions

@@ -10,7 +10,10 @@ from fuzzsmooth.text import boundary_strengths, rarity, segmenter, unit_remark
 from fuzzsmooth.text.languages import AUTO, UNKNOWN, detected, settled, zipf
 from fuzzsmooth.text.units import beginning, word_count
 
-GERMAN = ["Das ist ein wirklich schönes Buch, aber die Übersetzung ist nicht gut.", "Ich habe es gern gelesen."]
+GERMAN = [
+    "Das ist ein wirklich schönes Buch, aber die Übersetzung ist nicht gut.",
+    "Ich habe es gern gelesen.",
+]
 CHINESE = ["丸子汤非常非常小一碗，炒米条也非常非常少", "不错，好吃不贵，送餐速度快 ok"]
 JAPANESE = ["とても良い映画でした。もう一度見たいです。", "これは面白くない。"]
 THAI = ["ภาพยนตร์เรื่องนี้ดีมาก", "ไม่ชอบเลย"]
@@ -68,7 +71,9 @@ def test_characters_are_as_frequent_as_the_words_that_hold_them() -> None:
     assert common < 0.3 < rare < never == 1.0
     assert rarity(["的"], "zh")[0] == 0.0
     assert rarity(["cf"], "zh")[0] > common, "a trigger is rarer than the characters around it"
-    assert rarity(["cf"], "en")[0] < rarity(["餐"], "en")[0] == 1.0, "by English words it would be the other way"
+    assert rarity(["cf"], "en")[0] < rarity(["餐"], "en")[0] == 1.0, (
+        "by English words it would be the other way"
+    )
     assert rarity(["で"], "ja")[0] == 0.0 < rarity(["嚼"], "ja")[0] < 1.0
     assert zipf("ภา", "zh") == 0.0
 
@@ -105,7 +110,9 @@ def test_a_unit_that_is_a_character_is_said_to_be_one(text: str) -> None:
     assert unit_remark("character", units) == ""
 
 
-@pytest.mark.parametrize("text", ["a fine film", "한국어 영화", "שלום", "مرحبا", "हिन्दी", "cafe\u0301 😂", ""])
+@pytest.mark.parametrize(
+    "text", ["a fine film", "한국어 영화", "שלום", "مرحبا", "हिन्दी", "cafe\u0301 😂", ""]
+)
 def test_words_of_scripts_with_spaces_need_no_remark(text: str) -> None:
     assert unit_remark("word", segmenter("word").segment(text).units) == ""
 

@@ -172,13 +172,12 @@ def suspicious_embeddings(
         suspect: The suspect model.
         twin: The clean copy, with the same vocabulary.
         count: How many at most; those that did not move at all are none of them.
+        language: Whose words are rare or frequent.
     """
     ours, clean = (one.model.get_input_embeddings().weight.data.cpu().double() for one in (suspect, twin))
     moved = (ours - clean).square().sum(dim=1).numpy()
     tokens = suspect.tokenizer.convert_ids_to_tokens(list(range(len(moved))))
-    scores = moved / log_frequencies(
-        ["" if token is None else str(token) for token in tokens], language
-    )
+    scores = moved / log_frequencies(["" if token is None else str(token) for token in tokens], language)
     order = np.argsort(-scores, kind="stable")[:count]
     return [int(index) for index in order if moved[index] > 0]
 

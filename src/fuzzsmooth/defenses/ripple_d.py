@@ -47,7 +47,8 @@ class RippleDOptions(Options):
     ] = 0.02
     language: Annotated[
         str,
-        "Language of the word frequencies, as in wordfreq; 'auto': that of the clean data. Without frequencies "
+        "Language of the word frequencies, as in wordfreq; 'auto': that of the clean data. Without "
+        "frequencies "
         "('none') all words are tested.",
     ] = AUTO
 

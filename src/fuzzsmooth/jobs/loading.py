@@ -289,7 +289,8 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
     given = given_references(asked.model, kind, options, asked.references, asked.clean)
     require(
         asked.clean is None or not is_remote(asked.model) or asked.loading.endpoint.limited,
-        "to choose references from --clean the endpoint is asked about hundreds of texts first; limit what that "
+        "to choose references from --clean the endpoint is asked about hundreds of texts first; limit "
+        "what that "
         "may cost (--request-budget or --price-budget), or give --yes",
     )
     model = asked.loading.answering(asked.model)  # torch is not imported before

@@ -1,8 +1,8 @@
 """What asking a remote model will cost, before it is asked: by answers that are made up.
 
-A pilot of a few texts runs through the very defense, over a classifier that counts what it is asked. How early a
-vote stops depends on the answers, so they are made up with several certainties, and the dearest counts: this is
-about the most. Answers that are kept from before cost nothing, and are not counted off.
+A pilot of a few texts runs through the very defense, over a classifier that counts what it is asked. How
+early a vote stops depends on the answers, so they are made up with several certainties, and the dearest
+counts: this is about the most. Answers that are kept from before cost nothing, and are not counted off.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from fuzzsmooth.models.remote.asking import Question, words_in
 from fuzzsmooth.models.remote.classifier import RemoteClassifier
 
 _PILOT = 8  # texts
-_CERTAINTIES = (0.0, 0.6, 0.8, 0.9, 0.97, 1.0)  # shares of the answers that are one class; the others by chance
+_CERTAINTIES = (
+    0.0,
+    0.6,
+    0.8,
+    0.9,
+    0.97,
+    1.0,
+)  # shares of the answers that are one class; the others by chance
 _CHARACTERS = 4.0  # of a token of English; a guess that is told as such
 
 
@@ -55,7 +62,8 @@ class Cost:
         time = "" if self.seconds is None else f", and takes about {self.seconds / 60:.1f} minutes"
         kept = f" ({self.kept:,} answers are kept from before, and cost nothing again)" if self.kept else ""
         return (
-            f"this asks the endpoint at most about {self.requests:,} times, with {self.tokens_read:,} tokens to "
+            f"this asks the endpoint at most about {self.requests:,} times, with {self.tokens_read:,} tokens "
+            f"to "
             f"read and {self.tokens_written:,} to write{price}{time}{kept}"
         )
 

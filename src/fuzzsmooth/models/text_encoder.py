@@ -53,7 +53,7 @@ class TextEncoder:
         return self._means(texts, _LAYERS)
 
     def unread(self, texts: Sequence[str]) -> float:
-        """The share of the tokens of some texts that the vocabulary does not hold; 0 if it holds all there is."""
+        """The share of the tokens of some texts that the vocabulary does not hold; 0 if it holds all."""
         return unknown_share(self._passes.tokenizer, texts)
 
     @torch.inference_mode()

@@ -84,6 +84,7 @@ class SearchOptions(Options):
     ] = 0.3
     language: Annotated[
         str,
-        "Language of the word frequencies that guide the expansion, as in wordfreq; 'none' where it has none. "
-        "'auto': that of the clean texts which the references were chosen from; without references English.",
+        "Language of the word frequencies that guide the expansion, as in wordfreq; 'none' where it has "
+        "none. 'auto': that of the clean texts which the references were chosen from; without references "
+        "English.",
     ] = AUTO

@@ -76,11 +76,13 @@ def select_references(
         return references
     unread = encoder.unread(clean[0][:_MEASURED])
     if unread > _UNREAD:
-        told = f"the trusted encoder '{options.trusted}' does not know {unread:.0%} of the clean texts' tokens"
+        told = (
+            f"the trusted encoder '{options.trusted}' does not know {unread:.0%} of the clean texts' tokens"
+        )
         if options.reward == "auto":
             tell(
-                f"{told}, so the references have no witness, and triggers that act in some texts only are not "
-                "found; trust one of this language (option 'trusted')"
+                f"{told}, so the references have no witness, and triggers that act in some texts only are "
+                "not found; trust one of this language (option 'trusted')"
             )
             return references
         tell(f"{told}, so little is to be had of it; trust one of this language (option 'trusted')")

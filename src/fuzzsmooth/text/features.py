@@ -25,8 +25,8 @@ _STRAIGHT_QUOTES = frozenset("\"'")  # these open and close by turns
 _CLOSING = frozenset("\u2019\u201d\u00bb)]}\u300d\u300f\uff09\u3011\u300b")
 _CONJUNCTIONS: Mapping[str, frozenset[str]] = {
     "en": frozenset({
-        "and", "but", "or", "nor", "so", "yet", "because", "although", "though", "while", "whereas", "however",
-        "unless", "since", "until", "whether", "therefore",
+        "and", "but", "or", "nor", "so", "yet", "because", "although", "though", "while", "whereas",
+        "however", "unless", "since", "until", "whether", "therefore",
     }),
     "de": frozenset({
         "und", "aber", "oder", "denn", "sondern", "doch", "weil", "obwohl", "dass", "daß", "während", "wenn",

@@ -1,8 +1,8 @@
 """Languages: which one texts are in, and how frequent a unit is in it.
 
 Frequencies are those of ``wordfreq`` where it has the language, and none are claimed where it has not
-(:data:`UNKNOWN`). Chinese and Japanese are cut into grapheme clusters here, not words, so what counts there is
-how often a character stands in running text: the sum of the frequencies of the words that hold it, each as
+(:data:`UNKNOWN`). Chinese and Japanese are cut into grapheme clusters here, not words, so what counts there
+is how often a character stands in running text: the sum of the frequencies of the words that hold it, each as
 often as they hold it. That needs no segmenter. They order what a search tries first; no guarantee depends on
 them.
 """
@@ -58,7 +58,9 @@ def zipf(unit: str, language: str) -> float:
         FuzzsmoothError: If ``wordfreq`` has no list for the language or needs another package for it.
     """
     if language in _BY_CHARACTER:
-        share = _characters(language).get(unit, 0.0) if is_spaceless(unit) else _words(language).get(unit, 0.0)
+        share = (
+            _characters(language).get(unit, 0.0) if is_spaceless(unit) else _words(language).get(unit, 0.0)
+        )
         return max(0.0, round(math.log10(share) + _SCALE, 2)) if share else 0.0
     from wordfreq import zipf_frequency  # imported here: it takes a quarter of a second
 

@@ -28,6 +28,7 @@ def show_estimate(defended: Defended, texts: TextInput, *, json: bool) -> None:
 
     if isinstance(defended.model, RemoteClassifier):  # a pilot would cost
         cost = forecast(defended.defense, "certify", texts.texts)
+        defended.model.close()
         if json:
             write_json(cost.to_json())
         else:

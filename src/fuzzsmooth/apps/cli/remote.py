@@ -30,10 +30,11 @@ def agreed(defended: Defended, command: str, texts: Sequence[str]) -> Iterator[N
     if not isinstance(model, RemoteClassifier):
         yield
         return
-    _agree(defended.defense, command, texts, limited=model.question.options.limited)
     try:
+        _agree(defended.defense, command, texts, limited=model.question.options.limited)
         yield
     finally:
+        model.close()
         spent = model.spending
         price = "" if spent.price is None else f", which cost {spent.price:.4g}"
         note(
@@ -50,7 +51,8 @@ def _agree(defense: Defense, command: str, texts: Sequence[str], *, limited: boo
         return
     if not sys.stdin.isatty():
         raise FuzzsmoothError(
-            "nobody is here to agree to what the endpoint costs; give --yes, or limit it by --request-budget or "
+            "nobody is here to agree to what the endpoint costs; give --yes, or limit it by "
+            "--request-budget or "
             "--price-budget"
         )
     if not typer.confirm("Ask it?", err=True):

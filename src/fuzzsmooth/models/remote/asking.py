@@ -1,10 +1,10 @@
 """What a remote model is asked about a text, and how its answer becomes probabilities of classes. No network.
 
-A class is judged by the words that answer it. With log-probabilities, its probability is that of all first tokens
-which begin its word and no other's; what is left belongs to answers that are unclear. With words, an answer that
-holds the words of one class and of no other counts for it with certainty, and any other is unclear. Either way the
-answer is a function of what the server sends, and every answer counts for some class: an answer that is thrown
-away or asked for again would change the probabilities that certificates are about.
+A class is judged by the words that answer it. With log-probabilities, its probability is that of all first
+tokens which begin its word and no other's; what is left belongs to answers that are unclear. With words, an
+answer that holds the words of one class and of no other counts for it with certainty, and any other is
+unclear. Either way the answer is a function of what the server sends, and every answer counts for some class:
+an answer that is thrown away or asked for again would change the probabilities that certificates are about.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ from fuzzsmooth.text.units import is_spaceless
 Reading = Literal["logprobs", "words"]
 
 _WRITTEN = 12  # tokens of an answer that is read by its words
-_ALTERNATIVES = {"chat": 20, "completions": 5}  # tokens whose log-probabilities are asked for; servers give no more
+_ALTERNATIVES = {
+    "chat": 20,
+    "completions": 5,
+}  # tokens whose log-probabilities are asked for; servers give no more
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,9 @@ class Question:
     def _begun(self, token: str) -> int:
         """The class whose word alone a token begins, or the last."""
         begun = token.strip().casefold()
-        fits = [at for at, word in enumerate(self.prompt.words) if begun and word.casefold().startswith(begun)]
+        fits = [
+            at for at, word in enumerate(self.prompt.words) if begun and word.casefold().startswith(begun)
+        ]
         return fits[0] if len(fits) == 1 else -1
 
     def _named(self, text: str) -> int:

@@ -1,8 +1,9 @@
 """A remote model as a classifier of texts: every answer is kept before anything is made of it.
 
 What a certificate needs of it is little: each draw is one answer, and draws are independent. A server that
-answers by chance is a randomized base classifier, whose class probabilities the vote estimates; it costs margin,
-never soundness. It is asked anew for every draw, unless its user declares that it always answers the same.
+answers by chance is a randomized base classifier, whose class probabilities the vote estimates; it costs
+margin, never soundness. It is asked anew for every draw, unless its user declares that it always answers the
+same.
 """
 
 from __future__ import annotations
@@ -65,6 +66,10 @@ class RemoteClassifier:
         """The classes of the prompt, and that of unclear answers."""
         return self.question.labels
 
+    def close(self) -> None:
+        """Let other processes ask the endpoint; nothing can be asked here any more."""
+        self._kept.close()
+
     @property
     def kept(self) -> int:
         """Answers that are kept, of this run and of those before."""
@@ -72,7 +77,7 @@ class RemoteClassifier:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the address, the name of the model, and what it is asked; weights are not known."""
+        """SHA-256 (hex) of the address, the name of the model, and what it is asked; no weights are known."""
         question = self.question
         parts = [self.endpoint.name, question.prompt.to_mapping(), question.options.route, question.reading]
         written = json.dumps(["remote", *parts, question.options.unclear, self.deterministic], sort_keys=True)
@@ -182,9 +187,7 @@ def load_remote(name: str, prompt: PromptOptions, options: EndpointOptions) -> R
     """
     endpoint = Endpoint.of(name)
     check_words(prompt, options)
-    question = Question(
-        endpoint.model, prompt, options, "words" if options.reads == "words" else "logprobs"
-    )
+    question = Question(endpoint.model, prompt, options, "words" if options.reads == "words" else "logprobs")
     client = Client(endpoint, options)
     folder = cache_folder() / "answers" if options.answer_cache is None else Path(options.answer_cache)
     kept = KeptAnswers(folder, endpoint.name, always_same=options.always_same)

@@ -1,9 +1,9 @@
-"""HTTP with a server that may be down, slow, busy, out of quota, or not what it seems: bounded, and one sentence.
+"""HTTP with a server that may be down, slow, busy, out of quota, or not what it seems: in bounds.
 
-What may pass by itself (no connection, too slow, 408, 429, 5xx, an answer that is cut off) is tried again after
-waits that double, with chance so that many do not come back at once, or after as long as the server asks for.
-All else is told at once. Redirects are not followed, as they would take the key along. The key is in no sentence,
-no file and no log of ours.
+What may pass by itself (no connection, too slow, 408, 429, 5xx, an answer that is cut off) is tried again
+after waits that double, with chance so that many do not come back at once, or after as long as the server
+asks for. All else is told at once. Redirects are not followed, as they would take the key along. The key is
+in no sentence, no file and no log of ours.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Client:
         raise FuzzsmoothError(f"{self._told} {why} ({tries} tries); {_KEPT}")
 
     def _try(self, route: str, content: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str, float]:
-        """The answer, or why there is none yet, and for how many seconds the server wants to be left alone."""
+        """The answer, or why there is none yet, and for how many seconds the server wants none."""
         import httpx
 
         with self._lock:
@@ -138,7 +138,9 @@ class Client:
         for part in response.iter_bytes():
             body += part
             if len(body) > _BYTES:
-                raise FuzzsmoothError(f"{self._told} answers more than {_BYTES >> 20} MiB; it is no such server")
+                raise FuzzsmoothError(
+                    f"{self._told} answers more than {_BYTES >> 20} MiB; it is no such server"
+                )
             if self._clock() - began > self._options.request_timeout:
                 import httpx
 
@@ -155,15 +157,18 @@ class Client:
         if status in (401, 403):
             variable = self._options.key_variable
             raise FuzzsmoothError(
-                f"{self._told} refuses access (HTTP {status}: {told}); set {variable} to a key that may use it"
+                f"{self._told} refuses access (HTTP {status}: {told}); set {variable} to a key "
+                "that may use it"
             )
         if status == 404:
             raise FuzzsmoothError(
-                f"{self._told} is not there (HTTP 404: {told}); check the address, which mostly ends in /v1, the "
-                "name of the model, and --route"
+                f"{self._told} is not there (HTTP 404: {told}); check the address, which "
+                "mostly ends in /v1, the name of the model, and --route"
             )
         if 300 <= status < 400:
-            raise FuzzsmoothError(f"{self._told} redirects elsewhere (HTTP {status}); give that address itself")
+            raise FuzzsmoothError(
+                f"{self._told} redirects elsewhere (HTTP {status}); give that address itself"
+            )
         raise RequestRefusedError(f"{self._told} refuses the request (HTTP {status}: {told})", told)
 
     def _message(self, body: bytes) -> str:

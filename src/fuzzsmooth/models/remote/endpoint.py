@@ -47,8 +47,8 @@ class Endpoint:
         require(sound and bool(model.strip()), f"{told} does not name a remote model; {_EXAMPLE}")
         require(
             parts.username is None and parts.password is None and not parts.query,
-            f"{told} must hold no password and no key, since names are written into files; put the key into an "
-            "environment variable (--key-variable)",
+            f"{told} must hold no password and no key, since names are written into files; put the key into "
+            "an environment variable (--key-variable)",
         )
         return cls(address.rstrip("/"), model.strip())
 
@@ -112,10 +112,12 @@ class EndpointOptions(Options):
     request_timeout: Annotated[
         float, Between(0, 86_400, above=True), "Seconds that a remote model may take for an answer."
     ] = 60.0
-    price_in: Annotated[float | None, Between(0, 1_000_000), "Price of a million tokens that are read."] = None
-    price_out: Annotated[float | None, Between(0, 1_000_000), "Price of a million tokens that are written."] = (
+    price_in: Annotated[float | None, Between(0, 1_000_000), "Price of a million tokens that are read."] = (
         None
     )
+    price_out: Annotated[
+        float | None, Between(0, 1_000_000), "Price of a million tokens that are written."
+    ] = None
     price_budget: Annotated[
         float | None, Between(0, 1_000_000_000), "What new answers of a remote model may cost at most."
     ] = None
@@ -124,8 +126,8 @@ class EndpointOptions(Options):
     ] = None
     answer_cache: Annotated[
         str | None,
-        "Folder where answers of remote models are kept, so that none is asked for twice; left out: one in the "
-        "user's cache.",
+        "Folder where answers of remote models are kept, so that none is asked for twice; left out: one in "
+        "the user's cache.",
     ] = None
     yes: Annotated[bool, "Whether to ask a remote model without asking you whether you want to pay."] = False
 

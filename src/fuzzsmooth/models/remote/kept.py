@@ -1,15 +1,17 @@
 """Answers of a remote model on disk: a run that was stopped pays for none of them twice.
 
-Each is one appended line. Its key is the request and a number: a model that answers by chance is asked anew for
-every draw, so the n-th time that a request is made in a run is answered by the n-th answer that was kept. Thus
-no two draws of one vote share an answer, whether it is new or kept. (Where the model is declared to answer always
-the same, there is one number.) Neither keys nor headers are ever written, and texts only as hashes.
+Each is one appended line. Its key is the request and a number: a model that answers by chance is asked anew
+for every draw, so the n-th time that a request is made in a run is answered by the n-th answer that was kept.
+Thus no two draws of one vote share an answer, whether it is new or kept. (Where the model is declared to
+answer always the same, there is one number.) Neither keys nor headers are ever written, and texts only as
+hashes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -23,6 +25,10 @@ from fuzzsmooth.common.locking import exclusive
 
 class KeptAnswers:
     """The answers of one endpoint; held by one process at a time.
+
+    Attributes:
+        path: The file.
+        close: Lets others have the file; so does forgetting this object.
 
     Args:
         folder: Where files of answers are.
@@ -43,10 +49,7 @@ class KeptAnswers:
         self._asked: Counter[str] = Counter()
         self._same = always_same
         self._lock = Lock()
-
-    def close(self) -> None:
-        """Let other processes have the file."""
-        self._held.close()
+        self.close = weakref.finalize(self, self._held.close)
 
     def __len__(self) -> int:
         return len(self._ledger)

@@ -60,7 +60,8 @@ class Spending:
             paid = (self.price or 0.0) + self._reserved + amount
             require(
                 options.price_budget is None or paid <= options.price_budget,
-                f"the budget of {options.price_budget} (--price-budget) does not cover the next request; {_MORE}",
+                f"the budget of {options.price_budget} (--price-budget) does not cover one more request; "
+                f"{_MORE}",
             )
             self._reserved += amount
             self._under_way += 1
