@@ -11,10 +11,11 @@ from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import MACHINE, READING
 
+_FLAGGING = options("fuzzsmooth.jobs.answer_spans:AnswerSpanOptions", "Flagging")
 _SMOOTHING = options("fuzzsmooth.jobs.generating:SmoothedGenerationOptions", "Generation")
 
 
-@takes(READING, _SMOOTHING, MACHINE)
+@takes(READING, _SMOOTHING, _FLAGGING, MACHINE)
 def generate(
     ctx: typer.Context,
     source: flag.Input = None,
@@ -22,6 +23,10 @@ def generate(
     model: Annotated[
         str, typer.Option("--model", help="A causal language model: builtin:smollm2, a folder, a hub name.")
     ] = "builtin:smollm2",
+    clean_prompts: Annotated[
+        str | None,
+        typer.Option(help="File of clean prompts: words that force an answer, here and there, are flagged."),
+    ] = None,
     output: flag.Output = None,
     format: flag.Format = None,  # noqa: A002
     json: flag.Json = False,
@@ -39,6 +44,7 @@ def generate(
     from fuzzsmooth.apps.cli.sections import Reading
     from fuzzsmooth.apps.cli.showing import Output, show_all
     from fuzzsmooth.common.files import check_output_file
+    from fuzzsmooth.jobs.answer_spans import AnswerSpanOptions, flagged
     from fuzzsmooth.jobs.answering import AnswerFile, Truncated, answer_all
     from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
     from fuzzsmooth.jobs.loading import Machine, check_inputs
@@ -52,13 +58,17 @@ def generate(
     texts = gather(source, text, ctx.obj.of(Reading))
     writer = SmoothedGeneration.load(model, smoothing, ctx.obj.of(Machine))
     display, truncated = Display(quiet), Truncated()
-    file = None
-    if where.kept is not None:
-        file = AnswerFile(where.kept, {"command": "generate", **writer.settings})
+    answer, settings = writer.answer, {"command": "generate", **writer.settings}
+    if clean_prompts is not None:
+        prompts = gather(clean_prompts, None, ctx.obj.of(Reading)).texts
+        flagging = ctx.obj.of(AnswerSpanOptions)
+        answer = flagged(writer, prompts, flagging)
+        settings |= {"clean_prompts": list(prompts), "flagging": flagging.to_mapping()}
+    file = None if where.kept is None else AnswerFile(where.kept, settings)
     with resumable(file is not None):
         records = answer_all(
             texts,
-            writer.answer,
+            answer,
             title="generate",
             chunk=1,
             file=file,
@@ -72,8 +82,13 @@ def generate(
 
 
 def _lines(record: dict[str, Any]) -> list[Any]:
-    from fuzzsmooth.apps.cli.rendering import heading
+    from fuzzsmooth.apps.cli.rendering import heading, segments
     from fuzzsmooth.common.printing import printable
 
     remark = f"{record['votes']} of {record['copies']} views alike"
-    return [heading(record["row"], remark, "empirical, no certificate"), f"   {printable(record['answer'])}"]
+    flagged = segments(record.get("spans", []))
+    return [
+        heading(record["row"], remark, "empirical, no certificate"),
+        f"   {printable(record['answer'])}",
+        *flagged,
+    ]
