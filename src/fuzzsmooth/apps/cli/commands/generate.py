@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import MACHINE, READING
+
+if TYPE_CHECKING:
+    from fuzzsmooth.jobs.answering import AnswerChunk
 
 _FLAGGING = options("fuzzsmooth.jobs.answer_spans:AnswerSpanOptions", "Flagging")
 _SMOOTHING = options("fuzzsmooth.jobs.generating:SmoothedGenerationOptions", "Generation")
@@ -58,7 +61,8 @@ def generate(
     texts = gather(source, text, ctx.obj.of(Reading))
     writer = SmoothedGeneration.load(model, smoothing, ctx.obj.of(Machine))
     display, truncated = Display(quiet), Truncated()
-    answer, settings = writer.answer, {"command": "generate", **writer.settings}
+    answer: AnswerChunk = writer.answer
+    settings = {"command": "generate", **writer.settings}
     if clean_prompts is not None:
         prompts = gather(clean_prompts, None, ctx.obj.of(Reading)).texts
         flagging = ctx.obj.of(AnswerSpanOptions)
