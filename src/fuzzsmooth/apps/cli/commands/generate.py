@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import MACHINE, READING
-
-if TYPE_CHECKING:
-    from fuzzsmooth.jobs.answering import AnswerChunk
 
 _FLAGGING = options("fuzzsmooth.jobs.answer_spans:AnswerSpanOptions", "Flagging")
 _SMOOTHING = options("fuzzsmooth.jobs.generating:SmoothedGenerationOptions", "Generation")
@@ -41,13 +38,13 @@ def generate(
     answer (fuzzsmooth certify --predicate).
     """
     from fuzzsmooth.apps.cli.console import note
+    from fuzzsmooth.apps.cli.flagging import answering
     from fuzzsmooth.apps.cli.inputs import gather
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.sections import Reading
     from fuzzsmooth.apps.cli.showing import Output, show_all
     from fuzzsmooth.common.files import check_output_file
-    from fuzzsmooth.jobs.answer_spans import AnswerSpanOptions, flagged
     from fuzzsmooth.jobs.answering import AnswerFile, Truncated, answer_all
     from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
     from fuzzsmooth.jobs.loading import Machine, check_inputs
@@ -61,13 +58,7 @@ def generate(
     texts = gather(source, text, ctx.obj.of(Reading))
     writer = SmoothedGeneration.load(model, smoothing, ctx.obj.of(Machine))
     display, truncated = Display(quiet), Truncated()
-    answer: AnswerChunk = writer.answer
-    settings = {"command": "generate", **writer.settings}
-    if clean_prompts is not None:
-        prompts = gather(clean_prompts, None, ctx.obj.of(Reading)).texts
-        flagging = ctx.obj.of(AnswerSpanOptions)
-        answer = flagged(writer, prompts, flagging)
-        settings |= {"clean_prompts": list(prompts), "flagging": flagging.to_mapping()}
+    answer, settings = answering(writer, clean_prompts, ctx.obj)
     file = None if where.kept is None else AnswerFile(where.kept, settings)
     with resumable(file is not None):
         records = answer_all(
