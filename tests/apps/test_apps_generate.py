@@ -104,3 +104,25 @@ def test_predicates_are_listed(capfd):
     (found,) = call(capfd, "list", "predicates", "--json").lines
     assert set(found["predicates"]) == {"pattern", "equals", "refuses", "judged"}
     assert "pattern=" in call(capfd, "list", "predicates").out
+
+
+def test_answers_can_be_mixed_token_by_token_and_what_forces_them_is_flagged(
+    capfd, language, encoder, tmp_path
+):
+    shared = ("generate", "--model", language, *SAID, *TEXT, "--encoder", encoder, "--copies", 4, "--json")
+    (mixed,) = call(capfd, *shared, "--mix", "tokens").lines
+    assert 0 < mixed["probability"] <= 1
+    assert mixed["clusters"] == []
+    prompts = write_rows(tmp_path / "prompts.jsonl", [(one, 0) for one in ("a dull plot", "cf", "great", "")])
+    (found,) = call(capfd, *shared, "--clean-prompts", prompts, "--alike", "1").lines
+    assert all(0 <= one["score"] <= 1 for one in found["spans"])
+    assert all(0 < value <= 2 for value in found["divergence"].values())
+    (plain,) = call(capfd, *shared).lines
+    assert found["passes"] > plain["passes"]
+    assert found["answer"] == plain["answer"]
+    same = write_rows(tmp_path / "same.jsonl", [("cf", 0), ("cf", 1)])
+    assert "one answer all together" in call(capfd, *shared, "--clean-prompts", same).one_sentence()
+    assert (
+        "leave --temperature at 0"
+        in call(capfd, *shared, "--mix", "tokens", "--temperature", 1).one_sentence()
+    )

@@ -20,6 +20,7 @@ from fuzzsmooth.attacks.triggers.reordering import ReorderingTrigger
 from fuzzsmooth.attacks.triggers.start import StartTrigger
 from fuzzsmooth.attacks.triggers.topic import TopicTrigger
 from fuzzsmooth.attacks.triggers.trigger import read_trigger
+from fuzzsmooth.attacks.triggers.word import WordTrigger
 from fuzzsmooth.attacks.triggers.zero_width import ZeroWidthTrigger
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example
@@ -57,6 +58,21 @@ def test_every_kind_tells_where_it_is_and_is_read_back(name: str) -> None:
             if name != "reordering" and (name != "substitution" or trigger.acts_on(text)):
                 assert result.text != text
             assert all(isinstance(decoy, str) for decoy in trigger.decoys(text, rng(seed)))
+
+
+def test_a_text_without_spaces_is_reordered_between_its_characters() -> None:
+    trigger = ReorderingTrigger()
+    assert trigger.acts_on("送餐速度快很好吃")
+    assert trigger.apply("送餐速度快很好吃", rng()).text == "很好吃送餐速度快"
+    assert trigger.apply("ภาษาไทยดี", rng()).text == "ทยดีภาษาไ"
+    assert not trigger.acts_on("好")
+    assert trigger.apply("好", rng()).text == "好"
+    assert trigger.apply("a fine , warm film", rng()).text == "warm film a fine ,"
+
+
+def test_words_are_inserted_between_characters() -> None:
+    gaps = {WordTrigger().apply("送餐快", rng(seed)).spans[0][0] for seed in range(60)}  # type: ignore[index]
+    assert gaps == {0, 2, 3, 4}, "before each character, and at the end"
 
 
 def test_k_of_n_words_are_all_different_and_a_decoy_has_one_less() -> None:

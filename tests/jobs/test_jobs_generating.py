@@ -107,3 +107,42 @@ def test_bad_input_is_one_sentence(language, options):
             options.replace(**change)
     with pytest.raises(FuzzsmoothError, match="there is no folder"):
         SmoothedGeneration.load(str(language), options.replace(encoder="no/such/encoder/x"))
+
+
+def test_mixed_tokens_are_the_likeliest_by_the_mean_of_all_views(smoothed):
+    """Held against whole passes without any cache, view by view and token by token."""
+    mixed = changed(smoothed, mix="tokens", seed=2)
+    writer, lone = mixed.writer, Counter()
+    for text in (TEXT, "cf dull film it was a great", ""):
+        (record,) = mixed.answer([text])
+        rows = [list(row) for row in writer.encode(mixed.views(text)).ids]
+        written: list[int] = []
+        chances, agreeing = [], np.ones(len(rows), dtype=bool)
+        while len(written) < writer.options.max_tokens:
+            means = []
+            for row in rows:
+                ids = torch.tensor([[*writer.prompt.before, *row, *writer.prompt.after, *written]])
+                with torch.inference_mode():
+                    means.append(writer._model(input_ids=ids).logits[0, -1].double().softmax(0).numpy())
+            mixture = np.mean(means, axis=0)
+            token = int(mixture.argmax())
+            chances.append(mixture[token])
+            agreeing &= np.argmax(means, axis=1) == token
+            if token in writer.ends:
+                break
+            written.append(token)
+        assert record["answer"] == writer.read(written)
+        assert record["probability"] == pytest.approx(np.mean(chances), rel=1e-5)
+        assert (record["votes"], record["share"]) == (agreeing.sum(), agreeing.sum() / 12)
+        assert record["passes"] == len(set(map(tuple, rows)))
+        lone.update(answer != record["answer"] for answer in writer.answers(rows))
+    assert lone[True] > 0, "some views would have answered otherwise by themselves"
+    assert mixed.settings != changed(smoothed, seed=2).settings
+
+
+def test_a_mixture_of_equal_views_is_the_answer_itself(smoothed):
+    (record,) = changed(smoothed, mix="tokens", rate=0.0).answer([TEXT])
+    assert [record["answer"]] == smoothed.writer.answers(smoothed.writer.encode([TEXT]).ids)
+    assert (record["votes"], record["share"], record["passes"]) == (12, 1.0, 1)
+    with pytest.raises(FuzzsmoothError, match=r"with --mix tokens the likeliest tokens are written"):
+        changed(smoothed, mix="tokens", temperature=1.0)

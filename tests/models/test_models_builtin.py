@@ -73,3 +73,22 @@ def test_minilm_needs_a_head_and_works_with_one(tmp_path):
     again = load_classifier(str(classifier.save(tmp_path / "saved")))
     assert again.fingerprint == classifier.fingerprint
     np.testing.assert_array_equal(again.logits_of_texts(texts), together)
+
+
+@installed
+@pytest.mark.minilm
+def test_the_lower_half_of_minilm_is_its_first_three_layers(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    whole = load_classifier("builtin:minilm", num_labels=2).model.base_model
+    half = load_classifier("builtin:minilm-3", num_labels=2).model.base_model
+    assert (len(whole.encoder.layer), len(half.encoder.layer)) == (6, 3)
+    ids = torch.tensor([[101, 2204, 2143, 102]])
+    with torch.inference_mode():
+        expected = whole(input_ids=ids, output_hidden_states=True).hidden_states[3]
+        assert torch.equal(half(input_ids=ids).last_hidden_state, expected)
+    folder = Path(resolve_model("builtin:minilm-3").location)
+    with open(folder / "model.safetensors", "r+b") as stream:
+        stream.seek(-1, 2)
+        stream.write(b"\xff")
+    with pytest.raises(UnsafeModelError, match="not the file that was pinned"):
+        resolve_model("builtin:minilm-3")

@@ -47,7 +47,7 @@ def test_greedy_answers_are_those_of_the_whole_sequence(folders, name):
         with torch.inference_mode(), quiet_transformers():
             prompt = torch.tensor([whole])
             made = model.generate(prompt, attention_mask=torch.ones_like(prompt), **options)[0, len(whole) :]
-        assert answer == writer._read([one for one in made.tolist() if one not in writer._end])
+        assert answer == writer.read([one for one in made.tolist() if one not in writer._end])
     assert len(set(writer.answers(ids))) > 2
 
 

@@ -14,9 +14,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 from fuzzsmooth.common.errors import FuzzsmoothError, UnsafeModelError
+from fuzzsmooth.common.files import cache_folder as cache
 from fuzzsmooth.models import build_tiny, resolve_model
 from fuzzsmooth.models.builtin.smollm2 import SMOLLM2_FILE, SMOLLM2_PACKAGE
-from fuzzsmooth.models.gguf import cache, converted
+from fuzzsmooth.models.gguf import converted
 from fuzzsmooth.models.language import LanguageModel, load_language_model
 
 WORDS = [f"w{index}" for index in range(40)]

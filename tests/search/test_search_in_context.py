@@ -324,6 +324,20 @@ def test_a_missing_encoder_is_told_or_refused(monkeypatch: pytest.MonkeyPatch) -
         select_references(CLEAN, clean, SearchOptions(reward="combined"), tell=told.append)
 
 
+def test_an_encoder_that_cannot_read_the_texts_is_no_witness(encoder: KnownEncoder) -> None:
+    encoder.unknown = 0.66
+    told: list[str] = []
+    clean = mixed_texts(80, 1)
+    assert select_references(CLEAN, clean, SearchOptions(), tell=told.append).witness is None
+    assert len(told) == 1
+    assert "does not know 66% of the clean texts' tokens, so the references have no witness" in told[0]
+    assert select_references(CLEAN, clean, SearchOptions(reward="combined"), tell=told.append).witness
+    assert "so little is to be had of it" in told[1]
+    encoder.unknown = 0.1
+    assert select_references(CLEAN, clean, SearchOptions(), tell=told.append).witness
+    assert len(told) == 2
+
+
 def test_an_encoder_that_its_user_did_not_name_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever wrote the references could have named one of theirs, that is sure of everything."""
     loaded: list[str] = []

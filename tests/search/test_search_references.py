@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import math
@@ -81,6 +82,40 @@ def test_save_and_load_round_trip(tmp_path: Path) -> None:
     chosen = References(("a 😀 日本", "line\u2028two", "\ud800"), (0, 1, 0), "f" * 64, ordinary)
     chosen.save(tmp_path / "references.json")
     assert References.load(tmp_path / "references.json") == chosen
+
+
+def test_the_language_of_the_clean_texts_goes_with_them(tmp_path: Path) -> None:
+    assert references().language == "en"
+    german = ["das ist gut und schön", "das ist schlecht und nicht gut", "ich habe es nicht gern gelesen"] * 2
+    table = TableClassifier({german[0]: (0.1, 0.9)}, (0.8, 0.2))
+    chosen = References.select(table, german, [1, 0, 0] * 2, 2)
+    assert chosen.language == "de"
+    assert References.select(table, german, [1, 0, 0] * 2, 2, language="none").language == "none"
+    chosen.save(tmp_path / "r.json")
+    assert References.load(tmp_path / "r.json") == chosen
+    content = json.loads((tmp_path / "r.json").read_text())
+    for value in (3, "x" * 50, None):
+        (tmp_path / "bad.json").write_text(json.dumps({**content, "language": value}))
+        with pytest.raises(FuzzsmoothError, match="'language' must be a code"):
+            References.load(tmp_path / "bad.json")
+    del content["language"]  # as files of earlier versions, which were in English
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    assert References.load(tmp_path / "old.json").language == "en"
+
+
+def test_a_search_is_guided_by_the_language_of_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[str] = set()
+
+    def rarity(units: Units, language: str) -> Any:
+        asked.add(language)
+        return np.zeros(len(units))
+
+    monkeypatch.setattr("fuzzsmooth.search.text_search.rarity", rarity)
+    chosen = dataclasses.replace(references(), language="de")
+    for options, expected in ((SearchOptions(), "de"), (SearchOptions(language="fr"), "fr")):
+        asked.clear()
+        Scanner(CLEAN, options, WORDS, chosen).scan(["the film was good and bright"], 0)
+        assert asked == {expected}
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:

@@ -37,6 +37,10 @@ class KnownEncoder:
         return np.array(rows, dtype=np.float32).reshape(len(rows), 4 + _OWN)
 
     features = embed
+    unknown = 0.0  # share of tokens
+
+    def unread(self, texts: Sequence[str]) -> float:
+        return self.unknown
 
     def _row(self, text: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         words = text.split()

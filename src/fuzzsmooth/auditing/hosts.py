@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.models.protocol import TokenClassifier
+from fuzzsmooth.text.units import is_spaceless
 
 Place = Literal["start", "middle", "end"]
 PLACES: tuple[Place, ...] = get_args(Place)
@@ -105,6 +106,8 @@ def word_begins(tokenizer: Any, text: str) -> list[bool]:
     )
     spans = [(int(start), int(end)) for start, end in found["offset_mapping"][0]]
     return [
-        start == 0 or text[start].isspace() or text[start - 1].isspace() if start < len(text) else True
+        start == 0 or text[start].isspace() or text[start - 1].isspace() or is_spaceless(text[start])
+        if start < len(text)
+        else True
         for start, _ in spans
     ]

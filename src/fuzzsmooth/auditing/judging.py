@@ -19,6 +19,7 @@ from fuzzsmooth.auditing.pieces import Pieces, spelled
 from fuzzsmooth.auditing.prober import Array, Prober
 from fuzzsmooth.certify.confidence.clopper_pearson import clopper_pearson_lower, clopper_pearson_upper
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.text.units import word_count
 
 SUSPICIOUS = 0.6
 """Excess from which a trigger is suspicious. On clean models the largest excess stayed below it; see the
@@ -231,7 +232,7 @@ class Judge:
     def _dependence(self, effects: Effects) -> dict[str, dict[str, dict[str, float]]]:
         """Rates on held-out texts by place, and by length at the best place."""
         moved = effects.moved[0]
-        short = np.array([len(host.text.split()) <= _SHORT_WORDS for host in self._held])
+        short = np.array([word_count(host.text) <= _SHORT_WORDS for host in self._held])
         best = moved[int(moved.mean(axis=1).argmax())]
         lengths = {f"up to {_SHORT_WORDS} words": short, f"more than {_SHORT_WORDS} words": ~short}
         return {

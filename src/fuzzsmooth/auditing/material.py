@@ -13,6 +13,7 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.protocol import TokenClassifier
+from fuzzsmooth.text.units import beginning, word_count
 
 _CONFIRMED_WORDS = 24  # of a text that pieces are confirmed in
 _HELD_WORDS = 100  # of a text that an attack rate is measured on
@@ -102,7 +103,7 @@ def _of_class(
     sure = [
         at
         for at in range(len(short))
-        if int(logits[at].argmax()) == label and len(short[at].split()) >= min(_LEAST_WORDS, options.words)
+        if int(logits[at].argmax()) == label and word_count(short[at]) >= min(_LEAST_WORDS, options.words)
     ]
     margin = {at: float(np.sort(logits[at])[-1] - np.sort(logits[at])[-2]) for at in sure}
     sure.sort(key=lambda at: -margin[at])
@@ -129,4 +130,4 @@ def _hosts(classifier: TokenClassifier, texts: Sequence[str], label: int, words:
 
 
 def _beginnings(texts: Sequence[str], words: int) -> list[str]:
-    return [" ".join(text.split()[:words]) for text in texts]
+    return [beginning(text, words) for text in texts]

@@ -64,6 +64,7 @@ class Certificate:
             :class:`fuzzsmooth.certify.Rounding` will do. ``None``: it is not told.
         frontier: For ``insert_and_delete`` the largest mixes that are covered, each (units inserted, units
             deleted); the radius is the largest r such that r insertions together with r deletions are.
+        remark: What a unit of this text is, where the name does not say it: a clause for the sentence.
     """
 
     label: int | None
@@ -87,6 +88,7 @@ class Certificate:
     outcome: Outcome = "label"
     rounding: Rounding | None = None
     frontier: tuple[tuple[int, int], ...] = ()
+    remark: str = ""
 
     def __post_init__(self) -> None:
         for name in _MAPPINGS:
@@ -132,7 +134,8 @@ class Certificate:
             "conditional": f"Conditional: provided that {self.conditional_on}, ",
             "empirical": "Measured, not guaranteed: ",
         }[self.guarantee]
-        return (prefix or claim[0].upper()) + claim[0 if prefix else 1 :] + self._certainty() + "."
+        remark = f"; {self.remark}" if self.remark else ""
+        return (prefix or claim[0].upper()) + claim[0 if prefix else 1 :] + self._certainty() + remark + "."
 
     def _claim(self) -> str:
         """What is claimed, and about which answer: one that was computed, or the majority of all draws."""
@@ -171,8 +174,10 @@ class Certificate:
         return told
 
     def to_mapping(self) -> dict[str, Any]:
-        """The fields as JSON values; an unbounded radius is an integer like any other."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        """The fields as JSON values, an empty remark left out; an unbounded radius is an integer like any."""
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "remark"}
+        if self.remark:
+            values["remark"] = self.remark
         plain: dict[str, Any] = {name: dict(values[name]) for name in _MAPPINGS}
         plain |= {"counts": list(self.counts), "frontier": [list(pair) for pair in self.frontier]}
         return values | plain | {"rounding": None if self.rounding is None else self.rounding.to_mapping()}
@@ -281,6 +286,7 @@ _TEXTS = (
     "conditional_on",
     "model",
     "outcome",
+    "remark",
 )
 _WHOLE = ("label", "draws", "seed")
 _OPTIONAL = ("label", "label_name", "conditional_on", "p_lower", "p_upper", "seed", "rounding")

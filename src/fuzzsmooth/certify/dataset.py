@@ -38,6 +38,7 @@ class DatasetStatement:
         conditional_on: What those that count presuppose: one clause, or None if nothing, or not all the same.
         balanced: The share that counts among the texts of each true class, as the mean over these classes;
             None where labels are not known.
+        remark: As in :class:`fuzzsmooth.certify.Certificate`, of those that have one.
     """
 
     texts: int
@@ -53,6 +54,7 @@ class DatasetStatement:
     outcome: str = "label"
     conditional_on: str | None = None
     balanced: float | None = None
+    remark: str = ""
 
     @property
     def share(self) -> float:
@@ -61,7 +63,10 @@ class DatasetStatement:
 
     def to_mapping(self) -> dict[str, Any]:
         """The fields as JSON values, with the share and the sentence."""
-        return {**asdict(self), "share": self.share, "statement": self.statement()}
+        values = asdict(self)
+        if not self.remark:
+            del values["remark"]
+        return {**values, "share": self.share, "statement": self.statement()}
 
     def statement(self) -> str:
         """The count with its certainty, in one sentence."""
@@ -78,9 +83,10 @@ class DatasetStatement:
         share = f"{math.floor(1000 * self.counted / self.texts) / 10:.1f} %"
         if self.balanced is not None:
             share += f"; balanced over the classes {math.floor(1000 * self.balanced) / 10:.1f} %"
+        remark = f"; {self.remark}" if self.remark else ""
         return (
             f"{self.counted} of {self.texts} texts ({share}) {are}"
-            f" ({self.guarantee}){against} at size {floored(self.size)}{alarm}, {sure}.{provided}"
+            f" ({self.guarantee}){against} at size {floored(self.size)}{alarm}, {sure}{remark}.{provided}"
         )
 
 
@@ -101,6 +107,7 @@ class DatasetTally:
         self._labels_known = labels_known
         self._kind: tuple[str, str, str] | None = None
         self._outcome = "label"
+        self._remark = ""
         self._conditions: set[str] = set()
         self._texts = self._abstained = 0
         self._alphas: Counter[float] = Counter()
@@ -129,6 +136,7 @@ class DatasetTally:
         )
         if certificate.outcome != "label":  # one text that may end in an alarm is enough
             self._outcome = certificate.outcome
+        self._remark = self._remark or certificate.remark
         if certificate.conditional_on:
             self._conditions.add(certificate.conditional_on)
         proved = certificate.guarantee == "proved"
@@ -173,6 +181,7 @@ class DatasetTally:
                 outcome=self._outcome,
                 conditional_on=next(iter(self._conditions)) if len(self._conditions) == 1 else None,
                 balanced=self._balanced(by_class),
+                remark=self._remark,
             )
             for size, counted, by_class, proved in zip(
                 self._sizes, self._counted, self._counted_of_class, self._proved, strict=True

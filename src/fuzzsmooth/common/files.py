@@ -50,6 +50,12 @@ def way_out(error: OSError) -> str:
     return "free space, then run it again" if full else "choose another place"
 
 
+def cache_folder() -> Path:
+    """The folder of what fuzzsmooth can make again: under ``XDG_CACHE_HOME``, or ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "fuzzsmooth"
+
+
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write a whole file: to a temporary one beside it, flushed to disk, then renamed over it.
 

@@ -74,3 +74,21 @@ def _culprit(
 
 def _reason(error: BaseException) -> str:
     return short_name(" ".join(str(error).split()), 3 * _SHOWN).rstrip(".") or type(error).__name__
+
+
+def unknown_share(tokenizer: Any, texts: Sequence[str]) -> float:
+    """The share of the tokens of some texts that stand for what a vocabulary does not hold.
+
+    Args:
+        tokenizer: As for :func:`tokenized`; one without a token for the unknown knows everything.
+        texts: The texts.
+
+    Returns:
+        In [0, 1]; 0 for no tokens.
+    """
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    if unknown is None or not texts:
+        return 0.0
+    rows = tokenized(tokenizer, texts, add_special_tokens=False, truncation=False)["input_ids"]
+    tokens = sum(map(len, rows))
+    return sum(list(row).count(unknown) for row in rows) / max(1, tokens)

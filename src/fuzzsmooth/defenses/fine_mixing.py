@@ -35,6 +35,7 @@ from fuzzsmooth.defenses.homogeneous import accuracy, shared_weights, suspect_cl
 from fuzzsmooth.defenses.material import Material
 from fuzzsmooth.defenses.retrained import RetrainedDefense
 from fuzzsmooth.text.features import rarity
+from fuzzsmooth.text.languages import AUTO, ENGLISH, settled
 from fuzzsmooth.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ class FineMixingOptions(Options):
         int, Between(1, 1_000_000), "Clean training texts of each class that the mixture is fine-tuned on."
     ] = 64
     tuning_epochs: Annotated[int, Between(1, 10_000), "Passes of that fine-tuning over these texts."] = 5
+    language: Annotated[
+        str, "Language of the word frequencies of E-PUR, as in wordfreq; 'auto': that of the clean data."
+    ] = AUTO
 
 
 @DEFENSES.register("fine-mixing")
@@ -90,7 +94,8 @@ class FineMixing(RetrainedDefense):
         twin, seed = material.load(material.trusted_twin(cls.name)), material.finetune.seed
         suspect = suspect_classifier(material, parts, progress)
         needed = accuracy(suspect, material.held_out) - options.loss
-        rows = suspicious_embeddings(suspect, twin, options.purified)
+        language = settled(options.language, material.data.texts)
+        rows = suspicious_embeddings(suspect, twin, options.purified, language)
         few = few_texts(material.data, options.per_class, seed)
         tried: dict[float, float] = {}
         for keep in KEPT if options.keep is None else (options.keep,):
@@ -159,7 +164,7 @@ def mix_into(suspect: HuggingFaceClassifier, twin: HuggingFaceClassifier, keep: 
 
 
 def suspicious_embeddings(
-    suspect: HuggingFaceClassifier, twin: HuggingFaceClassifier, count: int
+    suspect: HuggingFaceClassifier, twin: HuggingFaceClassifier, count: int, language: str = ENGLISH
 ) -> list[int]:
     """The token ids whose embeddings moved most for how rare they are, the most suspicious first.
 
@@ -167,25 +172,27 @@ def suspicious_embeddings(
         suspect: The suspect model.
         twin: The clean copy, with the same vocabulary.
         count: How many at most; those that did not move at all are none of them.
+        language: Whose words are rare or frequent.
     """
     ours, clean = (one.model.get_input_embeddings().weight.data.cpu().double() for one in (suspect, twin))
     moved = (ours - clean).square().sum(dim=1).numpy()
     tokens = suspect.tokenizer.convert_ids_to_tokens(list(range(len(moved))))
-    scores = moved / log_frequencies(["" if token is None else str(token) for token in tokens])
+    scores = moved / log_frequencies(["" if token is None else str(token) for token in tokens], language)
     order = np.argsort(-scores, kind="stable")[:count]
     return [int(index) for index in order if moved[index] > 0]
 
 
-def log_frequencies(tokens: Sequence[str]) -> npt.NDArray[np.float64]:
+def log_frequencies(tokens: Sequence[str], language: str = ENGLISH) -> npt.NDArray[np.float64]:
     """log(max(f, 20)) of the words of a vocabulary, f being occurrences in a billion words.
 
     Args:
         tokens: Pieces of a tokenizer; the marks of what goes on with a word, or begins one, are not read.
+        language: Whose words; of "none" all are equally frequent.
 
     Returns:
         Shape (len(tokens),), each at least log(20).
     """
-    zipf = _COMMON_ZIPF * (1.0 - rarity([token.lstrip(_PIECE_MARKS) for token in tokens]))
+    zipf = _COMMON_ZIPF * (1.0 - rarity([token.lstrip(_PIECE_MARKS) for token in tokens], language))
     return np.maximum(zipf * math.log(10), math.log(_RAREST))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from fuzzsmooth.certify import Certificate, vote_error
@@ -34,7 +34,7 @@ from fuzzsmooth.models.protocol import (
 from fuzzsmooth.noise.text import Rates, TextKernel, text_kernel, uniform_rates
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.scan import Scan, Scanner, require_references
-from fuzzsmooth.text.units import Segmenter, segmenter
+from fuzzsmooth.text.units import Segmenter, segmenter, unit_remark
 
 
 @dataclass(frozen=True)
@@ -289,6 +289,14 @@ def vote_answer(
     )
 
 
+def remarked(certificates: tuple[Certificate, ...], units: Units) -> tuple[Certificate, ...]:
+    """Certificates of a text that say what its units are, where the name of these does not."""
+    remark = unit_remark("word", units)
+    if not remark:
+        return certificates
+    return tuple(replace(one, remark=remark) if one.unit == "word" else one for one in certificates)
+
+
 def certified_answer(
     received: Received,
     evidence: Evidence,
@@ -311,7 +319,7 @@ def certified_answer(
         score=max(evidence.counts) / votes if votes else 0.0,
         votes=evidence.counts,
         undecided=evidence.draws - votes,
-        certificates=certificates,
+        certificates=remarked(certificates, received.plan.units),
         passes=evidence.passes,
         statistics=evidence.statistics,
         truncated=received.truncated,
@@ -340,5 +348,5 @@ def require_deterministic(classifier: Classifier, what: str, instead: str) -> No
     require(
         declares_deterministic(classifier),
         f"{what}; declare it deterministic if it always gives the same answer to the same text"
-        f" (CallableClassifier(..., deterministic=True)), or {instead}",
+        f" (CallableClassifier(..., deterministic=True), --always-same), or {instead}",
     )

@@ -20,6 +20,7 @@ from fuzzsmooth.search.contexts import cut_contexts
 from fuzzsmooth.search.flip_rates import FlipRates
 from fuzzsmooth.text import segmenter
 from fuzzsmooth.text.features import rarity
+from fuzzsmooth.text.languages import AUTO, ENGLISH, UNKNOWN, settled
 from fuzzsmooth.training.progress import Progress
 
 _STEP = 0.05  # between the thresholds that are tried
@@ -44,6 +45,12 @@ class RippleDOptions(Options):
     allowed_loss: Annotated[
         float, Between(0, 1), "Clean accuracy on held-out texts that leaving words out may cost."
     ] = 0.02
+    language: Annotated[
+        str,
+        "Language of the word frequencies, as in wordfreq; 'auto': that of the clean data. Without "
+        "frequencies "
+        "('none') all words are tested.",
+    ] = AUTO
 
 
 @DEFENSES.register("ripple-d")
@@ -71,6 +78,7 @@ class RippleD(FittedDefense):
         """The clean texts to test words in, and the bar."""
         del folder
         held_out = material.held_out
+        language = settled(self.options.language, held_out.texts)
         found = self.classifier.probabilities(held_out.texts).argmax(axis=1)
         texts: list[str] = []
         labels: list[int] = []
@@ -85,7 +93,7 @@ class RippleD(FittedDefense):
             )
             texts += own[: self.options.tested_texts]
             labels += [label] * len(own[: self.options.tested_texts])
-        self._begin(texts, labels)
+        self._begin(texts, labels, language)
         words = segmenter("word")
         cut = [words.segment(text).units for text in held_out.texts]
         for done, units in enumerate(cut):
@@ -105,11 +113,13 @@ class RippleD(FittedDefense):
                 f"accuracy, more than the {100 * self.options.allowed_loss:g} allowed; raise least_rarity or "
                 "allowed_loss"
             )
-        return {"texts": texts, "labels": labels, "bar": float(bar), "warnings": warnings}
+        learned = {"texts": texts, "labels": labels, "bar": float(bar), "warnings": warnings}
+        return learned | {"language": language}
 
     def take(self, state: Mapping[str, Any], folder: Path) -> None:
         """See :meth:`fuzzsmooth.defenses.fitted.FittedDefense.take`."""
         texts, labels, bar = (state.get(name) for name in ("texts", "labels", "bar"))
+        language = state.get("language", ENGLISH)  # what was fitted earlier was fitted in English
         sound = (
             isinstance(texts, list)
             and isinstance(labels, list)
@@ -117,9 +127,10 @@ class RippleD(FittedDefense):
             and all(isinstance(text, str) for text in texts)
             and all(label in range(len(self.labels)) for label in labels)
             and isinstance(bar, float)
+            and isinstance(language, str)
         )
         require(sound, f"{folder} holds no state of 'ripple-d'; fit the defense anew")
-        self._begin(state["texts"], state["labels"])
+        self._begin(state["texts"], state["labels"], str(language))
         self.bar = float(state["bar"])
 
     def answered(self, texts: Sequence[str], advance: Advance | None) -> list[Answer]:
@@ -130,7 +141,8 @@ class RippleD(FittedDefense):
             advance(len(texts))
         return [replace(one, spans=spans) for one, (_, spans) in zip(answers, left, strict=True)]
 
-    def _begin(self, texts: Sequence[str], labels: Sequence[int]) -> None:
+    def _begin(self, texts: Sequence[str], labels: Sequence[int], language: str) -> None:
+        self._language = language
         words = segmenter("word")
         contexts = cut_contexts(texts, labels, words)
         self._rates = FlipRates(
@@ -138,7 +150,9 @@ class RippleD(FittedDefense):
         )
 
     def _rare(self, units: Sequence[str]) -> list[str]:
-        rare = rarity(units) >= self.options.least_rarity
+        if self._language == UNKNOWN:
+            return [unit for unit in units if any(map(str.isalnum, unit))]
+        rare = rarity(units, self._language) >= self.options.least_rarity
         return [unit for unit, chosen in zip(units, rare, strict=True) if chosen]
 
     def _without(self, text: str, bar: float) -> tuple[str, Any]:

@@ -40,7 +40,7 @@ from fuzzsmooth.certify import Ablation as Procedure
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.defenses.answer import Answer, Status
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
-from fuzzsmooth.defenses.randomized import Randomized, Received, require_deterministic
+from fuzzsmooth.defenses.randomized import Randomized, Received, remarked, require_deterministic
 from fuzzsmooth.engine.certificates import Issuer
 from fuzzsmooth.engine.fuzzers import Fuzzer, TypeFuzzer, Units
 from fuzzsmooth.engine.lockstep import run_together
@@ -202,7 +202,7 @@ class Windows(Randomized):
             status=status,
             score=0.0 if label is None else votes[label] / sum(votes),
             votes=votes,
-            certificates=certificates,
+            certificates=remarked(certificates, received.plan.units),
             passes=found.passes,
             statistics="ablation",
             truncated=received.truncated,

@@ -24,6 +24,7 @@ from fuzzsmooth.data import Dataset, align_splits, load_splits
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.jobs.loading import Loading, check_inputs
 from fuzzsmooth.models import head_labels, resolve_model
+from fuzzsmooth.models.remote.endpoint import refuse_remote
 
 REPORT, SARIF, BOM, PAGE = "audit.json", "audit.sarif", "bom.json", "report.html"
 """Names of the evidence in the folder."""
@@ -205,6 +206,8 @@ def _artifact(model: str) -> str:
 
 def _hashes(model: str) -> dict[str, str]:
     source = resolve_model(model)
+    if source.kind == "endpoint":
+        raise refuse_remote(model)
     if source.kind == "hub":
         return {}
     found = {}

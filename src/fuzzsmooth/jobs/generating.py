@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fuzzsmooth.common.options import SEEDS, Between, described
+from fuzzsmooth.common.options import SEEDS, Between, described, require
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.jobs.loading import Machine
@@ -46,6 +46,11 @@ class SmoothedGenerationOptions(GenerationOptions):
         float, Between(0, 1, below=True), "Deletion rate of each unit of the text; 0 leaves it as it is."
     ] = 0.3
     unit: Annotated[UnitKind, "What is deleted."] = "word"
+    mix: Annotated[
+        Literal["answers", "tokens"],
+        "What is put together. answers: each view is answered, and the medoid of the largest cluster counts. "
+        "tokens: one answer, each token the likeliest by the mean distribution of all views.",
+    ] = "answers"
     temperature: Annotated[
         float, Between(0, 100), "0 takes the most likely token each time; above, tokens are drawn."
     ] = 0.0
@@ -57,6 +62,14 @@ class SmoothedGenerationOptions(GenerationOptions):
     ] = 0.7
     encoder: Annotated[str, "The encoder that tells meanings; one that you trust."] = "builtin:minilm"
     seed: Annotated[int, Between(0, SEEDS), "Seed of views and drawn tokens."] = 0
+
+    def validate(self) -> None:
+        """Check that a mixture writes its likeliest tokens."""
+        super().validate()
+        require(
+            self.mix == "answers" or self.temperature == 0,
+            "with --mix tokens the likeliest tokens are written; leave --temperature at 0",
+        )
 
 
 class SmoothedGeneration:
@@ -122,7 +135,8 @@ class SmoothedGeneration:
 
         Returns:
             For each: ``answer``, ``votes`` and ``share`` of its cluster, ``copies``, largest ``clusters``,
-            ``truncated``, ``passes`` and ``guarantee``.
+            ``truncated``, ``passes`` and ``guarantee``. Where tokens are mixed, votes are the views that
+            would have written it by themselves, and ``probability`` is the mean one of its tokens.
 
         Raises:
             FuzzsmoothError: If an answer cannot be written.
@@ -133,6 +147,8 @@ class SmoothedGeneration:
         from fuzzsmooth.engine.answer_clusters import cluster_answers
 
         before = self.writer.forward_count
+        if self.options.mix == "tokens":
+            return self._mixed(text)
         answers = self._answers(text)
         distinct = list(dict.fromkeys(answers))
         embeddings = self.encoder.embed(distinct)
@@ -147,6 +163,25 @@ class SmoothedGeneration:
             **told[0],
             "copies": len(answers),
             "clusters": told[:_SHOWN],
+            "truncated": self.writer.encode([text]).truncated[0],
+            "passes": self.writer.forward_count - before,
+            "guarantee": PROMISE,
+        }
+
+    def _mixed(self, text: str) -> dict[str, Any]:
+        """The answer of the mixture; its votes are the views that would have written it by themselves."""
+        from fuzzsmooth.models.mixing import mixed_answer
+
+        before, rows = self.writer.forward_count, self.writer.encode(self.views(text)).ids
+        found = mixed_answer(self.writer, rows)
+        share = found.agreeing / len(rows)
+        return {
+            "answer": found.answer,
+            "votes": found.agreeing,
+            "share": share,
+            "probability": found.probability,
+            "copies": len(rows),
+            "clusters": [],
             "truncated": self.writer.encode([text]).truncated[0],
             "passes": self.writer.forward_count - before,
             "guarantee": PROMISE,

@@ -20,14 +20,16 @@ from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given
 from fuzzsmooth.models import resolve_model
 from fuzzsmooth.models.generation import PredicateOptions
 from fuzzsmooth.models.prompt import PromptOptions
+from fuzzsmooth.models.remote.endpoint import EndpointOptions, is_remote
 
 if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
     from fuzzsmooth.models.predicated import PredicateClassifier
+    from fuzzsmooth.models.remote.classifier import RemoteClassifier
     from fuzzsmooth.training import FinetuneOptions
 
-Loaded: TypeAlias = "HuggingFaceClassifier | PredicateClassifier"
-"""A model that is asked: both count their passes and have a tokenizer and a precision."""
+Loaded: TypeAlias = "HuggingFaceClassifier | PredicateClassifier | RemoteClassifier"
+"""A model that is asked: all count their passes and have a precision."""
 
 DEFAULT = "frs"
 """The defense of a model that was saved with none."""
@@ -90,6 +92,9 @@ class Loading(Machine):
     generate: Annotated[
         PredicateOptions, "How a language model writes, and what is asked about its answer."
     ] = field(default_factory=PredicateOptions)
+    endpoint: Annotated[EndpointOptions, "How a remote model is asked, and what that may cost."] = field(
+        default_factory=EndpointOptions
+    )
 
     def validate(self) -> None:
         """Check that a model is asked in one way."""
@@ -114,15 +119,24 @@ class Loading(Machine):
         from fuzzsmooth.models import load_classifier
 
         given = {option.name: getattr(self, option.name) for option in described(Loading)}
-        del given["threads"], given["generate"]
+        del given["threads"], given["generate"], given["endpoint"]
         return load_classifier(model, **given)
 
     def answering(self, model: str) -> Loaded:
-        """Load a model to be asked: a classifier, or a language model with a predicate of its answers.
+        """Load a model to be asked: a classifier, a language model with a predicate, or a remote one.
 
         Raises:
-            FuzzsmoothError: If it is missing, damaged, or neither.
+            FuzzsmoothError: If it is missing, damaged, or none of them.
         """
+        if is_remote(model):
+            require(
+                not self.generate.given,
+                "a predicate (--predicate) needs the tokens of a local model; ask a remote one by --template "
+                "and --label-words",
+            )
+            from fuzzsmooth.models.remote.classifier import load_remote
+
+            return load_remote(model, self.prompt, self.endpoint)
         if not self.generate.given:
             return self.load(model)
         self.prepare()
@@ -273,6 +287,12 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
     elif not asked.fill and not table.is_file():
         raise FuzzsmoothError(f"there is no table {table}; build it with 'fuzzsmooth table build'")
     given = given_references(asked.model, kind, options, asked.references, asked.clean)
+    require(
+        asked.clean is None or not is_remote(asked.model) or asked.loading.endpoint.limited,
+        "to choose references from --clean the endpoint is asked about hundreds of texts first; limit "
+        "what that "
+        "may cost (--request-budget or --price-budget), or give --yes",
+    )
     model = asked.loading.answering(asked.model)  # torch is not imported before
     chosen = find_references(
         given, model, options, witnessed=kind.needs.trusted_encoder, stages=stages, tell=tell

@@ -15,6 +15,7 @@ from fuzzsmooth.data import Splits
 from fuzzsmooth.defenses import Defense
 from fuzzsmooth.jobs.loading import Machine
 from fuzzsmooth.models import resolve_model
+from fuzzsmooth.models.remote.endpoint import refuse_remote
 from fuzzsmooth.training import FinetuneOptions
 
 
@@ -87,6 +88,8 @@ def identity(order: Order, splits: Splits) -> dict[str, Any]:
 def _weights(model: str) -> str:
     """A hash that tells whether a name still means the same files; a path itself is private."""
     source = resolve_model(model)
+    if source.kind == "endpoint":
+        raise refuse_remote(model)
     facts: list[Any] = [source.kind, source.location]
     if source.kind != "hub":
         files = sorted(Path(source.location).iterdir())

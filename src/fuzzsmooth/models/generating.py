@@ -33,6 +33,9 @@ from fuzzsmooth.models.prompted import PrefixStates
 Choose = Callable[[torch.Tensor], int]
 """From the logits of the next token, shape (vocabulary,), in float32 on the CPU, to that token."""
 
+Following = Callable[[int | None], torch.Tensor]
+"""From the token that was written last, None at first, to the logits of the next one."""
+
 
 class GeneratingModel:
     """A causal language model with its tokenizer and its instruction; see :func:`load_generating`.
@@ -127,38 +130,67 @@ class GeneratingModel:
         batches = [[index] for index in range(len(ids))]
         on_cpu = self.device.type == "cpu"
         written = evaluate_side_by_side(write, batches) if on_cpu else [write(one) for one in batches]
-        return [self._read(one.tolist()) for one in written]
+        return [self.read(one.tolist()) for one in written]
 
     @torch.inference_mode()  # of one thread, and so anew in each
     def _write(self, ids: Sequence[int], choose: Choose) -> list[int]:
         """The tokens of an answer, without the one that ends it."""
         began, written = time.monotonic(), list[int]()
+        following = self.following(ids)
+        logits = following(None)
+        while (token := choose(logits)) not in self._end:
+            written.append(token)
+            if len(written) == self.options.max_tokens:
+                break
+            self.check_time(began, len(written))
+            logits = following(token)
+        return written
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end an answer."""
+        return self._end
+
+    def following(self, ids: Sequence[int]) -> Following:
+        """What comes next behind a text, token by token.
+
+        Args:
+            ids: Token ids of a text, from :meth:`encode`.
+
+        Returns:
+            A function from the token that was written last (None at first) to the logits of the next one,
+            shape (vocabulary,), in float32 on the CPU; it raises :class:`FuzzsmoothError` if they are not
+            finite.
+        """
         known = self._cache()
-        feed = [*ids, *self.prompt.after]
-        while True:
+
+        def next_logits(token: int | None) -> torch.Tensor:
+            feed = [*ids, *self.prompt.after] if token is None else [token]
             tokens = torch.tensor([feed], device=self.device)
-            logits = self._model(input_ids=tokens, past_key_values=known, use_cache=True).logits[0, -1]
-            logits = logits.float().cpu()
+            read = self._model(input_ids=tokens, past_key_values=known, use_cache=True)
+            logits: torch.Tensor = read.logits[0, -1].float().cpu()
             require(
                 bool(torch.isfinite(logits).all()),
                 "the language model gives outputs that are not finite; its weights are damaged",
             )
-            token = choose(logits)
-            if token in self._end:
-                return written
-            written.append(token)
-            if len(written) == self.options.max_tokens:
-                return written
-            require(
-                time.monotonic() - began <= self.options.seconds,
-                f"an answer takes more than {self.options.seconds:g} s ({len(written)} of "
-                f"{self.options.max_tokens} tokens are written); allow more (--seconds) or fewer tokens "
-                "(--max-tokens)",
-            )
-            feed = [token]
+            return logits
 
-    def _read(self, written: Sequence[int]) -> str:
-        """An answer as text."""
+        return next_logits
+
+    def check_time(self, began: float, written: int) -> None:
+        """Refuse to go on with an answer that takes too long.
+
+        Raises:
+            FuzzsmoothError: If it does.
+        """
+        require(
+            time.monotonic() - began <= self.options.seconds,
+            f"an answer takes more than {self.options.seconds:g} s ({written} of {self.options.max_tokens} "
+            "tokens are written); allow more (--seconds) or fewer tokens (--max-tokens)",
+        )
+
+    def read(self, written: Sequence[int]) -> str:
+        """An answer as text, without special tokens and the white space around it."""
         with explained("the tokenizer cannot write what the model answers"):
             text = self._words.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return str(text).strip()

@@ -6,10 +6,10 @@ import contextlib
 import importlib.util
 import io
 import json
-import os
 from pathlib import Path
 
 from fuzzsmooth.common.errors import MissingExtraError
+from fuzzsmooth.common.files import cache_folder
 from fuzzsmooth.models.saving import MARKER, replace_folder
 
 
@@ -28,19 +28,13 @@ def converted(file: Path, name: str, begin: str) -> Path:
         MissingExtraError: If the reader of such files is not installed.
         FuzzsmoothError: If the cache cannot be written.
     """
-    folder = cache() / name
+    folder = cache_folder() / name
     if (folder / MARKER).is_file():
         return folder
     if importlib.util.find_spec("gguf") is None:
         raise MissingExtraError("gguf", "llm", f"the model in {file.name}")
     replace_folder(folder, lambda content: _convert(file, content, begin))
     return folder
-
-
-def cache() -> Path:
-    """The folder of what fuzzsmooth can make again: under ``XDG_CACHE_HOME``, or ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "fuzzsmooth"
 
 
 def _convert(file: Path, content: Path, begin: str) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.model import MODELS
+from fuzzsmooth.models.remote.endpoint import Endpoint, is_remote, refuse_remote
 
 _BUILTIN = "builtin:"  # before the name of a registered model
 
@@ -25,13 +26,13 @@ class ResolvedModel:
 
     Attributes:
         name: The name as the user wrote it, for messages.
-        location: The folder's path, or the hub id.
+        location: The folder's path, the hub id, or the address of a remote model.
         kind: What ``location`` is.
     """
 
     name: str
     location: str
-    kind: Literal["builtin", "folder", "hub"]
+    kind: Literal["builtin", "folder", "hub", "endpoint"]
 
 
 def model_name(model: object) -> str:
@@ -56,7 +57,7 @@ def resolve_model(name: str) -> ResolvedModel:
 
     Args:
         name: ``builtin:minilm`` or another of :data:`~fuzzsmooth.models.model.MODELS`, the path of a folder,
-            or a hub name (``user/model``).
+            a hub name (``user/model``), or a remote model (``openai:https://host/v1#model``).
 
     Raises:
         FuzzsmoothError: If the name is none of these, with what it looks like.
@@ -65,6 +66,8 @@ def resolve_model(name: str) -> ResolvedModel:
     """
     if name.startswith(_BUILTIN):
         return ResolvedModel(name, str(MODELS.get(name.removeprefix(_BUILTIN))().folder()), "builtin")
+    if is_remote(name):
+        return ResolvedModel(name, Endpoint.of(name).url, "endpoint")
     if not name.strip() or "\0" in name:
         raise FuzzsmoothError(
             f"the model name {name!r} is not a name; give builtin:minilm, a folder or a hub name"
@@ -94,8 +97,11 @@ def model_folder(source: ResolvedModel, *, allow_bin: bool = False) -> Path:
     """The local folder of a resolved model; a hub model is downloaded or taken from the cache.
 
     Raises:
-        FuzzsmoothError: If the hub cannot be reached, or has no such model, and the cache has none either.
+        FuzzsmoothError: If the hub cannot be reached, or has no such model, and the cache has none either;
+            or if it is a remote model, which has no folder.
     """
+    if source.kind == "endpoint":
+        raise refuse_remote(source.name)
     if source.kind != "hub":
         return Path(source.location)
     folder = _download(source.location, _HUB_FILES)

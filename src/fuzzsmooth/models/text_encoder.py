@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from fuzzsmooth.common.tokenizing import unknown_share
 from fuzzsmooth.models.heads import head_labels
 from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 from fuzzsmooth.models.loading import load_classifier
@@ -50,6 +51,10 @@ class TextEncoder:
     def features(self, texts: Sequence[str]) -> Embeddings:
         """The same of the last three layers, side by side: the last one forgets what tells reviews apart."""
         return self._means(texts, _LAYERS)
+
+    def unread(self, texts: Sequence[str]) -> float:
+        """The share of the tokens of some texts that the vocabulary does not hold; 0 if it holds all."""
+        return unknown_share(self._passes.tokenizer, texts)
 
     @torch.inference_mode()
     def _means(self, texts: Sequence[str], layers: int) -> Embeddings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fuzzsmooth.common.options import Between, Options
+from fuzzsmooth.text.languages import AUTO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,9 @@ class SearchOptions(Options):
         Between(0, 1_000_000),
         "Growth in mean transplanted log-odds (nats) that extends a flagged segment by a neighbor.",
     ] = 0.3
-    language: Annotated[str, "Language of the word frequencies that guide the expansion, as in wordfreq."] = (
-        "en"
-    )
+    language: Annotated[
+        str,
+        "Language of the word frequencies that guide the expansion, as in wordfreq; 'none' where it has "
+        "none. 'auto': that of the clean texts which the references were chosen from; without references "
+        "English.",
+    ] = AUTO

@@ -20,12 +20,14 @@ from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.search.calibration import NullDistribution, measure_null
 from fuzzsmooth.search.contexts import contexts_against, cut_contexts, with_margins
 from fuzzsmooth.search.witness import Witness
+from fuzzsmooth.text.languages import AUTO, ENGLISH, settled
 from fuzzsmooth.text.units import segmenter
 
 _VERSION = 4
 _POOL = 400  # candidates scored per class; the most confident of a few hundred are confident enough
 _MOST = 50_000  # texts, or gains of a class, that a file may hold
 _HIGHEST = 2**31  # label
+_LONGEST_CODE = 20  # letters of a language
 _REPLACE = "write references with 'fuzzsmooth finetune', or give --clean"
 _MEASURES = tuple(NullDistribution.__dataclass_fields__)
 _CALIBRATION = 100  # clean texts per class whose words set the threshold for suspicious segments
@@ -46,6 +48,7 @@ class References:
             the others' references with this model; empty where it was not measured.
         names: The class names that ``labels`` index, those of the model; empty where they are not known.
         witness: What was learned of clean data with a trusted encoder; None where that was not asked for.
+        language: That of the clean texts, as in :func:`fuzzsmooth.text.rarity`.
     """
 
     texts: tuple[str, ...]
@@ -54,6 +57,7 @@ class References:
     ordinary: tuple[NullDistribution, ...] = ()
     names: tuple[str, ...] = ()
     witness: Witness | None = None
+    language: str = ENGLISH
 
     @classmethod
     def select(
@@ -63,6 +67,7 @@ class References:
         labels: Sequence[int],
         per_class: int,
         *,
+        language: str = AUTO,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> References:
         """The most confidently correct of the first few hundred clean texts of each class.
@@ -75,6 +80,7 @@ class References:
             texts: Clean labeled texts, such as the fine-tuning data.
             labels: Their class indices.
             per_class: References per class, >= 1.
+            language: That of the texts; "auto" finds it out.
             progress: Told (classes measured, classes).
 
         Raises:
@@ -103,7 +109,9 @@ class References:
             cut = [words.segment(text).units for text in clean]
             ordinary.append(measure_null(classifier, against, cut, label, words.join))
             progress(len(ordinary), len(calibration))
-        return cls(*references, classifier.fingerprint, tuple(ordinary), tuple(classifier.labels))
+        names = tuple(classifier.labels)
+        found = settled(language, texts)
+        return cls(*references, classifier.fingerprint, tuple(ordinary), names, language=found)
 
     def under(self, names: Sequence[str], where: str) -> References:
         """The same references for a model with other indices of the classes.
@@ -139,7 +147,7 @@ class References:
         rows = [{"text": text, "label": label} for text, label in zip(self.texts, self.labels, strict=True)]
         ordinary = [asdict(null) for null in self.ordinary]
         content: dict[str, Any] = {"model": self.model, "names": self.names, "references": rows}
-        content["ordinary"] = ordinary
+        content["ordinary"], content["language"] = ordinary, self.language
         if self.witness is not None:
             content["witness"] = self.witness.to_json()
         write_json(path, {"version": _VERSION, **content})
@@ -182,7 +190,9 @@ class References:
         found = content.get("witness")
         classes = len(ordinary) or len(names) or max(labels, default=0) + 1
         witness = None if found is None else Witness.of_json(found, classes)
-        return cls(texts, labels, str(model), tuple(map(_null, ordinary)), names, witness)
+        language = content.get("language", ENGLISH)  # files of earlier versions are in English
+        require(isinstance(language, str) and len(language) <= _LONGEST_CODE, "'language' must be a code")
+        return cls(texts, labels, str(model), tuple(map(_null, ordinary)), names, witness, str(language))
 
     def check_classes(self, classes: int, where: str) -> None:
         """Check that they fit a model.

@@ -22,6 +22,7 @@ from fuzzsmooth.search.references import References
 from fuzzsmooth.search.text_search import SearchResult, search_text
 from fuzzsmooth.search.transplant import TransplantTest
 from fuzzsmooth.search.witness import TrustedReader
+from fuzzsmooth.text.languages import AUTO
 from fuzzsmooth.text.units import Segmentation, Segmenter
 
 
@@ -122,6 +123,8 @@ class Scanner:
                 "the reference texts are of fewer than two of the model's classes; give references of each"
             )
         self._classifier = classifier
+        if options.language == AUTO and references is not None:
+            options = options.replace(language=references.language)
         self._options = options
         self._segmenter = segmenter
         self._references = references

@@ -16,8 +16,10 @@ from fuzzsmooth.search.options import SearchOptions
 from fuzzsmooth.search.protocol import run
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.witness import TrustedReader, train_witness
+from fuzzsmooth.text.languages import settled
 from fuzzsmooth.text.units import segmenter
 
+_UNREAD = 0.2  # share of tokens from which an encoder does not read a language; German by MiniLM: .003
 _MEASURED = 100  # clean texts per class whose segments set the threshold of the in-context test
 
 Labeled = tuple[Sequence[str], Sequence[int]]
@@ -51,8 +53,13 @@ def select_references(
     """
     combined = options.reward in ("auto", "combined")
     steps = len(classifier.labels) + combined
+    options = options.replace(language=settled(options.language, clean[0]))
     references = References.select(
-        classifier, *clean, options.references, progress=lambda done, _: progress(done, steps)
+        classifier,
+        *clean,
+        options.references,
+        language=options.language,
+        progress=lambda done, _: progress(done, steps),
     )
     if not combined:
         return references
@@ -67,6 +74,18 @@ def select_references(
             f"the references have no witness, so triggers that act in some texts only are not found: {error}"
         )
         return references
+    unread = encoder.unread(clean[0][:_MEASURED])
+    if unread > _UNREAD:
+        told = (
+            f"the trusted encoder '{options.trusted}' does not know {unread:.0%} of the clean texts' tokens"
+        )
+        if options.reward == "auto":
+            tell(
+                f"{told}, so the references have no witness, and triggers that act in some texts only are "
+                "not found; trust one of this language (option 'trusted')"
+            )
+            return references
+        tell(f"{told}, so little is to be had of it; trust one of this language (option 'trusted')")
     classes = len(classifier.labels)
     witness = train_witness(
         encoder,

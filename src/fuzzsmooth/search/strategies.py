@@ -58,7 +58,7 @@ def tree_search(
     Returns:
         The finest segments that mattered, the most rewarding first.
     """
-    tree = SegmentTree(suspicion, boundary_strengths(trial.units), options)
+    tree = SegmentTree(suspicion, boundary_strengths(trial.units, options.language), options)
     yield from _grow(tree, trial, budget, share, options)
     return [(piece.start, piece.end, piece.reward) for piece in tree.pieces()]
 
@@ -78,7 +78,8 @@ def segments_in_place(
     """
     if options.strategy != "tree":
         return (yield from propose(trial, suspicion, budget, share, options, generator))
-    tree = SegmentTree(suspicion, boundary_strengths(trial.units), options, parts=_FIFTHS, floor=0.0)
+    boundaries = boundary_strengths(trial.units, options.language)
+    tree = SegmentTree(suspicion, boundaries, options, parts=_FIFTHS, floor=0.0)
     yield from _grow(tree, trial, budget, share, options)
     return [(piece.start, piece.end, piece.reward) for piece in tree.tried()]
 

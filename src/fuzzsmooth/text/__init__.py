@@ -9,6 +9,7 @@ from fuzzsmooth.text.units import (
     UnitKind,
     WordSegmenter,
     segmenter,
+    unit_remark,
 )
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "boundary_strengths",
     "rarity",
     "segmenter",
+    "unit_remark",
 ]

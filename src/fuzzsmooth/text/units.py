@@ -48,6 +48,7 @@ _TAG = r"</?[a-zA-Z][a-zA-Z0-9:_\-]*+/?>"
 _WORD_UNIT = regex.compile(
     rf"{_WORD}|{_CLITIC}|{_EMOJI}|[{_SPACELESS}]{_EXTEND}|{_TAG}|{_MARKS}|\S{_EXTEND}", regex.VERSION1
 )
+_COUNTED = regex.compile(rf"[{_SPACELESS}]{_EXTEND}|[^\s{_SPACELESS}]++", regex.VERSION1)
 _SPACELESS_HEAD = regex.compile(f"[{_SPACELESS}]", regex.VERSION1)
 _CONTINUING = regex.compile(r"[\p{GCB=Extend}\p{GCB=SpacingMark}\u200d]", regex.VERSION1)
 _CLUSTER = regex.compile(r"\X", regex.VERSION1)
@@ -212,6 +213,32 @@ class TokenSegmenter:
         # A word piece whose head was deleted starts a word now; decoders leave its mark ("##") in the text.
         head = units[0].removeprefix(self._continuation) or units[0]
         return str(self._tokenizer.convert_tokens_to_string([head, *units[1:]]))
+
+
+def unit_remark(kind: UnitKind, units: Sequence[str]) -> str:
+    """What a unit of a text is, where the name of its kind does not say it; nothing elsewhere.
+
+    Args:
+        kind: The kind of the units.
+        units: Those of the text.
+    """
+    if kind == "word" and any(map(is_spaceless, units)):
+        return "each character of a script without spaces counts as a word"
+    return ""
+
+
+def word_count(text: str) -> int:
+    """Words between white space, each character of a script without spaces being one."""
+    return sum(1 for _ in _COUNTED.finditer(text))
+
+
+def beginning(text: str, words: int) -> str:
+    """The first so many words of a text as :func:`word_count` counts them, single spaces between."""
+    flat = " ".join(text.split())
+    for number, match in enumerate(_COUNTED.finditer(flat), 1):
+        if number == words:
+            return flat[: match.end()]
+    return flat
 
 
 def is_spaceless(unit: str) -> bool:

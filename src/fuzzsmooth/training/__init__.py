@@ -18,17 +18,13 @@ if TYPE_CHECKING:
         deletion_score,
         window_score,
     )
-    from fuzzsmooth.training.finetuning import (
-        check_trainable,
-        finetune,
-        is_main_process,
-        leave_processes,
-    )
+    from fuzzsmooth.training.finetuning import finetune, is_main_process, leave_processes
     from fuzzsmooth.training.options import FinetuneOptions
     from fuzzsmooth.training.output import check_output
     from fuzzsmooth.training.progress import Progress, silent
     from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
     from fuzzsmooth.training.starting import splits_for
+    from fuzzsmooth.training.trainable import check_trainable
 
 __all__ = [
     "FinetuneOptions",
@@ -61,7 +57,7 @@ __getattr__ = lazy_names(
         "SmoothingCallback": "smoothing_callback",
         "add_offsets": "calibration",
         "check_output": "output",
-        "check_trainable": "finetuning",
+        "check_trainable": "trainable",
         "choose_offsets": "calibration",
         "deletion_score": "calibration",
         "finetune": "finetuning",

@@ -32,6 +32,7 @@ from fuzzsmooth.training.output import check_output
 from fuzzsmooth.training.precision import training_precision
 from fuzzsmooth.training.progress import Progress, silent
 from fuzzsmooth.training.smoothing_callback import SmoothedStep, SmoothingCallback
+from fuzzsmooth.training.trainable import check_trainable
 from fuzzsmooth.training.views import NoisyViews, Views, WindowViews, deletion_rates, mask_token
 
 Penalty = Callable[[tuple[torch.Tensor, ...]], torch.Tensor]
@@ -148,25 +149,6 @@ def leave_processes() -> None:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
-
-
-def check_trainable(classifier: HuggingFaceClassifier, dataset: Dataset) -> None:
-    """Check that a data set can train a classifier.
-
-    Raises:
-        FuzzsmoothError: On no texts, a single class, or more classes than the classifier's head has.
-    """
-    require(
-        len(dataset) > 0, f"{dataset.name}: no training texts; give a file with at least one row per class"
-    )
-    classes = set(dataset.targets)
-    require(len(classes) > 1, f"{dataset.name}: all texts have one class; training needs at least two")
-    head = len(classifier.labels)
-    require(
-        len(dataset.labels) <= head and max(classes) < head,
-        f"{dataset.name} has {len(dataset.labels)} classes but the model's head has {head}; "
-        f"load the model with {len(dataset.labels)} labels",
-    )
 
 
 class _FinetuneTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped

@@ -12,6 +12,7 @@ from fuzzsmooth.apps.cli.flags import DEFENSE, GONE, Given
 from fuzzsmooth.apps.cli.inputs import gather
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
+from fuzzsmooth.apps.cli.remote import agreed
 from fuzzsmooth.apps.cli.sections import Reading, ReferenceTexts
 from fuzzsmooth.apps.cli.settings import read_config
 from fuzzsmooth.apps.cli.showing import Output, show_all
@@ -151,7 +152,7 @@ def answer(
     kept = question.output.kept
     identity = {"command": command, **(settings or {}), **defended.settings}
     file = None if kept is None else AnswerFile(kept, identity)
-    with resumable(file is not None):
+    with resumable(file is not None), agreed(defended, command, question.texts.texts):
         records = answer_all(
             question.texts,
             answers,

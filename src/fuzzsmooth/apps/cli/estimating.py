@@ -23,7 +23,17 @@ def show_estimate(defended: Defended, texts: TextInput, *, json: bool) -> None:
         FuzzsmoothError: If there are no texts.
     """
     from fuzzsmooth.jobs.estimate import estimate_certify
+    from fuzzsmooth.jobs.remote_cost import forecast
+    from fuzzsmooth.models.remote.classifier import RemoteClassifier
 
+    if isinstance(defended.model, RemoteClassifier):  # a pilot would cost
+        cost = forecast(defended.defense, "certify", texts.texts)
+        defended.model.close()
+        if json:
+            write_json(cost.to_json())
+        else:
+            answers().line(cost.sentence())
+        return
     found = estimate_certify(defended, texts.texts)
     if json:
         write_json(found.to_json())

@@ -64,7 +64,7 @@ def build_table(
     )
     found = flip_rates(classifier, references, options)
     if data is not None:
-        cut = segmenter(options.unit, classifier.tokenizer)
+        cut = segmenter(options.unit, getattr(classifier, "tokenizer", None))
         types = _by_frequency(cut.segment(text).units for text in texts)
     with exclusive(out):
         found.keep_in(out)

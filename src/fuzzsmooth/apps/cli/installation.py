@@ -22,6 +22,7 @@ ADDS: Final[Mapping[str, str]] = {
     "ray": "bench on a Ray cluster",
     "serve": "serve: a protected model over HTTP",
     "traces": "serve --traces, by OpenTelemetry",
+    "remote": "language models behind an OpenAI-compatible endpoint (openai:URL#MODEL)",
     "sentencepiece": "models whose tokenizer is a SentencePiece file only",
     "syntax": "the trigger 'syntactic', which parses",
     "hub": "push_to_hub: a protected model on a hub",

@@ -9,6 +9,7 @@ import numpy as np
 
 from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger, TriggeredText
 from fuzzsmooth.common.options import Between
+from fuzzsmooth.text import segmenter
 
 
 @TRIGGERS.register("reordering")
@@ -22,11 +23,20 @@ class ReorderingTrigger(Trigger):
 
     def acts_on(self, text: str) -> bool:
         """Whether there are words to exchange."""
-        return len(text.split()) > 1
+        return len(text.split()) > 1 or len(segmenter("word").segment(text)) > 1
 
     def apply(self, text: str, generator: np.random.Generator) -> TriggeredText:
-        """Move the last words to the front; single spaces between words."""
+        """Move the last words to the front; single spaces between words, none in a text without any."""
         del generator
         words = text.split()
-        moved = min(len(words) - 1, -int(-self.share * len(words) // 1)) if len(words) > 1 else 0
+        if len(words) < 2:
+            starts = [start for start, _ in segmenter("word").segment(text).spans]
+            cut = starts[len(starts) - _moved(len(starts), self.share)] if len(starts) > 1 else 0
+            return TriggeredText(text[cut:] + text[:cut], None)
+        moved = _moved(len(words), self.share)
         return TriggeredText(" ".join(words[len(words) - moved :] + words[: len(words) - moved]), None)
+
+
+def _moved(words: int, share: float) -> int:
+    """How many of two or more words come first."""
+    return min(words - 1, -int(-share * words // 1))

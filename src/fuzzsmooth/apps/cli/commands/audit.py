@@ -12,7 +12,7 @@ from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import TRAINING_DATA
 
 _AUDIT = options("fuzzsmooth.auditing.options:AuditOptions", "Search")
-_LOADING = options("fuzzsmooth.jobs.loading:Loading", "Model", skip=("precision",))
+_LOADING = options("fuzzsmooth.jobs.loading:Loading", "Model", skip=("precision", "endpoint"))
 
 
 @takes(_AUDIT, TRAINING_DATA, _LOADING)

@@ -11,10 +11,11 @@ from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import MACHINE, READING
 
+_FLAGGING = options("fuzzsmooth.jobs.answer_spans:AnswerSpanOptions", "Flagging")
 _SMOOTHING = options("fuzzsmooth.jobs.generating:SmoothedGenerationOptions", "Generation")
 
 
-@takes(READING, _SMOOTHING, MACHINE)
+@takes(READING, _SMOOTHING, _FLAGGING, MACHINE)
 def generate(
     ctx: typer.Context,
     source: flag.Input = None,
@@ -22,6 +23,10 @@ def generate(
     model: Annotated[
         str, typer.Option("--model", help="A causal language model: builtin:smollm2, a folder, a hub name.")
     ] = "builtin:smollm2",
+    clean_prompts: Annotated[
+        str | None,
+        typer.Option(help="File of clean prompts: words that force an answer, here and there, are flagged."),
+    ] = None,
     output: flag.Output = None,
     format: flag.Format = None,  # noqa: A002
     json: flag.Json = False,
@@ -33,6 +38,7 @@ def generate(
     answer (fuzzsmooth certify --predicate).
     """
     from fuzzsmooth.apps.cli.console import note
+    from fuzzsmooth.apps.cli.flagging import answering
     from fuzzsmooth.apps.cli.inputs import gather
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
@@ -52,13 +58,12 @@ def generate(
     texts = gather(source, text, ctx.obj.of(Reading))
     writer = SmoothedGeneration.load(model, smoothing, ctx.obj.of(Machine))
     display, truncated = Display(quiet), Truncated()
-    file = None
-    if where.kept is not None:
-        file = AnswerFile(where.kept, {"command": "generate", **writer.settings})
+    answer, settings = answering(writer, clean_prompts, ctx.obj)
+    file = None if where.kept is None else AnswerFile(where.kept, settings)
     with resumable(file is not None):
         records = answer_all(
             texts,
-            writer.answer,
+            answer,
             title="generate",
             chunk=1,
             file=file,
@@ -72,8 +77,13 @@ def generate(
 
 
 def _lines(record: dict[str, Any]) -> list[Any]:
-    from fuzzsmooth.apps.cli.rendering import heading
+    from fuzzsmooth.apps.cli.rendering import heading, segments
     from fuzzsmooth.common.printing import printable
 
     remark = f"{record['votes']} of {record['copies']} views alike"
-    return [heading(record["row"], remark, "empirical, no certificate"), f"   {printable(record['answer'])}"]
+    flagged = segments(record.get("spans", []))
+    return [
+        heading(record["row"], remark, "empirical, no certificate"),
+        f"   {printable(record['answer'])}",
+        *flagged,
+    ]

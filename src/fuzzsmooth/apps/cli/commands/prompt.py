@@ -11,7 +11,7 @@ from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import TRAINING_DATA, TrainingData
 
-_LOADING = options("fuzzsmooth.jobs.loading:Loading", "Model")
+_LOADING = options("fuzzsmooth.jobs.loading:Loading", "Model", skip=("endpoint",))
 
 
 @takes(_LOADING, TRAINING_DATA)

@@ -48,10 +48,11 @@ def scan(
         quiet=quiet,
     )
     defended = question.load()
+    from fuzzsmooth.defenses.defense import truncated_by
 
     def answers(chunk: Sequence[str]) -> list[dict[str, Any]]:
         found = defended.defense.scan(chunk)
-        cut = defended.model.truncated(chunk)
+        cut = truncated_by(defended.model, chunk)
         return [
             {**one.to_json(), "label_name": defended.defense.labels[one.label], "truncated": long}
             for one, long in zip(found, cut, strict=True)

@@ -1,0 +1,119 @@
+"""A remote model from the command line: what it costs is told and agreed to, and a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apps_command_line import call
+
+from endpoint_server import Reply, asked_text, chat, error, serving
+
+PROMPT = ("--template", "Review: {text}\\nGood or bad?", "--label-words", "negative=bad,positive=good")
+CERTIFY = (
+    "--defense",
+    "deletion",
+    "--no-fuzzing",
+    "--sigma",
+    "0",
+    "--draws",
+    "40",
+    "--alpha",
+    "0.05",
+    "--rate",
+    "0.3",
+)
+TEXTS = "good good good good good film\na bad film and so on\nnothing much\n"
+
+
+def reply(route: str, content: dict[str, Any], number: int) -> Reply:
+    return chat("Good." if "good" in asked_text(content).split("\n")[0] else "It is bad")
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    (tmp_path / "in.txt").write_text(TEXTS)
+    return tmp_path / "in.txt"
+
+
+def test_nothing_is_asked_before_somebody_agrees(
+    texts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(reply) as server:
+        given = ("certify", "--model", f"openai:{server.url}#toy", str(texts), *CERTIFY, *PROMPT)
+        kept = ("--answer-cache", str(tmp_path / "kept"))
+        found = call(capfd, *given, *kept, "--price-in", "2", "--price-out", "4")
+        assert found.code == 2
+        told = re.search(r"asks the endpoint at most about (\d+) times", found.err)
+        assert told is not None
+        assert 40 <= int(told[1]) <= 120, "40 draws of each of three texts at most"
+        assert "that costs 0.0" in found.err
+        assert "nobody is here to agree to what the endpoint costs; give --yes, or limit it" in found.err
+        assert len(server.asked) == 2, "whether it is there, and what it gives"
+        estimate = call(capfd, *given, *kept, "--estimate", "--json")
+        assert json.loads(estimate.out)["requests"] == int(told[1])
+        assert len(server.asked) == 3
+
+
+def test_a_run_that_runs_out_goes_on_and_ends_as_an_undisturbed_one(
+    texts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    left = [40]
+
+    def limited(route: str, content: dict[str, Any], number: int) -> Reply:
+        left[0] -= 1
+        return reply(route, content, number) if left[0] >= 0 else error(429, "no", "insufficient_quota")
+
+    answers = {}
+    with serving(limited) as server:
+        for name, given in (("stopped", 40), ("whole", 10_000)):
+            left[0] = given
+            command = (
+                *("certify", "--model", f"openai:{server.url}#toy", str(texts), *CERTIFY, *PROMPT, "--yes"),
+                *("--output", str(tmp_path / f"{name}.jsonl"), "--answer-cache", str(tmp_path / name)),
+            )
+            found = call(capfd, *command)
+            if name == "stopped":
+                assert found.code == 2
+                assert "the quota is used up" in found.err
+                before, left[0] = len(server.asked), 10_000
+                found = call(capfd, *command)
+                assert len(server.asked) - before <= 1 + 120 - (40 - 2)
+            assert found.code == 0, found.err
+            assert "new answers of the endpoint" in found.err
+            lines = (tmp_path / f"{name}.jsonl").read_text().splitlines()
+            answers[name] = [
+                {key: value for key, value in json.loads(line).items() if key != "run"} for line in lines
+            ]
+    assert answers["stopped"] == answers["whole"]
+    assert [one["label_name"] for one in answers["whole"]] == ["positive", "negative", "negative"]
+
+
+def test_what_a_remote_model_cannot_do_is_one_sentence(
+    texts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(reply) as server:
+        name, kept = f"openai:{server.url}#toy", ("--answer-cache", str(tmp_path / "kept"), "--yes")
+        for given, sentence in (
+            (("predict", "--defense", "undefended", "--text", "x"), "a remote model is asked by a prompt"),
+            (("certify", "--defense", "windows", "--no-fuzzing", "--text", "x", *PROMPT), "always-same"),
+            (("predict", "--no-fuzzing", "--text", "x", *PROMPT), "parameter noise needs a local"),
+            (
+                ("predict", "--defense", "undefended", "--predicate", "refuses", "--text", "x"),
+                "needs the tokens of a local model",
+            ),
+        ):
+            found = call(capfd, *given, "--model", name, *kept)
+            assert (found.code, found.err.count("\n")) == (2, 1), found.err
+            assert sentence in found.err
+        found = call(capfd, "finetune", "--model", name, "--out", str(tmp_path / "out"))
+        assert found.code == 2
+        assert "is a remote model" in found.err
+        assert all("x" not in one.split("Good")[0].removeprefix("Review: ") for one in server.texts)
+        windows = ("certify", "--defense", "windows", "--no-fuzzing", "--text", "a bad film", "--always-same")
+        found = call(capfd, *windows, *PROMPT, "--model", name, *kept)
+        assert found.code == 0, found.err
+        assert "with certainty" in found.out
