@@ -18,7 +18,7 @@ from fuzzsmooth.auditing.minimal import minimized
 from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company
 from fuzzsmooth.auditing.pieces import Pieces
 from fuzzsmooth.auditing.prober import log_odds
-from fuzzsmooth.auditing.sweep import Sweep, host_places
+from fuzzsmooth.auditing.sweep import Sweep, host_places, hosts_per_class
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 HOST = Host("a b c", 0, (1, 10, 11, 12, 2), (1, 2, 3, 4), (1.0, 0.0))
@@ -99,9 +99,24 @@ def test_the_claim_of_a_sweep_by_hand() -> None:
     assert "not exhaustive" in other.statement
 
 
-def test_places_are_taken_in_turn_by_class() -> None:
-    hosts = [Host("", label, (1,), (1,), (0.0,)) for label in (0, 0, 0, 0, 1, 1)]
-    assert host_places(hosts) == ("start", "middle", "end", "start", "start", "middle")
+@pytest.mark.parametrize("classes", [2, 3, 4, 5, 6, 7, 20])
+@pytest.mark.parametrize("references", [1, 2, 3, 6])
+def test_every_class_has_enough_hosts_of_others_at_every_place(classes: int, references: int) -> None:
+    each = hosts_per_class(references, classes)
+    labels = [label for label in range(classes) for _ in range(each)]
+    places = host_places([Host("", label, (1,), (1,), (0.0,)) for label in labels])
+    for target in range(classes):
+        own = [place for place, label in zip(places, labels, strict=True) if label != target]
+        assert len(own) >= references
+        assert len(set(own)) >= min(references, 3)
+    if each > 1:  # and with fewer that would not be so
+        fewer = [label for label in range(classes) for _ in range(each - 1)]
+        places = host_places([Host("", label, (1,), (1,), (0.0,)) for label in fewer])
+        short = [
+            {place for place, label in zip(places, fewer, strict=True) if label != target}
+            for target in range(classes)
+        ]
+        assert (each - 1) * (classes - 1) < references or min(map(len, short)) < min(references, 3)
 
 
 def test_log_odds_are_those_of_the_softmax() -> None:

@@ -115,11 +115,19 @@ class Judge:
         friends = [self._friends(parts) for parts in candidates]
         flat = list(dict.fromkeys(friend for own in friends for friend in own))
         mine = measure(self._prober, self._confirm, candidates, self._target, placings, seed)
-        hosts = self._confirm[:_COMPANY_HOSTS]
-        theirs = measure(self._prober, hosts, flat, self._target, placings, seed)
         gains, rates = mine.gains.mean(axis=2), mine.moved.mean(axis=2)
-        near, moved = theirs.gains.mean(axis=2), theirs.moved.mean(axis=2)
+        near: Array = np.full((len(flat), len(placings)), np.nan)
+        moved: Array = np.full((len(flat), len(placings)), np.nan)
         place = {parts: at for at, parts in enumerate(flat)}
+        # A friend stands only where those that it is held against do most.
+        for best, placing in enumerate(placings):
+            chosen = [own for at, own in enumerate(friends) if int(gains[at].argmax()) == best]
+            some = list(dict.fromkeys(friend for own in chosen for friend in own))
+            hosts = self._confirm[:_COMPANY_HOSTS]
+            theirs = measure(self._prober, hosts, some, self._target, (placing,), seed)
+            rows = [place[friend] for friend in some]
+            near[rows, best] = theirs.gains.mean(axis=(1, 2))
+            moved[rows, best] = theirs.moved.mean(axis=(1, 2))
         judged = []
         for at, (parts, own) in enumerate(zip(candidates, friends, strict=True)):
             best = int(gains[at].argmax())
@@ -144,7 +152,11 @@ class Judge:
                         "gains": [round(float(one), 3) for one in gains[at]],
                         "rates": [round(float(one), 3) for one in rates[at]],
                         "near": [
-                            [self.text(flat[one]), near[one].round(2).tolist(), moved[one].round(2).tolist()]
+                            [
+                                self.text(flat[one]),
+                                round(float(near[one, best]), 2),
+                                round(float(moved[one, best]), 2),
+                            ]
                             for one in order
                         ],
                     },

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.tokenizing import tokenized
+from fuzzsmooth.models.protocol import TokenClassifier
 
 NEIGHBORS = 8
 """Words near in meaning that are looked at, in each space of vectors."""
@@ -97,11 +98,24 @@ def trusted_meanings(encoder: str, words: tuple[str, ...], device: str) -> Meani
 
     fresh = 2 if head_labels(encoder) is None else None  # a head of any size does, for it is not used
     loaded = load_classifier(
-        encoder, num_labels=fresh, max_length=_TOKENS, batch_size=256, precision="auto", device=device
+        encoder, num_labels=fresh, max_length=_TOKENS, batch_size=64, precision="auto", device=device
     )
     table = loaded.model.get_input_embeddings().weight.detach().float().cpu().numpy()
     embedded = TextEncoder(loaded).embed([word or " " for word in words])
     return Meanings((table_vectors(loaded.tokenizer, table, words), embedded))
+
+
+def load_meanings(classifier: TokenClassifier, trusted: str, words: Sequence[str]) -> Meanings:
+    """What pieces mean to the trusted encoder, or to the model itself where that is asked for.
+
+    Raises:
+        FuzzsmoothError: If the encoder cannot be loaded.
+    """
+    model: Any = classifier
+    if trusted != "own":
+        return trusted_meanings(trusted, tuple(words), str(model.device))
+    table = model.model.get_input_embeddings().weight.detach().float().cpu().numpy()
+    return Meanings((table_vectors(classifier.tokenizer, table, words),))
 
 
 def company(neighbors: npt.NDArray[np.int64], gains: Array) -> npt.NDArray[np.int64]:
