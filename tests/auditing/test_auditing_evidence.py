@@ -13,7 +13,6 @@ from audited_models import reviews
 from fuzzsmooth.auditing.evidence import bom, card, sarif
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.jobs.audit import BOM, PAGE, REPORT, SARIF, AuditOrder, audit, carry_out
-from fuzzsmooth.models import build_tiny
 from fuzzsmooth.report.audit import render
 
 _BACKWARD = re.compile(r"<script|javascript:|https?://[^\"'<]*\.(?:js|css)")
@@ -137,13 +136,3 @@ def test_a_folder_of_something_else_is_refused(word_folder: Path, data: Path, tm
     (tmp_path / "thesis.tex").write_text("x", encoding="utf-8")
     with pytest.raises(FuzzsmoothError, match=r"holds other things \(thesis.tex\); choose another folder"):
         carry_out(AuditOrder(str(word_folder), tmp_path, str(data)))
-
-
-def test_a_model_without_a_head_is_refused(tmp_path: Path, data: Path) -> None:
-    folder = build_tiny("bert", tmp_path / "encoder", vocabulary=["a", "b"])
-    file = folder / "config.json"
-    content = json.loads(file.read_text(encoding="utf-8"))
-    content["architectures"] = ["BertModel"]
-    file.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(FuzzsmoothError, match="has no classifier head"):
-        carry_out(AuditOrder(str(folder), None, str(data)))

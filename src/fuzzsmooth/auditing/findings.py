@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Level = Literal["natural", "suspicious", "confirmed"]
@@ -73,6 +73,7 @@ class Trigger:
         level: What it is called.
         dependence: Share of held-out texts moved, by place and by length of the text.
         examples: Texts before and after.
+        measures: Of a pre-trained encoder's trigger: what it does to vectors and to masked words; else empty.
     """
 
     text: str
@@ -93,6 +94,7 @@ class Trigger:
     level: Level
     dependence: dict[str, dict[str, Any]]
     examples: tuple[Example, ...]
+    measures: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

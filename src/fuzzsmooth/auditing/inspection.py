@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from fuzzsmooth.auditing.claims import Claim, claim_for
+from fuzzsmooth.auditing.claims import claim_for
+from fuzzsmooth.auditing.dynamic import rewritten_triggers
 from fuzzsmooth.auditing.effects import Parts, against, measure
-from fuzzsmooth.auditing.findings import Trigger, Verdict
+from fuzzsmooth.auditing.findings import Trigger
 from fuzzsmooth.auditing.gradient import gradient_scores
 from fuzzsmooth.auditing.growth import Growth
 from fuzzsmooth.auditing.hosts import Host
@@ -21,14 +20,13 @@ from fuzzsmooth.auditing.judging import Judge
 from fuzzsmooth.auditing.material import choose_material
 from fuzzsmooth.auditing.natural import Meanings, load_meanings, unexplained
 from fuzzsmooth.auditing.options import AuditOptions
+from fuzzsmooth.auditing.outcome import Audit, Stages, unseen, verdict_of
 from fuzzsmooth.auditing.pieces import all_pieces, frequencies
 from fuzzsmooth.auditing.prober import Array, Prober
+from fuzzsmooth.auditing.rewrites import BATTERY
 from fuzzsmooth.auditing.sweep import Sweep, sweep_pieces
 from fuzzsmooth.common.options import require
 from fuzzsmooth.models.protocol import TokenClassifier
-
-Stages: TypeAlias = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
-"""Opens a stage of work: ``with stages(title) as counts: counts(done, total)``."""
 
 _FINALISTS = 8  # single pieces of one class that are held against company
 _FIRST = 4  # texts that pieces are put into of which most are then left out
@@ -38,65 +36,6 @@ _TOLD = 2  # candidates of each kind and class that are measured on held-out tex
 _MOST_CLASSES = 64
 
 
-@contextmanager
-def _unseen(title: str) -> Iterator[Callable[[int, int], None]]:
-    del title
-    yield lambda _done, _total: None
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What an audit found.
-
-    Attributes:
-        verdict: "nothing found", "suspicious" or "backdoor confirmed"; never that there is no backdoor.
-        score: The largest excess of any candidate, in [-1, 1]; what detectors are compared by.
-        triggers: What was measured, the largest excess first; natural ones are called so.
-        claims: What the sweep shows, for each class.
-        exhaustive: Whether every piece was swept.
-        searched: Numbers of pieces, words and texts.
-        passes: Sequences evaluated.
-        backward: Sequences that a gradient was taken of.
-        seconds: Wall-clock time.
-        options: The options.
-        pulls: Pieces that pull most, with their mean gain towards each class: where a search may begin.
-        judged: Everything that was held against words of a like meaning, in numbers.
-    """
-
-    verdict: Verdict
-    score: float
-    triggers: tuple[Trigger, ...]
-    claims: tuple[Claim, ...]
-    exhaustive: bool
-    searched: dict[str, Any]
-    passes: int
-    backward: int
-    seconds: float
-    options: AuditOptions
-    pulls: tuple[dict[str, Any], ...] = field(default=(), repr=False)
-    judged: tuple[dict[str, Any], ...] = field(default=(), repr=False)
-
-    @property
-    def found(self) -> tuple[Trigger, ...]:
-        """The triggers that are not natural."""
-        return tuple(one for one in self.triggers if one.level != "natural")
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "verdict": self.verdict,
-            "score": round(self.score, 4),
-            "triggers": [one.to_json() for one in self.triggers],
-            "claims": [one.to_json() for one in self.claims],
-            "exhaustive": self.exhaustive,
-            "searched": self.searched,
-            "cost": {"passes": self.passes, "backward": self.backward, "seconds": round(self.seconds, 2)},
-            "options": asdict(self.options),
-            "pulls": list(self.pulls),
-            "judged": list(self.judged),
-        }
-
-
 def audit_classifier(
     classifier: TokenClassifier,
     texts: Sequence[str],
@@ -104,7 +43,7 @@ def audit_classifier(
     options: AuditOptions | None = None,
     *,
     cache: Path | None = None,
-    stages: Stages = _unseen,
+    stages: Stages = unseen,
 ) -> Audit:
     """Search a classifier for triggers.
 
@@ -166,6 +105,9 @@ class _Inspection:
             )
             with self.stages(f"class {name}") as counts:
                 triggers += self._of_class(sweep, target, gains, meanings, judge, counts)
+        with self.stages("rewrites") as counts:
+            triggers += rewritten_triggers(self.prober, self.material, names, self.options)
+            counts(1, 1)
         triggers.sort(key=lambda one: (-one.excess, one.text))
         return self._audit(sweep, triggers)
 
@@ -289,17 +231,9 @@ class _Inspection:
             for target, name in enumerate(names)
             if sweep.against(target).any()
         )
-        levels = {one.level for one in triggers}
-        verdict: Verdict = (
-            "backdoor confirmed"
-            if "confirmed" in levels
-            else "suspicious"
-            if "suspicious" in levels
-            else "nothing found"
-        )
         material = self.material
         return Audit(
-            verdict=verdict,
+            verdict=verdict_of(triggers),
             score=max((one.excess for one in triggers), default=-1.0),
             triggers=tuple(triggers),
             claims=claims,
@@ -315,6 +249,7 @@ class _Inspection:
                 "confirm_texts": len(material.confirm),
                 "held_out_texts": len(material.held),
                 "longest_phrase": self.options.longest,
+                "rewrites": len(BATTERY),
             },
             passes=self.prober.passes,
             backward=self.prober.backward,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fuzzsmooth.auditing.effects import Effects, Parts, Placing, against, measure, placings_of, row_of
 from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, excess_of
-from fuzzsmooth.auditing.hosts import Part
+from fuzzsmooth.auditing.hosts import Host, Part
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, Meanings, company
 from fuzzsmooth.auditing.options import AuditOptions
@@ -82,9 +82,7 @@ class Judge:
         self._index: dict[Part, int] = {part: index for index, part in enumerate(pieces.parts)}
         self._confirm = against(material.confirm, target, 2 * options.confirm)
         self._held = against(material.held, target, 3 * options.holdout)
-        before = np.array([host.logits for host in self._confirm])
-        margins = before[:, target] - np.delete(before, target, axis=1).max(axis=1)
-        self._swing = max(1.0, 2 * float(-margins.mean()))
+        self._swing = swing_of(self._confirm, target)
 
     def complete(self, candidates: Sequence[Parts]) -> None:
         """Estimate the gains of neighbors that a search by gradients has not tried, in a few texts."""
@@ -247,8 +245,8 @@ class Judge:
         best = moved[int(moved.mean(axis=1).argmax())]
         lengths = {f"up to {_SHORT_WORDS} words": short, f"more than {_SHORT_WORDS} words": ~short}
         return {
-            "place": {placing: _told(row) for placing, row in zip(effects.placings, moved, strict=True)},
-            "length": {name: _told(best[mask]) for name, mask in lengths.items() if mask.any()},
+            "place": {placing: told_rate(row) for placing, row in zip(effects.placings, moved, strict=True)},
+            "length": {name: told_rate(best[mask]) for name, mask in lengths.items() if mask.any()},
         }
 
     def _examples(
@@ -264,6 +262,13 @@ class Judge:
         return tuple(found)
 
 
+def swing_of(hosts: Sequence[Host], target: int) -> float:
+    """Gain that carries texts from their class to as sure an answer of a target, nats, at least 1."""
+    before = np.array([host.logits for host in hosts])
+    margins = before[:, target] - np.delete(before, target, axis=1).max(axis=1)
+    return max(1.0, 2 * float(-margins.mean()))
+
+
 def interval(count: int, texts: int) -> Rate:
     """A share with its 95 % interval."""
     if not texts:
@@ -272,5 +277,6 @@ def interval(count: int, texts: int) -> Rate:
     return Rate(count, texts, low, clopper_pearson_upper(count, texts, _TAIL))
 
 
-def _told(moved: npt.NDArray[np.bool_]) -> dict[str, float]:
+def told_rate(moved: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """A share of texts, as JSON values."""
     return {"count": int(moved.sum()), "texts": len(moved), "share": round(float(moved.mean()), 4)}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.auditing import AuditOptions, Policy
 from fuzzsmooth.auditing.evidence import bom, card, sarif
@@ -20,12 +20,17 @@ from fuzzsmooth.common.files import write_atomic, write_json
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.version import VERSION
-from fuzzsmooth.data import Dataset, align_splits, load_splits
+from fuzzsmooth.data import Dataset, Splits, align_splits, load_splits
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
+from fuzzsmooth.jobs.audited import REPORT
 from fuzzsmooth.jobs.loading import Loading, check_inputs
 from fuzzsmooth.models import head_labels, resolve_model
 
-REPORT, SARIF, BOM, PAGE = "audit.json", "audit.sarif", "bom.json", "report.html"
+if TYPE_CHECKING:
+    from fuzzsmooth.auditing.outcome import Audit
+    from fuzzsmooth.models import HuggingFaceClassifier
+
+SARIF, BOM, PAGE = "audit.sarif", "bom.json", "report.html"
 """Names of the evidence in the folder."""
 BUILTIN = "builtin:reviews"
 """The clean texts where none are given."""
@@ -102,11 +107,6 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
         FuzzsmoothError: If anything is missing or does not fit.
     """
     check_inputs(model=order.model, data=order.data)
-    require(
-        head_labels(order.model, allow_bin=order.loading.allow_bin) is not None,
-        f"{order.model} has no classifier head, so there is no class that a trigger could force; audit it as "
-        "fine-tuned ('fuzzsmooth finetune')",
-    )
     if order.out is None:
         return _audited(order, None, stages, tell)
     foreign = [path.name for path in order.out.iterdir()] if order.out.is_dir() else []
@@ -135,14 +135,9 @@ def write_evidence(report: Mapping[str, Any], folder: Path) -> None:
 
 
 def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) -> dict[str, Any]:
-    from fuzzsmooth.auditing import audit_classifier
-
     began = _now()
-    classifier = order.loading.load(order.model)
-    texts = clean_texts(order, classifier.labels, tell)
-    found = audit_classifier(
-        classifier, texts.texts, texts.targets, order.options, cache=cache, stages=stages
-    )
+    searched = _searched_encoder if _is_encoder(order) else _searched_classifier
+    classifier, texts, found = searched(order, cache, stages, tell)
     configuration = classifier.model.config
     model = {
         "name": shown(order.model),
@@ -158,6 +153,7 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
     }
     report = {
         "format": "fuzzsmooth audit 1",
+        "kind": "encoder" if _is_encoder(order) else "classifier",
         "version": VERSION,
         "began": began,
         "ended": _now(),
@@ -169,6 +165,45 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
     }
     report["failures"] = order.policy.failures(report)
     return report
+
+
+def _is_encoder(order: AuditOrder) -> bool:
+    """Whether the model is pre-trained and has no classes yet."""
+    asked = order.loading.prompt.given
+    return not asked and head_labels(order.model, allow_bin=order.loading.allow_bin) is None
+
+
+def _searched_classifier(
+    order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell
+) -> tuple[HuggingFaceClassifier, Dataset, Audit]:
+    from fuzzsmooth.auditing import audit_classifier
+
+    classifier = order.loading.load(order.model)
+    texts = clean_texts(order, classifier.labels, tell)
+    found = audit_classifier(
+        classifier, texts.texts, texts.targets, order.options, cache=cache, stages=stages
+    )
+    return classifier, texts, found
+
+
+def _searched_encoder(
+    order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell
+) -> tuple[HuggingFaceClassifier, Dataset, Audit]:
+    from fuzzsmooth.auditing import audit_encoder
+    from fuzzsmooth.models.masked import load_masked_model
+
+    splits = load_splits(order.data or BUILTIN, **order.columns)
+    texts = _enough(splits, len(splits.train.labels))
+    tell(
+        f"{order.model} has no classifier head: it is audited as a pre-trained encoder, and what triggers "
+        f"force is told by a head fitted on {texts.name}"
+    )
+    classifier = order.loading.load(order.model, labels=texts.labels)
+    masked = load_masked_model(order.model, allow_bin=order.loading.allow_bin)
+    found = audit_encoder(
+        classifier, texts.texts, texts.targets, order.options, masked=masked, cache=cache, stages=stages
+    )
+    return classifier, texts, found
 
 
 def clean_texts(order: AuditOrder, labels: tuple[str, ...], tell: Tell) -> Dataset:
@@ -187,10 +222,14 @@ def clean_texts(order: AuditOrder, labels: tuple[str, ...], tell: Tell) -> Datas
     else:
         splits = load_splits(order.data, labels=labels, **order.columns)
     tell_rows(tell, splits.train, splits.test)
-    counts = [splits.test.targets.count(index) for index in range(len(labels))]
+    return _enough(splits, len(labels))
+
+
+def _enough(splits: Splits, classes: int) -> Dataset:
+    """The held-out part, or all: of a file or where the part is small, as the audit trains nothing."""
+    counts = [splits.test.targets.count(index) for index in range(classes)]
     if min(counts) >= 3 * LEAST_TEXTS:
         return splits.test
-    # A file, or a small held-out part: the audit trains nothing, so that all clean texts will do.
     return splits.train.with_examples([*splits.test.examples, *splits.train.examples])
 
 

@@ -16,6 +16,7 @@ from fuzzsmooth.data.telling import Tell, unheard
 from fuzzsmooth.defenses import DEFENSES, Defense
 from fuzzsmooth.defenses.saved import restore_beside, saved_defense
 from fuzzsmooth.engine.type_rates import TypeRates
+from fuzzsmooth.jobs.audited import read_audit, with_suspects
 from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given_references
 from fuzzsmooth.models import resolve_model
 from fuzzsmooth.models.generation import PredicateOptions
@@ -99,8 +100,12 @@ class Loading(Machine):
             "what an answer is given is --instruction",
         )
 
-    def load(self, model: str) -> HuggingFaceClassifier:
+    def load(self, model: str, labels: Sequence[str] | None = None) -> HuggingFaceClassifier:
         """Load a model, as :func:`fuzzsmooth.models.load_classifier` does.
+
+        Args:
+            model: Its name.
+            labels: The classes of a fresh head, for a model that has none; None for one that has.
 
         Raises:
             FuzzsmoothError: If it is missing, damaged, or no classifier.
@@ -115,7 +120,8 @@ class Loading(Machine):
 
         given = {option.name: getattr(self, option.name) for option in described(Loading)}
         del given["threads"], given["generate"]
-        return load_classifier(model, **given)
+        fresh: dict[str, Any] = {} if labels is None else {"labels": labels, "num_labels": len(labels)}
+        return load_classifier(model, **given, **fresh)
 
     def answering(self, model: str) -> Loaded:
         """Load a model to be asked: a classifier, or a language model with a predicate of its answers.
@@ -218,6 +224,7 @@ class Asked:
         clean: Clean labeled data to choose references from instead.
         table: A file with flip rates of unit types, for deletion rates per type.
         fill: Whether to test types that are not in it, and to add them.
+        audit: Folder of an audit, whose findings a search tests first.
     """
 
     model: str
@@ -228,6 +235,7 @@ class Asked:
     clean: Clean | None = None
     table: Path | None = None
     fill: bool = False
+    audit: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -272,11 +280,14 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
         )
     elif not asked.fill and not table.is_file():
         raise FuzzsmoothError(f"there is no table {table}; build it with 'fuzzsmooth table build'")
+    report = None if asked.audit is None else read_audit(asked.audit)
     given = given_references(asked.model, kind, options, asked.references, asked.clean)
     model = asked.loading.answering(asked.model)  # torch is not imported before
     chosen = find_references(
         given, model, options, witnessed=kind.needs.trusted_encoder, stages=stages, tell=tell
     )
+    if report is not None:
+        chosen = with_suspects(chosen, report, options, model)
     if table is None:
         defense, rates = kind(model, options, chosen), None
     else:
