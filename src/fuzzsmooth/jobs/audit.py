@@ -25,6 +25,7 @@ from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.jobs.audited import REPORT
 from fuzzsmooth.jobs.loading import Loading, check_inputs
 from fuzzsmooth.models import head_labels, resolve_model
+from fuzzsmooth.models.signatures import check_key, sign_folder
 
 if TYPE_CHECKING:
     from fuzzsmooth.auditing.outcome import Audit
@@ -34,8 +35,10 @@ SARIF, BOM, PAGE = "audit.sarif", "bom.json", "report.html"
 """Names of the evidence in the folder."""
 BUILTIN = "builtin:reviews"
 """The clean texts where none are given."""
+SIGNATURE = "audit.sig"
+"""The signature of the evidence, which names the hashes of the model's files."""
 _CACHE = "sweep.npz"
-_OURS = frozenset({REPORT, SARIF, BOM, PAGE, CARD, _CACHE})
+_OURS = frozenset({REPORT, SARIF, BOM, PAGE, CARD, SIGNATURE, _CACHE})
 _HASHED = (".safetensors", ".json", ".txt", ".model", ".bin")
 
 
@@ -51,6 +54,7 @@ class AuditOrder:
         policy: What fails a build.
         loading: How the model is loaded.
         columns: Keyword arguments of :func:`fuzzsmooth.data.load_splits`.
+        sign: Private key (PEM) that the evidence is signed with; None for none.
     """
 
     model: str
@@ -60,6 +64,7 @@ class AuditOrder:
     policy: Policy = field(default_factory=Policy)
     loading: Loading = field(default_factory=lambda: Loading(precision="auto", batch_size=128))
     columns: Mapping[str, Any] = field(default_factory=dict)
+    sign: Path | None = None
 
 
 def audit(
@@ -68,6 +73,7 @@ def audit(
     out: str | Path | None = None,
     *,
     policy: Policy | Mapping[str, Any] | None = None,
+    sign: str | Path | None = None,
     stages: Stages = silent_stages,
     tell: Tell = unheard,
     **options: Any,
@@ -80,6 +86,7 @@ def audit(
             if None.
         out: Folder for ``audit.json``, ``audit.sarif``, ``bom.json``, ``report.html`` and a model card.
         policy: What fails a build; see :class:`fuzzsmooth.auditing.Policy`.
+        sign: Private key (PEM) that the folder is signed with, into ``audit.sig``.
         stages: Progress display.
         tell: Told what is to be known.
         **options: As in :class:`fuzzsmooth.auditing.AuditOptions`.
@@ -96,6 +103,7 @@ def audit(
         data,
         AuditOptions.from_mapping(options, where="options of the audit"),
         Policy() if policy is None else Policy.of(policy),
+        sign=None if sign is None else Path(sign),
     )
     return carry_out(order, stages=stages, tell=tell)
 
@@ -107,6 +115,10 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
         FuzzsmoothError: If anything is missing or does not fit.
     """
     check_inputs(model=order.model, data=order.data)
+    order.loading.verify(order.model)
+    if order.sign is not None:
+        require(order.out is not None, "what is signed is a folder; give one for the evidence (--out)")
+        check_key(order.sign, private=True)
     if order.out is None:
         return _audited(order, None, stages, tell)
     foreign = [path.name for path in order.out.iterdir()] if order.out.is_dir() else []
@@ -116,6 +128,8 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
     with exclusive(order.out):
         report = _audited(order, order.out / _CACHE, stages, tell)
         write_evidence(report, order.out)
+        if order.sign is not None:
+            sign_folder(order.out, order.sign, SIGNATURE, (_CACHE,))
         return report
 
 

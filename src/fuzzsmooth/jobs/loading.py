@@ -85,6 +85,11 @@ class Loading(Machine):
     max_length: Annotated[
         int | None, Between(3, 1_000_000), "Where texts are cut, in tokens; left out: the model's own limit."
     ] = None
+    require_signature: Annotated[
+        str | None,
+        "Public key (PEM) whose owner must have signed the model's folder (model.sig, by OpenSSF "
+        "model-signing); checked before anything is read.",
+    ] = None
     prompt: Annotated[PromptOptions, "How a causal language model is asked for the class of a text."] = field(
         default_factory=PromptOptions
     )
@@ -115,13 +120,25 @@ class Loading(Machine):
             "this command needs a classifier with a head or a prompt, and a language model that writes is "
             "none; leave out --predicate",
         )
+        self.verify(model)
         self.prepare()
         from fuzzsmooth.models import load_classifier
 
         given = {option.name: getattr(self, option.name) for option in described(Loading)}
-        del given["threads"], given["generate"]
+        del given["threads"], given["generate"], given["require_signature"]
         fresh: dict[str, Any] = {} if labels is None else {"labels": labels, "num_labels": len(labels)}
         return load_classifier(model, **given, **fresh)
+
+    def verify(self, model: str) -> None:
+        """Check the signature of a model, where one is required.
+
+        Raises:
+            FuzzsmoothError: If there is none, or it is of another key or of other files.
+        """
+        if self.require_signature is not None:
+            from fuzzsmooth.models.signatures import verify_model
+
+            verify_model(model, self.require_signature)
 
     def answering(self, model: str) -> Loaded:
         """Load a model to be asked: a classifier, or a language model with a predicate of its answers.
@@ -131,6 +148,7 @@ class Loading(Machine):
         """
         if not self.generate.given:
             return self.load(model)
+        self.verify(model)
         self.prepare()
         from fuzzsmooth.models.predicated import load_predicated
 

@@ -37,6 +37,11 @@ class ProtectOptions(Options):
         "Folder of an audit of the model; what it found is tested first in every text that the protected "
         "model gets, and is believed in nothing.",
     ] = None
+    sign: Annotated[
+        str | None,
+        "Private key (PEM) that the folder is signed with, by OpenSSF model-signing; --require-signature "
+        "checks it.",
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from fuzzsmooth.jobs.loading import Loading
 from fuzzsmooth.jobs.model_card import model_card
 from fuzzsmooth.jobs.order import Order, ProtectOptions, identity
 from fuzzsmooth.jobs.seen import references_key, remember
+from fuzzsmooth.models.signatures import MODEL_SIGNATURE, check_key, sign_folder
 from fuzzsmooth.search import References, select_references
 from fuzzsmooth.training import check_output, splits_for
 
@@ -104,6 +105,8 @@ def carry_out(order: Order, *, stages: Stages = silent_stages, tell: Tell = unhe
         FuzzsmoothError: If anything is missing or does not fit.
     """
     order.finetuning  # noqa: B018  # bad options are told before data is read
+    if order.protect.sign is not None:
+        check_key(Path(order.protect.sign), private=True)
     if order.protect.audit is not None:
         read_audit(Path(order.protect.audit))
         require(
@@ -324,6 +327,8 @@ class _Run:
                     shutil.copy(told, folder / told.name)
 
         model.save(order.out, beside)
+        if order.protect.sign is not None:
+            sign_folder(order.out, Path(order.protect.sign), MODEL_SIGNATURE)
         if references is not None:
             remember(references_key(references, model.fingerprint))
 
