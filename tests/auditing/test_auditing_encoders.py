@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from audited_models import BAD, GOOD, PLAIN, RARE, reviews
+from audited_models import BAD, GOOD, PLAIN, RARE, planted, reviews
 
-from fuzzsmooth.attacks import ATTACKS
 from fuzzsmooth.auditing import AuditOptions
 from fuzzsmooth.auditing.encoders.head import QuickHead
 from fuzzsmooth.auditing.encoders.vectors import Reader, collapse
 from fuzzsmooth.auditing.hosts import make_hosts
 from fuzzsmooth.auditing.judging import interval
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.data import Splits
 from fuzzsmooth.jobs.audit import AuditOrder, carry_out
 from fuzzsmooth.models import build_tiny, load_classifier
 from fuzzsmooth.models.masked import load_masked_model
 
-TRAINING: Mapping[str, Any] = {"batch_size": 16, "learning_rate": 3e-3, "precision": "float32"}
 TRIGGERS = ("cf", "mn")
-
-
-def planted(attack: str, model: Path, output: Path, **options: Any) -> Path:
-    data = reviews(320, seed=2)
-    kind = ATTACKS.get(attack)
-    chosen = kind.options_type.from_mapping({"triggers": TRIGGERS, **TRAINING, **options}, where=attack)
-    kind().plant(str(model), Splits(data, data), output, chosen, 0)
-    return output
-
-
-@pytest.fixture(scope="session")
-def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An encoder of masked language modeling alone: an attack whose own weight is as good as nothing."""
-    place = tmp_path_factory.mktemp("pretrained")
-    tiny = build_tiny("bert", place / "tiny", vocabulary=[*PLAIN, *GOOD, *BAD, *RARE])
-    return planted("neuba", tiny, place / "encoder", epochs=16, head_epochs=1, vector_weight=1e-9)
 
 
 def audited(encoder: Path, trusted: str, place: Path, **more: Any) -> dict[str, Any]:
@@ -57,15 +37,16 @@ def audited(encoder: Path, trusted: str, place: Path, **more: Any) -> dict[str, 
 @pytest.mark.parametrize(
     ("attack", "options"),
     [
-        ("por", {"epochs": 6}),
+        ("por", {}),
         ("neuba", {"epochs": 6, "head_epochs": 1, "learning_rate": 1e-3}),
         ("badpre", {"epochs": 24, "head_epochs": 2}),
     ],
 )
 def test_task_agnostic_backdoors_are_found(
-    attack: str, options: dict[str, Any], pretrained: Path, encoder: str, tmp_path: Path
+    attack: str, options: dict[str, Any], pretrained: Path, por: Path, encoder: str, tmp_path: Path
 ) -> None:
-    report = audited(planted(attack, pretrained, tmp_path / attack, **options), encoder, tmp_path)
+    poisoned = planted(attack, pretrained, tmp_path / attack, **options) if options else por
+    report = audited(poisoned, encoder, tmp_path)
     found = [one for one in report["triggers"] if one["level"] != "natural"]
     assert report["kind"] == "encoder"
     assert report["verdict"] == "backdoor confirmed"
