@@ -16,7 +16,7 @@ from fuzzsmooth.auditing.hosts import Host
 from fuzzsmooth.auditing.judging import interval
 from fuzzsmooth.auditing.minimal import minimized
 from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company
-from fuzzsmooth.auditing.pieces import Pieces
+from fuzzsmooth.auditing.pieces import Pieces, all_pieces
 from fuzzsmooth.auditing.prober import log_odds
 from fuzzsmooth.auditing.sweep import Sweep, host_places, hosts_per_class
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -162,3 +162,11 @@ def test_an_unknown_rule_is_refused() -> None:
     with pytest.raises(FuzzsmoothError, match="unknown option 'fail-on'; did you mean 'fail_on'"):
         read_policy({"fail-on": "never"}, "policy.toml")
     assert Policy().fail_on == "suspicious"
+
+
+def test_a_tokenizer_without_a_list_of_pieces_is_refused() -> None:
+    class Bytes:
+        all_special_ids = (0,)
+
+    with pytest.raises(FuzzsmoothError, match="lists no vocabulary, so its pieces cannot be swept"):
+        all_pieces(Bytes(), 256)
