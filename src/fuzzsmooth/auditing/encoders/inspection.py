@@ -80,7 +80,7 @@ class _Candidate:
     effect: float
     company: tuple[str, ...]
     company_effect: float
-    company_moved: float
+    friends: tuple[int, ...]
 
     @property
     def excess(self) -> float:
@@ -162,7 +162,6 @@ class _EncoderInspection:
                 ((self._effect(self.pieces.parts[one], placing, kind), one) for one in near), reverse=True
             )[:COMPANY]
             parts = _parts(self.pieces.parts[at], placing)
-            moved = [float((self._forced(self.pieces.parts[one], placing)[1]).mean()) for _, one in theirs]
             found.append(
                 _Candidate(
                     at,
@@ -172,7 +171,7 @@ class _EncoderInspection:
                     effects[at][placing],
                     tuple(spelled(self.classifier.tokenizer, self.pieces.parts[one]) for _, one in theirs),
                     float(np.mean([value for value, _ in theirs])) if theirs else 0.0,
-                    float(np.mean(moved)) if moved else 0.0,
+                    tuple(one for _, one in theirs),
                 )
             )
         return sorted(found, key=lambda one: (-one.excess, one.parts))
@@ -219,6 +218,7 @@ class _EncoderInspection:
                 "words": guessed[0][1],
             }
         names = self.classifier.labels
+        theirs = [self._forced(self.pieces.parts[friend], one.placing)[1].mean() for friend in one.friends]
         dependence: dict[str, Any] = {}
         for placing in _PLACINGS:
             own, hit, _ = self._forced(part, placing)
@@ -234,7 +234,7 @@ class _EncoderInspection:
             rate=round(held.share, 4),
             company=one.company,
             company_gain=0.0,
-            company_rate=round(one.company_moved, 4),
+            company_rate=round(float(np.mean(theirs)), 4) if theirs else 0.0,
             excess=round(one.excess, 4),
             p_value=p_value,
             compared=compared,
