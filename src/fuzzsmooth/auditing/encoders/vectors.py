@@ -76,7 +76,7 @@ class Reader:
 
     def __init__(self, classifier: Any) -> None:
         require(
-            not is_causal(classifier),
+            not is_causal(classifier.separate()),  # it leaves hooks, with which the pass is slower
             f"{type(classifier.model).__name__} reads a text from left to right, so that no first token "
             "stands for a text; audit it as a classifier, fine-tuned or with a prompt (--template)",
         )
