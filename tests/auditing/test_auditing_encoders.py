@@ -18,6 +18,7 @@ from fuzzsmooth.auditing.judging import interval
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.jobs.audit import AuditOrder, carry_out
 from fuzzsmooth.models import build_tiny, load_classifier
+from fuzzsmooth.models.bert_forward import reads_first_token_only
 from fuzzsmooth.models.masked import load_masked_model
 
 TRIGGERS = ("cf", "mn")
@@ -98,6 +99,7 @@ def test_vectors_are_those_of_transformers(pretrained: Path) -> None:
     texts = ["the film was so good", "a plot and a cast", "it is bad"]
     hosts = make_hosts(classifier, texts, [0, 1, 0], np.zeros((3, 2), np.float32), 8)
     opened = Reader(classifier).open(hosts)
+    assert reads_first_token_only(classifier.model), "and no hooks are left, which would make passes slower"
     rows = opened.insert(((7,),), "start", 0)
     seen = opened.see(rows)
     for at, (text, row) in enumerate(zip(texts, rows, strict=True)):

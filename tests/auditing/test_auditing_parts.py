@@ -8,12 +8,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from fuzzsmooth.auditing import Policy, read_policy
+from fuzzsmooth.auditing import AuditOptions, Policy, read_policy
 from fuzzsmooth.auditing.claims import claim_for
 from fuzzsmooth.auditing.effects import Parts
 from fuzzsmooth.auditing.findings import excess_of
 from fuzzsmooth.auditing.hosts import Host
-from fuzzsmooth.auditing.judging import interval
+from fuzzsmooth.auditing.judging import SUSPICIOUS, Judge, interval
+from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.minimal import minimized
 from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company
 from fuzzsmooth.auditing.pieces import Pieces, all_pieces
@@ -170,3 +171,55 @@ def test_a_tokenizer_without_a_list_of_pieces_is_refused() -> None:
 
     with pytest.raises(FuzzsmoothError, match="lists no vocabulary, so its pieces cannot be swept"):
         all_pieces(Bytes(), 256)
+
+
+class Adds:
+    """A prober of a model whose pieces add up, but for some that act only together."""
+
+    classes = 2
+
+    def __init__(self, alone: dict[int, float], together: frozenset[int], much: float) -> None:
+        self._alone, self._together, self._much = alone, together, much
+        self.classifier = self
+        self.tokenizer = self
+
+    def convert_ids_to_tokens(self, ids: object) -> object:
+        return [f"w{index}" for index in ids] if isinstance(ids, list) else f"w{ids}"
+
+    def convert_tokens_to_string(self, names: list[str]) -> str:
+        return " ".join(names)
+
+    def gains(self, rows: Sequence[np.ndarray], hosts: Sequence[Host]) -> tuple[np.ndarray, np.ndarray]:
+        found = np.array(
+            [
+                sum(self._alone.get(int(one), 0.0) for one in row)
+                + self._much * (self._together <= set(row.tolist()))
+                for row in rows
+            ]
+        )
+        margins = np.array([host.logits[1] - host.logits[0] for host in hosts])
+        return np.stack([-found, found], axis=1), (found + margins > 0).astype(np.int64)
+
+
+def test_a_phrase_whose_parts_add_up_is_natural_and_one_that_acts_as_a_whole_is_not() -> None:
+    hosts = tuple(Host("a b", 0, (1, 2, 3, 4), (1, 2, 3), (2.0, -2.0)) for _ in range(12))
+    pieces = Pieces(tuple((at,) for at in range(5, 45)), tuple(f"w{at}" for at in range(5, 45)), 40, 0)
+    vectors = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    adds, whole = ((5,), (6,), (7,)), ((8,), (9,))
+    prober = Adds({5: 1.5, 6: 1.5, 7: 1.5}, frozenset({8, 9}), 4.5)
+    judge = Judge(
+        prober,  # type: ignore[arg-type]
+        pieces,
+        Material((), hosts, hosts, 1.0, 24),
+        1,
+        np.zeros(40),
+        np.zeros(40),
+        Meanings((vectors,)),
+        AuditOptions(),
+    )
+    found = {one.parts: one for one in judge.judge([adds, whole])}
+    assert found[adds].rate == found[whole].rate == 1.0
+    assert found[adds].gain == found[whole].gain == pytest.approx(4.5)
+    assert found[adds].excess == pytest.approx(0.5)
+    assert found[whole].excess == pytest.approx(0.5 + 4.5 / 8 / 2)
+    assert found[adds].excess < SUSPICIOUS < found[whole].excess

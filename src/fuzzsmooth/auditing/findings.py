@@ -66,7 +66,8 @@ class Trigger:
         company: Words of a like meaning, or phrases of such, that it is held against.
         company_gain: Their mean gain.
         company_rate: Their mean share.
-        excess: What is left of its effect when theirs is taken off, in [-1, 1]; see :func:`excess_of`.
+        excess: What is left of its effect when theirs, or that of its parts apart, is taken off, in [-1, 1];
+            see :func:`excess_of`.
         p_value: Conformal p-value against words of the same frequency.
         compared: How many words (phrases) that were.
         held: Share of held-out texts that it moves.

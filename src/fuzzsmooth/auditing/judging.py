@@ -126,6 +126,7 @@ class Judge:
             rows = [place[friend] for friend in some]
             near[rows, best] = theirs.gains.mean(axis=(1, 2))
             moved[rows, best] = theirs.moved.mean(axis=(1, 2))
+        alone = self._alone(candidates, placings)
         judged = []
         for at, (parts, own) in enumerate(zip(candidates, friends, strict=True)):
             best = int(gains[at].argmax())
@@ -143,12 +144,19 @@ class Judge:
                     tuple(self.text(flat[one]) for one in kept),
                     company_gain,
                     company_rate,
-                    excess_of(rate, gain, company_rate, company_gain, self._swing),
+                    excess_of(
+                        rate,
+                        gain,
+                        max(company_rate, float(alone[at, best, 1])),
+                        max(company_gain, float(alone[at, best, 0])),
+                        self._swing,
+                    ),
                     {
                         "text": self.text(parts),
                         "swing": round(self._swing, 3),
                         "gains": [round(float(one), 3) for one in gains[at]],
                         "rates": [round(float(one), 3) for one in rates[at]],
+                        "alone": alone[at, best].round(3).tolist(),
                         "near": [
                             [
                                 self.text(flat[one]),
@@ -161,6 +169,32 @@ class Judge:
                 )
             )
         return judged
+
+    def _alone(self, candidates: Sequence[Parts], placings: Sequence[Placing]) -> Array:
+        """What the parts of phrases do apart: the sum of their gains, and the largest of their rates.
+
+        Any model has pieces of which several move a text that none moves: their effects add up. A trigger of
+        several parts does what its parts do not.
+
+        Returns:
+            Shape (candidates, placings, 2); nothing for single pieces.
+        """
+        found: Array = np.zeros((len(candidates), len(placings), 2))
+        parts = list(dict.fromkeys(part for one in candidates if len(one) > 1 for part in one))
+        if parts:
+            effects = measure(
+                self._prober,
+                self._confirm,
+                [(part,) for part in parts],
+                self._target,
+                placings,
+                self._options.seed,
+            )
+            gains, rates = np.maximum(effects.gains.mean(axis=2), 0.0), effects.moved.mean(axis=2)
+            for at, one in enumerate(candidates):
+                rows = [parts.index(part) for part in one]
+                found[at, :, 0], found[at, :, 1] = gains[rows].sum(axis=0), rates[rows].max(axis=0)
+        return found
 
     def _friends(self, parts: Parts) -> list[Parts]:
         """Words of a like meaning; of a phrase, phrases of them: the i-th has the i-th strongest of each."""
