@@ -221,5 +221,6 @@ def test_a_phrase_whose_parts_add_up_is_natural_and_one_that_acts_as_a_whole_is_
     assert found[adds].rate == found[whole].rate == 1.0
     assert found[adds].gain == found[whole].gain == pytest.approx(4.5)
     assert found[adds].excess == pytest.approx(0.5)
-    assert found[whole].excess == pytest.approx(0.5 + 4.5 / 8 / 2)
+    # Less than (1 + 4.5 / 8) / 2 where its company are pieces that pull.
+    assert 0.7 < found[whole].excess <= 0.5 + 4.5 / 8 / 2
     assert found[adds].excess < SUSPICIOUS < found[whole].excess
