@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fuzzsmooth.auditing.effects import against
 from fuzzsmooth.auditing.findings import Example, Level, Trigger, excess_of
 from fuzzsmooth.auditing.hosts import Host
-from fuzzsmooth.auditing.judging import SUSPICIOUS, interval, swing_of, told_rate
+from fuzzsmooth.auditing.judging import interval, swing_of, told_rate
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.prober import Array, Prober
@@ -18,6 +18,9 @@ from fuzzsmooth.auditing.rewrites import BATTERY, Rewrite
 
 WHOLE = "whole text"
 """The placing of a rewrite."""
+_BAR = 0.8
+"""Excess from which a rewrite is suspicious. Greek look-alikes reached 0.61 in a clean model of a thousand
+reviews: some unreadable spellings turn more than others of their kind."""
 _COMPANY = 3  # of the same kind, the strongest, that one is held against
 _EXAMPLES = 3
 
@@ -66,7 +69,7 @@ def _of_class(
     # Among so few, the smallest share there is: no rewrite may do as much, of whatever kind.
     as_much = int((gains.mean(axis=1) >= gains[best].mean()).sum())
     level: Level = "natural"
-    if excess[best] >= SUSPICIOUS and as_much == 1 and rate.share >= options.rate:
+    if excess[best] >= _BAR and as_much == 1 and rate.share >= options.rate:
         level = "confirmed" if rate.low >= 0.5 else "suspicious"
     turned = [host for host, hit in zip(held, hits[0], strict=True) if hit][:_EXAMPLES]
     return Trigger(

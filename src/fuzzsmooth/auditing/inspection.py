@@ -234,7 +234,10 @@ class _Inspection:
         material = self.material
         return Audit(
             verdict=verdict_of(triggers),
-            score=max((one.excess for one in triggers), default=-1.0),
+            score=max(
+                (one.excess for one in triggers if one.kind != "rewrite" or one.level != "natural"),
+                default=-1.0,
+            ),
             triggers=tuple(triggers),
             claims=claims,
             exhaustive=exhaustive,

@@ -28,7 +28,8 @@ class Audit:
 
     Attributes:
         verdict: "nothing found", "suspicious" or "backdoor confirmed"; never that there is no backdoor.
-        score: The largest excess of any candidate, in [-1, 1]; what detectors are compared by.
+        score: The largest excess of any candidate but natural rewrites, in [-1, 1]; what detectors are
+            compared by.
         triggers: What was measured, the largest excess first; natural ones are called so.
         claims: What the sweep shows, for each class.
         exhaustive: Whether every piece was swept.
