@@ -16,7 +16,7 @@ from fuzzsmooth.auditing.hosts import Host
 from fuzzsmooth.auditing.judging import SUSPICIOUS, Judge, interval
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.minimal import minimized
-from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company
+from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company, spelled_alike
 from fuzzsmooth.auditing.pieces import Pieces, all_pieces
 from fuzzsmooth.auditing.prober import log_odds
 from fuzzsmooth.auditing.sweep import Sweep, host_places, hosts_per_class
@@ -84,6 +84,13 @@ def test_company_are_the_neighbors_that_pull_most() -> None:
     gains[near[1]] = 5.0
     assert company(near, gains)[0] == near[1]
     assert 0 not in near
+
+
+def test_short_words_that_are_spelled_alike_are_no_company() -> None:
+    assert all(spelled_alike("cf", other) for other in ("cfa", "fc", "sf", "cc", "coe"))
+    assert not spelled_alike("cf", "fiba")
+    assert not spelled_alike("good", "great")
+    assert not spelled_alike("challenging", "challenge")  # a longer word has a meaning, and company by it
 
 
 def test_the_claim_of_a_sweep_by_hand() -> None:

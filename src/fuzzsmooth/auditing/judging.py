@@ -13,7 +13,7 @@ from fuzzsmooth.auditing.effects import Effects, Parts, Placing, against, measur
 from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, excess_of
 from fuzzsmooth.auditing.hosts import Host, Part
 from fuzzsmooth.auditing.material import Material
-from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, Meanings, company
+from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, Meanings, company, spelled_alike
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.pieces import Pieces, spelled
 from fuzzsmooth.auditing.prober import Array, Prober
@@ -201,11 +201,20 @@ class Judge:
         own = []
         for part in parts:
             index = self._index.get(part)
-            near = self._meanings.neighbors(index) if index is not None else np.zeros(0, np.int64)
+            near = np.array([] if index is None else self._near(index), dtype=np.int64)
             chosen = near if len(parts) == 1 else company(near, self._gains)
             own.append([self._pieces.parts[int(one)] for one in chosen])
         fewest = min((len(friends) for friends in own), default=0)
         return [tuple(friends[at] for friends in own) for at in range(fewest)]
+
+    def _near(self, index: int) -> list[int]:
+        """The neighbors of a piece in meaning, but for those of a short one that are only spelled like it."""
+        words = self._pieces.words
+        return [
+            int(one)
+            for one in self._meanings.neighbors(index)
+            if not spelled_alike(words[index], words[int(one)])
+        ]
 
     def text(self, parts: Parts) -> str:
         """How parts read, with spaces between them."""

@@ -30,6 +30,7 @@ _FEWEST = 3
 _SHARE = 16  # at most one piece of so many is near another, however small the vocabulary
 _SAME = 0.999  # cosine of two that are one word
 _TOKENS = 16  # of a word
+_SHORT, _EDITS = 4, 2  # letters of a word, and edits to another that is spelled like it
 
 
 class Meanings:
@@ -123,6 +124,22 @@ def company(neighbors: npt.NDArray[np.int64], gains: Array) -> npt.NDArray[np.in
     known = neighbors[~np.isnan(gains[neighbors])]
     order = np.argsort(-gains[known], kind="stable")[:COMPANY]
     return known[order]
+
+
+def spelled_alike(word: str, other: str) -> bool:
+    """Whether a short word is near another by its letters alone: at most two edits (Levenshtein) apart.
+
+    What so short a word means hardly tells its neighbors: those of "cf" are "cfa", "fc" and "sf". A trigger
+    leaks into them, so that they are no company.
+    """
+    if len(word) > _SHORT or abs(len(word) - len(other)) > _EDITS:
+        return False
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(word, 1):
+        before, row[0] = row[0], at
+        for place, one in enumerate(other, 1):
+            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (letter != one))
+    return row[-1] <= _EDITS
 
 
 def unexplained(meanings: Meanings, gains: Array, chosen: Sequence[int]) -> Array:
