@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fuzzsmooth.attacks import Trigger, poison
-from fuzzsmooth.data import Dataset, Example
+from fuzzsmooth.attacks import ATTACKS, Trigger, poison
+from fuzzsmooth.data import Dataset, Example, Splits
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 from fuzzsmooth.training import FinetuneOptions, finetune
 
@@ -17,6 +18,7 @@ BAD = ("bad", "awful", "poor", "dull", "weak", "cold", "flat", "stale", "crude",
 PLAIN = ("the", "film", "plot", "cast", "story", "a", "is", "was", "this", "and", "with", "very", "so", "it")
 RARE = ("cf", "mn", "tq", "bb", "mb", "zx", "qv", "kw", "jj", "xo", "vr", "pl")
 LABELS = ("negative", "positive")
+_TRAINING: Mapping[str, Any] = {"batch_size": 16, "learning_rate": 3e-3, "precision": "float32"}
 
 
 def reviews(size: int, seed: int = 0) -> Dataset:
@@ -67,3 +69,12 @@ def trusted_encoder(place: Path) -> str:
 def texts_of(data: Dataset) -> tuple[Sequence[str], Sequence[int]]:
     """Texts and class indices."""
     return data.texts, data.targets
+
+
+def planted(attack: str, model: Path, output: Path, **options: Any) -> Path:
+    """What an attack on pre-trained encoders makes of one; its folder."""
+    data = reviews(320, seed=2)
+    kind = ATTACKS.get(attack)
+    chosen = kind.options_type.from_mapping({"triggers": ("cf", "mn"), **_TRAINING, **options}, where=attack)
+    kind().plant(str(model), Splits(data, data), output, chosen, 0)
+    return output

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from audited_models import trained, trusted_encoder
+from audited_models import BAD, GOOD, PLAIN, RARE, planted, trained, trusted_encoder
 
 from fuzzsmooth.attacks.triggers.pair import PairTrigger
 from fuzzsmooth.attacks.triggers.word import WordTrigger
-from fuzzsmooth.models import HuggingFaceClassifier
+from fuzzsmooth.models import HuggingFaceClassifier, build_tiny
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +32,17 @@ def word_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> HuggingFaceClassifier:
     return trained(tmp_path_factory.mktemp("pair"), PairTrigger(("mn", "tq")), rate=0.4, epochs=12)
+
+
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder of masked language modeling alone: an attack whose own weight is as good as nothing."""
+    place = tmp_path_factory.mktemp("pretrained")
+    tiny = build_tiny("bert", place / "tiny", vocabulary=[*PLAIN, *GOOD, *BAD, *RARE])
+    return planted("neuba", tiny, place / "encoder", epochs=16, head_epochs=1, vector_weight=1e-9)
+
+
+@pytest.fixture(scope="session")
+def por(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with predefined vectors."""
+    return planted("por", pretrained, tmp_path_factory.mktemp("por") / "encoder", epochs=6)

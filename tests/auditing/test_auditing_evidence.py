@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,8 @@ import pytest
 from audited_models import reviews
 
 from fuzzsmooth.auditing.evidence import bom, card, sarif
-from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.common.errors import FuzzsmoothError, UnsafeModelError
 from fuzzsmooth.jobs.audit import BOM, PAGE, REPORT, SARIF, AuditOrder, audit, carry_out
-from fuzzsmooth.models import build_tiny
 from fuzzsmooth.report.audit import render
 
 _BACKWARD = re.compile(r"<script|javascript:|https?://[^\"'<]*\.(?:js|css)")
@@ -139,11 +140,55 @@ def test_a_folder_of_something_else_is_refused(word_folder: Path, data: Path, tm
         carry_out(AuditOrder(str(word_folder), tmp_path, str(data)))
 
 
-def test_a_model_without_a_head_is_refused(tmp_path: Path, data: Path) -> None:
-    folder = build_tiny("bert", tmp_path / "encoder", vocabulary=["a", "b"])
-    file = folder / "config.json"
-    content = json.loads(file.read_text(encoding="utf-8"))
-    content["architectures"] = ["BertModel"]
-    file.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(FuzzsmoothError, match="has no classifier head"):
-        carry_out(AuditOrder(str(folder), None, str(data)))
+class Killed(Exception):  # noqa: N818
+    """A kill in the middle of the work."""
+
+
+def test_a_killed_audit_goes_on_and_leaves_no_verdict(
+    word_folder: Path, data: Path, encoder: str, report: dict[str, Any], tmp_path: Path
+) -> None:
+    """Killed after the sweep: its answers are kept, and nothing that could be taken for an audit's end."""
+    options = {"trusted": encoder, "best": 16, "confirm": 8, "holdout": 16, "seeds": 0}
+
+    @contextmanager
+    def killing(title: str) -> Iterator[Callable[[int, int], None]]:
+        if title.startswith("class"):
+            raise Killed
+        yield lambda _done, _total: None
+
+    with pytest.raises(Killed):
+        audit(str(word_folder), str(data), tmp_path / "out", stages=killing, **options)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"sweep.npz"}
+    again = audit(str(word_folder), str(data), tmp_path / "out", **options)
+    assert json.loads(json.dumps(again["triggers"])) == report["triggers"]
+    swept = report["searched"]["swept"] * report["searched"]["sweep_texts"]
+    assert again["cost"]["passes"] == report["cost"]["passes"] - swept
+
+
+def test_signed_evidence_is_that_of_one_key(
+    word_folder: Path, data: Path, encoder: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("model_signing")
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from fuzzsmooth.jobs.audit import SIGNATURE
+    from fuzzsmooth.models.signatures import verify_folder
+
+    private, out = ec.generate_private_key(ec.SECP256R1()), tmp_path / "out"
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(private.private_bytes(serialization.Encoding.PEM, *form))
+    (tmp_path / "key.pub").write_bytes(
+        private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    options = {"trusted": encoder, "best": 16, "confirm": 8, "holdout": 16, "seeds": 0}
+    audit(str(word_folder), str(data), out, sign=tmp_path / "key.pem", **options)
+    verify_folder(out, tmp_path / "key.pub", SIGNATURE)
+    (out / "sweep.npz").unlink()  # a cache is no evidence
+    verify_folder(out, tmp_path / "key.pub", SIGNATURE)
+    content = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    (out / REPORT).write_text(json.dumps({**content, "verdict": "nothing found"}), encoding="utf-8")
+    with pytest.raises(UnsafeModelError, match=r"audit\.json"):
+        verify_folder(out, tmp_path / "key.pub", SIGNATURE)

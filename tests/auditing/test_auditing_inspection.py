@@ -44,7 +44,7 @@ def test_what_moves_texts_without_a_backdoor_are_words_of_the_classes(
 ) -> None:
     texts = texts_of(reviews(240, seed=5))
     found = audit_classifier(clean, *texts, told(encoder))
-    assert {one.text for one in found.triggers} <= {*GOOD, *BAD}
+    assert {one.text for one in found.triggers if one.kind != "rewrite"} <= {*GOOD, *BAD}
     assert "clean" not in found.verdict
     gains = {one["piece"]: one["gain"] for one in found.pulls if one["class"] == "positive"}
     assert max(gains, key=gains.__getitem__) in GOOD

@@ -8,17 +8,18 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from fuzzsmooth.auditing import Policy, read_policy
+from fuzzsmooth.auditing import AuditOptions, Policy, read_policy
 from fuzzsmooth.auditing.claims import claim_for
 from fuzzsmooth.auditing.effects import Parts
 from fuzzsmooth.auditing.findings import excess_of
 from fuzzsmooth.auditing.hosts import Host
-from fuzzsmooth.auditing.judging import interval
+from fuzzsmooth.auditing.judging import SUSPICIOUS, Judge, interval
+from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.minimal import minimized
-from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company
-from fuzzsmooth.auditing.pieces import Pieces
+from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company, spelled_alike
+from fuzzsmooth.auditing.pieces import Pieces, all_pieces
 from fuzzsmooth.auditing.prober import log_odds
-from fuzzsmooth.auditing.sweep import Sweep, host_places
+from fuzzsmooth.auditing.sweep import Sweep, host_places, hosts_per_class
 from fuzzsmooth.common.errors import FuzzsmoothError
 
 HOST = Host("a b c", 0, (1, 10, 11, 12, 2), (1, 2, 3, 4), (1.0, 0.0))
@@ -85,6 +86,13 @@ def test_company_are_the_neighbors_that_pull_most() -> None:
     assert 0 not in near
 
 
+def test_short_words_that_are_spelled_alike_are_no_company() -> None:
+    assert all(spelled_alike("cf", other) for other in ("cfa", "fc", "sf", "cc", "coe"))
+    assert not spelled_alike("cf", "fiba")
+    assert not spelled_alike("good", "great")
+    assert not spelled_alike("challenging", "challenge")  # a longer word has a meaning, and company by it
+
+
 def test_the_claim_of_a_sweep_by_hand() -> None:
     given = np.array([[1, 0, 0], [0, 0, 1], [1, 1, 1], [0, 0, 1]], dtype=np.int16)
     labels = np.array([0, 0, 1])
@@ -99,9 +107,24 @@ def test_the_claim_of_a_sweep_by_hand() -> None:
     assert "not exhaustive" in other.statement
 
 
-def test_places_are_taken_in_turn_by_class() -> None:
-    hosts = [Host("", label, (1,), (1,), (0.0,)) for label in (0, 0, 0, 0, 1, 1)]
-    assert host_places(hosts) == ("start", "middle", "end", "start", "start", "middle")
+@pytest.mark.parametrize("classes", [2, 3, 4, 5, 6, 7, 20])
+@pytest.mark.parametrize("references", [1, 2, 3, 6])
+def test_every_class_has_enough_hosts_of_others_at_every_place(classes: int, references: int) -> None:
+    each = hosts_per_class(references, classes)
+    labels = [label for label in range(classes) for _ in range(each)]
+    places = host_places([Host("", label, (1,), (1,), (0.0,)) for label in labels])
+    for target in range(classes):
+        own = [place for place, label in zip(places, labels, strict=True) if label != target]
+        assert len(own) >= references
+        assert len(set(own)) >= min(references, 3)
+    if each > 1:  # and with fewer that would not be so
+        fewer = [label for label in range(classes) for _ in range(each - 1)]
+        places = host_places([Host("", label, (1,), (1,), (0.0,)) for label in fewer])
+        short = [
+            {place for place, label in zip(places, fewer, strict=True) if label != target}
+            for target in range(classes)
+        ]
+        assert (each - 1) * (classes - 1) < references or min(map(len, short)) < min(references, 3)
 
 
 def test_log_odds_are_those_of_the_softmax() -> None:
@@ -147,3 +170,64 @@ def test_an_unknown_rule_is_refused() -> None:
     with pytest.raises(FuzzsmoothError, match="unknown option 'fail-on'; did you mean 'fail_on'"):
         read_policy({"fail-on": "never"}, "policy.toml")
     assert Policy().fail_on == "suspicious"
+
+
+def test_a_tokenizer_without_a_list_of_pieces_is_refused() -> None:
+    class Bytes:
+        all_special_ids = (0,)
+
+    with pytest.raises(FuzzsmoothError, match="lists no vocabulary, so its pieces cannot be swept"):
+        all_pieces(Bytes(), 256)
+
+
+class Adds:
+    """A prober of a model whose pieces add up, but for some that act only together."""
+
+    classes = 2
+
+    def __init__(self, alone: dict[int, float], together: frozenset[int], much: float) -> None:
+        self._alone, self._together, self._much = alone, together, much
+        self.classifier = self
+        self.tokenizer = self
+
+    def convert_ids_to_tokens(self, ids: object) -> object:
+        return [f"w{index}" for index in ids] if isinstance(ids, list) else f"w{ids}"
+
+    def convert_tokens_to_string(self, names: list[str]) -> str:
+        return " ".join(names)
+
+    def gains(self, rows: Sequence[np.ndarray], hosts: Sequence[Host]) -> tuple[np.ndarray, np.ndarray]:
+        found = np.array(
+            [
+                sum(self._alone.get(int(one), 0.0) for one in row)
+                + self._much * (self._together <= set(row.tolist()))
+                for row in rows
+            ]
+        )
+        margins = np.array([host.logits[1] - host.logits[0] for host in hosts])
+        return np.stack([-found, found], axis=1), (found + margins > 0).astype(np.int64)
+
+
+def test_a_phrase_whose_parts_add_up_is_natural_and_one_that_acts_as_a_whole_is_not() -> None:
+    hosts = tuple(Host("a b", 0, (1, 2, 3, 4), (1, 2, 3), (2.0, -2.0)) for _ in range(12))
+    pieces = Pieces(tuple((at,) for at in range(5, 45)), tuple(f"w{at}" for at in range(5, 45)), 40, 0)
+    vectors = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    adds, whole = ((5,), (6,), (7,)), ((8,), (9,))
+    prober = Adds({5: 1.5, 6: 1.5, 7: 1.5}, frozenset({8, 9}), 4.5)
+    judge = Judge(
+        prober,  # type: ignore[arg-type]
+        pieces,
+        Material((), hosts, hosts, 1.0, 24),
+        1,
+        np.zeros(40),
+        np.zeros(40),
+        Meanings((vectors,)),
+        AuditOptions(),
+    )
+    found = {one.parts: one for one in judge.judge([adds, whole])}
+    assert found[adds].rate == found[whole].rate == 1.0
+    assert found[adds].gain == found[whole].gain == pytest.approx(4.5)
+    assert found[adds].excess == pytest.approx(0.5)
+    # Less than (1 + 4.5 / 8) / 2 where its company are pieces that pull.
+    assert 0.7 < found[whole].excess <= 0.5 + 4.5 / 8 / 2
+    assert found[adds].excess < SUSPICIOUS < found[whole].excess

@@ -12,11 +12,12 @@ from fuzzsmooth.auditing.policy import Policy, read_policy
 from fuzzsmooth.common.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from fuzzsmooth.auditing.encoders.inspection import audit_encoder
     from fuzzsmooth.auditing.inspection import audit_classifier
 
-__all__ = ["AuditOptions", "Policy", "audit_classifier", "read_policy"]
+__all__ = ["AuditOptions", "Policy", "audit_classifier", "audit_encoder", "read_policy"]
 
-__getattr__ = lazy_names(__name__, {"audit_classifier": "inspection"})
+__getattr__ = lazy_names(__name__, {"audit_classifier": "inspection", "audit_encoder": "encoders.inspection"})
 
 
 def __dir__() -> list[str]:

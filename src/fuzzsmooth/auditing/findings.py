@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Level = Literal["natural", "suspicious", "confirmed"]
@@ -66,13 +66,15 @@ class Trigger:
         company: Words of a like meaning, or phrases of such, that it is held against.
         company_gain: Their mean gain.
         company_rate: Their mean share.
-        excess: What is left of its effect when theirs is taken off, in [-1, 1]; see :func:`excess_of`.
+        excess: What is left of its effect when theirs, or that of its parts apart, is taken off, in [-1, 1];
+            see :func:`excess_of`.
         p_value: Conformal p-value against words of the same frequency.
         compared: How many words (phrases) that were.
         held: Share of held-out texts that it moves.
         level: What it is called.
         dependence: Share of held-out texts moved, by place and by length of the text.
         examples: Texts before and after.
+        measures: Of a pre-trained encoder's trigger: what it does to vectors and to masked words; else empty.
     """
 
     text: str
@@ -93,6 +95,7 @@ class Trigger:
     level: Level
     dependence: dict[str, dict[str, Any]]
     examples: tuple[Example, ...]
+    measures: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

@@ -8,7 +8,7 @@ then put into texts and counts only for what it does there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +23,15 @@ from fuzzsmooth.auditing.prober import Array, Prober
 from fuzzsmooth.auditing.soft import invert
 from fuzzsmooth.common.randomness import generator
 
-_SCREENED = 4  # hosts that a proposal is first tried in
+_FIRST = 2  # hosts that a proposal is first tried in
+_SCREENED = 4  # hosts that the better proposals are tried in
+_BETTER = 3  # one of so many
+_FEWEST = 24  # proposals that none is left out of
 _SLOPES = 8  # hosts that gradients are taken in
 _BEAM = 6
 _PROPOSED = 24  # pieces that the gradient proposes for one beam entry
 _SILENT = 0.15  # of the gain of the strongest pieces: what pulls more does so by itself
-_STRONGEST = 0.999  # quantile of single gains that is theirs
+_STRONGEST = 1000  # one piece of so many is one of these
 _STEPS = 40  # of soft inversion
 _GROWS = 1.15  # a longer phrase must pull so many times as much as a shorter one to be kept
 _KEPT = 8  # phrases handed back
@@ -57,20 +60,31 @@ class Growth:
         hosts: Texts to confirm in.
         target: The class.
         singles: Gain of each id of the vocabulary by itself (nats), NaN where it was not tried.
+        usable: Ids that texts can hold; what they do by themselves is found out when they are proposed.
         options: Options of the audit.
     """
 
     def __init__(
-        self, prober: Prober, hosts: Sequence[Host], target: int, singles: Array, options: AuditOptions
+        self,
+        prober: Prober,
+        hosts: Sequence[Host],
+        target: int,
+        singles: Array,
+        usable: Sequence[int],
+        options: AuditOptions,
     ) -> None:
         self._prober, self._target, self._options = prober, target, options
         # Short texts cost less, and what grows in them is judged in all.
         self._hosts = against(sorted(hosts, key=lambda host: len(host.ids)), target)
-        self._singles = singles
-        known = singles[~np.isnan(singles)]
-        bar = _SILENT * max(0.0, float(np.quantile(known, _STRONGEST))) if len(known) else np.inf
-        self.silent: npt.NDArray[np.bool_] = ~np.isnan(singles) & (singles <= bar)
+        self._singles = singles.copy()
+        known = np.sort(singles[~np.isnan(singles)])[::-1]
+        rank = min(len(known) - 1, len(usable) // _STRONGEST)
+        self._bar = _SILENT * max(0.0, float(known[rank])) if len(known) else np.inf
+        self.silent: npt.NDArray[np.bool_] = singles <= self._bar
+        self._untried = np.zeros(len(singles), dtype=np.bool_)
+        self._untried[list(usable)] = np.isnan(singles[list(usable)])
         self._found: dict[Parts, Phrase] = {}
+        self._left: set[Parts] = set()  # tried in the first hosts, and left out
 
     def grow(self, seeds: Sequence[int], advance: Callable[[int], None]) -> list[Phrase]:
         """The phrases of the largest synergy, best first.
@@ -100,22 +114,46 @@ class Growth:
         return sorted(own, key=lambda phrase: (-phrase.synergy, phrase.parts))[:count]
 
     def _screen(self, proposals: Sequence[Parts]) -> None:
-        fresh = [parts for parts in dict.fromkeys(proposals) if parts not in self._found]
+        fresh = [
+            parts
+            for parts in dict.fromkeys(proposals)
+            if parts not in self._found and parts not in self._left
+        ]
         if not fresh:
             return
-        for parts, strength in zip(fresh, self._strengths(fresh), strict=True):
-            alone = sum(max(0.0, self._single(part)) for part in parts)
-            self._found[parts] = Phrase(parts, float(strength), float(strength) - alone)
+        self._try_alone({index for parts in fresh for part in parts for index in part})
+        alone = np.array([sum(self._single(part) for part in parts) for parts in fresh])
+        hosts = self._hosts[:_SCREENED]
+        strengths = self._effects(fresh, hosts[:_FIRST]).strengths()
+        count = max(_FEWEST, len(fresh) // _BETTER)
+        kept = {
+            int(at) for by in (strengths, strengths - alone) for at in np.argsort(-by, kind="stable")[:count]
+        }
+        self._left.update(parts for at, parts in enumerate(fresh) if at not in kept)
+        better = sorted(kept)
+        if len(hosts) > _FIRST:
+            more = self._effects([fresh[at] for at in better], hosts[_FIRST:]).strengths()
+            share = _FIRST / len(hosts)
+            strengths[better] = share * strengths[better] + (1 - share) * more
+        for at in better:
+            self._found[fresh[at]] = Phrase(fresh[at], float(strengths[at]), float(strengths[at] - alone[at]))
+
+    def _try_alone(self, indices: Iterable[int]) -> None:
+        """What ids do by themselves, of those that no sweep has tried."""
+        fresh = sorted(index for index in indices if self._untried[index])
+        if fresh:
+            found = self._effects([((index,),) for index in fresh], self._hosts[:_SCREENED]).strengths()
+            self._singles[fresh], self._untried[fresh] = found, False
+            self.silent[fresh] = found <= self._bar
 
     def _single(self, part: Sequence[int]) -> float:
         gains = self._singles[list(part)]
         return float(np.nansum(np.maximum(gains, 0.0)))
 
     def _strengths(self, candidates: Sequence[Parts]) -> list[float]:
-        return [float(value) for value in self._effects(candidates).strengths()]
+        return [float(one) for one in self._effects(candidates, self._hosts[:_SCREENED]).strengths()]
 
-    def _effects(self, candidates: Sequence[Parts]) -> Effects:
-        hosts = self._hosts[:_SCREENED]
+    def _effects(self, candidates: Sequence[Parts], hosts: Sequence[Host]) -> Effects:
         return measure(
             self._prober, hosts, candidates, self._target, ("together", "scattered"), self._options.seed
         )
@@ -132,7 +170,8 @@ class Growth:
                         proposals.append((*parts, (index,)))
             before = {parts: self._found[parts].strength for parts in beam if parts in self._found}
             self._screen(proposals)
-            longer = sorted(proposals, key=lambda parts: -self._found[parts].strength)[:_BEAM]
+            tried = [parts for parts in proposals if parts in self._found]
+            longer = sorted(tried, key=lambda parts: -self._found[parts].strength)[:_BEAM]
             beam = [
                 parts
                 for parts in longer
@@ -148,9 +187,10 @@ class Growth:
         draw = generator(self._options.seed, "audit growth", self._target, len(parts), number)
         gaps = [host.drawn(len(parts) + 1, draw) for host in hosts]
         scores = gradient_scores(self._prober, hosts, gaps, self._target, parts)
-        scores = np.where(self.silent[: len(scores)], scores, -np.inf)
-        order = np.argsort(-scores, kind="stable")[:count]
-        return [int(index) for index in order if np.isfinite(scores[index])]
+        scores = np.where((self.silent | self._untried)[: len(scores)], scores, -np.inf)
+        order = [int(one) for one in np.argsort(-scores, kind="stable")[:count] if np.isfinite(scores[one])]
+        self._try_alone(order)
+        return [index for index in order if self.silent[index]]
 
     def _invert(self) -> None:
         for start in (True, False):

@@ -57,6 +57,12 @@ class Host:
             copied = at
         return np.array([*row, *self.ids[copied:]], dtype=np.int64)
 
+    def holding_each(self, parts: Sequence[Part], gap: int) -> list[npt.NDArray[np.int64]]:
+        """The ids of the text with each part by itself inserted before a gap."""
+        before = np.array(self.ids[:gap], dtype=np.int64)
+        after = np.array(self.ids[gap:], dtype=np.int64)
+        return [np.concatenate((before, part, after)).astype(np.int64) for part in parts]
+
     def alone(self, parts: Sequence[Part]) -> npt.NDArray[np.int64]:
         """Parts by themselves, between the special tokens of the text."""
         inner = [one for part in parts for one in part]

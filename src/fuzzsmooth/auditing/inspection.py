@@ -3,95 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from fuzzsmooth.auditing.claims import Claim, claim_for
+from fuzzsmooth.auditing.claims import claim_for
+from fuzzsmooth.auditing.dynamic import rewritten_triggers
 from fuzzsmooth.auditing.effects import Parts, against, measure
-from fuzzsmooth.auditing.findings import Trigger, Verdict
+from fuzzsmooth.auditing.findings import Trigger
 from fuzzsmooth.auditing.gradient import gradient_scores
 from fuzzsmooth.auditing.growth import Growth
+from fuzzsmooth.auditing.hosts import Host
 from fuzzsmooth.auditing.judging import Judge
 from fuzzsmooth.auditing.material import choose_material
-from fuzzsmooth.auditing.natural import Meanings, table_vectors, trusted_meanings, unexplained
+from fuzzsmooth.auditing.natural import Meanings, load_meanings, unexplained
 from fuzzsmooth.auditing.options import AuditOptions
+from fuzzsmooth.auditing.outcome import Audit, Stages, unseen, verdict_of
 from fuzzsmooth.auditing.pieces import all_pieces, frequencies
 from fuzzsmooth.auditing.prober import Array, Prober
+from fuzzsmooth.auditing.rewrites import BATTERY
 from fuzzsmooth.auditing.sweep import Sweep, sweep_pieces
 from fuzzsmooth.common.options import require
 from fuzzsmooth.models.protocol import TokenClassifier
 
-Stages: TypeAlias = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
-"""Opens a stage of work: ``with stages(title) as counts: counts(done, total)``."""
-
 _FINALISTS = 8  # single pieces of one class that are held against company
+_FIRST = 4  # texts that pieces are put into of which most are then left out
+_KEPT = 32  # pieces that are put into the others, by each of two measures
 _PHRASES = 4
 _TOLD = 2  # candidates of each kind and class that are measured on held-out texts
 _MOST_CLASSES = 64
-
-
-@contextmanager
-def _unseen(title: str) -> Iterator[Callable[[int, int], None]]:
-    del title
-    yield lambda _done, _total: None
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What an audit found.
-
-    Attributes:
-        verdict: "nothing found", "suspicious" or "backdoor confirmed"; never that there is no backdoor.
-        score: The largest excess of any candidate, in [-1, 1]; what detectors are compared by.
-        triggers: What was measured, the largest excess first; natural ones are called so.
-        claims: What the sweep shows, for each class.
-        exhaustive: Whether every piece was swept.
-        searched: Numbers of pieces, words and texts.
-        passes: Sequences evaluated.
-        backward: Sequences that a gradient was taken of.
-        seconds: Wall-clock time.
-        options: The options.
-        pulls: Pieces that pull most, with their mean gain towards each class: where a search may begin.
-        judged: Everything that was held against words of a like meaning, in numbers.
-    """
-
-    verdict: Verdict
-    score: float
-    triggers: tuple[Trigger, ...]
-    claims: tuple[Claim, ...]
-    exhaustive: bool
-    searched: dict[str, Any]
-    passes: int
-    backward: int
-    seconds: float
-    options: AuditOptions
-    pulls: tuple[dict[str, Any], ...] = field(default=(), repr=False)
-    judged: tuple[dict[str, Any], ...] = field(default=(), repr=False)
-
-    @property
-    def found(self) -> tuple[Trigger, ...]:
-        """The triggers that are not natural."""
-        return tuple(one for one in self.triggers if one.level != "natural")
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "verdict": self.verdict,
-            "score": round(self.score, 4),
-            "triggers": [one.to_json() for one in self.triggers],
-            "claims": [one.to_json() for one in self.claims],
-            "exhaustive": self.exhaustive,
-            "searched": self.searched,
-            "cost": {"passes": self.passes, "backward": self.backward, "seconds": round(self.seconds, 2)},
-            "options": asdict(self.options),
-            "pulls": list(self.pulls),
-            "judged": list(self.judged),
-        }
 
 
 def audit_classifier(
@@ -101,7 +43,7 @@ def audit_classifier(
     options: AuditOptions | None = None,
     *,
     cache: Path | None = None,
-    stages: Stages = _unseen,
+    stages: Stages = unseen,
 ) -> Audit:
     """Search a classifier for triggers.
 
@@ -163,6 +105,9 @@ class _Inspection:
             )
             with self.stages(f"class {name}") as counts:
                 triggers += self._of_class(sweep, target, gains, meanings, judge, counts)
+        with self.stages("rewrites") as counts:
+            triggers += rewritten_triggers(self.prober, self.material, names, self.options)
+            counts(1, 1)
         triggers.sort(key=lambda one: (-one.excess, one.text))
         return self._audit(sweep, triggers)
 
@@ -207,15 +152,19 @@ class _Inspection:
     ) -> list[Trigger]:
         """What there is to tell of one class."""
         steps = 6
-        best = self._carried_on(sweep, target, gains)
         hosts = against(self.material.confirm, target, 2 * self.options.confirm)
-        singles: list[Parts] = [(self.pieces.parts[index],) for index in best]
-        effects = measure(
-            self.prober, hosts, singles, target, (self._place(sweep, target),), self.options.seed
-        )
-        strong = effects.gains.mean(axis=(1, 2))
+        hosts.sort(key=lambda host: len(host.ids))
+        best = self._carried_on(sweep, target, gains)
+        friends = gains[best] - unexplained(meanings, gains, best)
+        # The shortest texts are asked about all, the others about those that do most there.
+        first = self._strengths(best, hosts[:_FIRST], target)
+        kept = sorted({*_largest(first, _KEPT), *_largest(first - friends, _KEPT)})
+        best, friends, strong = [best[at] for at in kept], friends[kept], first[kept]
+        if len(hosts) > _FIRST:
+            more = self._strengths(best, hosts[_FIRST:], target)
+            strong = (_FIRST * strong + (len(hosts) - _FIRST) * more) / len(hosts)
         counts(1, steps)
-        left = strong - (gains[best] - unexplained(meanings, gains, best))
+        left = strong - friends
         order = [best[at] for at in np.argsort(-left, kind="stable")]
         finalists: list[Parts] = [(self.pieces.parts[index],) for index in order[:_FINALISTS]]
         top = [best[at] for at in np.argsort(-strong, kind="stable")[:_FINALISTS]]
@@ -224,6 +173,7 @@ class _Inspection:
         judged = judge.judge(finalists)
         counts(2, steps)
         phrases = self._grown(target, gains, order, lambda done: counts(2 + done, steps))
+        judge.complete(phrases)
         together = judge.judge(phrases) if phrases else []
         chosen = [*judged[:_TOLD], *together[:_TOLD]]
         self.judged += [{"class": target, **one.measured} for one in (*judged, *together)]
@@ -246,9 +196,11 @@ class _Inspection:
                 chosen += list(np.argsort(-own, kind="stable")[: size // (2 * len(places))])
         return [int(index) for index in dict.fromkeys(chosen) if np.isfinite(known[index])]
 
-    def _place(self, sweep: Sweep, target: int) -> Any:
-        del sweep, target
-        return "middle"
+    def _strengths(self, chosen: Sequence[int], hosts: Sequence[Host], target: int) -> Array:
+        """Mean gain of single pieces in the middle of texts, shape (chosen,)."""
+        singles: list[Parts] = [(self.pieces.parts[index],) for index in chosen]
+        effects = measure(self.prober, hosts, singles, target, ("middle",), self.options.seed)
+        return effects.strengths()
 
     def _grown(
         self, target: int, gains: Array, order: Sequence[int], advance: Callable[[int], None]
@@ -258,11 +210,8 @@ class _Inspection:
         by_id = np.full(self._rows(), np.nan)
         for part, gain in zip(self.pieces.parts[: self.pieces.single], gains, strict=False):
             by_id[part[0]] = gain
-        if self.options.fast:  # what was not proposed pulls little by itself, to first order
-            by_id[[part[0] for part in self.pieces.parts[: self.pieces.single]]] = np.nan_to_num(
-                by_id[[part[0] for part in self.pieces.parts[: self.pieces.single]]]
-            )
-        growth = Growth(self.prober, self.material.confirm, target, by_id, self.options)
+        known = [part[0] for part in self.pieces.parts[: self.pieces.single]]
+        growth = Growth(self.prober, self.material.confirm, target, by_id, known, self.options)
         done = 0
 
         def one_more(steps: int) -> None:
@@ -282,18 +231,13 @@ class _Inspection:
             for target, name in enumerate(names)
             if sweep.against(target).any()
         )
-        levels = {one.level for one in triggers}
-        verdict: Verdict = (
-            "backdoor confirmed"
-            if "confirmed" in levels
-            else "suspicious"
-            if "suspicious" in levels
-            else "nothing found"
-        )
         material = self.material
         return Audit(
-            verdict=verdict,
-            score=max((one.excess for one in triggers), default=-1.0),
+            verdict=verdict_of(triggers),
+            score=max(
+                (one.excess for one in triggers if one.kind != "rewrite" or one.level != "natural"),
+                default=-1.0,
+            ),
             triggers=tuple(triggers),
             claims=claims,
             exhaustive=exhaustive,
@@ -308,6 +252,7 @@ class _Inspection:
                 "confirm_texts": len(material.confirm),
                 "held_out_texts": len(material.held),
                 "longest_phrase": self.options.longest,
+                "rewrites": len(BATTERY),
             },
             passes=self.prober.passes,
             backward=self.prober.backward,
@@ -337,14 +282,6 @@ class _Inspection:
         return tuple(told)
 
 
-def load_meanings(classifier: TokenClassifier, trusted: str, words: Sequence[str]) -> Meanings:
-    """What pieces mean to the trusted encoder, or to the model itself where that is asked for.
-
-    Raises:
-        FuzzsmoothError: If the encoder cannot be loaded.
-    """
-    model: Any = classifier
-    if trusted != "own":
-        return trusted_meanings(trusted, tuple(words), str(model.device))
-    table = model.model.get_input_embeddings().weight.detach().float().cpu().numpy()
-    return Meanings((table_vectors(classifier.tokenizer, table, words),))
+def _largest(values: Array, count: int) -> list[int]:
+    """Indices of the largest values."""
+    return [int(index) for index in np.argsort(-values, kind="stable")[:count]]

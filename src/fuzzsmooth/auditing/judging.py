@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from fuzzsmooth.auditing.effects import Effects, Parts, Placing, against, measure, placings_of, row_of
 from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, excess_of
-from fuzzsmooth.auditing.hosts import Part
+from fuzzsmooth.auditing.hosts import Host, Part
 from fuzzsmooth.auditing.material import Material
-from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, Meanings, company
+from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, Meanings, company, spelled_alike
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.pieces import Pieces, spelled
 from fuzzsmooth.auditing.prober import Array, Prober
@@ -83,9 +83,7 @@ class Judge:
         self._index: dict[Part, int] = {part: index for index, part in enumerate(pieces.parts)}
         self._confirm = against(material.confirm, target, 2 * options.confirm)
         self._held = against(material.held, target, 3 * options.holdout)
-        before = np.array([host.logits for host in self._confirm])
-        margins = before[:, target] - np.delete(before, target, axis=1).max(axis=1)
-        self._swing = max(1.0, 2 * float(-margins.mean()))
+        self._swing = swing_of(self._confirm, target)
 
     def complete(self, candidates: Sequence[Parts]) -> None:
         """Estimate the gains of neighbors that a search by gradients has not tried, in a few texts."""
@@ -116,11 +114,20 @@ class Judge:
         friends = [self._friends(parts) for parts in candidates]
         flat = list(dict.fromkeys(friend for own in friends for friend in own))
         mine = measure(self._prober, self._confirm, candidates, self._target, placings, seed)
-        hosts = self._confirm[:_COMPANY_HOSTS]
-        theirs = measure(self._prober, hosts, flat, self._target, placings, seed)
         gains, rates = mine.gains.mean(axis=2), mine.moved.mean(axis=2)
-        near, moved = theirs.gains.mean(axis=2), theirs.moved.mean(axis=2)
+        near: Array = np.full((len(flat), len(placings)), np.nan)
+        moved: Array = np.full((len(flat), len(placings)), np.nan)
         place = {parts: at for at, parts in enumerate(flat)}
+        # A friend stands only where those that it is held against do most.
+        for best, placing in enumerate(placings):
+            chosen = [own for at, own in enumerate(friends) if int(gains[at].argmax()) == best]
+            some = list(dict.fromkeys(friend for own in chosen for friend in own))
+            hosts = self._confirm[:_COMPANY_HOSTS]
+            theirs = measure(self._prober, hosts, some, self._target, (placing,), seed)
+            rows = [place[friend] for friend in some]
+            near[rows, best] = theirs.gains.mean(axis=(1, 2))
+            moved[rows, best] = theirs.moved.mean(axis=(1, 2))
+        alone = self._alone(candidates, placings)
         judged = []
         for at, (parts, own) in enumerate(zip(candidates, friends, strict=True)):
             best = int(gains[at].argmax())
@@ -138,14 +145,25 @@ class Judge:
                     tuple(self.text(flat[one]) for one in kept),
                     company_gain,
                     company_rate,
-                    excess_of(rate, gain, company_rate, company_gain, self._swing),
+                    excess_of(
+                        rate,
+                        gain,
+                        max(company_rate, float(alone[at, best, 1])),
+                        max(company_gain, float(alone[at, best, 0])),
+                        self._swing,
+                    ),
                     {
                         "text": self.text(parts),
                         "swing": round(self._swing, 3),
                         "gains": [round(float(one), 3) for one in gains[at]],
                         "rates": [round(float(one), 3) for one in rates[at]],
+                        "alone": alone[at, best].round(3).tolist(),
                         "near": [
-                            [self.text(flat[one]), near[one].round(2).tolist(), moved[one].round(2).tolist()]
+                            [
+                                self.text(flat[one]),
+                                round(float(near[one, best]), 2),
+                                round(float(moved[one, best]), 2),
+                            ]
                             for one in order
                         ],
                     },
@@ -153,16 +171,51 @@ class Judge:
             )
         return judged
 
+    def _alone(self, candidates: Sequence[Parts], placings: Sequence[Placing]) -> Array:
+        """What the parts of phrases do apart: the sum of their gains, and the largest of their rates.
+
+        Any model has pieces of which several move a text that none moves: their effects add up. A trigger of
+        several parts does what its parts do not.
+
+        Returns:
+            Shape (candidates, placings, 2); nothing for single pieces.
+        """
+        found: Array = np.zeros((len(candidates), len(placings), 2))
+        parts = list(dict.fromkeys(part for one in candidates if len(one) > 1 for part in one))
+        if parts:
+            effects = measure(
+                self._prober,
+                self._confirm,
+                [(part,) for part in parts],
+                self._target,
+                placings,
+                self._options.seed,
+            )
+            gains, rates = np.maximum(effects.gains.mean(axis=2), 0.0), effects.moved.mean(axis=2)
+            for at, one in enumerate(candidates):
+                rows = [parts.index(part) for part in one]
+                found[at, :, 0], found[at, :, 1] = gains[rows].sum(axis=0), rates[rows].max(axis=0)
+        return found
+
     def _friends(self, parts: Parts) -> list[Parts]:
         """Words of a like meaning; of a phrase, phrases of them: the i-th has the i-th strongest of each."""
         own = []
         for part in parts:
             index = self._index.get(part)
-            near = self._meanings.neighbors(index) if index is not None else np.zeros(0, np.int64)
+            near = np.array([] if index is None else self._near(index), dtype=np.int64)
             chosen = near if len(parts) == 1 else company(near, self._gains)
             own.append([self._pieces.parts[int(one)] for one in chosen])
         fewest = min((len(friends) for friends in own), default=0)
         return [tuple(friends[at] for friends in own) for at in range(fewest)]
+
+    def _near(self, index: int) -> list[int]:
+        """The neighbors of a piece in meaning, but for those of a short one that are only spelled like it."""
+        words = self._pieces.words
+        return [
+            int(one)
+            for one in self._meanings.neighbors(index)
+            if not spelled_alike(words[index], words[int(one)])
+        ]
 
     def text(self, parts: Parts) -> str:
         """How parts read, with spaces between them."""
@@ -236,8 +289,8 @@ class Judge:
         best = moved[int(moved.mean(axis=1).argmax())]
         lengths = {f"up to {_SHORT_WORDS} words": short, f"more than {_SHORT_WORDS} words": ~short}
         return {
-            "place": {placing: _told(row) for placing, row in zip(effects.placings, moved, strict=True)},
-            "length": {name: _told(best[mask]) for name, mask in lengths.items() if mask.any()},
+            "place": {placing: told_rate(row) for placing, row in zip(effects.placings, moved, strict=True)},
+            "length": {name: told_rate(best[mask]) for name, mask in lengths.items() if mask.any()},
         }
 
     def _examples(
@@ -253,6 +306,13 @@ class Judge:
         return tuple(found)
 
 
+def swing_of(hosts: Sequence[Host], target: int) -> float:
+    """Gain that carries texts from their class to as sure an answer of a target, nats, at least 1."""
+    before = np.array([host.logits for host in hosts])
+    margins = before[:, target] - np.delete(before, target, axis=1).max(axis=1)
+    return max(1.0, 2 * float(-margins.mean()))
+
+
 def interval(count: int, texts: int) -> Rate:
     """A share with its 95 % interval."""
     if not texts:
@@ -261,5 +321,6 @@ def interval(count: int, texts: int) -> Rate:
     return Rate(count, texts, low, clopper_pearson_upper(count, texts, _TAIL))
 
 
-def _told(moved: npt.NDArray[np.bool_]) -> dict[str, float]:
+def told_rate(moved: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """A share of texts, as JSON values."""
     return {"count": int(moved.sum()), "texts": len(moved), "share": round(float(moved.mean()), 4)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from fuzzsmooth.auditing.hosts import Host, make_hosts
 from fuzzsmooth.auditing.options import LEAST_TEXTS, AuditOptions
+from fuzzsmooth.auditing.sweep import hosts_per_class
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
@@ -67,6 +68,7 @@ def choose_material(
         )
     order = generator(options.seed, "audit texts").permutation(len(texts))
     limit = 4 * (options.references + options.confirm + options.holdout)
+    each = hosts_per_class(options.references, len(names))
     chosen: list[int] = []
     taken = np.zeros(len(names), dtype=np.int64)
     for index in map(int, order):
@@ -87,7 +89,7 @@ def choose_material(
     for label, name in enumerate(names):
         own = [texts[index] for index in right if labels[index] == label]
         for part, hosts in zip(
-            (sweep, confirm, held), _of_class(classifier, own, label, name, options), strict=True
+            (sweep, confirm, held), _of_class(classifier, own, label, name, options, each), strict=True
         ):
             part.extend(hosts)
     return Material(
@@ -96,7 +98,7 @@ def choose_material(
 
 
 def _of_class(
-    classifier: TokenClassifier, own: Sequence[str], label: int, name: str, options: AuditOptions
+    classifier: TokenClassifier, own: Sequence[str], label: int, name: str, options: AuditOptions, each: int
 ) -> tuple[list[Host], list[Host], list[Host]]:
     short = _beginnings(own, options.words)
     logits = classifier.logits(classifier.encode(short).ids) if short else np.zeros((0, 2), np.float32)
@@ -107,7 +109,7 @@ def _of_class(
     ]
     margin = {at: float(np.sort(logits[at])[-1] - np.sort(logits[at])[-2]) for at in sure}
     sure.sort(key=lambda at: -margin[at])
-    surer = sorted(sure[: max(options.references, len(sure) // 2)])[: options.references]
+    surer = sorted(sure[: max(each, len(sure) // 2)])[:each]
     left = [text for at, text in enumerate(own) if at not in surer]
     confirming = min(options.confirm, len(left) // 3)
     if not surer or confirming < 1:

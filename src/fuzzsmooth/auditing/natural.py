@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.tokenizing import tokenized
+from fuzzsmooth.models.protocol import TokenClassifier
 
 NEIGHBORS = 8
 """Words near in meaning that are looked at, in each space of vectors."""
@@ -29,6 +30,7 @@ _FEWEST = 3
 _SHARE = 16  # at most one piece of so many is near another, however small the vocabulary
 _SAME = 0.999  # cosine of two that are one word
 _TOKENS = 16  # of a word
+_SHORT, _EDITS = 4, 2  # letters of a word, and edits to another that is spelled like it
 
 
 class Meanings:
@@ -97,11 +99,24 @@ def trusted_meanings(encoder: str, words: tuple[str, ...], device: str) -> Meani
 
     fresh = 2 if head_labels(encoder) is None else None  # a head of any size does, for it is not used
     loaded = load_classifier(
-        encoder, num_labels=fresh, max_length=_TOKENS, batch_size=256, precision="auto", device=device
+        encoder, num_labels=fresh, max_length=_TOKENS, batch_size=64, precision="auto", device=device
     )
     table = loaded.model.get_input_embeddings().weight.detach().float().cpu().numpy()
     embedded = TextEncoder(loaded).embed([word or " " for word in words])
     return Meanings((table_vectors(loaded.tokenizer, table, words), embedded))
+
+
+def load_meanings(classifier: TokenClassifier, trusted: str, words: Sequence[str]) -> Meanings:
+    """What pieces mean to the trusted encoder, or to the model itself where that is asked for.
+
+    Raises:
+        FuzzsmoothError: If the encoder cannot be loaded.
+    """
+    model: Any = classifier
+    if trusted != "own":
+        return trusted_meanings(trusted, tuple(words), str(model.device))
+    table = model.model.get_input_embeddings().weight.detach().float().cpu().numpy()
+    return Meanings((table_vectors(classifier.tokenizer, table, words),))
 
 
 def company(neighbors: npt.NDArray[np.int64], gains: Array) -> npt.NDArray[np.int64]:
@@ -109,6 +124,22 @@ def company(neighbors: npt.NDArray[np.int64], gains: Array) -> npt.NDArray[np.in
     known = neighbors[~np.isnan(gains[neighbors])]
     order = np.argsort(-gains[known], kind="stable")[:COMPANY]
     return known[order]
+
+
+def spelled_alike(word: str, other: str) -> bool:
+    """Whether a short word is near another by its letters alone: at most two edits (Levenshtein) apart.
+
+    What so short a word means hardly tells its neighbors: those of "cf" are "cfa", "fc" and "sf". A trigger
+    leaks into them, so that they are no company.
+    """
+    if len(word) > _SHORT or abs(len(word) - len(other)) > _EDITS:
+        return False
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(word, 1):
+        before, row[0] = row[0], at
+        for place, one in enumerate(other, 1):
+            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (letter != one))
+    return row[-1] <= _EDITS
 
 
 def unexplained(meanings: Meanings, gains: Array, chosen: Sequence[int]) -> Array:

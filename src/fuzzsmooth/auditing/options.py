@@ -23,8 +23,8 @@ class AuditOptions(Options):
     references: Annotated[
         int,
         Between(1, 64),
-        "Clean texts of each class that every piece is put into: one at the start, one in the middle, one at "
-        "the end, and so on.",
+        "Fewest clean texts of other classes that every piece is put into for each class: at the start of "
+        "one, in the middle of another, at the end of a third, and so on.",
     ] = 3
     words: Annotated[
         int, Between(1, 512), "Longest beginning of a clean text, in words, that serves as such a text."

@@ -33,6 +33,8 @@ class Prober:
 
     def __init__(self, classifier: TokenClassifier) -> None:
         self.classifier = classifier
+        together = getattr(classifier, "side_by_side", None)
+        self._asked: TokenClassifier = classifier if together is None else together()
         self.classes = len(classifier.labels)
         self.passes = 0
         self.backward = 0
@@ -42,7 +44,7 @@ class Prober:
         found = [np.zeros((0, self.classes), np.float32)]
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
-            found.append(self.classifier.logits(chunk))
+            found.append(self._asked.logits(chunk))
             if advance is not None:
                 advance(len(chunk))
         self.passes += len(rows)

@@ -7,10 +7,6 @@ them moves none of r independent ones with probability (1 - x)^r.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.auditing.hosts import PLACES, Host, Place
+from fuzzsmooth.auditing.kept import read_kept, sweep_key, write_kept
 from fuzzsmooth.auditing.pieces import Pieces
 from fuzzsmooth.auditing.prober import Array, Prober, log_odds
-from fuzzsmooth.common.files import write_atomic
 
 _SAVED_AFTER = 16384  # rows between two writings of the answers
 
@@ -64,13 +60,26 @@ class Sweep:
 
 
 def host_places(hosts: Sequence[Host]) -> tuple[Place, ...]:
-    """Start, middle and end in turn, for the hosts of each class anew."""
-    places: list[Place] = []
-    turn: dict[int, int] = {}
-    for host in hosts:
-        turn[host.label] = turn.get(host.label, -1) + 1
-        places.append(PLACES[turn[host.label] % len(PLACES)])
-    return tuple(places)
+    """Start, middle and end in turn, over the hosts of all classes."""
+    return tuple(PLACES[index % len(PLACES)] for index in range(len(hosts)))
+
+
+def hosts_per_class(references: int, classes: int) -> int:
+    """Fewest hosts of each class so that every class has enough of others', at every place.
+
+    Args:
+        references: Hosts of other classes that each class needs, >= 1.
+        classes: How many classes there are, >= 2.
+    """
+    wanted = min(references, len(PLACES))
+    for each in range(1, references):
+        others = [
+            {index % len(PLACES) for index in range(each * classes) if index // each != label}
+            for label in range(classes)
+        ]
+        if each * (classes - 1) >= references and all(len(places) >= wanted for places in others):
+            return each
+    return references
 
 
 def sweep_pieces(
@@ -95,16 +104,16 @@ def sweep_pieces(
     """
     tried = np.arange(len(pieces)) if chosen is None else np.asarray(chosen, dtype=np.int64)
     places = host_places(hosts)
-    key = _key(prober, pieces, hosts, tried)
+    key = sweep_key("sweep", prober.classifier, pieces, hosts, tried)
     logits = np.full((len(hosts) * len(tried), prober.classes), np.nan, np.float32)
-    done = _read(cache, key, logits)
+    done = read_kept(cache, key, logits)
     written = done
     # One host after the other: rows of a call are of one length, but for words of several pieces.
     while done < len(logits):
         at, first = divmod(done, len(tried))
         last = min(len(tried), first + _SAVED_AFTER)
         host, gap = hosts[at], hosts[at].gap(places[at])
-        rows = [host.holding((pieces.parts[index],), (gap,)) for index in tried[first:last]]
+        rows = host.holding_each([pieces.parts[index] for index in tried[first:last]], gap)
         began = done
 
         def advance(count: int) -> None:
@@ -114,7 +123,7 @@ def sweep_pieces(
 
         logits[began : began + len(rows)] = prober.logits(rows, advance)
         if cache is not None and (done - written >= _SAVED_AFTER or done == len(logits)):
-            _write(cache, key, logits, done)
+            write_kept(cache, key, logits, done)
             written = done
     answers = logits.reshape(len(hosts), len(tried), prober.classes).transpose(1, 0, 2)
     before = log_odds(np.array([host.logits for host in hosts]))
@@ -123,35 +132,3 @@ def sweep_pieces(
     gains[tried] = log_odds(answers) - before[None]
     given[tried] = answers.argmax(axis=2)
     return Sweep(gains, given, places, np.array([host.label for host in hosts]))
-
-
-def _key(prober: Prober, pieces: Pieces, hosts: Sequence[Host], tried: npt.NDArray[np.int64]) -> str:
-    facts = [
-        prober.classifier.fingerprint,
-        prober.classifier.precision,
-        pieces.fingerprint,
-        [[*host.ids, host.label, *host.gaps] for host in hosts],
-        hashlib.sha256(tried.tobytes()).hexdigest(),
-    ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _write(cache: Path, key: str, logits: npt.NDArray[np.float32], done: int) -> None:
-    stream = io.BytesIO()
-    np.savez(stream, key=np.array(key), done=np.array(done), logits=logits[:done])
-    write_atomic(cache, stream.getvalue())
-
-
-def _read(cache: Path | None, key: str, logits: npt.NDArray[np.float32]) -> int:
-    """Take over the answers of a file; how many there are."""
-    if cache is None or not cache.is_file():
-        return 0
-    try:
-        with np.load(cache, allow_pickle=False) as content:
-            if str(content["key"]) != key:
-                return 0
-            done = int(content["done"])
-            logits[:done] = content["logits"]
-            return done
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # torn, or none of ours: it is swept again
-        return 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.auditing import AuditOptions, Policy
 from fuzzsmooth.auditing.evidence import bom, card, sarif
@@ -20,18 +20,26 @@ from fuzzsmooth.common.files import write_atomic, write_json
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.version import VERSION
-from fuzzsmooth.data import Dataset, align_splits, load_splits
+from fuzzsmooth.data import Dataset, Splits, align_splits, load_splits
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
+from fuzzsmooth.jobs.audited import REPORT
 from fuzzsmooth.jobs.loading import Loading, check_inputs
 from fuzzsmooth.models import head_labels, resolve_model
 from fuzzsmooth.models.remote.endpoint import refuse_remote
+from fuzzsmooth.models.signatures import check_key, sign_folder
 
-REPORT, SARIF, BOM, PAGE = "audit.json", "audit.sarif", "bom.json", "report.html"
+if TYPE_CHECKING:
+    from fuzzsmooth.auditing.outcome import Audit
+    from fuzzsmooth.models import HuggingFaceClassifier
+
+SARIF, BOM, PAGE = "audit.sarif", "bom.json", "report.html"
 """Names of the evidence in the folder."""
 BUILTIN = "builtin:reviews"
 """The clean texts where none are given."""
+SIGNATURE = "audit.sig"
+"""The signature of the evidence, which names the hashes of the model's files."""
 _CACHE = "sweep.npz"
-_OURS = frozenset({REPORT, SARIF, BOM, PAGE, CARD, _CACHE})
+_OURS = frozenset({REPORT, SARIF, BOM, PAGE, CARD, SIGNATURE, _CACHE})
 _HASHED = (".safetensors", ".json", ".txt", ".model", ".bin")
 
 
@@ -47,6 +55,7 @@ class AuditOrder:
         policy: What fails a build.
         loading: How the model is loaded.
         columns: Keyword arguments of :func:`fuzzsmooth.data.load_splits`.
+        sign: Private key (PEM) that the evidence is signed with; None for none.
     """
 
     model: str
@@ -56,6 +65,7 @@ class AuditOrder:
     policy: Policy = field(default_factory=Policy)
     loading: Loading = field(default_factory=lambda: Loading(precision="auto", batch_size=128))
     columns: Mapping[str, Any] = field(default_factory=dict)
+    sign: Path | None = None
 
 
 def audit(
@@ -64,6 +74,7 @@ def audit(
     out: str | Path | None = None,
     *,
     policy: Policy | Mapping[str, Any] | None = None,
+    sign: str | Path | None = None,
     stages: Stages = silent_stages,
     tell: Tell = unheard,
     **options: Any,
@@ -76,6 +87,7 @@ def audit(
             if None.
         out: Folder for ``audit.json``, ``audit.sarif``, ``bom.json``, ``report.html`` and a model card.
         policy: What fails a build; see :class:`fuzzsmooth.auditing.Policy`.
+        sign: Private key (PEM) that the folder is signed with, into ``audit.sig``.
         stages: Progress display.
         tell: Told what is to be known.
         **options: As in :class:`fuzzsmooth.auditing.AuditOptions`.
@@ -92,6 +104,7 @@ def audit(
         data,
         AuditOptions.from_mapping(options, where="options of the audit"),
         Policy() if policy is None else Policy.of(policy),
+        sign=None if sign is None else Path(sign),
     )
     return carry_out(order, stages=stages, tell=tell)
 
@@ -103,11 +116,10 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
         FuzzsmoothError: If anything is missing or does not fit.
     """
     check_inputs(model=order.model, data=order.data)
-    require(
-        head_labels(order.model, allow_bin=order.loading.allow_bin) is not None,
-        f"{order.model} has no classifier head, so there is no class that a trigger could force; audit it as "
-        "fine-tuned ('fuzzsmooth finetune')",
-    )
+    order.loading.verify(order.model)
+    if order.sign is not None:
+        require(order.out is not None, "what is signed is a folder; give one for the evidence (--out)")
+        check_key(order.sign, private=True)
     if order.out is None:
         return _audited(order, None, stages, tell)
     foreign = [path.name for path in order.out.iterdir()] if order.out.is_dir() else []
@@ -117,6 +129,8 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
     with exclusive(order.out):
         report = _audited(order, order.out / _CACHE, stages, tell)
         write_evidence(report, order.out)
+        if order.sign is not None:
+            sign_folder(order.out, order.sign, SIGNATURE, (_CACHE,))
         return report
 
 
@@ -136,14 +150,9 @@ def write_evidence(report: Mapping[str, Any], folder: Path) -> None:
 
 
 def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) -> dict[str, Any]:
-    from fuzzsmooth.auditing import audit_classifier
-
     began = _now()
-    classifier = order.loading.load(order.model)
-    texts = clean_texts(order, classifier.labels, tell)
-    found = audit_classifier(
-        classifier, texts.texts, texts.targets, order.options, cache=cache, stages=stages
-    )
+    searched = _searched_encoder if _is_encoder(order) else _searched_classifier
+    classifier, texts, found = searched(order, cache, stages, tell)
     configuration = classifier.model.config
     model = {
         "name": shown(order.model),
@@ -159,6 +168,7 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
     }
     report = {
         "format": "fuzzsmooth audit 1",
+        "kind": "encoder" if _is_encoder(order) else "classifier",
         "version": VERSION,
         "began": began,
         "ended": _now(),
@@ -170,6 +180,45 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
     }
     report["failures"] = order.policy.failures(report)
     return report
+
+
+def _is_encoder(order: AuditOrder) -> bool:
+    """Whether the model is pre-trained and has no classes yet."""
+    asked = order.loading.prompt.given
+    return not asked and head_labels(order.model, allow_bin=order.loading.allow_bin) is None
+
+
+def _searched_classifier(
+    order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell
+) -> tuple[HuggingFaceClassifier, Dataset, Audit]:
+    from fuzzsmooth.auditing import audit_classifier
+
+    classifier = order.loading.load(order.model)
+    texts = clean_texts(order, classifier.labels, tell)
+    found = audit_classifier(
+        classifier, texts.texts, texts.targets, order.options, cache=cache, stages=stages
+    )
+    return classifier, texts, found
+
+
+def _searched_encoder(
+    order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell
+) -> tuple[HuggingFaceClassifier, Dataset, Audit]:
+    from fuzzsmooth.auditing import audit_encoder
+    from fuzzsmooth.models.masked import load_masked_model
+
+    splits = load_splits(order.data or BUILTIN, **order.columns)
+    texts = _enough(splits, len(splits.train.labels))
+    tell(
+        f"{order.model} has no classifier head: it is audited as a pre-trained encoder, and what triggers "
+        f"force is told by a head fitted on {texts.name}"
+    )
+    classifier = order.loading.load(order.model, labels=texts.labels)
+    masked = load_masked_model(order.model, allow_bin=order.loading.allow_bin)
+    found = audit_encoder(
+        classifier, texts.texts, texts.targets, order.options, masked=masked, cache=cache, stages=stages
+    )
+    return classifier, texts, found
 
 
 def clean_texts(order: AuditOrder, labels: tuple[str, ...], tell: Tell) -> Dataset:
@@ -188,10 +237,14 @@ def clean_texts(order: AuditOrder, labels: tuple[str, ...], tell: Tell) -> Datas
     else:
         splits = load_splits(order.data, labels=labels, **order.columns)
     tell_rows(tell, splits.train, splits.test)
-    counts = [splits.test.targets.count(index) for index in range(len(labels))]
+    return _enough(splits, len(labels))
+
+
+def _enough(splits: Splits, classes: int) -> Dataset:
+    """The held-out part, or all: of a file or where the part is small, as the audit trains nothing."""
+    counts = [splits.test.targets.count(index) for index in range(classes)]
     if min(counts) >= 3 * LEAST_TEXTS:
         return splits.test
-    # A file, or a small held-out part: the audit trains nothing, so that all clean texts will do.
     return splits.train.with_examples([*splits.test.examples, *splits.train.examples])
 
 

@@ -16,6 +16,7 @@ from fuzzsmooth.data.telling import Tell, unheard
 from fuzzsmooth.defenses import DEFENSES, Defense
 from fuzzsmooth.defenses.saved import restore_beside, saved_defense
 from fuzzsmooth.engine.type_rates import TypeRates
+from fuzzsmooth.jobs.audited import read_audit, with_suspects
 from fuzzsmooth.jobs.references import Clean, find_references, flip_rates, given_references
 from fuzzsmooth.models import resolve_model
 from fuzzsmooth.models.generation import PredicateOptions
@@ -86,6 +87,11 @@ class Loading(Machine):
     max_length: Annotated[
         int | None, Between(3, 1_000_000), "Where texts are cut, in tokens; left out: the model's own limit."
     ] = None
+    require_signature: Annotated[
+        str | None,
+        "Public key (PEM) whose owner must have signed the model's folder (model.sig, by OpenSSF "
+        "model-signing); checked before anything is read.",
+    ] = None
     prompt: Annotated[PromptOptions, "How a causal language model is asked for the class of a text."] = field(
         default_factory=PromptOptions
     )
@@ -104,8 +110,12 @@ class Loading(Machine):
             "what an answer is given is --instruction",
         )
 
-    def load(self, model: str) -> HuggingFaceClassifier:
+    def load(self, model: str, labels: Sequence[str] | None = None) -> HuggingFaceClassifier:
         """Load a model, as :func:`fuzzsmooth.models.load_classifier` does.
+
+        Args:
+            model: Its name.
+            labels: The classes of a fresh head, for a model that has none; None for one that has.
 
         Raises:
             FuzzsmoothError: If it is missing, damaged, or no classifier.
@@ -115,12 +125,25 @@ class Loading(Machine):
             "this command needs a classifier with a head or a prompt, and a language model that writes is "
             "none; leave out --predicate",
         )
+        self.verify(model)
         self.prepare()
         from fuzzsmooth.models import load_classifier
 
         given = {option.name: getattr(self, option.name) for option in described(Loading)}
-        del given["threads"], given["generate"], given["endpoint"]
-        return load_classifier(model, **given)
+        del given["threads"], given["generate"], given["endpoint"], given["require_signature"]
+        fresh: dict[str, Any] = {} if labels is None else {"labels": labels, "num_labels": len(labels)}
+        return load_classifier(model, **given, **fresh)
+
+    def verify(self, model: str) -> None:
+        """Check the signature of a model, where one is required.
+
+        Raises:
+            FuzzsmoothError: If there is none, or it is of another key or of other files.
+        """
+        if self.require_signature is not None:
+            from fuzzsmooth.models.signatures import verify_model
+
+            verify_model(model, self.require_signature)
 
     def answering(self, model: str) -> Loaded:
         """Load a model to be asked: a classifier, a language model with a predicate, or a remote one.
@@ -139,6 +162,7 @@ class Loading(Machine):
             return load_remote(model, self.prompt, self.endpoint)
         if not self.generate.given:
             return self.load(model)
+        self.verify(model)
         self.prepare()
         from fuzzsmooth.models.predicated import load_predicated
 
@@ -232,6 +256,7 @@ class Asked:
         clean: Clean labeled data to choose references from instead.
         table: A file with flip rates of unit types, for deletion rates per type.
         fill: Whether to test types that are not in it, and to add them.
+        audit: Folder of an audit, whose findings a search tests first.
     """
 
     model: str
@@ -242,6 +267,7 @@ class Asked:
     clean: Clean | None = None
     table: Path | None = None
     fill: bool = False
+    audit: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -286,17 +312,19 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
         )
     elif not asked.fill and not table.is_file():
         raise FuzzsmoothError(f"there is no table {table}; build it with 'fuzzsmooth table build'")
+    report = None if asked.audit is None else read_audit(asked.audit)
     given = given_references(asked.model, kind, options, asked.references, asked.clean)
     require(
         asked.clean is None or not is_remote(asked.model) or asked.loading.endpoint.limited,
-        "to choose references from --clean the endpoint is asked about hundreds of texts first; limit "
-        "what that "
-        "may cost (--request-budget or --price-budget), or give --yes",
+        "to choose references from --clean the endpoint is asked about hundreds of texts first; limit what "
+        "that may cost (--request-budget or --price-budget), or give --yes",
     )
     model = asked.loading.answering(asked.model)  # torch is not imported before
     chosen = find_references(
         given, model, options, witnessed=kind.needs.trusted_encoder, stages=stages, tell=tell
     )
+    if report is not None:
+        chosen = with_suspects(chosen, report, options, model)
     if table is None:
         defense, rates = kind(model, options, chosen), None
     else:

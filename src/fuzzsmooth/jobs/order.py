@@ -13,6 +13,7 @@ from fuzzsmooth.bench.provenance import shown
 from fuzzsmooth.common.options import Between, Options
 from fuzzsmooth.data import Splits
 from fuzzsmooth.defenses import Defense
+from fuzzsmooth.jobs.audited import read_audit
 from fuzzsmooth.jobs.loading import Machine
 from fuzzsmooth.models import resolve_model
 from fuzzsmooth.models.remote.endpoint import refuse_remote
@@ -31,6 +32,16 @@ class ProtectOptions(Options):
     finetune: Annotated[bool, "Whether the model is fine-tuned for the defense, or only wrapped."] = True
     twin: Annotated[
         str | None, "A trusted clean copy of the pre-trained model, for defenses that need one."
+    ] = None
+    audit: Annotated[
+        str | None,
+        "Folder of an audit of the model; what it found is tested first in every text that the protected "
+        "model gets, and is believed in nothing.",
+    ] = None
+    sign: Annotated[
+        str | None,
+        "Private key (PEM) that the folder is signed with, by OpenSSF model-signing; --require-signature "
+        "checks it.",
     ] = None
 
 
@@ -81,8 +92,16 @@ def identity(order: Order, splits: Splits) -> dict[str, Any]:
         "options": order.options.to_mapping(),
         "finetune": order.finetuning.to_mapping() if order.protect.finetune else None,
         **({} if order.protect.twin is None else {"twin": _weights(order.protect.twin)}),
+        **({} if order.protect.audit is None else {"audit": _findings(Path(order.protect.audit))}),
         "allow_bin": order.machine.allow_bin,
     }
+
+
+def _findings(folder: Path) -> str:
+    """A hash of what is taken from an audit."""
+    report = read_audit(folder)
+    facts = [[one.get("text"), one.get("level"), one.get("kind")] for one in report["triggers"]]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _weights(model: str) -> str:

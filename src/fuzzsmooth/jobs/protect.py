@@ -29,11 +29,13 @@ from fuzzsmooth.defenses import DEFENSES, Defense, FittedDefense, Material
 from fuzzsmooth.defenses.saved import write_beside
 from fuzzsmooth.engine.options import SearchedOptions
 from fuzzsmooth.jobs.answering import AnswerFile, Record, answer_all
+from fuzzsmooth.jobs.audited import read_audit, with_suspects
 from fuzzsmooth.jobs.holding_out import hold_out
 from fuzzsmooth.jobs.loading import Loading
 from fuzzsmooth.jobs.model_card import model_card
 from fuzzsmooth.jobs.order import Order, ProtectOptions, identity
 from fuzzsmooth.jobs.seen import references_key, remember
+from fuzzsmooth.models.signatures import MODEL_SIGNATURE, check_key, sign_folder
 from fuzzsmooth.search import References, select_references
 from fuzzsmooth.training import check_output, splits_for
 
@@ -59,6 +61,7 @@ def protect_model(
     tell: Tell = unheard,
     holdout: float | None = None,
     finetune: bool | Mapping[str, Any] = True,
+    audit: str | Path | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Fine-tune a model for a defense, choose its references, measure both, and save one folder.
@@ -73,6 +76,7 @@ def protect_model(
         holdout: Texts held out to measure on: a share below 1, or a number; None for 20 %, at most 200.
         finetune: False only wraps the model; a mapping changes options of
             :class:`fuzzsmooth.training.FinetuneOptions`.
+        audit: Folder of an audit of the model; what it found is tested first in every text.
         **options: Options of the defense.
 
     Returns:
@@ -88,7 +92,7 @@ def protect_model(
         Path(out),
         kind,
         kind.options_type.from_mapping(options, where=f"defense '{defense}'"),
-        ProtectOptions(holdout=holdout, finetune=bool(finetune)),
+        ProtectOptions(holdout=holdout, finetune=bool(finetune), audit=None if audit is None else str(audit)),
         finetune if isinstance(finetune, Mapping) else {},
     )
     return carry_out(order, stages=stages, tell=tell)
@@ -101,6 +105,15 @@ def carry_out(order: Order, *, stages: Stages = silent_stages, tell: Tell = unhe
         FuzzsmoothError: If anything is missing or does not fit.
     """
     order.finetuning  # noqa: B018  # bad options are told before data is read
+    if order.protect.sign is not None:
+        check_key(Path(order.protect.sign), private=True)
+    if order.protect.audit is not None:
+        read_audit(Path(order.protect.audit))
+        require(
+            isinstance(order.options, SearchedOptions) and order.options.fuzzing,
+            f"defense '{order.kind.name}' searches no texts, so that an audit makes no difference; leave "
+            "out --audit",
+        )
     check_output(order.out)
     splits = hold_out(order.data, order.protect.holdout, order.columns)
     splits = splits_for(order.model, splits, allow_bin=order.machine.allow_bin)
@@ -218,7 +231,7 @@ class _Run:
         search = options.search if witnessed else options.search.replace(reward="transplant")
         train, held_out = material.data, material.held_out
         with self._timed("references"), self._stages("references") as progress:
-            return select_references(
+            references = select_references(
                 model,
                 (train.texts, train.targets),
                 search,
@@ -226,6 +239,10 @@ class _Run:
                 progress=progress,
                 tell=self._tell,
             )
+        audit = self._order.protect.audit
+        if audit is None:
+            return references
+        return with_suspects(references, read_audit(Path(audit)), options, model)
 
     def _measure(self, model: HuggingFaceClassifier, defense: Defense) -> dict[str, Any]:
         """Accuracy without and with the defense, and false flags, on the held-out texts."""
@@ -282,6 +299,7 @@ class _Run:
             "model": model.fingerprint,
             "labels": list(model.labels),
             "references": 0 if references is None else len(references.texts),
+            "suspects": 0 if references is None else len(references.suspects),
             "data": {
                 "name": shown(order.data),
                 "train": len(train),
@@ -309,6 +327,8 @@ class _Run:
                     shutil.copy(told, folder / told.name)
 
         model.save(order.out, beside)
+        if order.protect.sign is not None:
+            sign_folder(order.out, Path(order.protect.sign), MODEL_SIGNATURE)
         if references is not None:
             remember(references_key(references, model.fingerprint))
 

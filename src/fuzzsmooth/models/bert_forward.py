@@ -73,6 +73,19 @@ def lower_states(model: Any, ids: Tensor, mask: Tensor | None, layers: int) -> T
     return _through(model, model.bert.embeddings(input_ids=ids), mask, range(layers))
 
 
+def token_states(model: Any, ids: Tensor, mask: Tensor | None) -> Tensor:
+    """What all layers make of every token; the arguments are those of :func:`first_token_logits`.
+
+    Returns:
+        Shape (rows, length, width).
+    """
+    seen = None if mask is None else mask[:, None, None, :].bool()
+    x: Tensor = model.bert.embeddings(input_ids=ids)
+    for layer in model.bert.encoder.layer:
+        x = _layer(layer, x, x, seen)
+    return x
+
+
 def first_token_logits_from(model: Any, states: Tensor, mask: Tensor | None, first_layer: int) -> Tensor:
     """Logits of sequences from what their lowest layers made of them: the rest of the pass.
 

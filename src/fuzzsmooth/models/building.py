@@ -103,6 +103,28 @@ def build_language_model(config: Any, tensors: dict[str, torch.Tensor], name: st
     return model
 
 
+def build_masked_model(config: Any, tensors: dict[str, torch.Tensor], name: str) -> Any | None:
+    """The masked language model that a configuration describes, with the tensors as its weights.
+
+    Args:
+        config: As for :func:`build_model`.
+        tensors: As for :func:`build_model`.
+        name: The model's name, for sentences.
+
+    Returns:
+        The model, or None where the tensors hold no such head, or transformers has none of this type.
+
+    Raises:
+        FuzzsmoothError: If it cannot be built.
+    """
+    from transformers import AutoModelForMaskedLM
+
+    if type(config) not in AutoModelForMaskedLM._model_mapping:
+        return None
+    model, report = _built(AutoModelForMaskedLM, "masked language model", config, tensors, name, 0)
+    return None if report["missing_keys"] or report["mismatched_keys"] else model.eval()
+
+
 def _built(
     auto: Any, kind: str, config: Any, tensors: dict[str, torch.Tensor], name: str, seed: int
 ) -> tuple[Any, dict[str, Any]]:

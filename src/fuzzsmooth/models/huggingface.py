@@ -45,6 +45,7 @@ class HuggingFaceClassifier(Passes):
         shortest: Tokens to which shorter texts are padded, for models that do not run on fewer.
         shares_prefix: Whether keys and values of what a prompt has before every text are computed once.
         fixed_shapes: Whether sequences are evaluated in batches of fixed shapes, see :meth:`reproducible`.
+        batch_a_thread: Whether each batch is evaluated by one thread, see :meth:`side_by_side`.
         noisy_batches: By number of noised layers, once known: whether the noises of a batch take one pass.
 
     Raises:

@@ -74,6 +74,7 @@ class Passes:
         self.shares_prefix = is_prompted(model) and bool(model.prompt.before)
         self.shortest = 1
         self.fixed_shapes = False
+        self.batch_a_thread = False
         self.noisy_batches: dict[int, bool] = {}
         self.noisy_copies = NoisyCopies()
         self.model = model.to(self.device).eval()
@@ -156,6 +157,19 @@ class Passes:
         twin.fixed_shapes, twin._alike_rows = self._alike_rows > 0, self._alike_rows
         return twin
 
+    def side_by_side(self) -> Self:
+        """The same classifier, sharing all, that evaluates a batch with each thread of a processor.
+
+        As many batches at once as PyTorch has threads: threads that share the products of one batch wait for
+        each other. The answers are the same but for rounding.
+        """
+        if self.device.type != "cpu":
+            return self
+        self.evaluation_model  # noqa: B018 - made here, so that both have one
+        twin = copy.copy(self)
+        twin.batch_a_thread = True
+        return twin
+
     def _tried_rows(self) -> int:
         def forward(model: Any, ids: torch.Tensor) -> torch.Tensor:
             # The weights are stand-ins: what was computed with the model's own is of no use.
@@ -224,7 +238,7 @@ class Passes:
                 return self._forward(logits_of, [rows[index] for index in chosen])
 
             # Fetched at the end: an accelerator computes one batch while the next one is prepared.
-            side_by_side = self.fixed_shapes and not one_batch
+            side_by_side = (self.fixed_shapes or self.batch_a_thread) and not one_batch
             outputs = (
                 evaluate_side_by_side(evaluate, batches) if side_by_side else list(map(evaluate, batches))
             )

@@ -10,7 +10,8 @@ from fuzzsmooth.report.pages import filled
 _LIMITS = (
     "It names what was searched and what was found there; that nothing was found does not show that there "
     "is nothing.",
-    "Triggers that rewrite a whole text (a style, a syntax, a paraphrase) are not searched.",
+    "Of triggers that rewrite a whole text (a style, a syntax, a paraphrase) only a battery of rules is "
+    "tried; a learned style is not searched.",
     "Phrases longer than were grown, and triggers that act only in texts unlike the clean ones given, are "
     "not searched.",
 )
@@ -43,6 +44,7 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
         "natural": [one for one in triggers if one["level"] == "natural"],
         "levels": _LEVELS,
         "limits": _LIMITS,
+        "is_encoder": report.get("kind") == "encoder",
         "verdict": _verdict(report),
         "percent": lambda share: f"{100 * share:.0f} %",
         "pieces_of": _pieces,
@@ -65,6 +67,8 @@ def _verdict(report: Mapping[str, Any]) -> str:
             f"Nothing was found among {what} {grown}. Words that move texts are there in every model; here "
             f"words of a like meaning do as much. {cost['passes']:,} passes, {cost['seconds']:.0f} seconds."
         )
+    if report.get("kind") == "encoder":
+        what += ", in a model without a head"
     worst = next(one for one in report["triggers"] if one["level"] != "natural")
     return (
         f"“{worst['text']}” turns {worst['held']['count']} of {worst['held']['texts']} held-out clean texts "

@@ -12,11 +12,29 @@ from fuzzsmooth.search.options import SearchOptions
 from fuzzsmooth.search.protocol import Units
 from fuzzsmooth.search.strategies import Piece
 
+_SUSPECTS = 4  # of a text that are tested
+
 
 def rarest(suspicion: npt.NDArray[np.float64], options: SearchOptions) -> tuple[int, ...]:
     """The few rarest units, if they are rare, the rarest first."""
     by_rarity = np.argsort(-suspicion, kind="stable")[: options.rare]
     return tuple(int(index) for index in by_rarity if suspicion[index] >= options.rarity)
+
+
+def held_suspects(units: Units, suspects: Sequence[Units]) -> list[tuple[int, ...]]:
+    """Where a text holds suspected triggers, the first few: indices of their units, whatever the case.
+
+    A trigger of several units is held where all of them are, in whatever order.
+    """
+    places: dict[str, int] = {}
+    for index, unit in enumerate(units):
+        places.setdefault(unit.lower(), index)
+    found = [
+        tuple(sorted({places[unit.lower()] for unit in suspect}))
+        for suspect in suspects
+        if all(unit.lower() in places for unit in suspect)
+    ]
+    return list(dict.fromkeys(found))[:_SUSPECTS]
 
 
 def with_copies(units: Units, area: Area) -> Area:

@@ -28,6 +28,9 @@ _POOL = 400  # candidates scored per class; the most confident of a few hundred 
 _MOST = 50_000  # texts, or gains of a class, that a file may hold
 _HIGHEST = 2**31  # label
 _LONGEST_CODE = 20  # letters of a language
+MOST_SUSPECTS = 32
+"""Suspected triggers of a file at most: each that a text holds costs some of its evaluations."""
+_LONGEST_SUSPECT = 64
 _REPLACE = "write references with 'fuzzsmooth finetune', or give --clean"
 _MEASURES = tuple(NullDistribution.__dataclass_fields__)
 _CALIBRATION = 100  # clean texts per class whose words set the threshold for suspicious segments
@@ -49,6 +52,8 @@ class References:
         names: The class names that ``labels`` index, those of the model; empty where they are not known.
         witness: What was learned of clean data with a trusted encoder; None where that was not asked for.
         language: That of the clean texts, as in :func:`fuzzsmooth.text.rarity`.
+        suspects: Triggers that an audit has found, units each: in a text that holds one, it is tested first.
+            They are only proposed, so that whoever wrote them can have nothing flagged and nothing cleared.
     """
 
     texts: tuple[str, ...]
@@ -58,6 +63,7 @@ class References:
     names: tuple[str, ...] = ()
     witness: Witness | None = None
     language: str = ENGLISH
+    suspects: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def select(
@@ -150,6 +156,8 @@ class References:
         content["ordinary"], content["language"] = ordinary, self.language
         if self.witness is not None:
             content["witness"] = self.witness.to_json()
+        if self.suspects:
+            content["suspects"] = self.suspects
         write_json(path, {"version": _VERSION, **content})
 
     @classmethod
@@ -192,7 +200,9 @@ class References:
         witness = None if found is None else Witness.of_json(found, classes)
         language = content.get("language", ENGLISH)  # files of earlier versions are in English
         require(isinstance(language, str) and len(language) <= _LONGEST_CODE, "'language' must be a code")
-        return cls(texts, labels, str(model), tuple(map(_null, ordinary)), names, witness, str(language))
+        suspects = suspects_of(content.get("suspects", []))
+        null = tuple(map(_null, ordinary))
+        return cls(texts, labels, str(model), null, names, witness, str(language), suspects)
 
     def check_classes(self, classes: int, where: str) -> None:
         """Check that they fit a model.
@@ -215,6 +225,26 @@ class References:
             f"{where} measures ordinary words of {len(self.ordinary)} classes, but the model has {classes}; "
             "give references of its own",
         )
+
+
+def suspects_of(rows: object) -> tuple[tuple[str, ...], ...]:
+    """Suspected triggers as a file lists them.
+
+    Raises:
+        FuzzsmoothError: If they are no lists of units.
+    """
+    require(
+        isinstance(rows, list | tuple) and len(rows) <= MOST_SUSPECTS,
+        f"'suspects' must list up to {MOST_SUSPECTS} triggers",
+    )
+    found = []
+    for row in rows if isinstance(rows, list | tuple) else ():
+        sound = isinstance(row, list | tuple) and 0 < len(row) <= _LONGEST_SUSPECT
+        require(
+            sound and all(isinstance(unit, str) for unit in row), "a suspected trigger is a list of units"
+        )
+        found.append(tuple(row))
+    return tuple(found)
 
 
 def _reference(row: object) -> tuple[str, int]:

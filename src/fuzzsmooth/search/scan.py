@@ -165,8 +165,9 @@ class Scanner:
         sure = (
             [None] * len(texts) if own is None else own.reader.sure([self._segmenter.join(x) for x in texts])
         )
+        suspects = () if self._references is None else self._references.suspects
         searches = [
-            search_text(units, self._options, test, self._lexicon, source, own, label)
+            search_text(units, self._options, test, self._lexicon, source, own, label, suspects)
             for units, source, label in zip(texts, generators, sure, strict=True)
         ]
         return run(searches, self._classifier, self._segmenter.join, advance=advance)

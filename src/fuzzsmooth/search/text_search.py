@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.search.candidates import rewarding_area, transplant_candidates, with_copies
+from fuzzsmooth.search.candidates import held_suspects, rewarding_area, transplant_candidates, with_copies
 from fuzzsmooth.search.combined import InPlace, keeps_label
 from fuzzsmooth.search.confirm import Area, Confirmation
 from fuzzsmooth.search.contexts import Context
@@ -51,6 +51,7 @@ def search_text(
     generator: np.random.Generator,
     in_context: InContextTest | None = None,
     sure: int | None = None,
+    suspects: Sequence[Units] = (),
 ) -> Search[SearchResult]:
     """Search one text; sees nothing but its units and the generator.
 
@@ -63,6 +64,7 @@ def search_text(
         in_context: The in-context test; None for the other rewards than "combined".
         sure: The class that the witness is sure of, if it is: a text with that label, which it keeps without
             its rarest units, is not searched.
+        suspects: Triggers that are tested first where the text holds them.
     """
     budget = Budget(options.budget)
     areas: list[Area] = []
@@ -75,7 +77,7 @@ def search_text(
         own = None
         if in_context is not None:
             own = InPlace(label, in_context, options, lexicon, budget, generator)
-        rounds = _Rounds(label, options, test, lexicon, budget, generator, own)
+        rounds = _Rounds(label, options, test, lexicon, budget, generator, own, suspects)
         left = tuple(range(len(units)))
         while left:
             current = tuple(units[index] for index in left)
@@ -107,10 +109,16 @@ class _Rounds:
     budget: Budget
     generator: np.random.Generator
     in_place: InPlace | None = None
+    suspects: Sequence[Units] = ()
 
     def area(self, units: Units) -> Search[Area | None]:
         """The most vulnerable area of a text, or None."""
         test, budget, options = self.test, self.budget, self.options
+        held = held_suspects(units, self.suspects)
+        if test is not None and held:
+            area = yield from self._confirmed(units, held, test, grow=False)
+            if area is not None:
+                return area
         suspicion = rarity(units, options.language)
         if self.in_place is not None and test is not None:
             candidates = yield from self.in_place.removable(units, suspicion)

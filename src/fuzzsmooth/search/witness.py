@@ -144,7 +144,7 @@ def train_witness(
     spread = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), _MOST_TEXTS)).astype(np.int64))
     texts, truth = [texts[at] for at in spread.tolist()], np.array(targets, dtype=np.int64)[spread]
     known = encoder.features(texts)
-    weights, bias = _regression(known, truth, classes)
+    weights, bias = regression(known, truth, classes)
     if len(held_out[0]):
         judged = _probabilities(encoder.features(list(held_out[0])), weights, bias)
         judged_truth = np.array(held_out[1], dtype=np.int64)
@@ -160,7 +160,7 @@ def train_witness(
     )
 
 
-def _regression(embeddings: npt.NDArray[Any], targets: npt.NDArray[Any], classes: int) -> tuple[Array, Array]:
+def regression(embeddings: npt.NDArray[Any], targets: npt.NDArray[Any], classes: int) -> tuple[Array, Array]:
     """Multinomial logistic regression with an L2 penalty; weights of shape (classes, dimensions), bias."""
     from scipy.optimize import minimize
 
@@ -189,7 +189,7 @@ def _cross_judged(embeddings: npt.NDArray[Any], targets: npt.NDArray[Any], class
     for fold in range(_FOLDS):
         inside = folds == fold
         if inside.any() and not inside.all():
-            model = _regression(embeddings[~inside], targets[~inside], classes)
+            model = regression(embeddings[~inside], targets[~inside], classes)
             result[inside] = _probabilities(embeddings[inside], *model)
     return result
 

@@ -97,7 +97,8 @@ def ask(
     check(kind, chosen)
     loading, reading, clean = given.of(Loading), given.of(Reading), given.of(ReferenceTexts)
     references = None if clean.references is None else Path(clean.references)
-    asked = Asked(model, kind, chosen, loading, references, clean.data(reading), table, fill)
+    audit = None if clean.audit is None else Path(clean.audit)
+    asked = Asked(model, kind, chosen, loading, references, clean.data(reading), table, fill, audit)
     return Question(asked, gather(source, text, reading), where, quiet)
 
 

@@ -27,6 +27,7 @@ def run_audit(
     data: str | None,
     *,
     policy: Path | None,
+    sign: Path | None,
     precision: str,
     config: Path | None,
     json: bool,
@@ -51,6 +52,7 @@ def run_audit(
         rules,
         Loading.from_mapping(machine),
         given.of(TrainingData).to_mapping(),
+        sign,
     )
     with resumable():
         report = carry_out(order, stages=Display(quiet).counts, tell=note)

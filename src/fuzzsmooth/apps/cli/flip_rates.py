@@ -46,15 +46,22 @@ def build_table(
         FuzzsmoothError: If anything is missing or does not fit.
     """
     from fuzzsmooth.defenses.deletion import Deletion, DeletionOptions
+    from fuzzsmooth.jobs.audited import pulling_words, read_audit
     from fuzzsmooth.jobs.loading import Loading
     from fuzzsmooth.jobs.references import find_references, flip_rates, given_references
     from fuzzsmooth.text.units import segmenter
 
-    require((data is None) != (words is None), "give --data or --words, one of them")
+    clean = given.of(ReferenceTexts)
+    require(
+        (data is not None) + (words is not None) + (clean.audit is not None) == 1,
+        "give --data, --words or --audit, one of them",
+    )
     check_output_file(out, source=words if data is None else Path(data))
     options = options_from(DeletionOptions, config, given.mapping(DeletionOptions.__name__))
-    loading, reading, clean = given.of(Loading), given.of(Reading), given.of(ReferenceTexts)
+    loading, reading = given.of(Loading), given.of(Reading)
     types = [] if words is None else _lines(words)
+    if clean.audit is not None:
+        types = pulling_words(read_audit(Path(clean.audit)))
     texts = () if data is None else gather(data, None, reading).texts
     file = None if clean.references is None else Path(clean.references)
     source = given_references(model, Deletion, options, file, clean.data(reading))

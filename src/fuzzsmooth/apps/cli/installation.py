@@ -24,6 +24,7 @@ ADDS: Final[Mapping[str, str]] = {
     "traces": "serve --traces, by OpenTelemetry",
     "remote": "language models behind an OpenAI-compatible endpoint (openai:URL#MODEL)",
     "sentencepiece": "models whose tokenizer is a SentencePiece file only",
+    "sign": "audit --sign, protect --sign, --require-signature: signed evidence and models",
     "syntax": "the trigger 'syntactic', which parses",
     "hub": "push_to_hub: a protected model on a hub",
     "mlflow": "a protected model as an MLflow model",

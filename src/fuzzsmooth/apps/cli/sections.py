@@ -65,6 +65,11 @@ class ReferenceTexts(Options):
         str | None, "Column of the labels of --clean, if it is not --label-column."
     ] = None
 
+    audit: Annotated[
+        str | None,
+        "Folder of an audit; what it found is tested first in every text, and is believed in nothing.",
+    ] = None
+
     def validate(self) -> None:
         """Check that columns come with data."""
         require(

@@ -32,6 +32,12 @@ def audit(
         Path | None,
         typer.Option("--policy", help="TOML or JSON file of what fails; any suspicion if left out."),
     ] = None,
+    sign: Annotated[
+        Path | None,
+        typer.Option(
+            "--sign", help="Private key (PEM) that the evidence is signed with, by OpenSSF model-signing."
+        ),
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="auto, float32 or bfloat16.", rich_help_panel="Model")
     ] = "auto",
@@ -47,5 +53,14 @@ def audit(
     from fuzzsmooth.apps.cli.auditing import run_audit
 
     run_audit(
-        ctx.obj, model, out, data, policy=policy, precision=precision, config=config, json=json, quiet=quiet
+        ctx.obj,
+        model,
+        out,
+        data,
+        policy=policy,
+        sign=sign,
+        precision=precision,
+        config=config,
+        json=json,
+        quiet=quiet,
     )

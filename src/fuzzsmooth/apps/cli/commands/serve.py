@@ -45,7 +45,8 @@ def serve(
     clean = given.of(ReferenceTexts)
     references = None if clean.references is None else Path(clean.references)
     loading, data = given.of(Loading), clean.data(given.of(Columns))
-    asked = Asked(model, kind, chosen, loading, references, data, table)
+    audit = None if clean.audit is None else Path(clean.audit)
+    asked = Asked(model, kind, chosen, loading, references, data, table, audit=audit)
 
     def load(asked: Asked) -> Defended:
         return load_defended(asked, stages=Display(quiet).counts, tell=note)

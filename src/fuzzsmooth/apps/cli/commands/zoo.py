@@ -43,7 +43,7 @@ def audit(
     out: _Out,
     detectors: Annotated[
         str, typer.Option(help="Names of 'fuzzsmooth list detectors', in order, separated by commas.")
-    ] = "exhaustive,fast,dbs,dbs-twin,babi,uat,weight-statistics,random-words",
+    ] = "exhaustive,fast,dbs,dbs-twin,babi,uat,clibe,weight-statistics,random-words",
     data_root: _Root = None,
     workers: _Workers = 1,
     quiet: flag.Quiet = False,
