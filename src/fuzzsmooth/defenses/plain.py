@@ -8,6 +8,7 @@ import numpy as np
 
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import Advance, Defense, truncated_by
+from fuzzsmooth.engine.recheck import steady
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 
 
@@ -17,7 +18,7 @@ class PlainDefense(Defense):
     def answer(self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None) -> list[Answer]:
         """See :meth:`fuzzsmooth.defenses.Defense.answer`; there are no certificates."""
         del certify
-        answers = plain_answers(self.classifier, texts, self.labels)
+        answers = plain_answers(steady(self.classifier), texts, self.labels)
         if advance is not None:
             advance(len(texts))
         return answers

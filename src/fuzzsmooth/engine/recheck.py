@@ -80,6 +80,15 @@ def in_float32(classifier: Classifier) -> Classifier:
     return classifier.reproducible() if isinstance(classifier, TokenClassifier) else classifier
 
 
+def steady(classifier: Classifier) -> Classifier:
+    """The same classifier at its own precision; in float32 as :func:`in_float32` has it.
+
+    Then its answer to a text does not depend, to the last digit, on what else it is asked about.
+    """
+    coarse = getattr(classifier, "precision", "float32") not in ("", "float32")
+    return classifier if coarse else in_float32(classifier)
+
+
 def _is_coarse(classifier: TokenClassifier) -> bool:
     return classifier.precision not in ("", "float32")
 

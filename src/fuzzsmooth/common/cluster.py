@@ -1,0 +1,66 @@
+"""A Ray cluster: the one that is named, or one of this machine that ends with the command.
+
+Nothing is reported to anybody, and no dashboard listens. Ray passes tasks, texts and answers between its
+processes as pickles: whoever reaches the ports of a cluster can run code on it (see SECURITY.md).
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
+
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Of a cluster of this machine: its workers are this command's own work, and as urgent.
+    "RAY_worker_niceness": "0",
+    "RAY_DEDUP_LOGS": "0",
+    # Without it Ray says at every start of a task that it will change what it does of devices.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+_HERE = "local"  # as Ray calls a cluster of one's own, which is then not looked for elsewhere
+
+
+@contextmanager
+def ray_cluster(purpose: str, address: str | None = None, processors: int | None = None) -> Iterator[Any]:
+    """Ray, connected to a cluster; what is begun here ends on leaving.
+
+    Args:
+        purpose: What needs it, for the error.
+        address: As ``ray.init`` takes it; by default the variable RAY_ADDRESS, else one of this machine.
+        processors: Of a cluster of this machine, how many processors it has at least.
+
+    Raises:
+        MissingExtraError: If Ray is not installed.
+        FuzzsmoothError: If there is no such cluster.
+    """
+    os.environ.update({name: value for name, value in _SETTINGS.items() if name not in os.environ})
+    try:
+        ray: Any = importlib.import_module("ray")
+    except ImportError as error:
+        raise MissingExtraError("ray", "ray", purpose) from error
+    if ray.is_initialized():
+        yield ray
+        return
+    where = address or os.environ.get("RAY_ADDRESS") or _HERE
+    own: dict[str, Any] = {}
+    if where == _HERE:
+        most = max(processors or 1, os.cpu_count() or 1)
+        own = {"include_dashboard": False, "num_cpus": most, "_node_ip_address": "127.0.0.1"}
+    try:
+        ray.init(where, log_to_driver=False, logging_level=logging.ERROR, **own)
+    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FuzzsmoothError(
+            f"cannot reach the Ray cluster '{where}' ({reason}); give the --address of one that runs, or "
+            "none for one of this machine"
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
