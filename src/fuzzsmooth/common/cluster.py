@@ -44,6 +44,7 @@ def ray_cluster(purpose: str, address: str | None = None, processors: int | None
         ray: Any = importlib.import_module("ray")
     except ImportError as error:
         raise MissingExtraError("ray", "ray", purpose) from error
+    _silence()
     if ray.is_initialized():
         yield ray
         return
@@ -64,3 +65,10 @@ def ray_cluster(purpose: str, address: str | None = None, processors: int | None
         yield ray
     finally:
         ray.shutdown()
+
+
+def _silence() -> None:
+    """Keep what Ray tells of dead workers from standard output, where answers go; it has no switch."""
+    worker = importlib.import_module("ray._private.worker")
+    if hasattr(worker, "print_to_stdstream"):
+        vars(worker)["print_to_stdstream"] = lambda *_lines, **_how: None

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _DEEP = 2  # chunks of a worker: one is answered, the next one waits with it
 _AHEAD = 8  # chunks for each worker that may be answered before an earlier one is
-_LOSSES = 5  # of a chunk's workers, after which it is held for what kills them
+_LOSSES = 10  # of a chunk's workers, after which it is held for what kills them
 _LOOK = 1.0  # seconds between looks at the workers
 _PATIENCE = 30.0  # seconds until it is told that the cluster gives no worker
 

@@ -17,7 +17,6 @@ from fuzzsmooth.apps.cli.sections import Reading, ReferenceTexts
 from fuzzsmooth.apps.cli.settings import read_config
 from fuzzsmooth.apps.cli.showing import Output, show_all
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.files import check_output_file
 from fuzzsmooth.common.options import overruled
 
 if TYPE_CHECKING:
@@ -69,8 +68,8 @@ def ask(
     text: Sequence[str] | None,
     defense: str | None,
     config: Path | None,
-    output: Path | None,
-    format: Literal["jsonl", "csv"] | None,  # noqa: A002  # as the flag
+    output: str | None,
+    format: Literal["jsonl", "csv", "parquet"] | None,  # noqa: A002  # as the flag
     json: bool,
     quiet: bool,
     table: Path | None = None,
@@ -86,8 +85,8 @@ def ask(
         text: Texts of the command line.
         defense: Name of the defense.
         config: File of options.
-        output: File of the answers.
-        format: Whether it is a table; by its name if None.
+        output: File of the answers, or its URL.
+        format: What it is; by its name if None.
         json: Whether answers are shown as JSON.
         quiet: Whether to show no progress.
         table: File of flip rates.
@@ -100,10 +99,7 @@ def ask(
     from fuzzsmooth.jobs.engines import EngineOptions
     from fuzzsmooth.jobs.loading import Asked, Loading
 
-    csv = output is not None and (output.suffix.lower() == ".csv" if format is None else format == "csv")
-    where = Output(output, csv, json)
-    if where.kept is not None:
-        check_output_file(where.kept, source=None if source is None else Path(source))
+    where = Output.of(output, format, json=json, source=source)
     kind, chosen = defense_of(given, model, defense, config)
     check(kind, chosen)
     loading, reading, clean = given.of(Loading), given.of(Reading), given.of(ReferenceTexts)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fuzzsmooth.jobs.answering import Record
     from fuzzsmooth.jobs.statements import Statements
 
+
 def check_threat(threat: str, kind: type[Defense], options: Options, *, table: bool) -> None:
     """Refuse a threat that a defense does not certify under its options.
 
