@@ -1,13 +1,14 @@
 """A batch on Ray workers against the same batch in one process: python benchmarks/ray_batch.py MODEL.
 
 Both sides answer the same texts in the same chunks into a file, in turn, in one process, so that what else
-the machine does disturbs both. Time is that of the processor, of all processes of a side together: on a machine
-that is shared, wall time tells of the others. Starting the cluster and loading the model is told apart, as it
-does not grow with the texts. Then a cluster that cannot be had here is simulated: the pool itself
-(:class:`fuzzsmooth.jobs.on_ray.Pool`) gives chunks to workers that are made up, on a clock that is made up,
-from the measured times of a worker's start, of chunks, and of the driver for each record. What is not in it:
-the network, nodes of unequal speed, and a model that is loaded from a disk which all nodes share.
-Needs the extra ``ray``.
+the machine does disturbs both. Time is that of the processor, of all processes of a side together: on a
+machine that is shared, wall time tells of the others. Starting the cluster and loading the model is told
+apart, as it does not grow with the texts.
+
+Then a cluster that cannot be had here is simulated: the pool itself (:class:`fuzzsmooth.jobs.on_ray.Pool`)
+gives chunks to workers that are made up, on a clock that is made up, from the measured times of a worker's
+start, of chunks, and of the driver for each record. What is not in it: the network, nodes of unequal speed,
+and a model that is loaded from a disk which all nodes share. Needs the extra ``ray``.
 """
 
 from __future__ import annotations
