@@ -18,21 +18,21 @@ class PlainDefense(Defense):
     def answer(self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None) -> list[Answer]:
         """See :meth:`fuzzsmooth.defenses.Defense.answer`; there are no certificates."""
         del certify
-        answers = plain_answers(steady(self.classifier), texts, self.labels)
+        answers = plain_answers(self.classifier, texts, self.labels)
         if advance is not None:
             advance(len(texts))
         return answers
 
 
 def plain_answers(classifier: Classifier, texts: Sequence[str], labels: Sequence[str]) -> list[Answer]:
-    """The classifier's own answer to each text.
+    """The classifier's own answer to each text, which in float32 does not depend on the others.
 
     Args:
         classifier: Who answers; the model that it wraps may be another one than the suspect.
         texts: The texts.
         labels: Class names.
     """
-    return answers_of(classifier.probabilities(texts), labels, truncated_by(classifier, texts))
+    return answers_of(steady(classifier, few=True).probabilities(texts), labels, truncated_by(classifier, texts))
 
 
 def answers_of(rows: Probabilities, labels: Sequence[str], truncated: Sequence[bool]) -> list[Answer]:
