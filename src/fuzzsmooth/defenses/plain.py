@@ -32,7 +32,9 @@ def plain_answers(classifier: Classifier, texts: Sequence[str], labels: Sequence
         texts: The texts.
         labels: Class names.
     """
-    return answers_of(steady(classifier, few=True).probabilities(texts), labels, truncated_by(classifier, texts))
+    return answers_of(
+        steady(classifier, few=True).probabilities(texts), labels, truncated_by(classifier, texts)
+    )
 
 
 def answers_of(rows: Probabilities, labels: Sequence[str], truncated: Sequence[bool]) -> list[Answer]:
