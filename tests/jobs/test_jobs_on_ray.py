@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import threading
@@ -117,17 +118,18 @@ def test_whoever_dies_the_records_are_those_of_the_local_engine(capfd, cluster, 
 
 @pytest.mark.slow
 def test_killed_at_twenty_random_moments_the_output_is_that_of_an_undisturbed_run(cluster, tiny, tmp_path):
-    seed = time.time_ns() % 2**32
-    print(f"seed {seed}")  # shown where it fails
+    seed = int(os.environ.get("FUZZSMOOTH_KILL_SEED", time.time_ns() % 2**32))
+    kills = int(os.environ.get("FUZZSMOOTH_KILLS", 20))
+    print(f"FUZZSMOOTH_KILL_SEED={seed}")  # shown where it fails
     source = random.Random(seed)
-    order = asked(tiny, "deletion", DELETION | {"draws": 2000})
-    local = answered(order, tmp_path / "local.jsonl", LOCAL, texts=300)
+    order = asked(tiny, "deletion", DELETION | {"draws": 800})
+    local = answered(order, tmp_path / "local.jsonl", LOCAL, texts=200)
     told: list[str] = []
     killed: list[float] = []
     through = threading.Event()
 
     def kill() -> None:
-        while len(killed) < 20 and not through.wait(source.uniform(0.0, 6.0)):
+        while len(killed) < kills and not through.wait(source.uniform(0.0, 6.0)):
             there = working()
             if there:
                 source.choice(there).send_signal(signal.SIGKILL)
@@ -139,12 +141,12 @@ def test_killed_at_twenty_random_moments_the_output_is_that_of_an_undisturbed_ru
         killer = threading.Thread(target=kill)
         killer.start()
         try:
-            found = answered(order, output, RAY, texts=300, chunk=4, told=told.append)
+            found = answered(order, output, RAY, texts=200, chunk=4, told=told.append)
         finally:
             through.set()
             killer.join()
         assert found == local
-        if len(killed) == 20:
+        if len(killed) == kills:
             break
     print(f"{len(killed)} workers killed in {attempt + 1} runs; {len(told)} were missed while they worked")
-    assert told.count("a worker died; what it had is asked again") >= 10
+    assert told.count("a worker died; what it had is asked again") >= kills // 2
