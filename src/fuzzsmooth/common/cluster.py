@@ -70,8 +70,13 @@ def ray_cluster(purpose: str, address: str | None = None, processors: int | None
         own = {"include_dashboard": False, "num_cpus": max(processors or 1, os.cpu_count() or 1)}
     try:
         ray.init(where, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+    except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        ray.shutdown()
+        if where == _HERE:
+            raise FuzzsmoothError(
+                f"cannot begin a Ray cluster on this machine ({reason}); try again when it has less to do"
+            ) from error
         raise FuzzsmoothError(
             f"cannot reach the Ray cluster '{where}' ({reason}); give the --address of one that runs, or "
             "none for one of this machine"
