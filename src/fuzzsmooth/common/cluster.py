@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ _OWN = {
 }
 """Of a cluster of this machine; Ray reads them when it is imported."""
 _TOKEN = "RAY_AUTH_TOKEN"
+_ATTEMPTS = 3  # to begin one: Ray gives it half a minute, which a busy machine may not do it in
 _HERE = "local"  # as Ray calls a cluster of one's own, which is then not looked for elsewhere
 
 
@@ -68,23 +69,31 @@ def ray_cluster(purpose: str, address: str | None = None, processors: int | None
     own: dict[str, Any] = {}
     if where == _HERE:
         own = {"include_dashboard": False, "num_cpus": max(processors or 1, os.cpu_count() or 1)}
-    try:
-        ray.init(where, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        ray.shutdown()
-        if where == _HERE:
-            raise FuzzsmoothError(
-                f"cannot begin a Ray cluster on this machine ({reason}); try again when it has less to do"
-            ) from error
-        raise FuzzsmoothError(
-            f"cannot reach the Ray cluster '{where}' ({reason}); give the --address of one that runs, or "
-            "none for one of this machine"
-        ) from error
+    _begin(ray, where, own)
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _begin(ray: Any, where: str, own: Mapping[str, Any]) -> None:
+    for attempt in range(_ATTEMPTS if where == _HERE else 1):
+        try:
+            ray.init(where, log_to_driver=False, logging_level=logging.ERROR, **own)
+            return
+        except Exception as error:
+            # It raises bare ones, as where a node is slow to start.
+            ray.shutdown()
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            if where != _HERE:
+                raise FuzzsmoothError(
+                    f"cannot reach the Ray cluster '{where}' ({reason}); give the --address of one that "
+                    "runs, or none for one of this machine"
+                ) from error
+            if attempt == _ATTEMPTS - 1:
+                raise FuzzsmoothError(
+                    f"cannot begin a Ray cluster on this machine ({reason}); try again when it has less to do"
+                ) from error
 
 
 def _silence() -> None:
