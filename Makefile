@@ -18,7 +18,7 @@ ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90
 WORKERS := 2
 
-.PHONY: setup demo llm test lint test-fast test-guarantees proofs docs bench bench-quick paper
+.PHONY: setup demo llm test lint test-fast test-ray test-guarantees proofs docs bench bench-quick paper
 .PHONY: release-check sbom licenses audit-dependencies clean
 
 setup: $(READY)
@@ -49,6 +49,12 @@ test-fast: $(READY)
 	        || failed="$$failed $$room"; \
 	done; \
 	test -z "$$failed" || { echo "covered less than $(COVERAGE) %:$$failed"; exit 1; }
+
+# Batches and grids on a Ray cluster of this machine; Ray is 240 MB, which other tests do not need.
+test-ray: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
+	    $(BIN)/pytest tests/jobs/test_jobs_on_ray.py tests/bench/test_bench_grid_running.py -k ray
 
 # Minutes long: the certificates against brute force and simulation, and the batch job against being killed.
 test-guarantees: $(READY)

@@ -104,19 +104,13 @@ class Load:
             self.seconds.append(time.perf_counter() - began)
             told = answer.json()["answers"][0]
             del told["scores"]
-            self.answers[text] = rounded(told)
+            self.answers[text] = json.dumps(told)
 
     def told(self) -> dict[str, Any]:
         """Statuses and percentiles of the answered requests, in milliseconds."""
         spent = 1_000 * np.array(self.seconds or [np.nan])
         points = {f"p{point}": round(float(np.percentile(spent, point)), 1) for point in (50, 90, 99)}
         return {"statuses": dict(self.statuses), **points}
-
-
-def rounded(answer: dict[str, Any]) -> str:
-    """An answer to be compared; scores, which a batch may round otherwise, to five digits."""
-    spans = [{**span, "score": round(span["score"], 5)} for span in answer["spans"]]
-    return json.dumps({**answer, "score": round(answer["score"], 5), "spans": spans})
 
 
 def resident(process: int) -> float:
@@ -172,7 +166,7 @@ async def measure(given: argparse.Namespace, flags: Sequence[str]) -> dict[str, 
                 size = offline.together(certify=given.certify)
                 answers = [one for at in range(0, len(chosen), size) for one in ask(chosen[at : at + size])]
                 spent = time.perf_counter() - began
-                told = {text: rounded(one.to_json()) for text, one in zip(chosen, answers, strict=True)}
+                told = {text: json.dumps(one.to_json()) for text, one in zip(chosen, answers, strict=True)}
                 found.update(told)
                 return len(chosen) / spent
 

@@ -86,7 +86,7 @@ def test_answers_are_shown_and_counted_without_being_kept(capsys):
 
     truncated = Truncated()
     also = [truncated.add, lambda record: counted.append(record["row"])]
-    page = Output(None, table=False, json=False)
+    page = Output(None, "jsonl", json=False)
     show_all(answers(), lambda record: [str(record["row"])], page, also=also)
     out, err = capsys.readouterr()
     assert out.split() == [str(row) for row in range(50)]

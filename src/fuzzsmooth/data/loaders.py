@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from fuzzsmooth.common.options import require
@@ -19,10 +19,11 @@ from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.data.labels import class_names
 from fuzzsmooth.data.lines import decode_lines, local_path, read_bytes
 from fuzzsmooth.data.records import Row, Table
+from fuzzsmooth.data.remote import is_remote, local_name, read_remote
 from fuzzsmooth.data.rows import Reading, TextInput
 from fuzzsmooth.data.sources import BUILTIN, check_source, one_table, tables
 from fuzzsmooth.data.stratify import stratified_indices
-from fuzzsmooth.data.tables import parse_table
+from fuzzsmooth.data.tables import any_table, check_suffix, parse_table
 from fuzzsmooth.data.wording import shown
 
 _MOST_TEXTS = 1_000_000_000
@@ -102,7 +103,8 @@ def load_texts(
 
     Args:
         path: A csv, tsv, jsonl, ndjson, json, parquet or arrow file, a .txt file with one text a line, a
-            folder of one data set as `datasets` saves it, or "-" for standard input.
+            folder of one data set as `datasets` saves it, the URL of such a file as fsspec understands it, or
+            "-" for standard input.
         text_column: Name of the column with texts.
         label_column: Name of the column with labels, used if it is there.
         strict: Raise at the first bad row instead of leaving it out.
@@ -121,7 +123,13 @@ def load_texts(
         if stdin_format == "txt":
             return reading.texts(_lines_table(content, "standard input", text_column))
         return reading.texts(parse_table(content, f".{stdin_format}", "standard input"))
-    file = local_path(path)
+    if is_remote(str(path)):
+        name, suffix = str(path), PurePosixPath(str(path)).suffix.lower()
+        if suffix == ".txt":
+            return reading.texts(_lines_table(read_remote(name), name, text_column))
+        check_suffix(suffix, name)
+        return reading.texts(any_table(read_remote(name), suffix, name, (text_column, label_column)))
+    file = local_path(local_name(str(path)))
     if file.suffix.lower() == ".txt":
         return reading.texts(_lines_table(read_bytes(file), str(file), text_column))
     return reading.texts(one_table(file, (text_column, label_column)))

@@ -31,14 +31,33 @@ def read_table(path: Path, wanted: Sequence[str]) -> Table:
         FuzzsmoothError: If the file is missing, empty, or cannot be read as a whole.
         MissingExtraError: For parquet and Arrow without pyarrow.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        ending = f"'{path.suffix}'" if path.suffix else "no ending"
-        raise FuzzsmoothError(f"{path} has {ending}; known file endings: {', '.join(SUFFIXES)}")
-    content = read_bytes(path)
+    check_suffix(path.suffix, str(path))
+    return any_table(read_bytes(path), path.suffix.lower(), str(path), wanted)
+
+
+def check_suffix(suffix: str, source: str) -> None:
+    """Refuse a file ending that is not known.
+
+    Raises:
+        FuzzsmoothError: If it is none of :data:`SUFFIXES`.
+    """
+    if suffix.lower() not in SUFFIXES:
+        ending = f"'{suffix}'" if suffix else "no ending"
+        raise FuzzsmoothError(f"{source} has {ending}; known file endings: {', '.join(SUFFIXES)}")
+
+
+def any_table(content: bytes, suffix: str, source: str, wanted: Sequence[str]) -> Table:
+    """Parse the bytes of a file.
+
+    Args:
+        content: The whole file.
+        suffix: One of :data:`SUFFIXES`.
+        source: What to call it in errors.
+        wanted: As in :func:`read_table`.
+    """
     if suffix in COLUMNAR_SUFFIXES:
-        return columnar_table(content, suffix, str(path), wanted)
-    return parse_table(content, suffix, str(path))
+        return columnar_table(content, suffix, source, wanted)
+    return parse_table(content, suffix, source)
 
 
 def parse_table(content: bytes, suffix: str, source: str) -> Table:

@@ -29,6 +29,7 @@ from fuzzsmooth.engine.certificates import Issuer
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Units
 from fuzzsmooth.engine.options import NoisyOptions, SearchedOptions, VoteOptions, check_drawn
+from fuzzsmooth.engine.recheck import steady
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.engine.statistics import vote_evidence
 from fuzzsmooth.models.protocol import Classifier
@@ -163,7 +164,7 @@ class Frs(Randomized):
         ]
 
     def _searched(self) -> Classifier:
-        return self.classifier
+        return steady(self.classifier)  # no proof needs more than the precision of the model
 
 
 def frs_certificate(evidence: Evidence, issuer: Issuer, options: FrsOptions) -> Certificate:

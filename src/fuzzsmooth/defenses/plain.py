@@ -8,6 +8,7 @@ import numpy as np
 
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import Advance, Defense, truncated_by
+from fuzzsmooth.engine.recheck import steady
 from fuzzsmooth.models.protocol import Classifier, Probabilities
 
 
@@ -24,14 +25,16 @@ class PlainDefense(Defense):
 
 
 def plain_answers(classifier: Classifier, texts: Sequence[str], labels: Sequence[str]) -> list[Answer]:
-    """The classifier's own answer to each text.
+    """The classifier's own answer to each text, which in float32 does not depend on the others.
 
     Args:
         classifier: Who answers; the model that it wraps may be another one than the suspect.
         texts: The texts.
         labels: Class names.
     """
-    return answers_of(classifier.probabilities(texts), labels, truncated_by(classifier, texts))
+    return answers_of(
+        steady(classifier, few=True).probabilities(texts), labels, truncated_by(classifier, texts)
+    )
 
 
 def answers_of(rows: Probabilities, labels: Sequence[str], truncated: Sequence[bool]) -> list[Answer]:

@@ -80,6 +80,22 @@ def in_float32(classifier: Classifier) -> Classifier:
     return classifier.reproducible() if isinstance(classifier, TokenClassifier) else classifier
 
 
+def steady(classifier: Classifier, *, few: bool = False) -> Classifier:
+    """The same classifier at its own precision; in float32, where that is to be had, in fixed shapes.
+
+    Then its answer to a text does not depend, to the last digit, on what else it is asked about.
+
+    Args:
+        classifier: The classifier.
+        few: Whether it is asked about few texts at a time, of many lengths.
+    """
+    if not isinstance(classifier, TokenClassifier) or _is_coarse(classifier):
+        return classifier
+    alone = getattr(classifier, "one_by_one", None) if few else None
+    found: Classifier = classifier.reproducible() if alone is None else alone()
+    return found
+
+
 def _is_coarse(classifier: TokenClassifier) -> bool:
     return classifier.precision not in ("", "float32")
 

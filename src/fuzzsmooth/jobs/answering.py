@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from fuzzsmooth.data.telling import Tell, unheard
 Record = dict[str, Any]
 AnswerChunk = Callable[[Sequence[str]], Sequence[Record]]
 """From texts to the fields of their records, one each."""
+
+Through = Callable[[AnswerChunk, Iterable[Sequence[str]]], Iterable[Sequence[Record]]]
+"""Has chunks answered, as ``map`` does here and workers do elsewhere: chunk by chunk, in order."""
 
 _START = b'{"key": "'  # how every line of ours begins
 _NAMED = 5  # rows that are named in a note
@@ -101,8 +105,12 @@ def answer_all(
     stages: Stages = silent_stages,
     tell: Tell = unheard,
     hold: bool = False,
+    through: Through = map,
 ) -> Iterator[Record]:
     """Answer every text, in order.
+
+    Chunks are parts of the input, of which only what is missing is asked about: a text has the same company
+    whether or not the run was stopped before it.
 
     Args:
         texts: The texts.
@@ -113,6 +121,7 @@ def answer_all(
         stages: Progress display.
         tell: Told how many answers were there already.
         hold: Whether answers wait until the last is there, where they would be shown into the progress.
+        through: Has the chunks answered.
 
     Yields:
         Records with ``key``, ``row``, ``text`` and what ``answer`` gives; with a file, after it is complete.
@@ -125,9 +134,9 @@ def answer_all(
             tell(f"{len(keys) - len(missing)} of {len(keys)} texts are answered already in {kept.path}")
         with stages(title) as counts:
             advance = as_advance(counts, len(missing))
-            for start in range(0, len(missing), chunk):
-                chosen = missing[start : start + chunk]
-                rows = answer([texts.texts[index] for index in chosen])
+            chunks = [list(same) for _, same in groupby(missing, key=lambda index: index // chunk)]
+            asked = ([texts.texts[index] for index in chosen] for chosen in chunks)
+            for chosen, rows in zip(chunks, through(answer, asked), strict=True):
                 records = [
                     {"key": keys[index], "row": texts.rows[index], "text": texts.texts[index], **row}
                     for index, row in zip(chosen, rows, strict=True)

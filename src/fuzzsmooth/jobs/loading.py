@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
     from fuzzsmooth.models.predicated import PredicateClassifier
     from fuzzsmooth.models.remote.classifier import RemoteClassifier
+    from fuzzsmooth.search import References
     from fuzzsmooth.training import FinetuneOptions
 
 Loaded: TypeAlias = "HuggingFaceClassifier | PredicateClassifier | RemoteClassifier"
@@ -292,13 +293,20 @@ def takes_rates(kind: type[Defense]) -> bool:
     return "rates" in inspect.signature(kind).parameters
 
 
-def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = unheard) -> Defended:
+def load_defended(
+    asked: Asked,
+    *,
+    stages: Stages = silent_stages,
+    tell: Tell = unheard,
+    chosen: Sequence[References | None] = (),
+) -> Defended:
     """Load a model and put a defense around it.
 
     Args:
         asked: What is to be loaded.
         stages: Progress display.
         tell: Told what is to be known of the references.
+        chosen: The references that another process has found for it, alone; they are taken as they are.
 
     Raises:
         FuzzsmoothError: If anything is missing or does not fit.
@@ -313,25 +321,29 @@ def load_defended(asked: Asked, *, stages: Stages = silent_stages, tell: Tell = 
     elif not asked.fill and not table.is_file():
         raise FuzzsmoothError(f"there is no table {table}; build it with 'fuzzsmooth table build'")
     report = None if asked.audit is None else read_audit(asked.audit)
-    given = given_references(asked.model, kind, options, asked.references, asked.clean)
-    require(
-        asked.clean is None or not is_remote(asked.model) or asked.loading.endpoint.limited,
-        "to choose references from --clean the endpoint is asked about hundreds of texts first; limit what "
-        "that may cost (--request-budget or --price-budget), or give --yes",
-    )
-    model = asked.loading.answering(asked.model)  # torch is not imported before
-    chosen = find_references(
-        given, model, options, witnessed=kind.needs.trusted_encoder, stages=stages, tell=tell
-    )
-    if report is not None:
-        chosen = with_suspects(chosen, report, options, model)
-    if table is None:
-        defense, rates = kind(model, options, chosen), None
+    if chosen:
+        (references,) = chosen
+        model = asked.loading.answering(asked.model)
     else:
-        found = flip_rates(model, chosen, options)
+        given = given_references(asked.model, kind, options, asked.references, asked.clean)
+        require(
+            asked.clean is None or not is_remote(asked.model) or asked.loading.endpoint.limited,
+            "to choose references from --clean the endpoint is asked about hundreds of texts first; limit "
+            "what that may cost (--request-budget or --price-budget), or give --yes",
+        )
+        model = asked.loading.answering(asked.model)  # torch is not imported before
+        references = find_references(
+            given, model, options, witnessed=kind.needs.trusted_encoder, stages=stages, tell=tell
+        )
+        if report is not None:
+            references = with_suspects(references, report, options, model)
+    if table is None:
+        defense, rates = kind(model, options, references), None
+    else:
+        found = flip_rates(model, references, options)
         found.keep_in(table)
         rates = TypeRates(found, fill=asked.fill)
-        defense = kind(model, options, chosen, rates=rates)  # type: ignore[call-arg]  # see takes_rates
+        defense = kind(model, options, references, rates=rates)  # type: ignore[call-arg]  # see takes_rates
     restore_beside(defense, asked.model)
     settings = {"model": model.fingerprint, "precision": model.precision, **defense.settings}
     return Defended(defense, model, settings, rates)

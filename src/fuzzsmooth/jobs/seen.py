@@ -40,6 +40,15 @@ def remember(key: str) -> None:
         return
 
 
-def _folder() -> Path:
+def state_folder(part: str) -> Path:
+    """Where this user's state is kept on this machine.
+
+    Raises:
+        RuntimeError: If there is no home.
+    """
     base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "fuzzsmooth" / "seen"
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "fuzzsmooth" / part
+
+
+def _folder() -> Path:
+    return state_folder("seen")

@@ -83,6 +83,7 @@ class Passes:
         self._prefix: tuple[object, PrefixStates] | None = None
         self._fingerprints: dict[int, str] = {}  # by maximum length, which may be set anew
         self._alike_rows: int | None = None
+        self._alone: Self | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -121,14 +122,14 @@ class Passes:
         """Move the model to a device (see the constructor) and return the classifier."""
         self.device = choose_device(device)
         self.model.to(self.device)
-        self._cast = self._prefix = None
+        self._cast = self._prefix = self._alone = self._alike_rows = None
         return self
 
     def in_precision(self, precision: Precision) -> Self:
         """The same classifier, sharing model and tokenizer, with another type of the forward pass."""
         twin = copy.copy(self)
         twin.precision, twin._cast, twin._prefix, twin._counted = precision, None, None, [0]
-        twin.fixed_shapes = False
+        twin.fixed_shapes, twin._alone = False, None
         return twin
 
     def separate(self) -> Self:
@@ -169,6 +170,20 @@ class Passes:
         twin = copy.copy(self)
         twin.batch_a_thread = True
         return twin
+
+    def one_by_one(self) -> Self:
+        """As :meth:`reproducible`, each sequence a batch of its own: less work for few of many lengths.
+
+        What fills up batches of fixed shapes is then more than what is asked about. Kept, so that what is
+        computed once (the states of a prompt) is.
+        """
+        kept = self._alone
+        if kept is None or kept.max_length != self.max_length or kept.model is not self.model:
+            kept = copy.copy(self.reproducible())
+            if kept.fixed_shapes:
+                kept._alike_rows = 1
+            self._alone = kept
+        return kept
 
     def _tried_rows(self) -> int:
         def forward(model: Any, ids: torch.Tensor) -> torch.Tensor:

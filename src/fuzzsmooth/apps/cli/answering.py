@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,15 +18,16 @@ from fuzzsmooth.apps.cli.sections import Reading, ReferenceTexts
 from fuzzsmooth.apps.cli.settings import read_config
 from fuzzsmooth.apps.cli.showing import Output, show_all
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.files import check_output_file
 from fuzzsmooth.common.options import overruled
 
 if TYPE_CHECKING:
     from fuzzsmooth.common.options import Options
     from fuzzsmooth.data import TextInput
     from fuzzsmooth.defenses import Defense
-    from fuzzsmooth.jobs.answering import AnswerChunk, Record
+    from fuzzsmooth.jobs.answering import Record
+    from fuzzsmooth.jobs.engines import Engine, EngineOptions
     from fuzzsmooth.jobs.loading import Asked, Defended
+    from fuzzsmooth.jobs.query import Query
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,21 @@ class Question:
         asked: The model, its defense, and how to load them.
         texts: The texts.
         output: Where answers go.
+        engine: Where it is answered.
         quiet: Whether to show no progress.
     """
 
     asked: Asked
     texts: TextInput
     output: Output
+    engine: EngineOptions
     quiet: bool
+
+    def opened(self, query: Query) -> AbstractContextManager[Engine]:
+        """What answers a query about these texts, telling what is to be known of references and workers."""
+        from fuzzsmooth.jobs.engines import opened
+
+        return opened(self.engine, self.asked, query, stages=Display(self.quiet).counts, tell=note)
 
     def load(self) -> Defended:
         """Load the defended model, telling what is to be known of its references."""
@@ -59,8 +69,8 @@ def ask(
     text: Sequence[str] | None,
     defense: str | None,
     config: Path | None,
-    output: Path | None,
-    format: Literal["jsonl", "csv"] | None,  # noqa: A002  # as the flag
+    output: str | None,
+    format: Literal["jsonl", "csv", "parquet"] | None,  # noqa: A002  # as the flag
     json: bool,
     quiet: bool,
     table: Path | None = None,
@@ -76,8 +86,8 @@ def ask(
         text: Texts of the command line.
         defense: Name of the defense.
         config: File of options.
-        output: File of the answers.
-        format: Whether it is a table; by its name if None.
+        output: File of the answers, or its URL.
+        format: What it is; by its name if None.
         json: Whether answers are shown as JSON.
         quiet: Whether to show no progress.
         table: File of flip rates.
@@ -87,19 +97,18 @@ def ask(
     Raises:
         FuzzsmoothError: If anything is missing or wrong.
     """
+    from fuzzsmooth.jobs.engines import EngineOptions
     from fuzzsmooth.jobs.loading import Asked, Loading
 
-    csv = output is not None and (output.suffix.lower() == ".csv" if format is None else format == "csv")
-    where = Output(output, csv, json)
-    if where.kept is not None:
-        check_output_file(where.kept, source=None if source is None else Path(source))
+    where = Output.of(output, format, json=json, source=source)
     kind, chosen = defense_of(given, model, defense, config)
     check(kind, chosen)
     loading, reading, clean = given.of(Loading), given.of(Reading), given.of(ReferenceTexts)
+    engine = given.of(EngineOptions)
     references = None if clean.references is None else Path(clean.references)
     audit = None if clean.audit is None else Path(clean.audit)
     asked = Asked(model, kind, chosen, loading, references, clean.data(reading), table, fill, audit)
-    return Question(asked, gather(source, text, reading), where, quiet)
+    return Question(asked, gather(source, text, reading), where, engine, quiet)
 
 
 def defense_of(
@@ -125,44 +134,38 @@ def defense_of(
 
 
 def answer(
-    command: str,
     question: Question,
-    defended: Defended,
-    answers: AnswerChunk,
+    query: Query,
+    engine: Engine,
     show: Callable[[Record], list[Any]],
     *,
-    chunk: int,
-    settings: Mapping[str, Any] | None = None,
     also: Sequence[Callable[[Record], None]] = (),
 ) -> None:
     """Answer all texts and show the answers.
 
     Args:
-        command: Its name.
-        question: What is asked.
-        defended: The defended model.
-        answers: Answers a chunk of texts.
+        question: The texts, and where the answers go.
+        query: What is asked about them.
+        engine: What answers.
         show: An answer's lines for people.
-        chunk: Texts of a chunk.
-        settings: What decides the answers beside the defended model.
         also: What else is told each answer.
     """
     from fuzzsmooth.jobs.answering import AnswerFile, Truncated, answer_all
 
     display, truncated = Display(question.quiet), Truncated()
     kept = question.output.kept
-    identity = {"command": command, **(settings or {}), **defended.settings}
-    file = None if kept is None else AnswerFile(kept, identity)
-    with resumable(file is not None), agreed(defended, command, question.texts.texts):
+    file = None if kept is None else AnswerFile(kept, engine.facts.settings)
+    with resumable(file is not None), agreed(engine.defended, query.kind, question.texts.texts):
         records = answer_all(
             question.texts,
-            answers,
-            title=command,
-            chunk=chunk,
+            engine.answer,
+            title=query.kind,
+            chunk=engine.facts.chunk,
             file=file,
             stages=display.counts,
             tell=note,
             hold=display.shares_terminal,
+            through=engine.through,
         )
         show_all(records, show, question.output, also=[truncated.add, *also])
     if truncated.sentence():

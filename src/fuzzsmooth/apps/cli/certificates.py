@@ -18,15 +18,12 @@ if TYPE_CHECKING:
     from fuzzsmooth.jobs.answering import Record
     from fuzzsmooth.jobs.statements import Statements
 
-ALL = "all"
-"""Every threat."""
-
 
 def check_threat(threat: str, kind: type[Defense], options: Options, *, table: bool) -> None:
     """Refuse a threat that a defense does not certify under its options.
 
     Args:
-        threat: Its name, or :data:`ALL`.
+        threat: Its name, or "all".
         kind: The defense.
         options: Its options.
         table: Whether unit types have rates of their own, for which other threats are certified.
@@ -36,7 +33,7 @@ def check_threat(threat: str, kind: type[Defense], options: Options, *, table: b
     """
     other = ("insert_and_delete",) if table else ("weighted_insert", "weighted_edit")
     known = [one for one in kind.threats(options) if one not in other]
-    if threat not in (ALL, *known):
+    if threat not in ("all", *known):
         raise FuzzsmoothError(
             f"--threat {threat} is not certified by these options; defense '{kind.name}' certifies "
             f"{' and '.join(known) or 'nothing'} here"
@@ -48,55 +45,27 @@ def certify_all(question: Question, threat: str, *, together: bool) -> None:
 
     Args:
         question: What is asked.
-        threat: The threat that is shown, or :data:`ALL`.
+        threat: The threat that is shown, or "all".
         together: Whether it is also said what the certificates mean together.
     """
     from fuzzsmooth.apps.cli import answering
     from fuzzsmooth.common.locking import exclusive
+    from fuzzsmooth.jobs.query import Query
     from fuzzsmooth.jobs.statements import Statements
 
-    table = question.asked.table
-    with exclusive(table) if question.asked.fill and table is not None else nullcontext():
-        defended = question.load()
-        inner = defended.defense
-
-        def answers(chunk: Sequence[str]) -> list[dict[str, Any]]:
-            found = [chosen(one.to_json(), threat) for one in inner.certify(chunk)]
-            if defended.rates is not None:
-                defended.rates.table.flush()
-            return found
-
+    table, query = question.asked.table, Query("certify", threat)
+    filled = exclusive(table) if question.asked.fill and table is not None else nullcontext()
+    with filled, question.opened(query) as engine:
+        facts = engine.facts
         # An empirical defense has no certificates that could mean something together.
-        certified = together and inner.guarantee != "empirical"
-        statements = Statements(question.texts, inner.labels) if certified else None
-        answering.answer(
-            "certify",
-            question,
-            defended,
-            answers,
-            lines,
-            chunk=inner.together(certify=True),
-            settings={"threat": threat},
-            also=[] if statements is None else [statements.add],
-        )
-    if inner.guarantee == "empirical":
-        note(f"defense '{inner.name}' is empirical: its answers come without certificates")
+        certified = together and facts.guarantee != "empirical"
+        statements = Statements(question.texts, facts.labels) if certified else None
+        also = [] if statements is None else [statements.add]
+        answering.answer(question, query, engine, lines, also=also)
+    if facts.guarantee == "empirical":
+        note(f"defense '{facts.defense}' is empirical: its answers come without certificates")
     elif statements is not None:
         show_statements(statements, json=question.output.json)
-
-
-def chosen(record: dict[str, Any], threat: str) -> dict[str, Any]:
-    """The certificates of one threat; the answer is then the one certified against it."""
-    if threat == ALL:
-        return record
-    certificates = [one for one in record["certificates"] if one["threat"] == threat]
-    main = certificates[0]
-    return {
-        **record,
-        "label": main["label"],
-        "label_name": main["label_name"],
-        "certificates": certificates,
-    }
 
 
 def lines(record: Record) -> list[Any]:

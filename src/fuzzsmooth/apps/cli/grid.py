@@ -20,13 +20,25 @@ _SUFFIXES = {"markdown": ".md", "csv": ".csv"}
 
 
 def run_bench(
-    grid: Path, out: Path, data_root: Path | None, *, workers: int, engine: str, quiet: bool
+    grid: Path,
+    out: Path,
+    data_root: Path | None,
+    *,
+    workers: int,
+    engine: str,
+    address: str | None,
+    quiet: bool,
 ) -> None:
     """Measure what is not measured yet of a grid.
 
     Raises:
+        FuzzsmoothError: If there is an address without a cluster, or the grid cannot be read.
         typer.Exit: With code 2 if a cell failed.
     """
+    require(
+        address is None or engine == "ray",
+        "--address is about a cluster; give --engine ray too",
+    )
     content = read_config(grid)
     from fuzzsmooth.bench.grid.cells import lay_out
     from fuzzsmooth.bench.grid.options import read_grid
@@ -34,7 +46,15 @@ def run_bench(
 
     cells = lay_out(read_grid(content, str(grid)), data_root)
     with resumable():
-        failed = run_grid(cells, out, workers=workers, engine=engine, stages=Display(quiet).counts, tell=note)
+        failed = run_grid(
+            cells,
+            out,
+            workers=workers,
+            engine=engine,
+            address=address,
+            stages=Display(quiet).counts,
+            tell=note,
+        )
     show_status(out, json=False)
     if failed:
         raise typer.Exit(MISTAKE)

@@ -29,7 +29,8 @@ Input = Annotated[
     str | None,
     typer.Argument(
         metavar="[INPUT]",
-        help="A csv, tsv, jsonl, parquet or arrow file, a .txt file of one text a line, or - for stdin.",
+        help="A csv, tsv, jsonl, parquet or arrow file or its URL, a .txt file of one text a line, or - for "
+        "stdin.",
     ),
 ]
 Text = Annotated[
@@ -54,7 +55,7 @@ Defense = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["jsonl", "csv"] | None,
+    Literal["jsonl", "csv", "parquet"] | None,
     typer.Option("--format", help="What --output is; by its name if left out.", rich_help_panel=_OUTPUT),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, even if a stopped run could be continued.")]
@@ -79,12 +80,13 @@ Quiet = Annotated[
     ),
 ]
 Output = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--output",
         "-o",
         help="Append one JSON line per text to this file; the same command goes on where it stopped. "
-        "A name in .csv gives a table as well, the JSON lines beside it.",
+        "A name in .csv or .parquet gives a table as well, the JSON lines beside it. For a URL (s3://...) "
+        "they are kept on this machine until all are there.",
         rich_help_panel=_OUTPUT,
     ),
 ]

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def agreed(defended: Defended, command: str, texts: Sequence[str]) -> Iterator[None]:
-    """Ask a remote model only if its user agrees to what that costs; nothing for a local one.
+def agreed(defended: Defended | None, command: str, texts: Sequence[str]) -> Iterator[None]:
+    """Ask a remote model only if its user agrees to what that costs; nothing for others, None being one elsewhere.
 
     Raises:
         FuzzsmoothError: If nobody agreed.
     """
+    if defended is None:
+        yield
+        return
     from fuzzsmooth.models.remote.classifier import RemoteClassifier
 
     model = defended.model
@@ -51,9 +54,8 @@ def _agree(defense: Defense, command: str, texts: Sequence[str], *, limited: boo
         return
     if not sys.stdin.isatty():
         raise FuzzsmoothError(
-            "nobody is here to agree to what the endpoint costs; give --yes, or limit it by "
-            "--request-budget or "
-            "--price-budget"
+            "nobody is here to agree to what the endpoint costs; give --yes, or limit it by --request-budget "
+            "or --price-budget"
         )
     if not typer.confirm("Ask it?", err=True):
         raise FuzzsmoothError("nothing was asked; limit the cost by --request-budget or --price-budget")

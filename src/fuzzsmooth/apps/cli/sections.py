@@ -97,7 +97,8 @@ REFERENCES = options(ReferenceTexts, "Search")
 MACHINE = options("fuzzsmooth.jobs.loading:Machine", "Model")
 THREADS = options("fuzzsmooth.jobs.loading:Machine", "Model", only=("threads",))
 MODEL = options("fuzzsmooth.jobs.loading:Loading", "Model")
-ASKED = (READING, defenses, REFERENCES, MODEL)
+ENGINE = options("fuzzsmooth.jobs.engines:EngineOptions", "Engine")
+ASKED = (READING, defenses, REFERENCES, MODEL, ENGINE)
 """What a command takes that asks a defended model."""
 
 ATTACK = "attack"

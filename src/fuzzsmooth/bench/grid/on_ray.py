@@ -1,12 +1,11 @@
 """Cells as tasks of a Ray cluster: the same code as local workers, on a folder that all nodes see.
 
-The cluster is the one that ``ray.init`` finds (``RAY_ADDRESS``), or this machine. Locks are those of the
-file system, which must know them (local disks, NFS from version 4 on).
+Locks are those of the file system, which must know them (local disks, NFS from version 4 on). A task whose
+node or process died is run again, and goes on with what it had measured.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,29 +13,31 @@ from typing import Any
 
 from fuzzsmooth.bench.grid.cells import Cell
 from fuzzsmooth.bench.grid.working import Outcome, Worker
-from fuzzsmooth.common.errors import MissingExtraError
+from fuzzsmooth.common.cluster import ray_cluster
 
 _LOOK = 1.0  # seconds between looks at the tasks
 _RETRIES = 3  # of a task whose node or process died
 
 
-def work_on_ray(cells: Sequence[Cell], folder: Path, look: Callable[[], object]) -> None:
+def work_on_ray(
+    cells: Sequence[Cell], folder: Path, look: Callable[[], object], *, address: str | None = None
+) -> None:
     """Measure cells on a cluster until all are whole or have failed.
 
     Args:
         cells: The cells.
         folder: The folder of the grid, under the same path on all nodes.
         look: Called now and then, to tell of the progress.
+        address: Of the cluster; see :func:`fuzzsmooth.common.cluster.ray_cluster`.
 
     Raises:
-        MissingExtraError: If Ray is not installed.
+        FuzzsmoothError: If there is no such cluster, or Ray is not installed.
     """
-    try:
-        ray: Any = importlib.import_module("ray")
-    except ImportError as error:
-        raise MissingExtraError("ray", "ray", "--engine ray") from error
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False)
+    with ray_cluster("--engine ray", address) as ray:
+        _work(ray, cells, folder, look)
+
+
+def _work(ray: Any, cells: Sequence[Cell], folder: Path, look: Callable[[], object]) -> None:
     gpus = ray.cluster_resources().get("GPU", 0)
     task = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0, max_retries=_RETRIES)(_attempt)
     places = max(1, int(gpus or ray.cluster_resources().get("CPU", 1)))

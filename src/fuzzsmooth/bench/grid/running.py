@@ -33,6 +33,7 @@ def run_grid(
     *,
     workers: int = 1,
     engine: str = "local",
+    address: str | None = None,
     stages: Stages = silent_stages,
     tell: Tell = unheard,
 ) -> dict[str, str]:
@@ -46,6 +47,7 @@ def run_grid(
         folder: Where the grid is kept.
         workers: Processes; with one, the cells are measured in this process.
         engine: "local", or "ray": tasks of a Ray cluster, see :mod:`fuzzsmooth.bench.grid.on_ray`.
+        address: Of that cluster; by default RAY_ADDRESS, else a cluster of this machine.
         stages: Progress display.
         tell: Told of each cell that fails, and of a worker that dies.
 
@@ -64,7 +66,7 @@ def run_grid(
         from fuzzsmooth.bench.grid.on_ray import work_on_ray
 
         with stages("cells") as counts:
-            work_on_ray(cells, folder, lambda: counts(watch.look(), len(cells)))
+            work_on_ray(cells, folder, lambda: counts(watch.look(), len(cells)), address=address)
     elif workers == 1:
         with one_thread():
             Worker(folder, watch.numbered(stages)).work(cells, lambda: watch.look() <= len(cells))

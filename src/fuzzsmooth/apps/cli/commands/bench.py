@@ -35,6 +35,10 @@ def run(
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="Processes here, or tasks of a Ray cluster.")
     ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Address of a Ray cluster; left out: RAY_ADDRESS, or one of this machine."),
+    ] = None,
     quiet: flag.Quiet = False,
 ) -> None:
     """Measure the cells of a grid that are not measured yet.
@@ -44,7 +48,7 @@ def run(
     """
     from fuzzsmooth.apps.cli.grid import run_bench
 
-    run_bench(grid, out, data_root, workers=workers, engine=engine, quiet=quiet)
+    run_bench(grid, out, data_root, workers=workers, engine=engine, address=address, quiet=quiet)
 
 
 def status(folder: _Folder, json: flag.Json = False) -> None:

@@ -72,7 +72,9 @@ def certify(
     )
     if estimate:
         from fuzzsmooth.apps.cli.estimating import show_estimate
+        from fuzzsmooth.common.options import require
 
+        require(question.engine.engine == "local", "--estimate tries a pilot here; leave out --engine ray")
         show_estimate(question.load(), question.texts, json=json)
         return
     certify_all(question, threat, together=source is not None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -44,16 +43,12 @@ def generate(
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.apps.cli.sections import Reading
     from fuzzsmooth.apps.cli.showing import Output, show_all
-    from fuzzsmooth.common.files import check_output_file
     from fuzzsmooth.jobs.answering import AnswerFile, Truncated, answer_all
     from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
     from fuzzsmooth.jobs.loading import Machine, check_inputs
 
     smoothing = ctx.obj.of(SmoothedGenerationOptions)
-    csv = output is not None and (output.suffix.lower() == ".csv" if format is None else format == "csv")
-    where = Output(output, csv, json)
-    if where.kept is not None:
-        check_output_file(where.kept, source=None if source is None else Path(source))
+    where = Output.of(output, format, json=json, source=source)
     check_inputs(model=model)
     texts = gather(source, text, ctx.obj.of(Reading))
     writer = SmoothedGeneration.load(model, smoothing, ctx.obj.of(Machine))

@@ -29,6 +29,7 @@ def predict(
 ) -> None:
     """Classify texts through a defense, by default the vote of randomized copies; without a certificate."""
     from fuzzsmooth.apps.cli import answering
+    from fuzzsmooth.jobs.query import Query
 
     question = answering.ask(
         ctx.obj,
@@ -42,17 +43,10 @@ def predict(
         json=json,
         quiet=quiet,
     )
-    defended = question.load()
-    inner = defended.defense
-
-    def answers(chunk: Sequence[str]) -> list[dict[str, Any]]:
-        return [one.to_json() for one in inner.predict(chunk)]
-
-    def show(record: dict[str, Any]) -> list[Any]:
-        return _lines(record, inner.labels)
-
-    chunk = inner.together(certify=False)
-    answering.answer("predict", question, defended, answers, show, chunk=chunk)
+    query = Query("predict")
+    with question.opened(query) as engine:
+        labels = engine.facts.labels
+        answering.answer(question, query, engine, lambda record: _lines(record, labels))
 
 
 def _lines(record: dict[str, Any], labels: Sequence[str]) -> list[Any]:

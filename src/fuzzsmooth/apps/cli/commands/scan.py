@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import takes
 from fuzzsmooth.apps.cli.sections import ASKED
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_CHUNK = 64
 
 
 @takes(*ASKED)
@@ -34,6 +29,7 @@ def scan(
     The model classifies the text as received; nothing is smoothed.
     """
     from fuzzsmooth.apps.cli import answering
+    from fuzzsmooth.jobs.query import Query
 
     question = answering.ask(
         ctx.obj,
@@ -47,18 +43,9 @@ def scan(
         json=json,
         quiet=quiet,
     )
-    defended = question.load()
-    from fuzzsmooth.defenses.defense import truncated_by
-
-    def answers(chunk: Sequence[str]) -> list[dict[str, Any]]:
-        found = defended.defense.scan(chunk)
-        cut = truncated_by(defended.model, chunk)
-        return [
-            {**one.to_json(), "label_name": defended.defense.labels[one.label], "truncated": long}
-            for one, long in zip(found, cut, strict=True)
-        ]
-
-    answering.answer("scan", question, defended, answers, _lines, chunk=_CHUNK)
+    query = Query("scan")
+    with question.opened(query) as engine:
+        answering.answer(question, query, engine, _lines)
 
 
 def _lines(record: dict[str, Any]) -> list[Any]:
