@@ -22,7 +22,7 @@ from fuzzsmooth.apps.service.asking import Service
 from fuzzsmooth.apps.service.http import application
 from fuzzsmooth.apps.service.logs import Log
 from fuzzsmooth.apps.service.options import ServiceOptions
-from fuzzsmooth.apps.service.running import bound
+from fuzzsmooth.common.listening import bound
 from fuzzsmooth.apps.service.server import server
 from fuzzsmooth.apps.service.tracing import Tracer
 from fuzzsmooth.defenses import DEFENSES, Answer

@@ -27,6 +27,8 @@ from fuzzsmooth.models import head_labels, resolve_model
 
 REPORT, SARIF, BOM, PAGE = "audit.json", "audit.sarif", "bom.json", "report.html"
 """Names of the evidence in the folder."""
+FORMAT = "fuzzsmooth audit 1"
+"""What its report says that it is."""
 BUILTIN = "builtin:reviews"
 """The clean texts where none are given."""
 _CACHE = "sweep.npz"
@@ -157,7 +159,7 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
         "files": _hashes(order.model),
     }
     report = {
-        "format": "fuzzsmooth audit 1",
+        "format": FORMAT,
         "version": VERSION,
         "began": began,
         "ended": _now(),

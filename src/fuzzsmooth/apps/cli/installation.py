@@ -21,6 +21,7 @@ ADDS: Final[Mapping[str, str]] = {
     "cube": "the defense cube",
     "ray": "bench on a Ray cluster",
     "serve": "serve: a protected model over HTTP",
+    "ui": "a page in the browser: ui",
     "traces": "serve --traces, by OpenTelemetry",
     "sentencepiece": "models whose tokenizer is a SentencePiece file only",
     "syntax": "the trigger 'syntactic', which parses",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.apps.cli.console import answers, write_json
-from fuzzsmooth.apps.cli.sheet import kept_in, write_sheet
+from fuzzsmooth.jobs.sheet import kept_in, write_sheet
 from fuzzsmooth.jobs.answering import Record
 
 
@@ -32,7 +32,7 @@ class Output:
         """The file of JSON lines that a stopped command goes on from.
 
         Raises:
-            FuzzsmoothError: As :func:`fuzzsmooth.apps.cli.sheet.kept_in`.
+            FuzzsmoothError: As :func:`fuzzsmooth.jobs.sheet.kept_in`.
         """
         return None if self.path is None else kept_in(self.path, table=self.table)
 
