@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from fuzzsmooth.defenses import DEFENSES, Defense
-from fuzzsmooth.engine.watching import parts, watched
+from fuzzsmooth.engine.watching import by_length, parts, watched
 from fuzzsmooth.models import build_tiny, load_classifier
 from fuzzsmooth.models.stubs import AdditiveClassifier
 
@@ -57,7 +58,7 @@ def test_a_watched_answer_is_the_same_to_the_byte(folder: Path, name: str, optio
             (answer,) = seen.answer([text], certify=certify)
         (expected,) = plain.answer([text], certify=certify)
         assert json.dumps(answer.to_json()) == json.dumps(expected.to_json())
-        assert len(told) > 1 or sum(map(len, told)) <= 4  # it fills up in parts
+        assert len(told) > 1 or sum(map(len, told)) <= 4, "it fills up in parts"
         assert max(map(len, told)) <= 400
         if name in ("frs", "rs_del") or (name == "deletion" and not certify):
             assert votes_of(told) == answer.votes  # what was told is what was counted
@@ -65,17 +66,29 @@ def test_a_watched_answer_is_the_same_to_the_byte(folder: Path, name: str, optio
             assert sum(map(len, told)) <= answer.passes + 400  # masks may be asked again, which costs nothing
 
 
-def test_parts_grow_only_while_they_are_quick() -> None:
-    assert list(parts(10, 4)) == [slice(0, 4), slice(4, 8), slice(8, 10)]
-    assert list(parts(0, 4)) == []
+def test_parts_are_one_unless_somebody_watches() -> None:
+    rows = [[1, 2], [3], [4, 5], [6]]
+    assert list(parts(10)) == [slice(0, 10)]
+    assert list(parts(0)) == []
+    assert by_length(rows) == [[0, 1, 2, 3]]
     with watched(lambda _answers: None):
-        quick = list(parts(1000, 8192))
-    assert quick[0] == slice(0, 4)
-    assert quick[-1].stop == 1000
-    sizes = [part.stop - part.start for part in quick[:-1]]
-    assert sizes == sorted(sizes)
-    assert sizes[-1] > sizes[0]
-    assert list(parts(5, 8192)) == [slice(0, 5)]  # nobody watches any more
+        quick = list(parts(1000))
+        assert by_length(rows) == [[0, 2], [1, 3]]  # the longest first, as batches of fixed shapes are cut
+    sizes = [part.stop - part.start for part in quick]
+    assert sum(sizes) == 1000
+    assert sizes[:4] == [4, 8, 16, 32]  # they grow, as nothing takes any time here
+    assert list(parts(5)) == [slice(0, 5)]  # nobody watches any more
+
+
+def test_watching_costs_no_pass_more(folder: Path) -> None:
+    counts = []
+    for watch in (False, True):
+        classifier = load_classifier(str(folder))
+        inner = defended(classifier, "deletion", draws=400, rate=0.6)
+        with watched(lambda _answers: None) if watch else nullcontext():
+            inner.certify([LONG])
+        counts.append(classifier.forward_count)
+    assert counts[0] == counts[1]
 
 
 def test_who_watches_can_end_the_vote() -> None:
@@ -88,4 +101,5 @@ def test_who_watches_can_end_the_vote() -> None:
     inner = defended(AdditiveClassifier({"good": 2.0}), "rs_del", draws=100)
     with pytest.raises(GoneError), watched(leave):
         inner.predict(["a good film"])
-    assert inner.predict(["a good film"])[0].label_name == "positive"  # and it answers on
+    fresh = defended(AdditiveClassifier({"good": 2.0}), "rs_del", draws=100)
+    assert inner.predict(["a good film"]) == fresh.predict(["a good film"])  # it answers on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -14,6 +14,7 @@ from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.options import require
 from fuzzsmooth.engine.fuzzers import Units
 from fuzzsmooth.engine.tokens import TextTokens, UnitTokenizer
+from fuzzsmooth.engine.watching import by_length, is_watched, parts, tell
 from fuzzsmooth.models.protocol import (
     Classifier,
     TokenClassifier,
@@ -224,10 +225,17 @@ class Evaluator:
             for name, row in zip(own, one.rows, strict=True)
             if name not in one.memory.answers
         }
-        if fresh:
-            answers = self._decided([row for _, row in fresh.values()])
-            for ((_, name), (memory, _)), answer in zip(fresh.items(), answers.tolist(), strict=True):
+        if is_watched():
+            tell(_known(asked, names))
+        weights = _multiplicities(asked, names) if is_watched() else {}
+        pending = list(fresh.items())
+        for part in by_length([row for _, (_, row) in pending]):
+            some = [pending[at] for at in part]
+            answers = self._decided([row for _, (_, row) in some])
+            for ((_, name), (memory, _)), answer in zip(some, answers.tolist(), strict=True):
                 memory.learn(name, answer)
+            if weights:
+                tell(np.repeat(answers, [weights[key] for key, _ in some]))
         result = [
             np.array([one.memory.answers[name] for name in own], dtype=np.int64)[one.places]
             for one, own in zip(asked, names, strict=True)
@@ -243,8 +251,7 @@ class Evaluator:
         flat = [seed for own in seeds for seed in own]
         sizes = [len(one.places) for one in asked]
         if not noise.copies:
-            logits = with_noise(self._classifier).logits(rows, noise=noise, seeds=flat)
-            return _split(decide(logits, self._band), sizes)
+            return _split(self._noisy(rows, flat, noise), sizes)
         memories = [one.memory for one in asked for _ in one.places]
         names = [row.tobytes() + seed.to_bytes(8, "little") for row, seed in zip(rows, flat, strict=True)]
         fresh = {
@@ -252,15 +259,27 @@ class Evaluator:
             for at, (memory, name) in enumerate(zip(memories, names, strict=True))
             if name not in memory.answers
         }
+        if is_watched():
+            known = [own.answers[name] for own, name in zip(memories, names, strict=True) if name in own.answers]
+            tell(np.array(known, dtype=np.int64))
         if fresh:
             places = list(fresh.values())
             own_rows, own_seeds = [rows[at] for at in places], [flat[at] for at in places]
-            logits = with_noise(self._classifier).logits(own_rows, noise=noise, seeds=own_seeds)
-            for at, answer in zip(places, decide(logits, self._band).tolist(), strict=True):
+            answers = self._noisy(own_rows, own_seeds, noise)
+            for at, answer in zip(places, answers.tolist(), strict=True):
                 memories[at].learn(names[at], answer)
         found = [memory.answers[name] for memory, name in zip(memories, names, strict=True)]
         self._memory.shrink()
         return _split(np.array(found, dtype=np.int64), sizes)
+
+    def _noisy(self, rows: Sequence[Tokens], seeds: Sequence[int], noise: WeightNoise) -> Answers:
+        """The answers to token sequences, each under noise of its own seed."""
+        found = [np.zeros(0, dtype=np.int64)]
+        for part in parts(len(rows)):
+            logits = with_noise(self._classifier).logits(rows[part], noise=noise, seeds=seeds[part])
+            found.append(decide(logits, self._band))
+            tell(found[-1])
+        return np.concatenate(found)
 
     def _decided(self, rows: Sequence[Tokens]) -> Answers:
         """The answers to token sequences; those within the band are rechecked."""
@@ -273,10 +292,14 @@ class Evaluator:
 
     def _of_strings(self, draws: Sequence[Sequence[Units]]) -> list[Answers]:
         """Each draw is asked about: a classifier of strings may answer by chance."""
-        rows = self._classifier.probabilities([self._segmenter.join(units) for own in draws for units in own])
-        with np.errstate(divide="ignore"):
-            answers = decide(np.log(rows), self._band)  # logits up to a constant per row
-        return _split(answers, [len(own) for own in draws])
+        texts = [self._segmenter.join(units) for own in draws for units in own]
+        found = [np.zeros(0, dtype=np.int64)]
+        for part in parts(len(texts)):
+            rows = self._classifier.probabilities(texts[part])
+            with np.errstate(divide="ignore"):
+                found.append(decide(np.log(rows), self._band))  # logits up to a constant per row
+            tell(found[-1])
+        return _split(np.concatenate(found), [len(own) for own in draws])
 
 
 def unit_tokenizer(
@@ -317,6 +340,29 @@ def distinct_rows(selected: Kept) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
     names = packed.view(np.dtype((np.void, packed.shape[1])))[:, 0]
     _, first, places = np.unique(names, return_index=True, return_inverse=True)
     return first, places.reshape(-1)
+
+
+def _known(asked: Sequence[_Asked], names: Sequence[Sequence[bytes]]) -> Answers:
+    """The answers to the draws whose token sequence was answered before."""
+    known = [
+        (one.memory.answers[name], count)
+        for one, own in zip(asked, names, strict=True)
+        for name, count in zip(own, np.bincount(one.places, minlength=len(own)).tolist(), strict=True)
+        if name in one.memory.answers
+    ]
+    answers = np.array([answer for answer, _ in known], dtype=np.int64)
+    return np.repeat(answers, [count for _, count in known])
+
+
+def _multiplicities(
+    asked: Sequence[_Asked], names: Sequence[Sequence[bytes]]
+) -> Counter[tuple[int, bytes]]:
+    """How many draws each token sequence of each text is."""
+    found: Counter[tuple[int, bytes]] = Counter()
+    for one, own in zip(asked, names, strict=True):
+        for name, count in zip(own, np.bincount(one.places, minlength=len(own)).tolist(), strict=True):
+            found[id(one.memory), name] += count
+    return found
 
 
 def _split(answers: Answers, sizes: Sequence[int]) -> list[Answers]:

@@ -18,7 +18,6 @@ from fuzzsmooth.common.randomness import derived_seed, generator
 from fuzzsmooth.engine.evaluation import Answers, Evaluator, Selection, unit_tokenizer
 from fuzzsmooth.engine.fuzzers import Fuzzer, TypeFuzzer, Units
 from fuzzsmooth.engine.tokens import TokenMapError, UnitTokenizer
-from fuzzsmooth.engine.watching import parts, tell
 from fuzzsmooth.models.protocol import (
     Classifier,
     SlowPathWarning,
@@ -162,9 +161,9 @@ class Sampler:
         """
         counts = np.zeros((len(plans), len(self.classifier.labels)), dtype=np.int64)
         longest = max(map(len, draws), default=0)
-        for part in parts(longest, _TOGETHER):
-            for row, answers in enumerate(self._answers(plans, [own[part] for own in draws], purpose)):
-                tell(answers)
+        for offset in range(0, longest, _TOGETHER):
+            parts = [part[offset : offset + _TOGETHER] for part in draws]
+            for row, answers in enumerate(self._answers(plans, parts, purpose)):
                 decided = answers[answers != UNDECIDED]
                 counts[row] += np.bincount(decided, minlength=counts.shape[1])
         return counts
@@ -188,21 +187,12 @@ class Sampler:
             raise FuzzsmoothError(
                 "a mask has one answer only without parameter noise, substitutions and searches; draw votes"
             )
+        selections = [
+            Selection(kernel.candidates(plan.units), kernel.selected(masks))
+            for plan, masks in zip(plans, kept, strict=True)
+        ]
         keys = [plan.key for plan in plans]
-        answers: list[list[Answers]] = [[] for _ in plans]
-        most = max(map(len, kept), default=0)
-        for part in parts(most, most):
-            selections = [
-                Selection(kernel.candidates(plan.units), kernel.selected(masks[part]))
-                for plan, masks in zip(plans, kept, strict=True)
-            ]
-            found = self._evaluator.of_selections(
-                keys, self._without_flagged(selections), [[]] * len(plans)
-            )
-            for own, new in zip(answers, found, strict=True):
-                tell(new)
-                own.append(new)
-        return [np.concatenate(own) if own else np.zeros(0, dtype=np.int64) for own in answers]
+        return self._evaluator.of_selections(keys, self._without_flagged(selections), [[]] * len(plans))
 
     def _answers(self, plans: Sequence[Plan], draws: Sequence[range], purpose: str) -> list[Answers]:
         """The answer to each draw of each plan."""

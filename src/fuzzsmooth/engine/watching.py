@@ -1,13 +1,15 @@
 """Watching a vote while it is counted: for a page that shows it fill up.
 
-Who watches is told every answer as the sampler gets it. The draws of a call are then handed to the model in
-small parts instead of together; a draw is a function of its address, so they are the same draws.
+Who watches is told the answers as the evaluator gets them. What is asked together is then handed to the model
+in parts that cost nothing more: all sequences of one length, as batches of fixed shapes are cut anyway, or a
+few strings, or a few draws of a noisy model. The draws, and so the answers, are the same.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -37,6 +39,11 @@ def watched(watch: Watch) -> Iterator[None]:
         _watch.reset(before)
 
 
+def is_watched() -> bool:
+    """Whether anybody watches."""
+    return _watch.get() is not None
+
+
 def tell(answers: npt.NDArray[np.int64]) -> None:
     """Tell answers to who watches, if anybody does.
 
@@ -44,23 +51,34 @@ def tell(answers: npt.NDArray[np.int64]) -> None:
         answers: Shape (draws,).
     """
     watch = _watch.get()
-    if watch is not None:
+    if watch is not None and len(answers):
         watch(answers)
 
 
-def parts(count: int, together: int) -> Iterator[slice]:
-    """Cut draws into parts that are asked about one after the other.
+def parts(count: int) -> Iterator[slice]:
+    """Cut draws into parts: into one if nobody watches, else into such as an eye can follow.
 
     Args:
-        count: The draws.
-        together: Draws of a part at most; somebody who watches gets smaller ones, each about as long as an
-            eye needs.
+        count: The draws, >= 0.
     """
-    start = 0
-    size = together if _watch.get() is None else min(_FIRST, together)
+    start, size = 0, _FIRST if is_watched() else count
     while start < count:
         begun = time.monotonic()
         yield slice(start, min(count, start + size))
         start += size
-        if size < together and time.monotonic() - begun < _SECONDS / 2:
-            size = min(together, 2 * size)
+        if time.monotonic() - begun < _SECONDS / 2:
+            size *= 2
+
+
+def by_length(rows: Sequence[Sized]) -> list[list[int]]:
+    """Indices of token sequences in parts: in one if nobody watches, else the longest first, one a length.
+
+    Args:
+        rows: The sequences.
+    """
+    if not is_watched():
+        return [list(range(len(rows)))] if rows else []
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        groups[len(row)].append(index)
+    return [groups[length] for length in sorted(groups, reverse=True)]

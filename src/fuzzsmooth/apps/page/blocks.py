@@ -31,8 +31,27 @@ def theme() -> gr.themes.Base:
     """Fonts of the system, and one color; nothing of it is fetched."""
     import gradio as gr
 
-    return gr.themes.Base(
-        primary_hue=gr.themes.colors.sky, neutral_hue=gr.themes.colors.slate, font=_FONTS, font_mono=_MONOSPACE
+    hues = gr.themes.colors
+    base = gr.themes.Base(
+        primary_hue=hues.sky, neutral_hue=hues.slate, font=_FONTS, font_mono=_MONOSPACE, radius_size="sm"
+    )
+    # White on the usual blue is hard to read.
+    return base.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+        input_border_width="1px",
+        input_border_color="*neutral_400",
+        input_border_color_dark="*neutral_600",
+        input_border_color_focus="*primary_700",
+        input_border_color_focus_dark="*primary_300",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
     )
 
 
@@ -65,16 +84,22 @@ def layout(
 
     acts = _Acts(desk, options, insertions, folder, tell)
     with gr.Blocks(title="fuzzsmooth", analytics_enabled=False, delete_cache=_KEPT) as blocks:
-        gr.HTML(fragments.header(desk, model))
+        gr.HTML(fragments.header(desk, model), apply_default_css=False)
         with gr.Tab("Text"):
             _text_tab(acts, options)
         with gr.Tab("File"):
             _file_tab(acts, options)
         if audit is not None:
             with gr.Tab("Audit"):
-                gr.HTML(framed(audit, desk.fingerprint))
+                gr.HTML(framed(audit, desk.fingerprint), apply_default_css=False)
     blocks.queue(max_size=options.queue, api_open=False)
     return blocks
+
+
+def _html(name: str) -> gr.HTML:
+    import gradio as gr
+
+    return gr.HTML(elem_id=name, apply_default_css=False)
 
 
 def _text_tab(acts: _Acts, options: PageOptions) -> None:
@@ -88,28 +113,30 @@ def _text_tab(acts: _Acts, options: PageOptions) -> None:
         lines=4,
         max_lines=16,
         max_length=options.max_text,
-        autofocus=True,
         elem_id="text",
     )
-    with gr.Row(equal_height=True):
+    with gr.Row():
         ask = gr.Button("Answer", variant="primary", elem_id="ask", scale=1)
+        certify = gr.Checkbox(
+            desk.certifies,
+            label="With a certificate" if desk.certifies else "No certificates: this defense is empirical",
+            interactive=desk.certifies,
+            container=False,
+            elem_id="certify",
+            scale=2,
+        )
+    with gr.Row(elem_id="failing"):
         trigger = gr.Dropdown(
             acts.insertions.choices,
             value=acts.insertions.choices[0],
-            label="Trigger",
+            label="A trigger, to see the undefended model fail",
+            info="Choose one, or write any other.",
             allow_custom_value=True,
             elem_id="trigger",
             scale=2,
         )
-        insert = gr.Button("Insert the trigger and answer", elem_id="insert", scale=1)
-    certify = gr.Checkbox(
-        desk.certifies,
-        label="With a certificate",
-        info="" if desk.certifies else "This defense is empirical: there are none.",
-        interactive=desk.certifies,
-        elem_id="certify",
-    )
-    status, shown = gr.HTML(elem_id="status"), gr.HTML(elem_id="answer")
+        insert = gr.Button("Insert it and answer", elem_id="insert", scale=1)
+    status, shown = _html("status"), _html("answer")
     shared: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     asking = {**shared, "concurrency_limit": _AT_ONCE, "trigger_mode": "once"}
     given, told = [text, certify, inserted], [status, shown]
@@ -138,11 +165,11 @@ def _file_tab(acts: _Acts, options: PageOptions) -> None:
     with gr.Row():
         start = gr.Button("Answer the file", variant="primary", elem_id="start")
         stop = gr.Button("Stop", elem_id="stop")
-    status = gr.HTML(elem_id="file-status")
+    status = _html("file-status")
     with gr.Row():
         lines = gr.DownloadButton("Answers as JSON lines", visible=False, elem_id="lines")
         table = gr.DownloadButton("Answers as a table (CSV)", visible=False, elem_id="table")
-    shown = gr.HTML(elem_id="file-answers")
+    shown = _html("file-answers")
     running = start.click(
         acts.answer_file,
         [file, column, certify],

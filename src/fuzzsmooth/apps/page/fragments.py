@@ -9,6 +9,7 @@ from typing import Any
 from fuzzsmooth.apps.page.asking import Desk, Seen
 from fuzzsmooth.apps.page.files import FileSeen
 from fuzzsmooth.certify import Certificate, ceiled, floored
+from fuzzsmooth.bench.provenance import shown as shown_name
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.defenses import Answer
 from fuzzsmooth.jobs.answering import Record
@@ -21,12 +22,11 @@ _FLAGGED = 20  # flagged words that are listed
 _ROWS, _TEXT = 50, 240  # answers of a file that are shown, and characters of a plain stretch of their texts
 _LABELS = 12  # classes that are counted
 
-GUARANTEES = {
-    "proved": "proved: holds for every text within the stated threat",
-    "conditional": "conditional: holds provided that what it names is so",
-    "empirical": "empirical: promises nothing, and has no certificates",
+_GUARANTEES = {
+    "proved": "its certificates are proved: they hold for every text within the stated threat",
+    "conditional": "its certificates are conditional: they hold provided that what they name is so",
+    "empirical": "which promises nothing and has no certificates",
 }
-"""What a defense promises, in words."""
 
 _NO_ANSWER = {
     "abstain": ("No answer", "The votes do not name the majority answer surely enough (ABSTAIN)."),
@@ -46,9 +46,9 @@ def header(desk: Desk, model: str) -> str:
     """What is at work."""
     return _filled(
         "page_header.html.j2",
-        model=short_name(model),
+        model=shown_name(model),
         defense=desk.defense.name,
-        guarantee=GUARANTEES[desk.defense.guarantee],
+        guarantee=_GUARANTEES[desk.defense.guarantee],
         labels=[_name(label) for label in desk.labels],
     )
 
@@ -78,7 +78,8 @@ def answer(seen: Seen, desk: Desk) -> str:
     label, remark = _headline(shown, waiting=seen.step != "done")
     bare, _ = _headline(seen.undefended)
     certified = seen.certified
-    differs = None not in (shown, seen.undefended) and _label_of(shown) != _label_of(seen.undefended)
+    labels = _label_of(shown), _label_of(seen.undefended)
+    differs = None not in labels and labels[0] != labels[1]
     return _filled(
         "page_answer.html.j2",
         defense=desk.defense.name,
@@ -172,8 +173,10 @@ def _caption(seen: Seen) -> str:
         return f"All {source.passes:,} ways to delete words were asked, nothing was drawn{undecided}."
     if source.statistics == "ablation":
         return f"{source.passes:,} deletions were asked in turn{undecided}."
-    what = "certificate" if seen.certified else "answer"
-    return f"Vote of the {what}: {source.passes:,} copies were asked{undecided}."
+    what, drawn = "certificate" if seen.certified else "answer", sum(source.votes) + source.undecided
+    rest = source.passes - drawn
+    told = f"Vote of the {what}: {drawn:,} copies were asked{undecided}"
+    return told + (f", and the {rest:,} shortest remainders of the text in turn." if rest > 0 else ".")
 
 
 def _flag(span: Any) -> dict[str, str]:
@@ -184,7 +187,7 @@ def _statements(certificates: Sequence[Certificate]) -> list[dict[str, str]]:
     """Certificates in words, each sentence once."""
     found: dict[str, str] = {}
     for one in certificates:
-        found.setdefault(one.statement(), one.guarantee)
+        found.setdefault(one.statement(), "abstain" if one.abstained else one.guarantee)
     return [{"statement": statement, "guarantee": guarantee} for statement, guarantee in found.items()]
 
 
