@@ -1,10 +1,15 @@
-"""Taking a port before anything slow is done, so that a mistake is told at once."""
+"""Taking a port before anything slow is done, so that a mistake is told at once, and being told to stop."""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
+import signal
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 
@@ -45,3 +50,21 @@ def unbound(host: str, port: int, error: OSError) -> FuzzsmoothError:
 def is_local(address: str) -> bool:
     """Whether only this machine reaches an address."""
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+@contextmanager
+def stopped_by(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within, SIGTERM and Ctrl-C are told, and do nothing else; outside the main thread they cannot be had.
+
+    Args:
+        stop: Told the signal, as a handler of :mod:`signal` is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.apps.page.options import PageOptions
 from fuzzsmooth.common.credentials import is_token, read_tokens
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
-from fuzzsmooth.common.listening import bound, is_local, unbound
+from fuzzsmooth.common.listening import bound, is_local, stopped_by, unbound
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -155,6 +157,7 @@ def application(blocks: Any, tokens: list[str], *, local: bool, most: int) -> Fa
         blocks,
         path="/",
         server_name="127.0.0.1",
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         footer_links=[],
         run_history=False,
         ssr_mode=False,
@@ -197,7 +200,7 @@ class _Headers:
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+    """Serve until SIGTERM or Ctrl-C; whoever waits for an answer then is not waited for.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C.
@@ -208,4 +211,23 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=1
     )
-    uvicorn.Server(config).run(sockets=[listener])
+
+    class Serving(uvicorn.Server):
+        """Returns when it is told to stop, so that what it has written is cleared away."""
+
+        interrupted = False
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            with stopped_by(self.handle_exit):
+                yield
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            del frame
+            self.interrupted |= sig == signal.SIGINT
+            self.force_exit, self.should_exit = self.should_exit, True
+
+    serving = Serving(config)
+    serving.run(sockets=[listener])
+    if serving.interrupted:
+        raise KeyboardInterrupt
