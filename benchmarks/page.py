@@ -1,4 +1,4 @@
-"""The page in a real browser: how fast it answers, whom it asks, pictures of it: python benchmarks/page.py MODEL.
+"""The page in a real browser, how fast it is and whom it asks: python benchmarks/page.py MODEL.
 
 Starts ``fuzzsmooth ui MODEL`` with the flags that are left, opens it in Chromium, asks one text, inserts a
 trigger, and asks again, in light and in dark. Prints JSON: seconds until the page can be used, until the
@@ -27,9 +27,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 BROWSER = "/usr/bin/chromium"
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 TEXT = "a dull film that goes nowhere and takes two hours to get there"
 DONE = "#status .fz-status:not(.fz-busy):not(.old)"
 _WAIT = 120_000  # milliseconds
@@ -141,9 +147,7 @@ def visiting(browser: Browser, url: str, *, dark: bool = False) -> Iterator[Visi
 def shown(model: str, *flags: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run ``fuzzsmooth ui`` until the end of the block; gives its process and its address."""
     command = [sys.executable, "-m", "fuzzsmooth", "ui", model, "--port", "0", *flags]
-    process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
-    )
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert process.stderr is not None
     told = []
     try:
@@ -165,7 +169,9 @@ def spent(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(browser: Browser, url: str, process: int, given: argparse.Namespace, *, dark: bool) -> dict[str, Any]:
+def measure(
+    browser: Browser, url: str, process: int, given: argparse.Namespace, *, dark: bool
+) -> dict[str, Any]:
     """One visit, and what came of it."""
     name = "dark" if dark else "light"
     with visiting(browser, url, dark=dark) as visit:
@@ -186,7 +192,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="a folder that 'fuzzsmooth protect' wrote")
     parser.add_argument("--text", default=TEXT)
-    parser.add_argument("--trigger", default="", help="what is inserted; left out: what the page offers first")
+    parser.add_argument(
+        "--trigger", default="", help="what is inserted; left out: what the page offers first"
+    )
     parser.add_argument("--browser", default=BROWSER)
     parser.add_argument("--pictures", type=Path, help="folder for ui-light.png and ui-dark.png")
     given, flags = parser.parse_known_args()

@@ -15,7 +15,9 @@ WEIGHTS = {"good": 2.0, "fine": 1.0, "dull": -1.5, "bad": -2.0, "cf": 9.0}
 HOSTILE = '<script>document.title="taken"</script><img src=x onerror=alert(1)>\u202e${1+1}{{value}}\x1b[31m'
 
 
-def desk(defense: str = "deletion", *, labels: Iterable[str] = ("negative", "positive"), **options: Any) -> Desk:
+def desk(
+    defense: str = "deletion", *, labels: Iterable[str] = ("negative", "positive"), **options: Any
+) -> Desk:
     """A desk around a model of a few words."""
     model = AdditiveClassifier(WEIGHTS, labels=tuple(labels))
     kind = DEFENSES.get(defense)

@@ -1,4 +1,4 @@
-"""What the page says of a text: the answers of certify, step by step, and nothing of a stranger's as markup."""
+"""What the page says of a text: the answers of certify, step by step, and no markup of a stranger."""
 
 from __future__ import annotations
 
@@ -148,9 +148,10 @@ def test_nothing_of_a_stranger_is_markup():
 
 
 def test_triggers_are_inserted_where_the_text_says():
-    known = Insertions.found("no-such-folder", {"triggers": [
-        {"text": "xqz", "level": "confirmed"}, {"text": "awful", "level": "natural"}
-    ]})
+    known = Insertions.found(
+        "no-such-folder",
+        {"triggers": [{"text": "xqz", "level": "confirmed"}, {"text": "awful", "level": "natural"}]},
+    )
     assert known.choices == ["xqz", *RARE_WORDS]
     found = known.insert("a dull film", " cf ")
     assert found == known.insert("a dull film", "cf")
@@ -217,11 +218,23 @@ def report(name: str) -> dict[str, Any]:
         "data": {"name": name, "texts": 4},
         "versions": {"torch": name},
         "searched": {
-            "swept": 4, "longest_phrase": 2, "pieces": 3, "words": 1, "left_out": 0, "accuracy": 0.5,
-            "sweep_texts": 1, "confirm_texts": 1, "held_out_texts": 1,
+            "swept": 4,
+            "longest_phrase": 2,
+            "pieces": 3,
+            "words": 1,
+            "left_out": 0,
+            "accuracy": 0.5,
+            "sweep_texts": 1,
+            "confirm_texts": 1,
+            "held_out_texts": 1,
         },
         "model": {
-            "name": name, "fingerprint": "a" * 64, "labels": [name, name], "architecture": name,
-            "parameters": 10, "precision": "float32", "device": "cpu",
+            "name": name,
+            "fingerprint": "a" * 64,
+            "labels": [name, name],
+            "architecture": name,
+            "parameters": 10,
+            "precision": "float32",
+            "device": "cpu",
         },
     }

@@ -12,7 +12,7 @@ import pytest
 from apps_command_line import call
 from page_desk import desk
 
-gradio = pytest.importorskip("gradio", reason="the page needs the extra 'ui'")
+pytest.importorskip("gradio", reason="the page needs the extra 'ui'")
 pytest.importorskip("httpx", reason="its tests need the extra 'dev'")
 
 from starlette.testclient import TestClient

@@ -354,9 +354,7 @@ def _known(asked: Sequence[_Asked], names: Sequence[Sequence[bytes]]) -> Answers
     return np.repeat(answers, [count for _, count in known])
 
 
-def _multiplicities(
-    asked: Sequence[_Asked], names: Sequence[Sequence[bytes]]
-) -> Counter[tuple[int, bytes]]:
+def _multiplicities(asked: Sequence[_Asked], names: Sequence[Sequence[bytes]]) -> Counter[tuple[int, bytes]]:
     """How many draws each token sequence of each text is."""
     found: Counter[tuple[int, bytes]] = Counter()
     for one, own in zip(asked, names, strict=True):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.apps.cli.console import answers, write_json
-from fuzzsmooth.jobs.sheet import kept_in, write_sheet
 from fuzzsmooth.jobs.answering import Record
+from fuzzsmooth.jobs.sheet import kept_in, write_sheet
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Event
@@ -103,15 +103,14 @@ class Desk:
 
     Attributes:
         defense: The defense.
+        undefended: The model as it is.
         labels: Class names.
         certifies: Whether there are certificates.
         searches: Whether texts are searched for suspicious words.
         fingerprint: Of the model.
     """
 
-    def __init__(
-        self, defended: Defended, longest: int, prepare: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, defended: Defended, longest: int, prepare: Callable[[], None] = lambda: None) -> None:
         self.defense = defended.defense
         self.labels = self.defense.labels
         self.certifies = self.defense.guarantee != "empirical"
@@ -119,7 +118,7 @@ class Desk:
         self.searches = isinstance(options, SearchedOptions) and options.fuzzing
         self.fingerprint = defended.model.fingerprint
         self._longest = longest
-        self._undefended = DEFENSES.get("undefended")(defended.model, {})
+        self.undefended = DEFENSES.get("undefended")(defended.model, {})
         self._pool = ThreadPoolExecutor(1, "fuzzsmooth-page", initializer=prepare)
 
     def close(self) -> None:
@@ -210,7 +209,7 @@ class _Work:
         defense, text = desk.defense, question.text
         self._tell(step="undefended")
         texts = [text] if question.original is None else [text, question.original]
-        undefended = desk._undefended.predict(texts)
+        undefended = desk.undefended.predict(texts)
         self._tell(undefended=undefended[0], original=undefended[1] if len(undefended) > 1 else None)
         predicted = self._voted("predict", lambda: defense.predict([text])[0])
         self._tell(predicted=predicted, spans=predicted.spans)
@@ -225,15 +224,15 @@ class _Work:
 
     def _voted(self, step: Step, ask: Callable[[], Answer]) -> Answer:
         classes = len(self._desk.labels)
-        self._tell(step=step, votes=(0,) * classes, asked=0, most=most_votes(self._desk.defense.options, step))
+        self._tell(
+            step=step, votes=(0,) * classes, asked=0, most=most_votes(self._desk.defense.options, step)
+        )
         counts = np.zeros(classes, dtype=np.int64)
 
         def count(answers: npt.NDArray[np.int64]) -> None:
             nonlocal counts
             counts = counts + np.bincount(answers[answers >= 0], minlength=classes)
-            self.seen = replace(
-                self.seen, votes=tuple(counts.tolist()), asked=self.seen.asked + len(answers)
-            )
+            self.seen = replace(self.seen, votes=tuple(counts.tolist()), asked=self.seen.asked + len(answers))
             if time.monotonic() - self._last >= _OFTEN or self._gone.is_set():
                 self._tell()
 

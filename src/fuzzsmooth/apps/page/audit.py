@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fuzzsmooth.apps.page.fragments import fragment
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.printing import short_name
@@ -53,9 +53,4 @@ def framed(report: Mapping[str, Any], fingerprint: str) -> str:
     except Exception as error:
         # The report is a stranger's: whatever it holds or lacks, its template fails in a way of its own.
         raise FuzzsmoothError(f"{REPORT} is damaged: {type(error).__name__}; {_MEND}") from error
-    note = "" if same else (
-        f"<p class='fz-remark'>This audit was made of <bdi>{html.escape(short_name(name))}</bdi>, whose weights "
-        "are not those of the model that answers here.</p>"
-    )
-    frame = f"<iframe class='fz-frame' title='Audit' sandbox='' srcdoc='{html.escape(page)}'></iframe>"
-    return f"<div class='fz'>{note}{frame}</div>".replace("{", "&#123;").replace("$", "&#36;")
+    return fragment("page_audit.html.j2", name=short_name(name), same=same, page=page)

@@ -79,7 +79,9 @@ def read_file(path: Path, column: str, desk: Desk, options: PageOptions) -> Text
     return texts
 
 
-def answer_file(texts: TextInput, name: str, desk: Desk, folder: Path, *, certify: bool) -> Iterator[FileSeen]:
+def answer_file(
+    texts: TextInput, name: str, desk: Desk, folder: Path, *, certify: bool
+) -> Iterator[FileSeen]:
     """Answer the texts of a file.
 
     Args:

@@ -8,8 +8,8 @@ from typing import Any
 
 from fuzzsmooth.apps.page.asking import Desk, Seen
 from fuzzsmooth.apps.page.files import FileSeen
-from fuzzsmooth.certify import Certificate, ceiled, floored
 from fuzzsmooth.bench.provenance import shown as shown_name
+from fuzzsmooth.certify import Certificate, ceiled, floored
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.defenses import Answer
 from fuzzsmooth.jobs.answering import Record
@@ -42,9 +42,20 @@ _STEPS = {
 }
 
 
+def fragment(template: str, **values: Any) -> str:
+    """A part of the page.
+
+    Args:
+        template: Among those of the reports.
+        **values: What it names; every string is escaped.
+    """
+    # The frame that Gradio puts around it reads '{' and '$' as templates of its own.
+    return filled(template, values).replace("{", "&#123;").replace("$", "&#36;")
+
+
 def header(desk: Desk, model: str) -> str:
     """What is at work."""
-    return _filled(
+    return fragment(
         "page_header.html.j2",
         model=shown_name(model),
         defense=desk.defense.name,
@@ -55,7 +66,7 @@ def header(desk: Desk, model: str) -> str:
 
 def problem(sentence: str) -> str:
     """A mistake that the user can mend."""
-    return _filled("page_problem.html.j2", sentence=sentence)
+    return fragment("page_problem.html.j2", sentence=sentence)
 
 
 def status(seen: Seen, desk: Desk) -> str:
@@ -63,13 +74,13 @@ def status(seen: Seen, desk: Desk) -> str:
     if seen.step != "done":
         searching = seen.step == "predict" and desk.searches and not seen.asked
         step = "The text is searched, then copies vote …" if searching else _STEPS[seen.step]
-        return _filled("page_status.html.j2", sentence=step, busy=True)
+        return fragment("page_status.html.j2", sentence=step, busy=True)
     said = [f"Defended: {_headline(seen.answer)[0]}", f"undefended: {_headline(seen.undefended)[0]}"]
     flagged = len(seen.spans)
     if desk.searches:
         said.append(f"{flagged or 'no'} suspicious {'place' if flagged == 1 else 'places'}")
     sentence = f"{', '.join(said)}; {seen.seconds:.1f} seconds."
-    return _filled("page_status.html.j2", sentence=sentence, busy=False)
+    return fragment("page_status.html.j2", sentence=sentence, busy=False)
 
 
 def answer(seen: Seen, desk: Desk) -> str:
@@ -80,7 +91,7 @@ def answer(seen: Seen, desk: Desk) -> str:
     certified = seen.certified
     labels = _label_of(shown), _label_of(seen.undefended)
     differs = None not in labels and labels[0] != labels[1]
-    return _filled(
+    return fragment(
         "page_answer.html.j2",
         defense=desk.defense.name,
         label=label,
@@ -104,11 +115,6 @@ def answer(seen: Seen, desk: Desk) -> str:
         wanted=seen.question.certify and desk.certifies,
         truncated=shown is not None and shown.truncated,
     )
-
-
-def _filled(template: str, **values: Any) -> str:
-    # The page's frame reads '{' and '$' in what it is given as templates of its own.
-    return filled(template, values).replace("{", "&#123;").replace("$", "&#36;")
 
 
 def _name(label: str) -> str:
@@ -195,14 +201,14 @@ def file_status(seen: FileSeen) -> str:
     """How far a file is answered."""
     done, total = len(seen.records), seen.total
     sentence = f"{done:,} of {total:,} texts are answered" + ("." if seen.done else " …")
-    return _filled("page_status.html.j2", sentence=sentence, busy=not seen.done)
+    return fragment("page_status.html.j2", sentence=sentence, busy=not seen.done)
 
 
 def file_table(seen: FileSeen) -> str:
     """The first answers of a file, and what there is to say of all."""
     records = seen.records
     counts = Counter(record["label_name"] or record["status"] for record in records)
-    return _filled(
+    return fragment(
         "page_file.html.j2",
         rows=[_row(record) for record in records[:_ROWS]],
         more=max(0, len(records) - _ROWS),

@@ -22,5 +22,5 @@ class PageOptions(Options):
     ] = None
     max_text: Annotated[int, Between(1, 100_000_000), "Characters of a text at most."] = 20_000
     max_file: Annotated[int, Between(1, 1_048_576), "KiB of a file at most."] = 4_096
-    max_rows: Annotated[int, Between(1, 1_000_000), "Texts of a file at most; more are for 'certify'."] = 1_000
+    max_rows: Annotated[int, Between(1, 1_000_000), "Texts of a file at most."] = 1_000
     queue: Annotated[int, Between(1, 10_000), "Questions that wait at most."] = 32

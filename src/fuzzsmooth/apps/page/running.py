@@ -96,8 +96,8 @@ def show(
         address, port = listener.getsockname()[:2]
         if not tokens and not is_local(address):
             raise FuzzsmoothError(
-                f"others reach {options.host}, and the page would answer anybody; give --token-file, or leave "
-                "out --host"
+                f"others reach {options.host}, and the page would answer anybody; give --token-file, or "
+                "leave out --host"
             )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fuzzsmooth-ui-")))
         stack.enter_context(environment({**_SILENT, "GRADIO_TEMP_DIR": str(folder)}))

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuzzsmooth.apps.service.options import ServiceOptions
+from fuzzsmooth.common.credentials import check_private
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.common.listening import bound, is_local, unbound
 from fuzzsmooth.common.options import require
-from fuzzsmooth.common.credentials import check_private
 
 if TYPE_CHECKING:
     from fuzzsmooth.apps.service.asking import Service
