@@ -62,7 +62,7 @@ def test_an_empirical_defense_has_no_certificate_and_no_votes():
     last = asked(here, "a bad film")[-1]
     assert last.certified is None
     page = Markup(fragments.answer(last, here))
-    assert "What is certain" not in page.text
+    assert "What the certificates say" not in page.text
     assert "negative" in page.text
 
 

@@ -74,6 +74,9 @@ def test_an_upload_has_its_limit(tmp_path: Path) -> None:
         assert small.status_code == 200
         large = page.post("/gradio_api/upload", files={"files": ("a.txt", b"a" * 5_000)})
         assert large.status_code == 413
+        body = b"a" * (2 * 2_048 + 2**20 + 1)
+        assert page.post("/gradio_api/queue/join", content=body).status_code == 413
+        assert page.post("/gradio_api/queue/join", content=iter([b"{}"])).status_code == 411
 
 
 def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

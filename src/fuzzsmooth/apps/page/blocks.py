@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -86,7 +87,7 @@ def layout(
     with gr.Blocks(title="fuzzsmooth", analytics_enabled=False, delete_cache=_KEPT) as blocks:
         gr.HTML(fragments.header(desk, model), apply_default_css=False)
         with gr.Tab("Text"):
-            _text_tab(acts, options)
+            _text_tab(acts)
         with gr.Tab("File"):
             _file_tab(acts, options)
         if audit is not None:
@@ -102,7 +103,7 @@ def _html(name: str) -> gr.HTML:
     return gr.HTML(elem_id=name, apply_default_css=False)
 
 
-def _text_tab(acts: _Acts, options: PageOptions) -> None:
+def _text_tab(acts: _Acts) -> None:
     import gradio as gr
 
     desk = acts.desk
@@ -112,7 +113,6 @@ def _text_tab(acts: _Acts, options: PageOptions) -> None:
         info="Shift+Enter answers.",
         lines=4,
         max_lines=16,
-        max_length=options.max_text,
         elem_id="text",
     )
     with gr.Row():
@@ -212,7 +212,7 @@ class _Acts:
         try:
             found = self.insertions.insert(text or "", str(chosen or ""))
         except FuzzsmoothError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(html.escape(str(error)), print_exception=False) from error
         known = inserted is not None and inserted[0] == text
         original = inserted[1] if known else text
         return found.text, (found.text, original, found.spans or ()), ""

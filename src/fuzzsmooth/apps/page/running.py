@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fuzzsmooth.jobs.loading import Asked, Defended
 
 _BACKLOG = 128
+_MARGIN = 2**20  # bytes of a request beside what is uploaded, or around a text
 _LOCAL = ["localhost", "127.0.0.1", "[::1]", "::1"]
 # Whatever a text or a name may slip in, the browser asks nobody but this address. Gradio compiles templates
 # and writes its configuration into the page, which is why scripts of the page itself are let run.
@@ -114,7 +115,9 @@ def show(
             listener.listen(_BACKLOG)
         except OSError as error:  # another one has come here while the model was loaded
             raise unbound(options.host, options.port, error) from error
-        app = application(blocks, tokens, local=is_local(address), most=options.max_file * 1024)
+        app = application(
+            blocks, tokens, local=is_local(address), most=max(options.max_file * 1024, 6 * options.max_text)
+        )
         shown = f"[{address}]" if ":" in address else address
         tell(f"the page is at http://{shown}:{port}; Ctrl-C ends it")
         serve(app, listener)
@@ -143,7 +146,7 @@ def application(blocks: Any, tokens: list[str], *, local: bool, most: int) -> Fa
         tokens: Passwords; anybody is let in if there are none.
         local: Whether only this machine reaches it; then it answers to local names alone, so that no page of
             a stranger can ask it under a name of theirs.
-        most: Bytes of an upload at most.
+        most: Bytes of an upload, or of a text, at most.
     """
     import gradio as gr
     from fastapi import FastAPI
@@ -171,17 +174,23 @@ def application(blocks: Any, tokens: list[str], *, local: bool, most: int) -> Fa
         theme=theme(),
         css=style(),
     )
-    app.add_middleware(_Headers)
+    app.add_middleware(_Guard, most=2 * most + _MARGIN)
     if local:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL, www_redirect=False)
     return app
 
 
-class _Headers:
-    """Adds our headers to every response, as it streams."""
+class _Guard:
+    """Refuses what is too large before it is read, and adds our headers to every response, as it streams.
 
-    def __init__(self, app: Any) -> None:
+    Args:
+        app: What answers.
+        most: Bytes of a body at most.
+    """
+
+    def __init__(self, app: Any, most: int) -> None:
         self._app = app
+        self._most = most
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """As ASGI asks it."""
@@ -196,6 +205,15 @@ class _Headers:
                 message = {**message, "headers": [*theirs, *ours]}
             await send(message)
 
+        given = dict(scope["headers"])
+        size = given.get(b"content-length", b"0")
+        status = 413 if not size.isdigit() or int(size[:20]) > self._most else 200
+        if b"transfer-encoding" in given:  # browsers tell the length of what they send
+            status = 411
+        if status != 200:
+            await sent({"type": "http.response.start", "status": status, "headers": []})
+            await sent({"type": "http.response.body", "body": b""})
+            return
         await self._app(scope, receive, sent)
 
 
