@@ -19,7 +19,7 @@ from fuzzsmooth.jobs.answering import Record, Truncated, answer_all
 from fuzzsmooth.jobs.sheet import write_sheet
 from fuzzsmooth.jobs.statements import Statements
 
-_TOGETHER = 8  # texts at most that are answered before the next look
+_TOGETHER = 8  # texts at most that are predicted before the next look; a certificate takes that long alone
 
 
 @dataclass
@@ -102,7 +102,7 @@ def answer_file(
     statements = Statements(texts, desk.labels) if certify else None
     truncated = Truncated()
     yield seen
-    chunk = min(_TOGETHER, desk.defense.together(certify=certify))
+    chunk = 1 if certify else min(_TOGETHER, desk.defense.together(certify=False))
 
     def ask(some: Any) -> list[Record]:
         return [one.to_json() for one in desk.answer_texts(some, certify=certify)]
