@@ -20,16 +20,18 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
     Raises:
         MissingExtraError: If jinja2 is not installed.
     """
+    try:
+        __import__("jinja2")
+    except ImportError as error:
+        raise MissingExtraError("jinja2", "report", "writing the report") from error
     return str(_environment().get_template(template).render(values))
 
 
 @cache
 def _environment() -> Any:
     """What compiles templates, once each: a page that shows a vote fill up is filled ten times a second."""
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "report", "writing the report") from error
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     return Environment(
         loader=PackageLoader("fuzzsmooth.report"),
         autoescape=True,
