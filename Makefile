@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
-EXTRAS := demo,data,serve,syntax,hub,mlflow,inspect,docs,dev
+EXTRAS := demo,data,serve,ui,syntax,hub,mlflow,inspect,docs,dev
 # The rooms that carry the method; each must stay covered.
 ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90

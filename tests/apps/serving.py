@@ -22,9 +22,9 @@ from fuzzsmooth.apps.service.asking import Service
 from fuzzsmooth.apps.service.http import application
 from fuzzsmooth.apps.service.logs import Log
 from fuzzsmooth.apps.service.options import ServiceOptions
-from fuzzsmooth.apps.service.running import bound
 from fuzzsmooth.apps.service.server import server
 from fuzzsmooth.apps.service.tracing import Tracer
+from fuzzsmooth.common.listening import bound
 from fuzzsmooth.defenses import DEFENSES, Answer
 from fuzzsmooth.jobs.loading import Defended
 from fuzzsmooth.models.stubs import AdditiveClassifier

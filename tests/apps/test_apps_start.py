@@ -30,7 +30,7 @@ DERIVED = {
     "localize",
     "predict",
 }
-DERIVED |= {"prompt", "protect", "scan", "serve"}
+DERIVED |= {"prompt", "protect", "scan", "serve", "ui"}
 
 CERTIFY = ["certify", "--text", "a", "--model", "."]
 
@@ -55,6 +55,7 @@ def test_the_commands_are_those_of_the_manual():
         "report",
         "scan",
         "serve",
+        "ui",
     ]
 
 
@@ -264,6 +265,9 @@ def test_in_a_folder_of_a_stranger_nothing_of_it_runs(tmp_path):
         (["benchmark-certificates", "--data", "nope.csv", "--out", "o"], "nope.csv"),
         (["serve", "./nope"], "there is no folder ./nope"),
         (["serve", ".", "--no-fuzzing", "--token-file", "nope"], "there is no file nope"),
+        (["ui", "./nope"], "there is no folder ./nope"),
+        (["ui", ".", "--no-fuzzing", "--token-file", "nope"], "there is no file nope"),
+        (["ui", ".", "--no-fuzzing", "--audit", "nope"], "there is no audit.json in nope"),
     ],
 )
 def test_lists_and_mistakes_do_not_wait_for_torch(tmp_path, arguments, said):

@@ -16,7 +16,8 @@ from scipy.stats import chi2_contingency
 from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.randomness import text_key
-from fuzzsmooth.engine.evaluation import Memory, Selection, TextMemory, decide, distinct_rows
+from fuzzsmooth.engine.evaluation import Selection, decide, distinct_rows
+from fuzzsmooth.engine.memory import Memory, TextMemory
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.models import WeightNoise, build_tiny, load_classifier
 from fuzzsmooth.noise.text import addressed_masks, text_kernel, uniform_rates

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
@@ -13,7 +13,9 @@ import numpy.typing as npt
 from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.options import require
 from fuzzsmooth.engine.fuzzers import Units
-from fuzzsmooth.engine.tokens import TextTokens, UnitTokenizer
+from fuzzsmooth.engine.memory import Memory, TextMemory
+from fuzzsmooth.engine.tokens import UnitTokenizer
+from fuzzsmooth.engine.watching import by_length, is_watched, parts, tell
 from fuzzsmooth.models.protocol import (
     Classifier,
     TokenClassifier,
@@ -26,11 +28,6 @@ from fuzzsmooth.noise.text import Kept
 from fuzzsmooth.text.units import Segmenter
 
 _CHECKED = 3  # draws of each text that are tokenized as strings too, to check its token map
-
-# Of remembered token sequences, over all texts. The texts of one call of certification need a few MiB: some
-# ten thousand draws together, of a hundred to a thousand bytes each. More would keep texts that are done.
-_BYTES = 16 * 2**20
-_OVERHEAD = 150  # bytes that an entry costs beside its ids
 
 Answers = npt.NDArray[np.int64]
 """Shape (draws,): a class index, or UNDECIDED."""
@@ -51,72 +48,6 @@ class Selection:
     def texts(self) -> list[Units]:
         """The units of each draw."""
         return [tuple(compress(self.candidates, row)) for row in self.selected.tolist()]
-
-
-@dataclass
-class TextMemory:
-    """One text: its token map and the answers to the token sequences seen so far.
-
-    Attributes:
-        candidates: The units it was made for.
-        tokens: The token map, or None where draws are tokenized one by one.
-        answers: The decided class of each token sequence (its bytes), or -1 for undecided.
-        size: About how many bytes all of it takes.
-    """
-
-    candidates: tuple[str, ...]
-    tokens: TextTokens | None
-    answers: dict[bytes, int] = field(default_factory=dict)
-    size: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.size = _OVERHEAD * (1 + len(self.candidates))
-
-    def learn(self, ids: bytes, answer: int) -> None:
-        """Remember the answer to a token sequence."""
-        self.answers[ids] = answer
-        self.size += len(ids) + _OVERHEAD
-
-
-class Memory:
-    """Memories of the texts met last; bounded, so that its size does not grow with the number of texts.
-
-    Forgetting costs time and changes no vote: an answer is a function of the token sequence.
-
-    Args:
-        limit: Most bytes of token sequences.
-    """
-
-    def __init__(self, limit: int = _BYTES) -> None:
-        self._limit = limit
-        self._texts: OrderedDict[int, TextMemory] = OrderedDict()
-        self._model = ""
-
-    def of_model(self, fingerprint: str) -> None:
-        """Forget everything that another model, or another state of it, has answered."""
-        if fingerprint != self._model:
-            self._texts.clear()
-            self._model = fingerprint
-
-    def get(self, key: int, candidates: tuple[str, ...]) -> TextMemory | None:
-        """The memory of a text, if there is one for just these candidates."""
-        found = self._texts.get(key)
-        if found is None or found.candidates != candidates:
-            return None
-        self._texts.move_to_end(key)
-        return found
-
-    def put(self, key: int, text: TextMemory) -> TextMemory:
-        """Keep the memory of a text, and return it."""
-        self._texts[key] = text
-        return text
-
-    def shrink(self) -> None:
-        """Forget the texts met longest ago until the rest fits."""
-        size = sum(text.size for text in self._texts.values())
-        while size > self._limit and self._texts:
-            _, text = self._texts.popitem(last=False)
-            size -= text.size
 
 
 @dataclass(frozen=True)
@@ -224,10 +155,17 @@ class Evaluator:
             for name, row in zip(own, one.rows, strict=True)
             if name not in one.memory.answers
         }
-        if fresh:
-            answers = self._decided([row for _, row in fresh.values()])
-            for ((_, name), (memory, _)), answer in zip(fresh.items(), answers.tolist(), strict=True):
+        if is_watched():
+            tell(_known(asked, names))
+        weights = _multiplicities(asked, names) if is_watched() else {}
+        pending = list(fresh.items())
+        for part in by_length([row for _, (_, row) in pending]):
+            some = [pending[at] for at in part]
+            answers = self._decided([row for _, (_, row) in some])
+            for ((_, name), (memory, _)), answer in zip(some, answers.tolist(), strict=True):
                 memory.learn(name, answer)
+            if weights:
+                tell(np.repeat(answers, [weights[key] for key, _ in some]))
         result = [
             np.array([one.memory.answers[name] for name in own], dtype=np.int64)[one.places]
             for one, own in zip(asked, names, strict=True)
@@ -243,8 +181,7 @@ class Evaluator:
         flat = [seed for own in seeds for seed in own]
         sizes = [len(one.places) for one in asked]
         if not noise.copies:
-            logits = with_noise(self._classifier).logits(rows, noise=noise, seeds=flat)
-            return _split(decide(logits, self._band), sizes)
+            return _split(self._noisy(rows, flat, noise), sizes)
         memories = [one.memory for one in asked for _ in one.places]
         names = [row.tobytes() + seed.to_bytes(8, "little") for row, seed in zip(rows, flat, strict=True)]
         fresh = {
@@ -252,15 +189,29 @@ class Evaluator:
             for at, (memory, name) in enumerate(zip(memories, names, strict=True))
             if name not in memory.answers
         }
+        if is_watched():
+            known = [
+                own.answers[name] for own, name in zip(memories, names, strict=True) if name in own.answers
+            ]
+            tell(np.array(known, dtype=np.int64))
         if fresh:
             places = list(fresh.values())
             own_rows, own_seeds = [rows[at] for at in places], [flat[at] for at in places]
-            logits = with_noise(self._classifier).logits(own_rows, noise=noise, seeds=own_seeds)
-            for at, answer in zip(places, decide(logits, self._band).tolist(), strict=True):
+            answers = self._noisy(own_rows, own_seeds, noise)
+            for at, answer in zip(places, answers.tolist(), strict=True):
                 memories[at].learn(names[at], answer)
         found = [memory.answers[name] for memory, name in zip(memories, names, strict=True)]
         self._memory.shrink()
         return _split(np.array(found, dtype=np.int64), sizes)
+
+    def _noisy(self, rows: Sequence[Tokens], seeds: Sequence[int], noise: WeightNoise) -> Answers:
+        """The answers to token sequences, each under noise of its own seed."""
+        found = [np.zeros(0, dtype=np.int64)]
+        for part in parts(len(rows)):
+            logits = with_noise(self._classifier).logits(rows[part], noise=noise, seeds=seeds[part])
+            found.append(decide(logits, self._band))
+            tell(found[-1])
+        return np.concatenate(found)
 
     def _decided(self, rows: Sequence[Tokens]) -> Answers:
         """The answers to token sequences; those within the band are rechecked."""
@@ -273,10 +224,14 @@ class Evaluator:
 
     def _of_strings(self, draws: Sequence[Sequence[Units]]) -> list[Answers]:
         """Each draw is asked about: a classifier of strings may answer by chance."""
-        rows = self._classifier.probabilities([self._segmenter.join(units) for own in draws for units in own])
-        with np.errstate(divide="ignore"):
-            answers = decide(np.log(rows), self._band)  # logits up to a constant per row
-        return _split(answers, [len(own) for own in draws])
+        texts = [self._segmenter.join(units) for own in draws for units in own]
+        found = [np.zeros(0, dtype=np.int64)]
+        for part in parts(len(texts)):
+            rows = self._classifier.probabilities(texts[part])
+            with np.errstate(divide="ignore"):
+                found.append(decide(np.log(rows), self._band))  # logits up to a constant per row
+            tell(found[-1])
+        return _split(np.concatenate(found), [len(own) for own in draws])
 
 
 def unit_tokenizer(
@@ -317,6 +272,27 @@ def distinct_rows(selected: Kept) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
     names = packed.view(np.dtype((np.void, packed.shape[1])))[:, 0]
     _, first, places = np.unique(names, return_index=True, return_inverse=True)
     return first, places.reshape(-1)
+
+
+def _known(asked: Sequence[_Asked], names: Sequence[Sequence[bytes]]) -> Answers:
+    """The answers to the draws whose token sequence was answered before."""
+    known = [
+        (one.memory.answers[name], count)
+        for one, own in zip(asked, names, strict=True)
+        for name, count in zip(own, np.bincount(one.places, minlength=len(own)).tolist(), strict=True)
+        if name in one.memory.answers
+    ]
+    answers = np.array([answer for answer, _ in known], dtype=np.int64)
+    return np.repeat(answers, [count for _, count in known])
+
+
+def _multiplicities(asked: Sequence[_Asked], names: Sequence[Sequence[bytes]]) -> Counter[tuple[int, bytes]]:
+    """How many draws each token sequence of each text is."""
+    found: Counter[tuple[int, bytes]] = Counter()
+    for one, own in zip(asked, names, strict=True):
+        for name, count in zip(own, np.bincount(one.places, minlength=len(own)).tolist(), strict=True):
+            found[id(one.memory), name] += count
+    return found
 
 
 def _split(answers: Answers, sizes: Sequence[int]) -> list[Answers]:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SARIF, BOM, PAGE = "audit.sarif", "bom.json", "report.html"
 """Names of the evidence in the folder."""
+FORMAT = "fuzzsmooth audit 1"
+"""What its report says that it is."""
 BUILTIN = "builtin:reviews"
 """The clean texts where none are given."""
 SIGNATURE = "audit.sig"
@@ -167,7 +169,7 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
         "files": _hashes(order.model),
     }
     report = {
-        "format": "fuzzsmooth audit 1",
+        "format": FORMAT,
         "kind": "encoder" if _is_encoder(order) else "classifier",
         "version": VERSION,
         "began": began,

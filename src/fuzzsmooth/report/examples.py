@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
 from fuzzsmooth.bench.aims import Aim, as_aim
 from fuzzsmooth.bench.metrics import Row, covers_trigger, scans
@@ -15,6 +15,22 @@ from fuzzsmooth.report.verdict import UNDEFENDED, best_row
 
 _PER_GROUP: Final = 2
 _LONGEST_PLAIN: Final = 320
+
+
+class Marked(Protocol):
+    """A stretch of a text that was flagged: half-open character range and score."""
+
+    @property
+    def start(self) -> int:
+        """Its first character."""
+
+    @property
+    def end(self) -> int:
+        """Behind its last one."""
+
+    @property
+    def score(self) -> float:
+        """How suspicious it is."""
 
 
 @dataclass(frozen=True)
@@ -128,26 +144,47 @@ def _place(record: TextRecord) -> tuple[int, str, int]:
 
 def cut(record: TextRecord) -> tuple[Piece, ...]:
     """Cut a record's text where the look changes; the pieces spell the text, but for long plain stretches."""
-    edges = {0, len(record.text)}
-    for start, end in [*((span.start, span.end) for span in record.spans), *record.trigger]:
+    return cut_text(record.text, record.spans, record.trigger, longest=_LONGEST_PLAIN)
+
+
+def cut_text(
+    text: str,
+    spans: Sequence[Marked],
+    trigger: Sequence[tuple[int, int]] = (),
+    *,
+    longest: int | None = None,
+) -> tuple[Piece, ...]:
+    """Cut a text where the look changes.
+
+    Args:
+        text: The text.
+        spans: What was flagged in it.
+        trigger: Half-open character ranges of what was inserted.
+        longest: Characters of a plain stretch that are shown; all if None.
+
+    Returns:
+        Pieces that spell the text, but for what is left out.
+    """
+    edges = {0, len(text)}
+    for start, end in [*((span.start, span.end) for span in spans), *trigger]:
         edges |= {start, end}
     places = sorted(edges)
     pieces: list[Piece] = []
     for start, end in pairwise(places):
-        scores = [span.score for span in record.spans if span.start <= start and end <= span.end]
-        trigger = any(low <= start and end <= high for low, high in record.trigger)
-        if scores or trigger:
-            pieces.append(Piece(displayable(record.text[start:end]), max(scores, default=None), trigger))
+        scores = [span.score for span in spans if span.start <= start and end <= span.end]
+        inserted = any(low <= start and end <= high for low, high in trigger)
+        if scores or inserted:
+            pieces.append(Piece(displayable(text[start:end]), max(scores, default=None), inserted))
         else:
-            pieces.extend(_shortened(record.text[start:end]))
+            pieces.extend(_shortened(text[start:end], longest))
     return tuple(pieces)
 
 
-def _shortened(plain: str) -> list[Piece]:
+def _shortened(plain: str, longest: int | None) -> list[Piece]:
     """A plain stretch, without its middle where it is long."""
-    if len(plain) <= _LONGEST_PLAIN:
+    if longest is None or len(plain) <= longest:
         return [Piece(displayable(plain))]
-    keep = _LONGEST_PLAIN // 2
+    keep = longest // 2
     return [
         Piece(displayable(plain[:keep])),
         Piece("", left_out=len(plain) - 2 * keep),

@@ -28,6 +28,7 @@ from fuzzsmooth.apps.cli.commands.report import report
 from fuzzsmooth.apps.cli.commands.scan import scan
 from fuzzsmooth.apps.cli.commands.serve import serve
 from fuzzsmooth.apps.cli.commands.table import table
+from fuzzsmooth.apps.cli.commands.ui import ui
 from fuzzsmooth.apps.cli.commands.zoo import zoo
 from fuzzsmooth.apps.cli.console import (
     abandon_output,
@@ -63,6 +64,7 @@ for _panel, _name, _command in (
     (_DEFEND, "certify", certify),
     (_DEFEND, "generate", generate),
     (_DEFEND, "serve", serve),
+    (_DEFEND, "ui", ui),
     (_ATTACK, "attack", attack),
     (_TOOLS, "data", data),
     (_TOOLS, "list", registries),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def agreed(defended: Defended | None, command: str, texts: Sequence[str]) -> Iterator[None]:
-    """Ask a remote model only if its user agrees to what that costs; nothing for others, None being one elsewhere.
+    """Ask a remote model only if its user agrees to what that costs; nothing for any other, or one elsewhere.
 
     Raises:
         FuzzsmoothError: If nobody agreed.

@@ -13,6 +13,7 @@ from fuzzsmooth.apps.cli.console import answers, write_json
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import check_output_file
 from fuzzsmooth.jobs.answering import Record
+from fuzzsmooth.jobs.sheet import kept_in, write_sheet
 
 Form = Literal["jsonl", "csv", "parquet"]
 _BY_NAME: dict[str, Form] = {".csv": "csv", ".parquet": "parquet"}
@@ -51,7 +52,6 @@ class Output:
         """
         if name is None:
             return cls(None, "jsonl", json)
-        from fuzzsmooth.apps.cli.sheet import kept_in
         from fuzzsmooth.data.remote import check_remote, fetch, is_remote, local_name
 
         chosen = form or _BY_NAME.get(PurePosixPath(name).suffix.lower(), "jsonl")
@@ -86,8 +86,6 @@ class Output:
         if self.form == "jsonl":
             deque(records, maxlen=0)
         elif self.form == "csv":
-            from fuzzsmooth.apps.cli.sheet import write_sheet
-
             write_sheet(place, records)
         else:
             from fuzzsmooth.apps.cli.columns import write_parquet

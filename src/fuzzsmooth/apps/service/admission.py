@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
-import stat
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from fuzzsmooth.apps.service.refusal import Refusal, malformed
-from fuzzsmooth.common.options import require
-from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_text
+from fuzzsmooth.common.credentials import is_token, read_tokens
 
-_SHORTEST = 16  # characters of a token
 _TYPES = ("application/json", "application/octet-stream")
 
 
@@ -24,7 +20,7 @@ class Tokens:
     """
 
     def __init__(self, tokens: Sequence[str] = ()) -> None:
-        self._tokens = [token.encode() for token in tokens]
+        self._tokens = tuple(tokens)
 
     @classmethod
     def of_file(cls, file: str) -> Tokens:
@@ -33,17 +29,7 @@ class Tokens:
         Raises:
             FuzzsmoothError: If others may read the file, or it holds no tokens.
         """
-        path = Path(file)
-        check_private(path)
-        text = read_text(path, limit=CONFIGURATION_BYTES, mend="give a file of tokens, one a line")
-        tokens = [line.strip() for line in text.splitlines() if line.strip()]
-        require(bool(tokens), f"{path} holds no token; write one of at least {_SHORTEST} characters")
-        require(
-            all(len(token) >= _SHORTEST and token.isascii() and token.isprintable() for token in tokens),
-            f"{path}: a token must have at least {_SHORTEST} characters, all ASCII, such as "
-            "'openssl rand -hex 32' gives",
-        )
-        return cls(tokens)
+        return cls(read_tokens(Path(file)))
 
     def __bool__(self) -> bool:
         return bool(self._tokens)
@@ -57,31 +43,13 @@ class Tokens:
         if not self._tokens:
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        sent = given.strip().encode("utf-8", "surrogateescape")
-        # All are compared, so that the time tells nothing of which was nearly right.
-        known = [hmac.compare_digest(sent, token) for token in self._tokens]
-        if scheme.lower() != "bearer" or not any(known):
+        if scheme.lower() != "bearer" or not is_token(given.strip(), self._tokens):
             raise Refusal(
                 401,
                 "token",
                 "a valid token is needed; send it as 'Authorization: Bearer TOKEN'",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-
-
-def check_private(path: Path) -> None:
-    """Refuse a file of secrets that others can read.
-
-    Raises:
-        FuzzsmoothError: If its mode lets group or others in, or it is not there.
-    """
-    require(path.is_file(), f"there is no file {path}; give one")
-    mode = path.stat().st_mode
-    require(
-        not mode & (stat.S_IRWXG | stat.S_IRWXO),
-        f"{path} can be read by others (mode {stat.S_IMODE(mode):o}); make it yours alone with: "
-        f"chmod 600 {path}",
-    )
 
 
 async def read_body(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit: int) -> bytes:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
@@ -18,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuzzsmooth.apps.service.options import ServiceOptions
+from fuzzsmooth.common.credentials import check_private
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
+from fuzzsmooth.common.listening import bound, is_local, unbound
 from fuzzsmooth.common.options import require
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def serve(
         try:
             listener.listen(_BACKLOG)
         except OSError as error:  # another one has come here while the model was loaded
-            raise _unbound(options.host, options.port, error) from error
+            raise unbound(options.host, options.port, error) from error
         tell(f"serving '{service.name}' at {'http' if tls is None else 'https'}://{shown}:{port}")
         asyncio.run(_until_stopped(service, listener, tls, tracer))
 
@@ -119,43 +119,6 @@ async def _warmed(service: Service, serving: Serving, log: Log, address: tuple[s
     log.event("ready", address=address[0], port=address[1], model=service.name, version=service.version)
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A socket at an address, which does not listen yet.
-
-    Raises:
-        FuzzsmoothError: If there is no such address, or it is in use or not allowed.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (OSError, UnicodeError) as error:
-        raise FuzzsmoothError(f"there is no address '{host}' here; give another --host") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        # A service that was killed leaves connections behind, which must not keep its port.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise _unbound(host, port, error) from error
-    return listener
-
-
-def _unbound(host: str, port: int, error: OSError) -> FuzzsmoothError:
-    mend = "give another --host"
-    if error.errno == errno.EADDRINUSE:
-        mend = "stop what listens there, or give another --port"
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        mend = "give a --port above 1023"
-    return FuzzsmoothError(f"cannot listen at {host}, port {port}: {error.strerror}; {mend}")
-
-
-def is_local(address: str) -> bool:
-    """Whether only this machine reaches an address."""
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-
-
 def tls_context(options: ServiceOptions) -> ssl.SSLContext | None:
     """What HTTPS needs; None for HTTP.
 
@@ -163,8 +126,6 @@ def tls_context(options: ServiceOptions) -> ssl.SSLContext | None:
         FuzzsmoothError: If certificate or key are missing, damaged, or do not belong together, or others can
             read the key.
     """
-    from fuzzsmooth.apps.service.admission import check_private
-
     if options.tls_certificate is None or options.tls_key is None:
         return None
     certificate, key = Path(options.tls_certificate), Path(options.tls_key)

@@ -6,7 +6,6 @@ import logging
 import math
 import signal
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,6 +16,7 @@ from fastapi import FastAPI
 from fuzzsmooth.apps.service.asking import Service
 from fuzzsmooth.apps.service.batching import KINDS
 from fuzzsmooth.apps.service.logs import Log
+from fuzzsmooth.common.listening import stopped_by
 
 _IDLE = 30  # seconds that a connection may be silent between requests
 
@@ -42,16 +42,8 @@ class Serving(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Within, SIGTERM and Ctrl-C stop the server; they are not raised again at its end."""
-        if threading.current_thread() is not threading.main_thread():
+        with stopped_by(self.handle_exit):
             yield
-            return
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = {one: signal.signal(one, self.handle_exit) for one in signals}
-        try:
-            yield
-        finally:
-            for one, handler in before.items():
-                signal.signal(one, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain; a second Ctrl-C waits for nothing."""
