@@ -11,7 +11,8 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.common.reading import read_json_object
-from fuzzsmooth.jobs.audit import FORMAT, REPORT
+from fuzzsmooth.jobs.audit import FORMAT
+from fuzzsmooth.jobs.audited import REPORT
 
 _MEND = "give a folder that 'fuzzsmooth audit' has written"
 
