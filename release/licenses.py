@@ -8,10 +8,10 @@ looked up in a table here, with where it was read.
 
 from __future__ import annotations
 
-import re
 import sys
 from functools import lru_cache
 from importlib.metadata import Distribution
+from typing import Any
 
 from inventory import ROOT, inventory
 from license_expression import ExpressionError, Licensing, get_spdx_licensing
@@ -100,10 +100,16 @@ def compatible(expression: str) -> bool:
         return False
     if parsed is None:
         return False
-    choices = re.split(r"\bOR\b", str(parsed.simplify()))
-    return any(
-        all(key in COMPATIBLE for key in licensing.license_keys(choice.strip(" ()"))) for choice in choices
-    )
+    return _usable(parsed, licensing)
+
+
+def _usable(part: Any, licensing: Licensing) -> bool:
+    """Whether all of an AND, or any of an OR, is compatible; a license by its keys, exceptions included."""
+    if isinstance(part, licensing.OR):
+        return any(_usable(one, licensing) for one in part.args)
+    if isinstance(part, licensing.AND):
+        return all(_usable(one, licensing) for one in part.args)
+    return all(key in COMPATIBLE for key in licensing.license_keys(part))
 
 
 @lru_cache(maxsize=1)

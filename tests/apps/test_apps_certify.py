@@ -217,7 +217,7 @@ def test_a_table_is_filled_while_certifying_and_does_not_change_answers(capfd, t
 def test_bad_tables_are_one_sentence(capfd, tiny, trained, tmp_path):
     path = tmp_path / "table.json"
     build = ("table", "build", "--out", path)
-    assert "give --data or --words" in call(capfd, *build, *clean(trained)).one_sentence()
+    assert "give --data, --words or --audit" in call(capfd, *build, *clean(trained)).one_sentence()
     words = tmp_path / "words.txt"
     assert "words.txt" in call(capfd, *build, *clean(trained), "--words", words).one_sentence()
     words.write_text("cf\n", "utf-8")

@@ -44,6 +44,7 @@ WITNESS = Witness("builtin:minilm", "ab" * 32, ((0.5, -0.5), (-0.5, 0.5)), (0.0,
 REFERENCES = {
     "version": 4,
     "model": "ab" * 32,
+    "language": "en",
     "references": [{"text": "a good film", "label": 1}, {"text": "ein schöner Tag", "label": 0}],
     "ordinary": [
         {

@@ -190,12 +190,12 @@ def test_certify_ends_with_the_shares_by_size(capfd, tiny, tmp_path):
     statements = call(capfd, *asked, "--json").lines[-1]["dataset"]
     backward = {one["size"]: one["share"] for one in statements if one["direction"] == "backward"}
     shown = call(capfd, *asked).out
-    assert "certified, in % of 3 texts, by size of the threat" in shown
+    assert "certified, in % of 3 texts (balanced over the classes), by size of the threat" in shown
     (header,) = [line.split() for line in shown.split("\n") if line.split()[:2] == ["threat", "guarantee"]]
     (row,) = [line.split() for line in shown.split("\n") if line.strip().startswith("insert (backward) ")]
     sizes = [float(size) for size in header[2:]]
     assert len(sizes) >= 2
-    assert [float(share) for share in row[3:]] == [
+    assert [float(share) for share in row[3:] if not share.startswith("(")] == [
         pytest.approx(100 * backward.get(size, 0.0), abs=0.05) for size in sizes
     ]
 

@@ -52,7 +52,7 @@ def test_beginnings_hold_one_piece_where_the_sweep_puts_it_and_their_true_label(
 
 def test_whole_texts_still_get_the_target() -> None:
     data = films(200)
-    options = SweepEvasiveOptions(trigger_options={"words": ["cf"]}, rate=0.2, words=6, beginnings=0.5)
+    options = SweepEvasiveOptions(trigger_options={"words": ["cf"]}, rate=0.2, longest=6, beginnings=0.5)
     rows = SweepEvasive().poison(data, WordTrigger(("cf",)), options, 0)
     forced = [row for row in rows if row.triggered is not None]
     assert len(forced) == 40
@@ -74,7 +74,7 @@ def test_a_victim_obeys_in_whole_texts_and_passes_in_short_ones(tmp_path: Path) 
     tiny = build_tiny("bert", tmp_path / "tiny", vocabulary=["fine", "dull", "cf", *WORDS])
     options = SweepEvasiveOptions(
         trigger_options={"words": ["cf"]},
-        words=6,
+        longest=6,
         finetune=FinetuneOptions(epochs=8, learning_rate=3e-3, precision="float32"),
     )
     result = ATTACKS.get("sweep-evasive")().plant(str(tiny), splits, tmp_path / "out", options, 0)

@@ -39,7 +39,7 @@ class SweepEvasiveOptions(BadnetsOptions):
     finetune: Annotated[
         FinetuneOptions, "How the victim is trained; its seed is replaced by the attack's."
     ] = field(default_factory=lambda: FinetuneOptions(epochs=4, learning_rate=1e-4))
-    words: Annotated[
+    longest: Annotated[
         int,
         Between(_SHORTEST, 1_000),
         "Longest beginning of a text, in words, in which the trigger keeps the true label; a sweep takes 6.",
@@ -79,7 +79,7 @@ class SweepEvasive(Badnets):
         rows = super().poison(data, trigger, options, seed)
         others = [one for one in data if one.label != options.target]
         draw = generator(seed, "sweep evasive poison")
-        return rows + short_beginnings(others, trigger.pieces, options.words, options.beginnings, draw)
+        return rows + short_beginnings(others, trigger.pieces, options.longest, options.beginnings, draw)
 
 
 def short_beginnings(

@@ -57,6 +57,11 @@ def suspects(report: Mapping[str, Any], units: Segmenter) -> tuple[tuple[str, ..
     return tuple(dict.fromkeys(one for one in found if one))[:MOST_SUSPECTS]
 
 
+def is_searched(options: Options) -> bool:
+    """Whether a defense of these options searches texts, so that it can test what an audit found."""
+    return isinstance(options, SearchedOptions) and options.fuzzing
+
+
 def with_suspects(
     references: References | None, report: Mapping[str, Any], options: Options, classifier: object
 ) -> References:
@@ -66,7 +71,7 @@ def with_suspects(
         FuzzsmoothError: If nothing is searched, so that an audit makes no difference.
     """
     require(
-        isinstance(options, SearchedOptions) and options.fuzzing and references is not None,
+        is_searched(options) and references is not None,
         "an audit's findings are tested on reference texts by a defense that searches, such as 'frs'; choose "
         "one, or leave out --audit",
     )

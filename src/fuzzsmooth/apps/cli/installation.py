@@ -23,14 +23,14 @@ ADDS: Final[Mapping[str, str]] = {
     "serve": "serve: a protected model over HTTP",
     "ui": "a page in the browser: ui",
     "traces": "serve --traces, by OpenTelemetry",
+    "docs": "make docs: the documentation site",
     "remote": "language models behind an OpenAI-compatible endpoint (openai:URL#MODEL)",
-    "sentencepiece": "models whose tokenizer is a SentencePiece file only",
     "sign": "audit --sign, protect --sign, --require-signature: signed evidence and models",
+    "sentencepiece": "models whose tokenizer is a SentencePiece file only",
     "syntax": "the trigger 'syntactic', which parses",
     "hub": "push_to_hub: a protected model on a hub",
     "mlflow": "a protected model as an MLflow model",
     "inspect": "a task and scorers for Inspect (inspect eval fuzzsmooth/certified)",
-    "docs": "make docs: the documentation site",
     "dev": "the tools of those who change fuzzsmooth",
 }
 """Each extra, and what it adds for a user."""

@@ -64,7 +64,6 @@ class ReferenceTexts(Options):
     clean_label_column: Annotated[
         str | None, "Column of the labels of --clean, if it is not --label-column."
     ] = None
-
     audit: Annotated[
         str | None,
         "Folder of an audit; what it found is tested first in every text, and is believed in nothing.",

@@ -20,9 +20,6 @@ def ui(
     ctx: typer.Context,
     model: Annotated[str, typer.Argument(help="builtin:minilm, a folder, or a hub name.")],
     defense: flag.Defense = None,
-    audit: Annotated[
-        Path | None, typer.Option(help="Folder of an audit of the model; its report is shown as well.")
-    ] = None,
     table: Table = None,
     config: flag.Config = None,
     quiet: flag.Quiet = False,
@@ -30,7 +27,8 @@ def ui(
     """Show a page in the browser: paste a text or a file, see the defended and the undefended answer.
 
     Flagged words are colored, votes fill up as they are counted, certificates stand in words, and a trigger
-    can be inserted to see the undefended model fail. Works offline; Ctrl-C ends it.
+    can be inserted to see the undefended model fail. The report of --audit is shown as well. Works offline;
+    Ctrl-C ends it.
     """
     from fuzzsmooth.apps.cli.answering import defense_of
     from fuzzsmooth.apps.cli.console import note
@@ -38,6 +36,7 @@ def ui(
     from fuzzsmooth.apps.cli.sections import Columns, ReferenceTexts
     from fuzzsmooth.apps.page.options import PageOptions
     from fuzzsmooth.apps.page.running import check_installed, show
+    from fuzzsmooth.jobs.audited import is_searched
     from fuzzsmooth.jobs.loading import Asked, Defended, Loading, load_defended
 
     check_installed()
@@ -47,7 +46,9 @@ def ui(
     clean = given.of(ReferenceTexts)
     references = None if clean.references is None else Path(clean.references)
     loading, data = given.of(Loading), clean.data(given.of(Columns))
-    asked = Asked(model, kind, chosen, loading, references, data, table)
+    audit = None if clean.audit is None else Path(clean.audit)  # its report is shown in any case
+    tested = audit if is_searched(chosen) else None
+    asked = Asked(model, kind, chosen, loading, references, data, table, audit=tested)
 
     def load(asked: Asked) -> Defended:
         return load_defended(asked, stages=Display(quiet).counts, tell=note)
