@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fuzzsmooth.certify import Certificate, vote_error
@@ -18,7 +18,7 @@ from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import Advance, Defense, truncated_by
-from fuzzsmooth.engine.certificates import Issuer
+from fuzzsmooth.engine.certificates import Issuer, remarked
 from fuzzsmooth.engine.early_vote import early_votes
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Fuzzer, Units
@@ -34,7 +34,7 @@ from fuzzsmooth.models.protocol import (
 from fuzzsmooth.noise.text import Rates, TextKernel, text_kernel, uniform_rates
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.scan import Scan, Scanner, require_references
-from fuzzsmooth.text.units import Segmenter, segmenter, unit_remark
+from fuzzsmooth.text.units import Segmenter, segmenter
 
 
 @dataclass(frozen=True)
@@ -287,14 +287,6 @@ def vote_answer(
         truncated=received.truncated,
         **searched(received),
     )
-
-
-def remarked(certificates: tuple[Certificate, ...], units: Units) -> tuple[Certificate, ...]:
-    """Certificates of a text that say what its units are, where the name of these does not."""
-    remark = unit_remark("word", units)
-    if not remark:
-        return certificates
-    return tuple(replace(one, remark=remark) if one.unit == "word" else one for one in certificates)
 
 
 def certified_answer(

@@ -40,8 +40,8 @@ from fuzzsmooth.certify import Ablation as Procedure
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.defenses.answer import Answer, Status
 from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
-from fuzzsmooth.defenses.randomized import Randomized, Received, remarked, require_deterministic
-from fuzzsmooth.engine.certificates import Issuer
+from fuzzsmooth.defenses.randomized import Randomized, Received, require_deterministic
+from fuzzsmooth.engine.certificates import Issuer, remarked
 from fuzzsmooth.engine.fuzzers import Fuzzer, TypeFuzzer, Units
 from fuzzsmooth.engine.lockstep import run_together
 from fuzzsmooth.engine.options import SearchedOptions

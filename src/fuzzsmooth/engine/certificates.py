@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fuzzsmooth.certify import (
@@ -27,6 +27,7 @@ from fuzzsmooth.engine.fuzzers import Units
 from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
+from fuzzsmooth.text.units import unit_remark
 
 
 @dataclass(frozen=True)
@@ -250,3 +251,11 @@ def costs(table: RateTable, units: Units) -> dict[str, float]:
     """Cost of inserting a unit: of each type of the text that is listed, and of any other under ""."""
     listed = {unit: table.cost([unit]) for unit in dict.fromkeys(units) if unit in table.listed}
     return {"": table.cost([None])} | listed
+
+
+def remarked(certificates: tuple[Certificate, ...], units: Units) -> tuple[Certificate, ...]:
+    """Certificates of a text that say what its units are, where the name of these does not."""
+    remark = unit_remark("word", units)
+    if not remark:
+        return certificates
+    return tuple(replace(one, remark=remark) if one.unit == "word" else one for one in certificates)

@@ -14,7 +14,7 @@ from fuzzsmooth.apps.cli.inputs import gather
 from fuzzsmooth.apps.cli.problems import resumable
 from fuzzsmooth.apps.cli.progress import Display
 from fuzzsmooth.apps.cli.remote import agreed
-from fuzzsmooth.apps.cli.sections import Reading, ReferenceTexts
+from fuzzsmooth.apps.cli.sections import Columns, Reading, ReferenceTexts
 from fuzzsmooth.apps.cli.settings import read_config
 from fuzzsmooth.apps.cli.showing import Output, show_all
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -98,17 +98,32 @@ def ask(
         FuzzsmoothError: If anything is missing or wrong.
     """
     from fuzzsmooth.jobs.engines import EngineOptions
-    from fuzzsmooth.jobs.loading import Asked, Loading
 
     where = Output.of(output, format, json=json, source=source)
     kind, chosen = defense_of(given, model, defense, config)
     check(kind, chosen)
-    loading, reading, clean = given.of(Loading), given.of(Reading), given.of(ReferenceTexts)
-    engine = given.of(EngineOptions)
+    reading = given.of(Reading)
+    asked = asked_of(given, model, kind, chosen, reading, table, fill)
+    return Question(asked, gather(source, text, reading), where, given.of(EngineOptions), quiet)
+
+
+def asked_of(
+    given: Given,
+    model: str,
+    kind: type[Defense],
+    options: Options,
+    columns: Columns,
+    table: Path | None,
+    fill: bool = False,
+) -> Asked:
+    """The model and its defense, with the references, the audit and the loading of the derived flags."""
+    from fuzzsmooth.jobs.loading import Asked, Loading
+
+    clean = given.of(ReferenceTexts)
     references = None if clean.references is None else Path(clean.references)
     audit = None if clean.audit is None else Path(clean.audit)
-    asked = Asked(model, kind, chosen, loading, references, clean.data(reading), table, fill, audit)
-    return Question(asked, gather(source, text, reading), where, engine, quiet)
+    loading, data = given.of(Loading), clean.data(columns)
+    return Asked(model, kind, options, loading, references, data, table, fill, audit)
 
 
 def defense_of(

@@ -10,9 +10,9 @@ from fuzzsmooth.apps.page.fragments import fragment
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.printing import short_name
-from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.jobs.audit import FORMAT
 from fuzzsmooth.jobs.audited import REPORT
+from fuzzsmooth.jobs.audited import read_audit as read_report
 
 _MEND = "give a folder that 'fuzzsmooth audit' has written"
 
@@ -26,10 +26,10 @@ def read_audit(folder: Path) -> dict[str, Any]:
     Raises:
         FuzzsmoothError: If there is none, or it is damaged.
     """
-    file = folder / REPORT
-    require(file.is_file(), f"there is no {REPORT} in {folder}; {_MEND}")
-    report = read_json_object(file, mend=_MEND)
-    require(report.get("format") == FORMAT, f"{file} is no report of an audit of this version; {_MEND}")
+    report = read_report(folder)
+    require(
+        report.get("format") == FORMAT, f"{folder / REPORT} is no report of an audit of this version; {_MEND}"
+    )
     framed(report, "")  # what cannot be shown is told before a model is loaded
     return report
 

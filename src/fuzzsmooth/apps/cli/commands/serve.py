@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,24 +28,20 @@ def serve(
     Answers are those of predict and certify. SIGTERM and Ctrl-C stop it when what was asked is answered.
     /openapi.json describes all that can be asked, /metrics what is counted.
     """
-    from fuzzsmooth.apps.cli.answering import defense_of
+    from fuzzsmooth.apps.cli.answering import asked_of, defense_of
     from fuzzsmooth.apps.cli.console import note
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.sections import Columns, ReferenceTexts
+    from fuzzsmooth.apps.cli.sections import Columns
     from fuzzsmooth.apps.service.options import ServiceOptions
     from fuzzsmooth.apps.service.running import check_installed
     from fuzzsmooth.apps.service.running import serve as run
-    from fuzzsmooth.jobs.loading import Asked, Defended, Loading, load_defended
+    from fuzzsmooth.jobs.loading import Asked, Defended, load_defended
 
     check_installed()
     given = ctx.obj
     service = given.of(ServiceOptions)
     kind, chosen = defense_of(given, model, defense, config)
-    clean = given.of(ReferenceTexts)
-    references = None if clean.references is None else Path(clean.references)
-    loading, data = given.of(Loading), clean.data(given.of(Columns))
-    audit = None if clean.audit is None else Path(clean.audit)
-    asked = Asked(model, kind, chosen, loading, references, data, table, audit=audit)
+    asked = asked_of(given, model, kind, chosen, given.of(Columns), table)
 
     def load(asked: Asked) -> Defended:
         return load_defended(asked, stages=Display(quiet).counts, tell=note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -30,25 +30,23 @@ def ui(
     can be inserted to see the undefended model fail. The report of --audit is shown as well. Works offline;
     Ctrl-C ends it.
     """
-    from fuzzsmooth.apps.cli.answering import defense_of
+    from fuzzsmooth.apps.cli.answering import asked_of, defense_of
     from fuzzsmooth.apps.cli.console import note
     from fuzzsmooth.apps.cli.progress import Display
-    from fuzzsmooth.apps.cli.sections import Columns, ReferenceTexts
+    from fuzzsmooth.apps.cli.sections import Columns
     from fuzzsmooth.apps.page.options import PageOptions
     from fuzzsmooth.apps.page.running import check_installed, show
     from fuzzsmooth.jobs.audited import is_searched
-    from fuzzsmooth.jobs.loading import Asked, Defended, Loading, load_defended
+    from fuzzsmooth.jobs.loading import Asked, Defended, load_defended
 
     check_installed()
     given = ctx.obj
     page = given.of(PageOptions)
     kind, chosen = defense_of(given, model, defense, config)
-    clean = given.of(ReferenceTexts)
-    references = None if clean.references is None else Path(clean.references)
-    loading, data = given.of(Loading), clean.data(given.of(Columns))
-    audit = None if clean.audit is None else Path(clean.audit)  # its report is shown in any case
-    tested = audit if is_searched(chosen) else None
-    asked = Asked(model, kind, chosen, loading, references, data, table, audit=tested)
+    asked = asked_of(given, model, kind, chosen, given.of(Columns), table)
+    audit = asked.audit  # its report is shown in any case
+    if not is_searched(chosen):
+        asked = replace(asked, audit=None)
 
     def load(asked: Asked) -> Defended:
         return load_defended(asked, stages=Display(quiet).counts, tell=note)
