@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from search_worlds import CLEAN, NEGATIVE_TEXTS, POSITIVE, WEIGHTS, WORDS, flagged, references
-from trusted_worlds import FirstWordClassifier, KnownEncoder, mixed_texts
+from trusted_worlds import FirstWordClassifier, Fixed, KnownEncoder, mixed_texts
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.models import AdditiveClassifier
@@ -22,16 +22,6 @@ from fuzzsmooth.search.protocol import Budget, Units, run
 from fuzzsmooth.search.scan import settled_reward
 from fuzzsmooth.search.witness import TrustedReader
 from table_classifier import TableClassifier
-
-
-class Fixed:
-    """A reader that knows the neighbors of some words; the others stand for themselves."""
-
-    def __init__(self, near: dict[str, tuple[str, ...]]) -> None:
-        self.near = near
-
-    def neighbors(self, units: Sequence[str]) -> list[tuple[str, ...]]:
-        return [self.near.get(unit, (unit,)) for unit in units]
 
 
 @pytest.fixture

@@ -90,3 +90,13 @@ def mixed_texts(count: int, seed: int, against: int = 2) -> tuple[list[str], lis
         words = [*generator.choice(own, 3), *generator.choice(other, few), *generator.choice(NEUTRAL, 8)]
         texts.append(" ".join(generator.permutation(words)))
     return texts, labels
+
+
+class Fixed:
+    """A reader that knows the neighbors of some words; the others stand for themselves."""
+
+    def __init__(self, near: dict[str, tuple[str, ...]]) -> None:
+        self.near = near
+
+    def neighbors(self, units: Sequence[str]) -> list[tuple[str, ...]]:
+        return [self.near.get(unit, (unit,)) for unit in units]
