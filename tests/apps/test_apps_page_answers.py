@@ -183,7 +183,7 @@ def test_an_audit_is_shown_anew_in_a_frame_that_runs_nothing(tmp_path):
     with pytest.raises(FuzzsmoothError, match=r"audit\.json"):
         read_audit(tmp_path)
     (tmp_path / "audit.json").write_text('{"format": "another"}', encoding="utf-8")
-    with pytest.raises(FuzzsmoothError, match="no report of an audit"):
+    with pytest.raises(FuzzsmoothError, match="is not a report of an audit"):
         read_audit(tmp_path)
     (tmp_path / "audit.json").write_text('{"format": "fuzzsmooth audit 1"}', encoding="utf-8")
     with pytest.raises(FuzzsmoothError, match="damaged"):
