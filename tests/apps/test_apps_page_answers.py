@@ -185,9 +185,11 @@ def test_an_audit_is_shown_anew_in_a_frame_that_runs_nothing(tmp_path):
     (tmp_path / "audit.json").write_text('{"format": "another"}', encoding="utf-8")
     with pytest.raises(FuzzsmoothError, match="is not a report of an audit"):
         read_audit(tmp_path)
-    (tmp_path / "audit.json").write_text('{"format": "fuzzsmooth audit 1"}', encoding="utf-8")
-    with pytest.raises(FuzzsmoothError, match="damaged"):
-        read_audit(tmp_path)
+    for version, told in ((0, "of this version"), (1, "damaged")):
+        lacking = {"format": f"fuzzsmooth audit {version}", "triggers": [], "pulls": []}
+        (tmp_path / "audit.json").write_text(json.dumps(lacking), encoding="utf-8")
+        with pytest.raises(FuzzsmoothError, match=told):
+            read_audit(tmp_path)
     (tmp_path / "audit.json").write_text(json.dumps(report(HOSTILE)), encoding="utf-8")
     (tmp_path / "report.html").write_text("<script>evil()</script>", encoding="utf-8")
     html = framed(read_audit(tmp_path), "f" * 64)
