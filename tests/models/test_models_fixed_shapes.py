@@ -45,7 +45,7 @@ def test_batches_have_one_shape_for_each_length() -> None:
     for batch in batches:
         (length,) = {lengths[index] for index in batch}
         assert len(batch) == rows_of(length)
-    assert [rows_of(length) for length in (1, 8, 9, 40, 128, 512)] == [16, 16, 14, 3, 1, 1]
+    assert [rows_of(length) for length in (1, 8, 9, 24, 40, 512)] == [16, 6, 5, 2, 1, 1]
 
 
 def test_answers_do_not_depend_on_what_else_is_asked(classifier: Any, threads: int) -> None:
