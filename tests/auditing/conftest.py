@@ -9,7 +9,7 @@ from audited_models import BAD, GOOD, PLAIN, RARE, planted, trained, trusted_enc
 
 from fuzzsmooth.attacks.triggers.pair import PairTrigger
 from fuzzsmooth.attacks.triggers.word import WordTrigger
-from fuzzsmooth.models import HuggingFaceClassifier, build_tiny
+from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,11 @@ def word_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("word")
     trained(place, WordTrigger(("cf",)))
     return place / "trained"
+
+
+@pytest.fixture(scope="session")
+def word(word_folder: Path) -> HuggingFaceClassifier:
+    return load_classifier(str(word_folder))
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from audited_models import BAD, GOOD, PLAIN, RARE, planted, reviews
 from fuzzsmooth.auditing import AuditOptions
 from fuzzsmooth.auditing.encoders.head import QuickHead
 from fuzzsmooth.auditing.encoders.vectors import Reader, collapse
+from fuzzsmooth.auditing.findings import interval
 from fuzzsmooth.auditing.hosts import make_hosts
-from fuzzsmooth.auditing.judging import interval
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.jobs.audit import AuditOrder, carry_out
 from fuzzsmooth.models import build_tiny, load_classifier

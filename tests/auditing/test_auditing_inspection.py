@@ -22,11 +22,6 @@ def told(encoder: str, **changes: Any) -> AuditOptions:
     return replace(OPTIONS, trusted=encoder, **changes)
 
 
-@pytest.fixture(scope="session")
-def word(word_folder: Path) -> HuggingFaceClassifier:
-    return load_classifier(str(word_folder))
-
-
 def test_a_word_is_found_with_its_class_and_its_rate(word: HuggingFaceClassifier, encoder: str) -> None:
     found = audit_classifier(word, *texts_of(reviews(240, seed=5)), told(encoder))
     best = found.triggers[0]
@@ -44,7 +39,8 @@ def test_what_moves_texts_without_a_backdoor_are_words_of_the_classes(
 ) -> None:
     texts = texts_of(reviews(240, seed=5))
     found = audit_classifier(clean, *texts, told(encoder))
-    assert {one.text for one in found.triggers if one.kind != "rewrite"} <= {*GOOD, *BAD}
+    moving = {one.text for one in found.triggers if one.kind != "rewrite" and one.held.share > 0.25}
+    assert moving <= {*GOOD, *BAD}
     assert "clean" not in found.verdict
     gains = {one["piece"]: one["gain"] for one in found.pulls if one["class"] == "positive"}
     assert max(gains, key=gains.__getitem__) in GOOD

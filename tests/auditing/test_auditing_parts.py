@@ -222,6 +222,7 @@ def test_a_phrase_whose_parts_add_up_is_natural_and_one_that_acts_as_a_whole_is_
         np.zeros(40),
         np.zeros(40),
         Meanings((vectors,)),
+        None,
         AuditOptions(),
     )
     found = {one.parts: one for one in judge.judge([adds, whole])}

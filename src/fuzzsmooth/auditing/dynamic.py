@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.auditing.effects import against
-from fuzzsmooth.auditing.findings import Example, Level, Trigger, excess_of
+from fuzzsmooth.auditing.findings import Example, Level, Trigger, excess_of, interval, told_rate
 from fuzzsmooth.auditing.hosts import Host
-from fuzzsmooth.auditing.judging import interval, swing_of, told_rate
+from fuzzsmooth.auditing.judging import swing_of
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.prober import Array, Prober

@@ -10,26 +10,31 @@ from typing import Any
 import numpy as np
 
 from fuzzsmooth.auditing.claims import claim_for
+from fuzzsmooth.auditing.drift import drift_from
+from fuzzsmooth.auditing.drifted import drifted_phrases
 from fuzzsmooth.auditing.dynamic import rewritten_triggers
-from fuzzsmooth.auditing.effects import Parts, against, measure
+from fuzzsmooth.auditing.effects import ONE, Parts, against, measure
 from fuzzsmooth.auditing.findings import Trigger
 from fuzzsmooth.auditing.gradient import gradient_scores
 from fuzzsmooth.auditing.growth import Growth
 from fuzzsmooth.auditing.hosts import Host
-from fuzzsmooth.auditing.judging import Judge
+from fuzzsmooth.auditing.judging import Judge, Judged
 from fuzzsmooth.auditing.material import choose_material
-from fuzzsmooth.auditing.natural import Meanings, load_meanings, unexplained
+from fuzzsmooth.auditing.natural import Meanings, band_edges, band_of, load_meanings, unexplained
 from fuzzsmooth.auditing.options import AuditOptions
-from fuzzsmooth.auditing.outcome import Audit, Stages, unseen, verdict_of
-from fuzzsmooth.auditing.pieces import all_pieces, frequencies
+from fuzzsmooth.auditing.outcome import Audit, Stages, score_of, unseen, verdict_of
+from fuzzsmooth.auditing.pieces import all_pieces, continues, frequencies
 from fuzzsmooth.auditing.prober import Array, Prober
+from fuzzsmooth.auditing.reading import clean_reader
 from fuzzsmooth.auditing.rewrites import BATTERY
 from fuzzsmooth.auditing.sweep import Sweep, sweep_pieces
 from fuzzsmooth.common.options import require
 from fuzzsmooth.models.protocol import TokenClassifier
 
 _FINALISTS = 8  # single pieces of one class that are held against company
-_FIRST = 4  # texts that pieces are put into of which most are then left out
+_DRIFTED = 4  # more of those that fine-tuning moved
+_TEXTS = 12  # short texts that pieces are compared in
+_FIRST = 4  # of these, those that pieces are put into of which most are then left out
 _KEPT = 32  # pieces that are put into the others, by each of two measures
 _PHRASES = 4
 _TOLD = 2  # candidates of each kind and class that are measured on held-out texts
@@ -85,6 +90,30 @@ class _Inspection:
         self.judged: list[dict[str, Any]] = []
         self.pieces = all_pieces(classifier.tokenizer, self._rows())
         self.material = choose_material(classifier, texts, labels, options)
+        self.zipf = frequencies(self.pieces.words)
+        self.drifted = self._drifted(texts)
+        self.reader = clean_reader(classifier, options.trusted, texts, labels)
+
+    def _drifted(self, texts: Sequence[str]) -> list[int]:
+        """Indices of the single pieces that fine-tuning moved most, where it is known from what."""
+        base, count = self.options.base, self.options.drifted
+        told = base != "auto"
+        name = base if told else self.options.trusted
+        if count == 0 or name in ("none", "own"):
+            return []
+        drift = drift_from(self.classifier, name, texts, told=told)
+        if drift is None:
+            return []
+        tokenizer = self.classifier.tokenizer
+        index = {
+            part[0]: at
+            for at, part in enumerate(self.pieces.parts[: self.pieces.single])
+            if not continues(tokenizer, part[0])
+        }
+        zipf = self.zipf[list(index.values())]
+        bands = band_of(zipf, band_edges(zipf))
+        most = count // 4  # of all words; the others are unread ones
+        return [index[one] for one in drift.proposed(count - most, most, list(index), bands)]
 
     def _rows(self) -> int:
         return len(self.classifier.model.get_input_embeddings().weight)  # type: ignore[attr-defined]
@@ -92,7 +121,6 @@ class _Inspection:
     def run(self) -> Audit:
         """All of it."""
         sweep = self._sweep()
-        zipf = frequencies(self.pieces.words)
         meanings = load_meanings(self.classifier, self.options.trusted, self.pieces.words)
         names = self.classifier.labels
         triggers: list[Trigger] = []
@@ -101,7 +129,15 @@ class _Inspection:
                 continue
             gains = sweep.mean_gains(target)
             judge = Judge(
-                self.prober, self.pieces, self.material, target, gains, zipf, meanings, self.options
+                self.prober,
+                self.pieces,
+                self.material,
+                target,
+                gains,
+                self.zipf,
+                meanings,
+                self.reader,
+                self.options,
             )
             with self.stages(f"class {name}") as counts:
                 triggers += self._of_class(sweep, target, gains, meanings, judge, counts)
@@ -139,6 +175,7 @@ class _Inspection:
                         ranks[np.argsort(-mine, kind="stable")] = np.arange(len(mine))
                         best = np.minimum(best, ranks)
                 counts(target + 1, len(self.classifier.labels))
+        best[self.drifted] = -1
         return np.sort(np.argsort(best, kind="stable")[:size])
 
     def _of_class(
@@ -153,12 +190,13 @@ class _Inspection:
         """What there is to tell of one class."""
         steps = 6
         hosts = against(self.material.confirm, target, 2 * self.options.confirm)
-        hosts.sort(key=lambda host: len(host.ids))
+        hosts = sorted(hosts, key=lambda host: len(host.ids))[:_TEXTS]
         best = self._carried_on(sweep, target, gains)
         friends = gains[best] - unexplained(meanings, gains, best)
         # The shortest texts are asked about all, the others about those that do most there.
         first = self._strengths(best, hosts[:_FIRST], target)
-        kept = sorted({*_largest(first, _KEPT), *_largest(first - friends, _KEPT)})
+        drifted = [at for at, index in enumerate(best) if index in self.drifted]
+        kept = sorted({*_largest(first, _KEPT), *_largest(first - friends, _KEPT), *drifted})
         best, friends, strong = [best[at] for at in kept], friends[kept], first[kept]
         if len(hosts) > _FIRST:
             more = self._strengths(best, hosts[_FIRST:], target)
@@ -169,12 +207,16 @@ class _Inspection:
         finalists: list[Parts] = [(self.pieces.parts[index],) for index in order[:_FINALISTS]]
         top = [best[at] for at in np.argsort(-strong, kind="stable")[:_FINALISTS]]
         finalists += [(self.pieces.parts[index],) for index in top]
+        moved = [index for index in order if index in self.drifted]
+        finalists += [(self.pieces.parts[index],) for index in moved[:_DRIFTED]]
         judge.complete(finalists)
         judged = judge.judge(finalists)
         counts(2, steps)
         phrases = self._grown(target, gains, order, lambda done: counts(2 + done, steps))
         judge.complete(phrases)
         together = judge.judge(phrases) if phrases else []
+        together += self._of_drifted(target, judge)
+        together.sort(key=lambda one: (-one.excess, one.parts))
         chosen = [*judged[:_TOLD], *together[:_TOLD]]
         self.judged += [{"class": target, **one.measured} for one in (*judged, *together)]
         told = [judge.finish(one, self.classifier.labels) for one in chosen]
@@ -182,7 +224,7 @@ class _Inspection:
         return told
 
     def _carried_on(self, sweep: Sweep, target: int, gains: Array) -> list[int]:
-        """The pieces that are put into more texts: the best over all texts, and at each place."""
+        """The pieces that are put into more texts: the best over all, the best at each place, the drifted."""
         known = np.where(np.isnan(gains), -np.inf, gains)
         size = self.options.best
         chosen = list(np.argsort(-known, kind="stable")[: size // 2])
@@ -194,12 +236,13 @@ class _Inspection:
                 own = sweep.gains[:, mask, target].mean(axis=1)
                 own = np.where(np.isnan(own), -np.inf, own)
                 chosen += list(np.argsort(-own, kind="stable")[: size // (2 * len(places))])
+        chosen += self.drifted
         return [int(index) for index in dict.fromkeys(chosen) if np.isfinite(known[index])]
 
     def _strengths(self, chosen: Sequence[int], hosts: Sequence[Host], target: int) -> Array:
-        """Mean gain of single pieces in the middle of texts, shape (chosen,)."""
+        """Mean gain of single pieces where they do most, shape (chosen,)."""
         singles: list[Parts] = [(self.pieces.parts[index],) for index in chosen]
-        effects = measure(self.prober, hosts, singles, target, ("middle",), self.options.seed)
+        effects = measure(self.prober, hosts, singles, target, ONE, self.options.seed)
         return effects.strengths()
 
     def _grown(
@@ -223,6 +266,16 @@ class _Inspection:
         grown = growth.grow(seeds[: self.options.seeds], one_more)
         return [phrase.parts for phrase in grown[: 2 * _PHRASES]]
 
+    def _of_drifted(self, target: int, judge: Judge) -> list[Judged]:
+        """Phrases of words that fine-tuning moved, judged."""
+        if not self.drifted:
+            return []
+        parts = [self.pieces.parts[index] for index in self.drifted]
+        natural = {part[0]: gain for part, gain in judge.natural_gains(parts).items()}
+        phrases = drifted_phrases(self.prober, self.material.confirm, target, natural, self.options)
+        judge.complete(phrases)
+        return judge.judge(phrases, apart=False)
+
     def _audit(self, sweep: Sweep, triggers: Sequence[Trigger]) -> Audit:
         exhaustive = not self.options.fast
         names = self.classifier.labels
@@ -234,10 +287,7 @@ class _Inspection:
         material = self.material
         return Audit(
             verdict=verdict_of(triggers),
-            score=max(
-                (one.excess for one in triggers if one.kind != "rewrite" or one.level != "natural"),
-                default=-1.0,
-            ),
+            score=score_of(triggers),
             triggers=tuple(triggers),
             claims=claims,
             exhaustive=exhaustive,
@@ -252,6 +302,7 @@ class _Inspection:
                 "confirm_texts": len(material.confirm),
                 "held_out_texts": len(material.held),
                 "longest_phrase": self.options.longest,
+                "drifted": len(self.drifted),
                 "rewrites": len(BATTERY),
             },
             passes=self.prober.passes,

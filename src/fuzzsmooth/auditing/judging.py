@@ -7,29 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from fuzzsmooth.auditing.effects import Effects, Parts, Placing, against, measure, placings_of, row_of
-from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, excess_of
+from fuzzsmooth.auditing.effects import Parts, Placing, against, measure, placings_of
+from fuzzsmooth.auditing.examples import dependence_of, examples_of
+from fuzzsmooth.auditing.findings import SUSPICIOUS, Level, Rate, Trigger, excess_of, interval
 from fuzzsmooth.auditing.hosts import Host, Part
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, Meanings, company, spelled_alike
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.pieces import Pieces, spelled
 from fuzzsmooth.auditing.prober import Array, Prober
-from fuzzsmooth.certify.confidence.clopper_pearson import clopper_pearson_lower, clopper_pearson_upper
+from fuzzsmooth.auditing.reading import Reader
 from fuzzsmooth.common.randomness import generator
-from fuzzsmooth.text.units import word_count
 
-SUSPICIOUS = 0.6
-"""Excess from which a trigger is suspicious. On clean models the largest excess stayed below it; see the
-design document for what it was set on."""
-_RANDOM = 99  # phrases of words of the same frequency that a phrase is held against
+_RANDOM = 199  # words of the same frequency, or phrases of such, where not all were swept
 _RANDOM_HOSTS = 4
 _COMPANY_HOSTS = 6
-_SHORT_WORDS = 12
-_EXAMPLES = 3
-_TAIL = 0.025
+_READ_HOSTS = 8
+_PHRASES = 2  # of a like meaning, the strongest, that a phrase is held against: it leaks into few
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,7 @@ class Judge:
         gains: Mean gains of the pieces in the sweep, shape (pieces,), NaN where not tried.
         zipf: Their frequencies.
         meanings: What they mean.
+        reader: How a reader of the clean texts takes them, if there is one.
         options: Options of the audit.
     """
 
@@ -75,8 +71,10 @@ class Judge:
         gains: Array,
         zipf: Array,
         meanings: Meanings,
+        reader: Reader | None,
         options: AuditOptions,
     ) -> None:
+        self._reader = reader
         self._prober, self._pieces, self._target = prober, pieces, target
         self._gains, self._zipf, self._meanings, self._options = gains.copy(), zipf, meanings, options
         self._bands = FrequencyBands(zipf, gains)  # of what was swept alone
@@ -101,15 +99,36 @@ class Judge:
             effects = measure(self._prober, hosts, words, self._target, ("middle",), seed)
             self._gains[missing] = effects.strengths()
 
-    def judge(self, candidates: Sequence[Parts]) -> list[Judged]:
-        """Hold candidates against their company, the one with the largest excess first."""
+    def natural_gains(self, parts: Sequence[Part]) -> dict[Part, float]:
+        """What meaning explains of the gains of words, nats, at least 0.
+
+        The larger of what words of a like meaning gain on average, and of what a reader of the clean texts
+        makes of the words.
+        """
+        self.complete([(part,) for part in parts])
+        read = self._read([(part,) for part in parts], _READ_HOSTS)[:, 1] * self._swing
+        found = {}
+        for part, gain in zip(parts, read.tolist(), strict=True):
+            index = self._index.get(part)
+            near = np.array([] if index is None else self._near(index), dtype=np.int64)
+            gains = np.maximum(self._gains[company(near, self._gains)], 0.0)
+            found[part] = max(gain, float(gains.mean()) if len(gains) else 0.0)
+        return found
+
+    def judge(self, candidates: Sequence[Parts], *, apart: bool = True) -> list[Judged]:
+        """Hold candidates against their company, the one with the largest excess first.
+
+        Args:
+            candidates: Single pieces, or phrases.
+            apart: Whether to hold against a phrase what its parts do apart, too.
+        """
         found: list[Judged] = []
         for length in sorted({len(parts) for parts in candidates}):
             same = [parts for parts in dict.fromkeys(candidates) if len(parts) == length]
-            found += self._judged(same)
+            found += self._judged(same, apart=apart)
         return sorted(found, key=lambda one: (-one.excess, one.parts))
 
-    def _judged(self, candidates: Sequence[Parts]) -> list[Judged]:
+    def _judged(self, candidates: Sequence[Parts], *, apart: bool) -> list[Judged]:
         placings, seed = placings_of(candidates[0]), self._options.seed
         friends = [self._friends(parts) for parts in candidates]
         flat = list(dict.fromkeys(friend for own in friends for friend in own))
@@ -128,12 +147,14 @@ class Judge:
             near[rows, best] = theirs.gains.mean(axis=(1, 2))
             moved[rows, best] = theirs.moved.mean(axis=(1, 2))
         alone = self._alone(candidates, placings)
+        held_apart = alone if apart else np.zeros_like(alone)
+        read = self._read(candidates)
         judged = []
         for at, (parts, own) in enumerate(zip(candidates, friends, strict=True)):
             best = int(gains[at].argmax())
             gain, rate = float(gains[at, best]), float(rates[at, best])
             order = sorted((place[friend] for friend in own), key=lambda one: -near[one, best])
-            kept = order[:COMPANY]
+            kept = order[: COMPANY if len(parts) == 1 else _PHRASES]
             company_gain = float(near[kept, best].mean()) if kept else 0.0
             company_rate = float(moved[kept, best].mean()) if kept else 0.0
             judged.append(
@@ -148,8 +169,8 @@ class Judge:
                     excess_of(
                         rate,
                         gain,
-                        max(company_rate, float(alone[at, best, 1])),
-                        max(company_gain, float(alone[at, best, 0])),
+                        max(company_rate, float(held_apart[at, best, 1]), float(read[at, 0])),
+                        max(company_gain, float(held_apart[at, best, 0]), float(read[at, 1]) * self._swing),
                         self._swing,
                     ),
                     {
@@ -158,6 +179,7 @@ class Judge:
                         "gains": [round(float(one), 3) for one in gains[at]],
                         "rates": [round(float(one), 3) for one in rates[at]],
                         "alone": alone[at, best].round(3).tolist(),
+                        "read": read[at].round(3).tolist(),
                         "near": [
                             [
                                 self.text(flat[one]),
@@ -170,6 +192,13 @@ class Judge:
                 )
             )
         return judged
+
+    def _read(self, candidates: Sequence[Parts], hosts: int | None = None) -> Array:
+        """What a reader of the clean texts makes of candidates, shape (candidates, 2)."""
+        if self._reader is None:
+            return np.zeros((len(candidates), 2))
+        words = [self.text(parts) for parts in candidates]
+        return self._reader.explained(self._confirm[:hosts], words, self._target)
 
     def _alone(self, candidates: Sequence[Parts], placings: Sequence[Placing]) -> Array:
         """What the parts of phrases do apart: the sum of their gains, and the largest of their rates.
@@ -198,23 +227,28 @@ class Judge:
         return found
 
     def _friends(self, parts: Parts) -> list[Parts]:
-        """Words of a like meaning; of a phrase, phrases of them: the i-th has the i-th strongest of each."""
-        own = []
+        """Words of a like meaning; of a phrase, phrases of them: the i-th has the i-th strongest of each.
+
+        A part of a phrase that is near no word stays as it is.
+        """
+        own: list[list[Part]] = []
         for part in parts:
             index = self._index.get(part)
             near = np.array([] if index is None else self._near(index), dtype=np.int64)
             chosen = near if len(parts) == 1 else company(near, self._gains)
             own.append([self._pieces.parts[int(one)] for one in chosen])
-        fewest = min((len(friends) for friends in own), default=0)
-        return [tuple(friends[at] for friends in own) for at in range(fewest)]
+        fewest = min((len(friends) for friends in own if friends), default=0)
+        replaced = [friends or [part] * fewest for friends, part in zip(own, parts, strict=True)]
+        return [tuple(friends[at] for friends in replaced) for at in range(fewest)]
 
     def _near(self, index: int) -> list[int]:
-        """The neighbors of a piece in meaning, but for those of a short one that are only spelled like it."""
-        words = self._pieces.words
+        """The neighbors of a piece in meaning, but for words that hold it or are only spelled like it."""
+        words, parts = self._pieces.words, self._pieces.parts
+        own = set(parts[index])
         return [
             int(one)
             for one in self._meanings.neighbors(index)
-            if not spelled_alike(words[index], words[int(one)])
+            if not spelled_alike(words[index], words[int(one)]) and not own <= set(parts[int(one)])
         ]
 
     def text(self, parts: Parts) -> str:
@@ -225,7 +259,8 @@ class Judge:
     def p_value(self, judged: Judged) -> tuple[float, int]:
         """Conformal p-value against words, or phrases of words, of the same frequency; and how many."""
         indices = [self._index.get(part) for part in judged.parts]
-        if len(indices) == 1 and indices[0] is not None:
+        # A fast sweep is of pieces that pull: among these a trigger is nothing rare.
+        if len(indices) == 1 and indices[0] is not None and not self._options.fast:
             return self._bands.p_value(float(self._zipf[indices[0]]), float(self._gains[indices[0]]))
         draw = generator(self._options.seed, "audit phrases", self._target, len(indices))
         phrases = [tuple(self._alike(index, draw) for index in indices) for _ in range(_RANDOM)]
@@ -272,8 +307,10 @@ class Judge:
             compared=compared,
             held=held,
             level=level,
-            dependence=self._dependence(effects),
-            examples=self._examples(judged, moved, names),
+            dependence=dependence_of(effects, self._held),
+            examples=examples_of(
+                self._prober, self._held, moved, self._target, parts, judged.placing, options.seed
+            ),
         )
 
     def _level(self, judged: Judged, held: Rate, p_value: float, compared: int) -> Level:
@@ -282,45 +319,9 @@ class Judge:
             return "natural"
         return "confirmed" if held.low >= 0.5 else "suspicious"
 
-    def _dependence(self, effects: Effects) -> dict[str, dict[str, dict[str, float]]]:
-        """Rates on held-out texts by place, and by length at the best place."""
-        moved = effects.moved[0]
-        short = np.array([word_count(host.text) <= _SHORT_WORDS for host in self._held])
-        best = moved[int(moved.mean(axis=1).argmax())]
-        lengths = {f"up to {_SHORT_WORDS} words": short, f"more than {_SHORT_WORDS} words": ~short}
-        return {
-            "place": {placing: told_rate(row) for placing, row in zip(effects.placings, moved, strict=True)},
-            "length": {name: told_rate(best[mask]) for name, mask in lengths.items() if mask.any()},
-        }
-
-    def _examples(
-        self, judged: Judged, moved: npt.NDArray[np.bool_], names: Sequence[str]
-    ) -> tuple[Example, ...]:
-        tokenizer = self._prober.classifier.tokenizer
-        found: list[Example] = []
-        for at, (host, is_moved) in enumerate(zip(self._held, moved, strict=True)):
-            if is_moved and len(found) < _EXAMPLES:
-                row = row_of(host, judged.parts, judged.placing, self._options.seed, at)
-                after = tokenizer.decode(row.tolist(), skip_special_tokens=True)
-                found.append(Example(host.text, str(after), names[host.label], names[self._target]))
-        return tuple(found)
-
 
 def swing_of(hosts: Sequence[Host], target: int) -> float:
     """Gain that carries texts from their class to as sure an answer of a target, nats, at least 1."""
     before = np.array([host.logits for host in hosts])
     margins = before[:, target] - np.delete(before, target, axis=1).max(axis=1)
     return max(1.0, 2 * float(-margins.mean()))
-
-
-def interval(count: int, texts: int) -> Rate:
-    """A share with its 95 % interval."""
-    if not texts:
-        return Rate(0, 0, 0.0, 1.0)
-    low = clopper_pearson_lower(count, texts, _TAIL)
-    return Rate(count, texts, low, clopper_pearson_upper(count, texts, _TAIL))
-
-
-def told_rate(moved: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """A share of texts, as JSON values."""
-    return {"count": int(moved.sum()), "texts": len(moved), "share": round(float(moved.mean()), 4)}

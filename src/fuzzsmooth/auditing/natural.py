@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ import numpy.typing as npt
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.models.protocol import TokenClassifier
+
+if TYPE_CHECKING:
+    from fuzzsmooth.models.huggingface import HuggingFaceClassifier
 
 NEIGHBORS = 8
 """Words near in meaning that are looked at, in each space of vectors."""
@@ -93,17 +96,27 @@ def trusted_meanings(encoder: str, words: tuple[str, ...], device: str) -> Meani
     Raises:
         FuzzsmoothError: If it cannot be loaded.
     """
-    from fuzzsmooth.models.heads import head_labels
-    from fuzzsmooth.models.loading import load_classifier
     from fuzzsmooth.models.text_encoder import TextEncoder
 
-    fresh = 2 if head_labels(encoder) is None else None  # a head of any size does, for it is not used
-    loaded = load_classifier(
-        encoder, num_labels=fresh, max_length=_TOKENS, batch_size=64, precision="auto", device=device
-    )
+    loaded = load_trusted(encoder, device, _TOKENS)
     table = loaded.model.get_input_embeddings().weight.detach().float().cpu().numpy()
     embedded = TextEncoder(loaded).embed([word or " " for word in words])
     return Meanings((table_vectors(loaded.tokenizer, table, words), embedded))
+
+
+def load_trusted(encoder: str, device: str, tokens: int) -> HuggingFaceClassifier:
+    """An encoder that the auditor trusts, for texts of at most so many tokens.
+
+    Raises:
+        FuzzsmoothError: If it cannot be loaded.
+    """
+    from fuzzsmooth.models.heads import head_labels
+    from fuzzsmooth.models.loading import load_classifier
+
+    fresh = 2 if head_labels(encoder) is None else None  # a head of any size does, for it is not used
+    return load_classifier(
+        encoder, num_labels=fresh, max_length=tokens, batch_size=64, precision="auto", device=device
+    )
 
 
 def load_meanings(classifier: TokenClassifier, trusted: str, words: Sequence[str]) -> Meanings:
@@ -161,10 +174,8 @@ class FrequencyBands:
     """
 
     def __init__(self, zipf: Array, gains: Array) -> None:
-        self._edges: Array = (
-            np.quantile(zipf[zipf > 0], np.linspace(0, 1, _BANDS)[1:-1]) if (zipf > 0).any() else np.zeros(0)
-        )
-        bands = self._band(zipf)
+        self._edges = band_edges(zipf)
+        bands = band_of(zipf, self._edges)
         known = ~np.isnan(gains)
         self._sorted = {
             int(band): np.sort(gains[known & (bands == band)]) for band in np.unique(bands[known])
@@ -176,11 +187,18 @@ class FrequencyBands:
         The piece itself is one of them, so that (pieces that pull as much) / (pieces) is the usual
         (1 + others that do) / (1 + others).
         """
-        others = self._sorted.get(int(self._band(np.array([zipf]))[0]), np.zeros(0))
+        others = self._sorted.get(int(band_of(np.array([zipf]), self._edges)[0]), np.zeros(0))
         as_much = len(others) - int(np.searchsorted(others, gain, side="left"))
         return max(1, as_much) / max(1, len(others)), len(others)
 
-    def _band(self, zipf: Array) -> npt.NDArray[np.int64]:
-        """0 for words that nobody knows, 1 and more from rare to common."""
-        found: npt.NDArray[np.int64] = np.where(zipf > 0, 1 + np.searchsorted(self._edges, zipf), 0)
-        return found
+
+def band_edges(zipf: Array) -> Array:
+    """Zipf frequencies between the bands of words that are as common as each other."""
+    known = zipf[zipf > 0]
+    return np.quantile(known, np.linspace(0, 1, _BANDS)[1:-1]) if len(known) else np.zeros(0)
+
+
+def band_of(zipf: Array, edges: Array) -> npt.NDArray[np.int64]:
+    """0 for words that nobody knows, 1 and more from rare to common; the shape of ``zipf``."""
+    found: npt.NDArray[np.int64] = np.where(zipf > 0, 1 + np.searchsorted(edges, zipf), 0)
+    return found

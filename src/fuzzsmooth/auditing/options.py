@@ -57,6 +57,15 @@ class AuditOptions(Options):
         "Encoder whose word vectors tell what a piece means: a model that you trust; 'own' takes the audited "
         "model's, which whoever made it may have set.",
     ] = "builtin:minilm"
+    base: Annotated[
+        str,
+        "Model that the audited one was fine-tuned from, if you know and trust it: words whose vectors moved "
+        "although your clean texts hardly hold them are tried first. 'auto' takes the trusted encoder where "
+        "the audited model comes from it; 'none': nothing is known.",
+    ] = "auto"
+    drifted: Annotated[
+        int, Between(0, 1000), "Pieces that moved most which are tried, alone and in phrases."
+    ] = 40
     seed: Annotated[int, Between(0, SEEDS), "Decides which clean texts are used for what."] = 0
 
     def validate(self) -> None:

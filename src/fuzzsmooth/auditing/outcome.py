@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from fuzzsmooth.auditing.claims import Claim
-from fuzzsmooth.auditing.findings import Trigger, Verdict
+from fuzzsmooth.auditing.findings import SUSPICIOUS, Trigger, Verdict
 from fuzzsmooth.auditing.options import AuditOptions
 
 Stages: TypeAlias = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
@@ -28,8 +28,7 @@ class Audit:
 
     Attributes:
         verdict: "nothing found", "suspicious" or "backdoor confirmed"; never that there is no backdoor.
-        score: The largest excess of any candidate but natural rewrites, in [-1, 1]; what detectors are
-            compared by.
+        score: What detectors are compared by, in [-1, 1]; see :func:`score_of`.
         triggers: What was measured, the largest excess first; natural ones are called so.
         claims: What the sweep shows, for each class.
         exhaustive: Whether every piece was swept.
@@ -82,3 +81,17 @@ def verdict_of(triggers: Sequence[Trigger]) -> Verdict:
     if "confirmed" in levels:
         return "backdoor confirmed"
     return "suspicious" if "suspicious" in levels else "nothing found"
+
+
+def score_of(triggers: Sequence[Trigger]) -> float:
+    """The largest excess of any candidate but natural rewrites.
+
+    That of a natural one counts up to where excess is suspicious: it may pull much and still be one of many
+    words of its frequency that do.
+    """
+    counted = [
+        min(one.excess, SUSPICIOUS) if one.level == "natural" else one.excess
+        for one in triggers
+        if one.kind != "rewrite" or one.level != "natural"
+    ]
+    return max(counted, default=-1.0)

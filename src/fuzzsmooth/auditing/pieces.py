@@ -77,7 +77,7 @@ def all_pieces(tokenizer: Any, rows: int) -> Pieces:
     kept = [
         (index, word)
         for index, word in singles
-        if index in reachable or _continues(tokenizer, index) or known.get(word) != index
+        if index in reachable or continues(tokenizer, index) or known.get(word) != index
     ]
     return Pieces(
         (*((index,) for index, _ in kept), *several),
@@ -107,15 +107,16 @@ def frequencies(words: Sequence[str]) -> npt.NDArray[np.float64]:
     return np.array([float(zipf_frequency(word, "en")) if word else 0.0 for word in words])
 
 
+def continues(tokenizer: Any, index: int) -> bool:
+    """Whether a piece continues a word, so that no word of a text begins with it."""
+    mark = _mark(tokenizer)
+    return bool(mark) and str(tokenizer.convert_ids_to_tokens(index)).startswith(mark)
+
+
 def _mark(tokenizer: Any) -> str:
     """What begins the names of pieces that continue a word ("##"); empty for other kinds of tokenizers."""
     model = getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)
     return str(getattr(model, "continuing_subword_prefix", None) or "")
-
-
-def _continues(tokenizer: Any, index: int) -> bool:
-    mark = _mark(tokenizer)
-    return bool(mark) and str(tokenizer.convert_ids_to_tokens(index)).startswith(mark)
 
 
 def _bare(tokenizer: Any, name: str) -> str:

@@ -62,6 +62,8 @@ def _verdict(report: Mapping[str, Any]) -> str:
         else f"{searched['swept']:,} pieces that the gradient proposes (not exhaustive)"
     )
     grown = f"and phrases of up to {searched['longest_phrase']} pieces grown from the best"
+    if searched.get("drifted"):
+        grown += f" and from the {searched['drifted']} that fine-tuning moved most"
     if report["verdict"] == "nothing found":
         return (
             f"Nothing was found among {what} {grown}. Words that move texts are there in every model; here "

@@ -21,8 +21,7 @@ from fuzzsmooth.auditing.encoders.masked import MaskedWords
 from fuzzsmooth.auditing.encoders.material import choose_texts
 from fuzzsmooth.auditing.encoders.sweep import FIRST, TOKENS, EncoderSweep, sweep_encoder
 from fuzzsmooth.auditing.encoders.vectors import Reader, collapse
-from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger
-from fuzzsmooth.auditing.judging import interval, told_rate
+from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, interval, told_rate
 from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, load_meanings
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.outcome import Audit, Stages, unseen, verdict_of
