@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -39,7 +40,7 @@ def started(work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> 
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
         for number, own in enumerate(arguments, 1):
-            process = spawn.Process(target=work, args=own, name=f"worker {number}")
+            process = spawn.Process(target=_bound, args=(work, own), name=f"worker {number}")
             process.start()
             processes.append(process)
     finally:
@@ -49,6 +50,19 @@ def started(work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> 
             else:
                 os.environ[name] = value
     return processes
+
+
+def _bound(work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Work, and end with the process that began it: killed, it cannot end its workers."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+    work(*arguments)
 
 
 def end(processes: Sequence[BaseProcess]) -> None:
