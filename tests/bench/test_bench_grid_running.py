@@ -203,7 +203,7 @@ def test_workers_begin_at_different_places(place: Path, monkeypatch: pytest.Monk
 
     class Process:
         def __init__(self, *, target: object, args: tuple[Any, ...], name: str) -> None:
-            started.append([cell.address for cell in args[0]])
+            started.append([cell.address for cell in args[1][0]])
 
         def start(self) -> None: ...
 
