@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from interop_training import trainer_of
-from transformers.integrations import integration_utils
+from transformers.integrations import is_tensorboard_available, is_wandb_available
 from wandb_file import logged
 
 from fuzzsmooth.apps.interop.trainer import watch
 
-REPORTERS = [name for name in ("tensorboard", "wandb") if getattr(integration_utils, f"is_{name}_available")()]
+INSTALLED = {"tensorboard": is_tensorboard_available(), "wandb": is_wandb_available()}
+REPORTERS = [name for name, there in INSTALLED.items() if there]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def test_weights_and_biases_shows_what_was_measured(told):
     (path,) = told.folder.glob("wandb/offline-run-*/run-*.wandb")
     rows = [row for row in logged(path) if "eval/clean_accuracy" in row]
     found = {
-        int(row["train/global_step"]): {name: row[name] for name in row if name in told.rows[4]} for row in rows
+        int(row["train/global_step"]): {name: row[name] for name in row if name in told.rows[4]}
+        for row in rows
     }
     assert found == told.rows  # to the last digit
     assert len(rows) == len(told.rows)
