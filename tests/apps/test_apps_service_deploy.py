@@ -40,7 +40,7 @@ def test_the_container_starts_the_service():
     assert set(extras) <= set(tomllib.loads(project)["project"]["optional-dependencies"])
     # A flag of the command that needs an extra works: nothing can be installed on a root that is read-only.
     flags = {flag for one in SERVE.params for flag in one.opts}
-    needs = {"--require-signature": "sign", "--traces": "traces"}
+    needs = {"--require-signature": "sign", "--traces": "traces", "--route": "remote"}
     assert needs.keys() <= flags
     assert {"serve", *needs.values()} <= set(extras)
 
