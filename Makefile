@@ -19,7 +19,7 @@ COVERAGE := 90
 WORKERS := 2
 
 .PHONY: setup demo llm test lint test-fast test-ray test-reporters test-guarantees proofs docs bench
-.PHONY: bench-quick paper release-check sbom licenses audit-dependencies clean
+.PHONY: bench-quick paper release-check image-check sbom licenses audit-dependencies clean
 
 setup: $(READY)
 
@@ -95,6 +95,11 @@ PYTHONS = $(shell for one in python3.11 python3.12 python3.13; do \
 
 release-check: $(READY)
 	$(BIN)/python release/check.py $(addprefix --python ,$(PYTHONS)) $(if $(MODELS),--models)
+
+# Builds the image of deploy/Containerfile and uses it; needs podman (or ENGINE=docker) and the network; minutes.
+ENGINE := podman
+image-check:
+	python3 release/image.py --engine "$(ENGINE)" $(if $(BUILD),--build="$(BUILD)")
 
 # What a user installs, as a CycloneDX bill of materials.
 sbom: $(READY)

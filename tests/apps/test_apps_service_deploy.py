@@ -106,6 +106,8 @@ def test_the_manifest_fits_the_container():
     predictor = manifest["spec"]["predictor"]
     (container,) = predictor["containers"]
     given = dict(instructions((DEPLOY / "Containerfile").read_text("utf-8")))
+    page = (DEPLOY.parent / "docs" / "how-to" / "serve-on-kserve.md").read_text("utf-8")
+    assert set(re.findall(r"\S+/fuzzsmooth:\S+", page)) == {container["image"]}
     assert container["image"].endswith(f"/fuzzsmooth:{VERSION}")
     assert predictor["securityContext"]["runAsUser"] == int(given["USER"])
     assert container["securityContext"]["readOnlyRootFilesystem"]
