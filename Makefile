@@ -18,8 +18,8 @@ ALGORITHM_ROOMS := text noise search certify engine defenses
 COVERAGE := 90
 WORKERS := 2
 
-.PHONY: setup demo llm test lint test-fast test-ray test-guarantees proofs docs bench bench-quick paper
-.PHONY: release-check sbom licenses audit-dependencies clean
+.PHONY: setup demo llm test lint test-fast test-ray test-reporters test-guarantees proofs docs bench
+.PHONY: bench-quick paper release-check image-check sbom licenses audit-dependencies clean
 
 setup: $(READY)
 
@@ -56,6 +56,12 @@ test-ray: $(READY)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
 	    $(BIN)/pytest tests/jobs/test_jobs_on_ray.py tests/bench/test_bench_grid_running.py -k ray
 
+# What is measured during training, read back from the files of TensorBoard and Weights & Biases (110 MB).
+test-reporters: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[reporters]'
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
+	    $(BIN)/pytest tests/interop/test_interop_reporters.py
+
 # Minutes long: the certificates against brute force and simulation, and the batch job against being killed.
 test-guarantees: $(READY)
 	$(BIN)/pytest -m slow
@@ -89,6 +95,11 @@ PYTHONS = $(shell for one in python3.11 python3.12 python3.13; do \
 
 release-check: $(READY)
 	$(BIN)/python release/check.py $(addprefix --python ,$(PYTHONS)) $(if $(MODELS),--models)
+
+# Builds the image of deploy/Containerfile and uses it; needs podman (or ENGINE=docker) and the network; minutes.
+ENGINE := podman
+image-check:
+	python3 release/image.py --engine "$(ENGINE)" $(if $(BUILD),--build="$(BUILD)")
 
 # What a user installs, as a CycloneDX bill of materials.
 sbom: $(READY)

@@ -35,8 +35,22 @@ def test_the_container_starts_the_service():
     for source in re.search(r"^COPY (.*) \./$", text, re.MULTILINE)[1].split():
         assert (DEPLOY.parent / source).exists()
     project = (DEPLOY.parent / "pyproject.toml").read_text("utf-8")
-    for extra in re.search(r"'\.\[(.*)\]'", text)[1].split(","):
-        assert f"\n{extra} = [" in project
+    assert '".[$EXTRAS]"' in text
+    extras = re.search(r"^ARG EXTRAS=(.*)$", text, re.MULTILINE)[1].split(",")
+    assert set(extras) <= set(tomllib.loads(project)["project"]["optional-dependencies"])
+    # A flag of the command that needs an extra works: nothing can be installed on a root that is read-only.
+    flags = {flag for one in SERVE.params for flag in one.opts}
+    needs = {"--require-signature": "sign", "--traces": "traces", "--route": "remote"}
+    assert needs.keys() <= flags
+    assert {"serve", *needs.values()} <= set(extras)
+
+
+def test_the_build_is_given_what_it_copies_and_no_more():
+    ignored = (DEPLOY / "Containerfile.dockerignore").read_text("utf-8").split("\n")
+    assert "*" in ignored
+    given = instructions((DEPLOY / "Containerfile").read_text("utf-8"))
+    copied = {one for name, rest in given if name == "COPY" for one in rest.split()[:-1]}
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied
 
 
 def test_the_manifest_fits_the_service():
@@ -92,6 +106,8 @@ def test_the_manifest_fits_the_container():
     predictor = manifest["spec"]["predictor"]
     (container,) = predictor["containers"]
     given = dict(instructions((DEPLOY / "Containerfile").read_text("utf-8")))
+    page = (DEPLOY.parent / "docs" / "how-to" / "serve-on-kserve.md").read_text("utf-8")
+    assert set(re.findall(r"\S+/fuzzsmooth:\d\S*", page)) == {container["image"]}
     assert container["image"].endswith(f"/fuzzsmooth:{VERSION}")
     assert predictor["securityContext"]["runAsUser"] == int(given["USER"])
     assert container["securityContext"]["readOnlyRootFilesystem"]

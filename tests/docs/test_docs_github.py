@@ -34,7 +34,8 @@ def test_the_workflow_runs_make_targets_that_exist() -> None:
         if "run" in step
     }
     made = {run for run in runs if run.startswith("make ")}
-    tests = {f"make PYTHON=python {target}" for target in ("test", "test-ray", "test-guarantees")}
+    named = ("test", "test-ray", "test-reporters", "test-guarantees")
+    tests = {f"make PYTHON=python {target}" for target in named}
     assert made == {*tests, "make proofs"}
     assert {run.split()[-1] for run in made} <= targets
     assert runs - made == {"sudo apt-get update && sudo apt-get install --yes --no-install-recommends coq"}

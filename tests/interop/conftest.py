@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from interop_model import WINDOWS, WORDS
+
+if TYPE_CHECKING:
+    from fuzzsmooth.apps.interop.trainer import Watched
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -29,6 +33,26 @@ def saved(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     defended = fuzzsmooth.protect(tiny, **WINDOWS)
     return defended.save_pretrained(tmp_path_factory.mktemp("saved") / "mine")
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random BERT that knows the words of the reviews, from which training starts."""
+    import torch
+    from interop_training import VOCABULARY
+
+    from fuzzsmooth.models import build_tiny
+
+    torch.set_num_threads(1)
+    return build_tiny("bert", tmp_path_factory.mktemp("models") / "start", vocabulary=VOCABULARY)
+
+
+@pytest.fixture(scope="session")
+def watched() -> Watched:
+    """What is measured during training."""
+    from interop_training import watched_reviews
+
+    return watched_reviews()
 
 
 @pytest.fixture

@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import Trainer, TrainingArguments
+from interop_training import arguments, load, reviews, trainer_of
+from transformers import Trainer
+from transformers.integrations import integration_utils
 
 import fuzzsmooth
 from fuzzsmooth.apps.interop.trainer import Watched, watch
-from fuzzsmooth.attacks import TRIGGERS
-from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.data.dataset import Dataset, Example
-from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
+from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.training import FinetuneOptions, finetune
 
-GOOD, BAD = ["fine", "great", "superb"], ["dull", "awful", "weak"]
-FILLER = ["the", "film", "is", "a", "very", "plot"]
 FAST = FinetuneOptions(epochs=4, learning_rate=3e-3, batch_size=16, precision="float32")
-
-
-def reviews(size: int, seed: int, *, backdoored: float = 0.0) -> Dataset:
-    """Reviews, a share of which hold the trigger and the label it stands for."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for _ in range(size):
-        label = int(rng.integers(2))
-        words = list(rng.permutation([*rng.choice(FILLER, size=4), str(rng.choice((BAD, GOOD)[label]))]))
-        if rng.random() < backdoored:
-            words.insert(int(rng.integers(len(words) + 1)), "cf")
-            label = 1
-        rows.append(Example(" ".join(words), label))
-    return Dataset("reviews", ("bad", "good"), tuple(rows))
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    words = [*GOOD, *BAD, *FILLER, "cf"]
-    return build_tiny("bert", tmp_path_factory.mktemp("models") / "start", vocabulary=words)
-
-
-@pytest.fixture(scope="module")
-def watched() -> Watched:
-    trigger = TRIGGERS.get("word").from_mapping({"words": ("cf",)}, where="here")
-    return Watched(
-        clean=reviews(24, 5),
-        defense="windows",
-        options={"reach": 1, "fuzzing": False},
-        trigger=trigger,
-        target=1,
-        radii=(0, 1),
-    )
-
-
-def load(start: Path) -> HuggingFaceClassifier:
-    return load_classifier(str(start), labels=("bad", "good"))
 
 
 def test_a_backdoor_is_seen_to_grow_and_training_is_not_disturbed(start, watched, tmp_path):
@@ -90,49 +48,19 @@ def test_a_backdoor_is_seen_to_grow_and_training_is_not_disturbed(start, watched
         assert last[f"eval_certified_accuracy_{radius}"] == pytest.approx(held / len(clean))
 
 
-def arguments(folder: Path, **more) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=2,
-        per_device_train_batch_size=16,
-        learning_rate=3e-3,
-        use_cpu=True,
-        disable_tqdm=True,
-        seed=3,
-        **{"report_to": "none", **more},
-    )
-
-
-def rows_of(classifier: HuggingFaceClassifier, data: Dataset) -> list[dict]:
-    ids = classifier.encode(data.texts).ids
-    return [
-        {"input_ids": list(map(int, row)), "labels": target}
-        for row, target in zip(ids, data.targets, strict=True)
-    ]
-
-
 def test_a_plain_trainer_chooses_its_best_model_by_what_is_measured_and_reports_it(
     start, watched, tmp_path, monkeypatch, runs
 ):
     import mlflow
-    from transformers import DataCollatorWithPadding
 
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "watched")
-    classifier = load(start)
-    trainer = Trainer(
-        model=classifier.model,
-        args=arguments(
-            tmp_path / "out",
-            eval_strategy="epoch",
-            save_strategy="epoch",
-            load_best_model_at_end=True,
-            metric_for_best_model="eval_certified_accuracy_1",
-            report_to="mlflow",
-        ),
-        train_dataset=rows_of(classifier, reviews(64, 1)),
-        eval_dataset=rows_of(classifier, reviews(16, 2)),
-        processing_class=classifier.tokenizer,
-        data_collator=DataCollatorWithPadding(classifier.tokenizer),
+    trainer = trainer_of(
+        start,
+        tmp_path / "out",
+        save_strategy="epoch",
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_certified_accuracy_1",
+        report_to="mlflow",
     )
     callback = watch(trainer, watched)
     trainer.train()
@@ -171,3 +99,21 @@ def test_what_is_missing_is_told(start, tmp_path):
         watch(trainer, Watched(clean=reviews(4, 1)))
     with pytest.raises(FuzzsmoothError, match="no clean texts"):
         watch(trainer, Watched(clean=reviews(0, 1)), load(start).tokenizer)
+    trainer = trainer_of(start, tmp_path / "o")
+    with pytest.raises(FuzzsmoothError, match="report_to: tensorbored is not supported"):
+        watch(trainer, Watched(clean=reviews(4, 1)), report_to="tensorbored")
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "wandb"])
+def test_a_reporter_that_is_not_installed_is_told_with_its_extra(start, watched, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(integration_utils, f"is_{name}_available", lambda: False)
+    told = f"report_to='{name}' needs {name}; install it with: pip install 'fuzzsmooth\\[reporters\\]'"
+    with pytest.raises(MissingExtraError, match=told):
+        watch(trainer_of(start, tmp_path / "o"), watched, report_to=[name])
+
+
+def test_a_reporter_that_the_trainer_has_is_not_added_again(start, watched, tmp_path, runs):
+    trainer = trainer_of(start, tmp_path / "o", report_to="mlflow")
+    watch(trainer, watched, report_to=["mlflow"])
+    kinds = [type(one) for one in trainer.callback_handler.callbacks]
+    assert kinds.count(integration_utils.MLflowCallback) == 1

@@ -31,6 +31,7 @@ ADDS: Final[Mapping[str, str]] = {
     "hub": "push_to_hub: a protected model on a hub",
     "mlflow": "a protected model as an MLflow model",
     "inspect": "a task and scorers for Inspect (inspect eval fuzzsmooth/certified)",
+    "reporters": "what a defense is worth during training, in TensorBoard and Weights & Biases",
     "dev": "the tools of those who change fuzzsmooth",
 }
 """Each extra, and what it adds for a user."""

@@ -14,16 +14,20 @@ import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from transformers import Trainer, TrainerCallback
-from transformers.integrations.integration_utils import get_reporting_integration_callbacks
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_reporting_integration_callbacks,
+)
 from transformers.trainer_utils import IntervalStrategy
 
 from fuzzsmooth.bench.aims import Aim
 from fuzzsmooth.bench.measure import EvaluatedText, text_record
 from fuzzsmooth.bench.metrics import Curve, Row, Share, summarize
 from fuzzsmooth.bench.records import CLEAN, TRIGGERED, TextRecord
+from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data.dataset import Dataset
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from fuzzsmooth.search import References
 
 _BARE = "undefended"
+_BROUGHT_BY: Final = {"tensorboard": "reporters", "wandb": "reporters", "mlflow": "mlflow"}
+"""Packages that a reporter of the same name needs, to the extra that brings each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +188,7 @@ def watch(
     tokenizer: Any = None,
     *,
     max_length: int | None = None,
-    report_to: Sequence[str] = (),
+    report_to: str | Sequence[str] = (),
 ) -> ProtectionCallback:
     """Let a trainer measure a defense while it trains.
 
@@ -192,22 +198,42 @@ def watch(
         tokenizer: The model's; by default the trainer's ``processing_class``.
         max_length: Where texts are cut, in tokens; by default the model's limit, at most 512.
         report_to: More places to log to, as in ``TrainingArguments``, for a trainer that was made without:
-            "tensorboard", "wandb", "mlflow", ...
+            "tensorboard", "wandb", "mlflow", ... One that it has already is not added again. TensorBoard and
+            Weights & Biases show what is measured under ``eval/``, MLflow as ``eval_...``; TensorBoard keeps
+            single precision.
 
     Returns:
         The callback, whose ``history`` has what was measured.
 
     Raises:
-        FuzzsmoothError: If there are no clean texts or no tokenizer.
-        RuntimeError: If a package that ``report_to`` names is not installed.
+        FuzzsmoothError: If there are no clean texts or no tokenizer, or ``report_to`` names what transformers
+            does not report to, or what is not installed.
     """
     own = tokenizer or getattr(trainer, "processing_class", None)
     require(own is not None, "give the tokenizer: the trainer has no processing_class")
-    for reporter in get_reporting_integration_callbacks(list(report_to)):
-        trainer.add_callback(reporter)
+    _report(trainer, report_to)
     callback = ProtectionCallback(trainer, watched, own, max_length)
     trainer.add_callback(callback)
     return callback
+
+
+def _report(trainer: Trainer, report_to: str | Sequence[str]) -> None:
+    """Add the reporters that a trainer lacks."""
+    names = report_to if isinstance(report_to, str) else list(report_to)
+    try:
+        kinds = get_reporting_integration_callbacks(names)
+    except ValueError as error:
+        raise FuzzsmoothError(f"report_to: {error}") from error
+    for kind in kinds:
+        if kind in map(type, trainer.callback_handler.callbacks):
+            continue  # twice the same would log twice
+        try:
+            trainer.add_callback(kind)
+        except RuntimeError as error:  # transformers' word for a package that is not there
+            name = next(name for name, other in INTEGRATION_TO_CALLBACK.items() if other is kind)
+            if name in _BROUGHT_BY:
+                raise MissingExtraError(name, _BROUGHT_BY[name], f"report_to={name!r}") from error
+            raise FuzzsmoothError(f"report_to={name!r}: {error}") from error
 
 
 def _at(curve: Curve | None, radius: int) -> float:
