@@ -116,6 +116,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
                         for side in ("local", "ray") if turn % 2 == 0 else ("ray", "local"):
                             # A sampler remembers texts: each run has a model that has not seen them.
                             with opened(EngineOptions(), asked, query) as fresh:
+                                fresh.answer(rows[:2])  # what is made once, as the workers have made it
                                 answering = fresh if side == "local" else remote
                                 sides[side], content = run(answering, texts, folder, side)
                             assert without_keys(content) == expected, "the records differ"
