@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import multiprocessing
 import shutil
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,7 @@ def test_workers_begin_at_different_places(place: Path, monkeypatch: pytest.Monk
         def start(self) -> None: ...
 
     context = type("Context", (), {"Process": Process})
-    monkeypatch.setattr(running.multiprocessing, "get_context", lambda kind: context)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda kind: context)
     grid = cells(place)
     running._started(grid, Path("out"), 3)
     assert [order[0] for order in started] == [cell.address for cell in grid]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -129,10 +128,9 @@ def _started(cells: Sequence[Cell], folder: Path, workers: int) -> list[BaseProc
 
 
 def _work(cells: Sequence[Cell], folder: Path) -> None:
-    """What a worker does; it ends with its parent."""
-    parent = multiprocessing.parent_process()
+    """What a worker does."""
     try:
         with one_thread():
-            Worker(folder).work(cells, lambda: parent is None or parent.is_alive())
+            Worker(folder).work(cells, lambda: True)
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -151,14 +150,11 @@ def _attempt(probe: Probe, task: Task, folder: Path) -> None:
 
 
 def _work(tasks: Sequence[Task], folder: Path, number: int, workers: int) -> None:
-    parent = multiprocessing.parent_process()
     try:
         with one_thread():
             probe = Probe(folder)
             # Its own share first, so that a model that is loaded serves several detectors; then what is left.
             for task in [*tasks[number::workers], *tasks]:
-                if parent is not None and not parent.is_alive():
-                    return
                 _attempt(probe, task, folder)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
