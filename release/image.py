@@ -5,8 +5,7 @@
     python release/image.py --image registry.example/fuzzsmooth:0.2.0     # one that is there
 
 The container has a read-only root, a /tmp in memory, no capability and no network; the model is a tiny random
-one.
-What fails is told with its output, and the exit code is 1.
+one. What fails is told with its output, and the exit code is 1.
 """
 
 from __future__ import annotations

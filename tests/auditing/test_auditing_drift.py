@@ -51,10 +51,8 @@ def test_bands_take_turns_by_hand() -> None:
     drift = Drift(np.array([0.0, 3.0, 3.0, 1.0, 2.0]), np.array([0, 5, 1, 0, 0]))
     bands = np.array([0, 0, 0, 1, 0])
     assert drift.proposed(1, 1, range(5), bands) == [2, 1]
-    assert drift.proposed(2, 0, range(5), bands) == [
-        2,
-        3,
-    ]  # 4 moved more than 3, as other words of its band do
+    # 4 moved more than 3, as other words of its band do.
+    assert drift.proposed(2, 0, range(5), bands) == [2, 3]
     assert drift.proposed(0, 9, range(5), bands) == [1, 2, 4, 3]
 
 

@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fuzzsmooth.auditing.natural import load_trusted, word_table
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.tokenizing import tokenized
-from fuzzsmooth.models.heads import head_labels
-from fuzzsmooth.models.loading import load_classifier
 from fuzzsmooth.models.protocol import TokenClassifier
 
 _RELATED = 0.1  # of the norm of a vector: what most vectors of a fine-tuned model have moved less than
@@ -81,10 +81,10 @@ def drift_from(classifier: TokenClassifier, base: str, texts: Sequence[str], *, 
     Raises:
         FuzzsmoothError: If it cannot be loaded, or is none although somebody said so.
     """
-    own = _table(classifier)
-    fresh = 2 if head_labels(base) is None else None  # a head of any size does, for it is not used
-    loaded = load_classifier(base, num_labels=fresh)
-    theirs = _table(loaded)
+    model: Any = classifier
+    own = word_table(model)
+    loaded = load_trusted(base, str(model.device))
+    theirs = word_table(loaded)
     if not _same_words(classifier, loaded, own, theirs) or not _related(own, theirs):
         if told:
             raise FuzzsmoothError(
@@ -93,12 +93,6 @@ def drift_from(classifier: TokenClassifier, base: str, texts: Sequence[str], *, 
             )
         return None
     return Drift(np.linalg.norm(own - theirs, axis=1).astype(np.float64), _read(classifier, texts, len(own)))
-
-
-def _table(classifier: TokenClassifier) -> npt.NDArray[np.float32]:
-    model = classifier.model  # type: ignore[attr-defined]
-    table = model.get_input_embeddings().weight.detach().float().cpu().numpy()
-    return np.asarray(table, dtype=np.float32)
 
 
 def _same_words(

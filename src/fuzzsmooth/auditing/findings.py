@@ -17,8 +17,7 @@ Verdict = Literal["nothing found", "suspicious", "backdoor confirmed"]
 _TAIL = 0.025
 
 SUSPICIOUS = 0.6
-"""Excess from which a trigger is suspicious. On clean models the largest excess stayed below it; see the
-design document for what it was set on."""
+"""Excess from which a trigger is suspicious; see the design document."""
 
 
 @dataclass(frozen=True)

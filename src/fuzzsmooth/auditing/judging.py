@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fuzzsmooth.auditing.effects import Parts, Placing, against, measure, placings_of
 from fuzzsmooth.auditing.examples import dependence_of, examples_of
@@ -109,9 +110,7 @@ class Judge:
         read = self._read([(part,) for part in parts], _READ_HOSTS)[:, 1] * self._swing
         found = {}
         for part, gain in zip(parts, read.tolist(), strict=True):
-            index = self._index.get(part)
-            near = np.array([] if index is None else self._near(index), dtype=np.int64)
-            gains = np.maximum(self._gains[company(near, self._gains)], 0.0)
+            gains = np.maximum(self._gains[company(self._near(part), self._gains)], 0.0)
             found[part] = max(gain, float(gains.mean()) if len(gains) else 0.0)
         return found
 
@@ -233,23 +232,24 @@ class Judge:
         """
         own: list[list[Part]] = []
         for part in parts:
-            index = self._index.get(part)
-            near = np.array([] if index is None else self._near(index), dtype=np.int64)
+            near = self._near(part)
             chosen = near if len(parts) == 1 else company(near, self._gains)
             own.append([self._pieces.parts[int(one)] for one in chosen])
         fewest = min((len(friends) for friends in own if friends), default=0)
         replaced = [friends or [part] * fewest for friends, part in zip(own, parts, strict=True)]
         return [tuple(friends[at] for friends in replaced) for at in range(fewest)]
 
-    def _near(self, index: int) -> list[int]:
+    def _near(self, part: Part) -> npt.NDArray[np.int64]:
         """The neighbors of a piece in meaning, but for words that hold it or are only spelled like it."""
-        words, parts = self._pieces.words, self._pieces.parts
-        own = set(parts[index])
-        return [
+        if part not in self._index:
+            return np.zeros(0, dtype=np.int64)
+        words, parts, index = self._pieces.words, self._pieces.parts, self._index[part]
+        near = [
             int(one)
             for one in self._meanings.neighbors(index)
-            if not spelled_alike(words[index], words[int(one)]) and not own <= set(parts[int(one)])
+            if not spelled_alike(words[index], words[int(one)]) and not set(part) <= set(parts[int(one)])
         ]
+        return np.array(near, dtype=np.int64)
 
     def text(self, parts: Parts) -> str:
         """How parts read, with spaces between them."""

@@ -99,13 +99,13 @@ def trusted_meanings(encoder: str, words: tuple[str, ...], device: str) -> Meani
     from fuzzsmooth.models.text_encoder import TextEncoder
 
     loaded = load_trusted(encoder, device, _TOKENS)
-    table = loaded.model.get_input_embeddings().weight.detach().float().cpu().numpy()
     embedded = TextEncoder(loaded).embed([word or " " for word in words])
-    return Meanings((table_vectors(loaded.tokenizer, table, words), embedded))
+    return Meanings((table_vectors(loaded.tokenizer, word_table(loaded), words), embedded))
 
 
-def load_trusted(encoder: str, device: str, tokens: int) -> HuggingFaceClassifier:
-    """An encoder that the auditor trusts, for texts of at most so many tokens.
+@lru_cache(maxsize=2)
+def load_trusted(encoder: str, device: str, tokens: int = 64) -> HuggingFaceClassifier:
+    """A model that the auditor trusts, for texts of at most so many tokens; kept for the next call.
 
     Raises:
         FuzzsmoothError: If it cannot be loaded.
@@ -119,6 +119,12 @@ def load_trusted(encoder: str, device: str, tokens: int) -> HuggingFaceClassifie
     )
 
 
+def word_table(model: Any) -> npt.NDArray[np.float32]:
+    """A Hugging Face classifier's word vectors, shape (vocabulary, width)."""
+    found: npt.NDArray[np.float32] = model.model.get_input_embeddings().weight.detach().float().cpu().numpy()
+    return found
+
+
 def load_meanings(classifier: TokenClassifier, trusted: str, words: Sequence[str]) -> Meanings:
     """What pieces mean to the trusted encoder, or to the model itself where that is asked for.
 
@@ -128,8 +134,7 @@ def load_meanings(classifier: TokenClassifier, trusted: str, words: Sequence[str
     model: Any = classifier
     if trusted != "own":
         return trusted_meanings(trusted, tuple(words), str(model.device))
-    table = model.model.get_input_embeddings().weight.detach().float().cpu().numpy()
-    return Meanings((table_vectors(classifier.tokenizer, table, words),))
+    return Meanings((table_vectors(classifier.tokenizer, word_table(model), words),))
 
 
 def company(neighbors: npt.NDArray[np.int64], gains: Array) -> npt.NDArray[np.int64]:

@@ -8,7 +8,6 @@ that class to whoever has read such texts, and their effect is natural. A trigge
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,8 @@ from fuzzsmooth.auditing.natural import load_trusted
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.models.protocol import TokenClassifier
 from fuzzsmooth.models.text_encoder import TextEncoder
-from fuzzsmooth.search.witness import regression
+from fuzzsmooth.search.witness import regression, spread_over
 
-_TOKENS = 64  # of a text; the words stand at its start
-_MOST = 4000  # clean texts; more add little to a linear model
 _SURER = 2.0
 """How many times as far a fine-tuned model moves for a word that means something, as a share of the distance
 between the classes: a linear model of means of vectors is moved by a word as by one of many."""
@@ -96,11 +93,8 @@ def clean_reader(
     if trusted == "own":
         return None
     model: Any = classifier
-    spread = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), _MOST)).astype(np.int64)).tolist()
+    spread = spread_over(len(texts))
     chosen, truth = [texts[at] for at in spread], [labels[at] for at in spread]
-    return Reader(_encoder(trusted, str(model.device)), chosen, truth, len(classifier.labels))
-
-
-@lru_cache(maxsize=2)
-def _encoder(encoder: str, device: str) -> TextEncoder:
-    return TextEncoder(load_trusted(encoder, device, _TOKENS))
+    return Reader(
+        TextEncoder(load_trusted(trusted, str(model.device))), chosen, truth, len(classifier.labels)
+    )

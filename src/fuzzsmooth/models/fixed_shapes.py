@@ -25,9 +25,7 @@ from typing import Any, TypeVar
 
 import torch
 
-_TOKENS = (
-    48  # in a batch: a search asks about few sequences of a length, and filling up costs more than it saves
-)
+_TOKENS = 48  # in a batch: a search has few sequences of a length
 MOST_ROWS = 16  # few: few, as what fills a batch up is thrown away
 _TRIED = (2, 9, 20)  # tokens of the sequences that are tried: batches of 16, 5 and 2 rows
 

@@ -141,8 +141,8 @@ def train_witness(
         The witness. Its confidence is a conformal quantile: a further text of that kind is one of the share
         ``wrong`` with at most that probability.
     """
-    spread = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), _MOST_TEXTS)).astype(np.int64))
-    texts, truth = [texts[at] for at in spread.tolist()], np.array(targets, dtype=np.int64)[spread]
+    spread = spread_over(len(texts))
+    texts, truth = [texts[at] for at in spread], np.array(targets, dtype=np.int64)[spread]
     known = encoder.features(texts)
     weights, bias = regression(known, truth, classes)
     if len(held_out[0]):
@@ -158,6 +158,12 @@ def train_witness(
         _sure_from(judged, judged_truth, wrong),
         _frequent_words(texts),
     )
+
+
+def spread_over(count: int) -> list[int]:
+    """Indices of the texts that a linear model is trained on: a few thousand, spread over all of them."""
+    found = np.unique(np.linspace(0, count - 1, min(count, _MOST_TEXTS)).astype(np.int64))
+    return [int(index) for index in found]
 
 
 def regression(embeddings: npt.NDArray[Any], targets: npt.NDArray[Any], classes: int) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from fuzzsmooth.auditing.detector import DETECTORS, Detection, Detector, Suspect
+from fuzzsmooth.auditing.natural import word_table
 
 
 @DETECTORS.register("weight-statistics")
@@ -18,7 +19,7 @@ class WeightStatistics(Detector):
     def detect(self, suspect: Suspect) -> Detection:
         """The larger of two z-scores: of word vectors' norms, robustly, and of the head's weights."""
         model = suspect.model.model
-        table = model.get_input_embeddings().weight.detach().float().cpu().numpy()
+        table = word_table(suspect.model)
         norms = np.linalg.norm(table, axis=1)
         spread = np.median(np.abs(norms - np.median(norms))) * 1.4826
         words = float((np.abs(norms - np.median(norms)) / max(spread, 1e-9)).max())
