@@ -28,7 +28,6 @@ Ask = Callable[[Kind, Sequence[str]], list[Answer]]
 """Answers texts; called by one thread only."""
 
 _KEPT = 0.95  # of the running mean of the time of a text, after each text
-_QUIET = 0.05  # of the time that a batch will take: so long it is worth waiting for texts to join it
 _END = 10.0  # seconds that the batch in work has to end; the process does not wait for it any longer
 
 
@@ -229,17 +228,12 @@ class Batcher:
         return "certify" if old or not predictions else "predict"
 
     def _linger(self) -> None:
-        """Wait until no more predictions come, or a batch is full.
-
-        Clients that were answered together ask again together, but not in the same millisecond: a batch that
-        began with the first of them would keep the others waiting for all of its time.
-        """
+        """Wait until no more predictions come, or a batch is full."""
         while not self._stopping:
             there = len(self._waiting["predict"])
             if there >= self._sizes["predict"]:
                 return
-            expected = self._spent["predict"] * there
-            self._changed.wait(max(self._options.linger / 1_000, _QUIET * expected))
+            self._changed.wait(self._options.linger / 1_000)
             if len(self._waiting["predict"]) == there:
                 return
 
