@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from fuzzsmooth.apps.service import batching
 from fuzzsmooth.apps.service.batching import Batch, Batcher, Job, Kind
 from fuzzsmooth.apps.service.options import ServiceOptions
 from fuzzsmooth.apps.service.refusal import Refusal
@@ -90,6 +91,31 @@ def test_texts_that_come_together_are_answered_together(batcher, asked):
     for thread in threads:
         thread.join()
     assert len(asked.batches) < 4
+
+
+@pytest.mark.parametrize("batcher", [{"linger": 0.0}], indirect=True)
+def test_who_has_just_been_answered_is_waited_for(batcher, asked, monkeypatch):
+    monkeypatch.setattr(batching, "_BACK", 1e9)
+    monkeypatch.setattr(batching, "_BACK_MOST", 5.0)
+    asked.go.set()
+    names(batcher.submit(["first", "second"], "predict", later()))
+    back = batcher.submit(["back"], "predict", later())
+    time.sleep(0.05)
+    begun = time.monotonic()
+    both = batcher.submit(["back as well"], "predict", later())
+    assert (names(back), names(both)) == (["back"], ["back as well"])
+    assert time.monotonic() - begun < 2.5  # not a moment longer than until all are back
+    assert asked.batches[-1] == ("predict", ["back", "back as well"])
+
+
+@pytest.mark.parametrize("batcher", [{"linger": 0.0}], indirect=True)
+def test_who_does_not_come_back_is_not_waited_for_long(batcher, asked, monkeypatch):
+    monkeypatch.setattr(batching, "_BACK", 1e9)
+    asked.go.set()
+    names(batcher.submit(["first", "second"], "predict", later()))
+    ended = time.monotonic()
+    assert names(batcher.submit(["back"], "predict", later())) == ["back"]
+    assert 0.9 * batching._BACK_MOST < time.monotonic() - ended < 5
 
 
 def test_predictions_go_before_certificates(batcher, asked):

@@ -28,6 +28,8 @@ Ask = Callable[[Kind, Sequence[str]], list[Answer]]
 """Answers texts; called by one thread only."""
 
 _KEPT = 0.95  # of the running mean of the time of a text, after each text
+_BACK = 0.05  # of the time of a batch, and seconds
+_BACK_MOST = 0.1  # at most, in which those who have just been answered may ask again
 _END = 10.0  # seconds that the batch in work has to end; the process does not wait for it any longer
 
 
@@ -111,6 +113,8 @@ class Batcher:
         self._waiting: dict[Kind, deque[Place]] = {kind: deque() for kind in KINDS}
         self._spent: dict[Kind, float] = dict.fromkeys(KINDS, 0.0)  # seconds per text, lately
         self._running = 0.0  # seconds that the batch in work is expected to take
+        self._back = 0  # predictions that wait once all who have just been answered have asked again
+        self._due = 0.0  # until when that is waited for
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="fuzzsmooth-answers", daemon=True)
@@ -199,6 +203,8 @@ class Batcher:
                 kept = _KEPT ** len(places) if before else 0.0
                 self._spent[kind] = kept * before + (1 - kept) * spent
                 self._running = 0.0
+                if kind == "predict":
+                    self._expect_back(len(places))
             # Counted before anybody is answered: who then asks for the counts finds the own answer there.
             self._told(Batch(kind, tuple(answer for _, answer in answered), seconds))
             for (job, index), answer in answered:
@@ -227,13 +233,19 @@ class Batcher:
         old = time.monotonic() - certificates[0][0].queued >= self._options.patience
         return "certify" if old or not predictions else "predict"
 
+    def _expect_back(self, answered: int) -> None:
+        """Expect those who are answered now to ask again: a few of them are not begun without the others."""
+        self._back = min(self._sizes["predict"], answered + len(self._waiting["predict"]))
+        self._due = time.monotonic() + min(_BACK_MOST, _BACK * self._spent["predict"] * self._back)
+
     def _linger(self) -> None:
-        """Wait until no more predictions come, or a batch is full."""
+        """Wait until who was expected back is there and no more predictions come, or a batch is full."""
         while not self._stopping:
             there = len(self._waiting["predict"])
             if there >= self._sizes["predict"]:
                 return
-            self._changed.wait(self._options.linger / 1_000)
+            back = self._due - time.monotonic() if there < self._back else 0.0
+            self._changed.wait(max(self._options.linger / 1_000, back))
             if len(self._waiting["predict"]) == there:
                 return
 
