@@ -80,6 +80,7 @@ def model_card(report: Mapping[str, Any], kind: type[Defense], name: str) -> str
             ("", "share", "95 % interval (Clopper-Pearson)", "texts"),
             [(what, *_shares(share), f"{share['count']} of {share['texts']}") for what, share in rows],
         ),
+        *(f"**Warning**: {sentence}." for sentence in report.get("warnings", ())),
         "## What is promised",
         f"{_PROMISES[kind.guarantee]} Certified threats: {threats}.",
         "Not covered:",

@@ -31,6 +31,7 @@ from fuzzsmooth.engine.options import SearchedOptions
 from fuzzsmooth.jobs.answering import AnswerFile, Record, answer_all
 from fuzzsmooth.jobs.audited import read_audit, with_suspects
 from fuzzsmooth.jobs.holding_out import hold_out
+from fuzzsmooth.jobs.learned import not_learned
 from fuzzsmooth.jobs.loading import Loading
 from fuzzsmooth.jobs.model_card import model_card
 from fuzzsmooth.jobs.order import Order, ProtectOptions, identity
@@ -153,8 +154,9 @@ class _Run:
         defense = self._fitted(self._order.kind(model, self._order.options, references))
         measured = self._measure(model, defense)
         report = self._told(model, references, measured)
-        if isinstance(defense, FittedDefense) and defense.warnings:
-            report["warnings"] = list(defense.warnings)
+        warnings = list(defense.warnings) if isinstance(defense, FittedDefense) else []
+        warnings += not_learned(measured["clean"], self._splits.test.targets, self._tell)
+        report |= {"warnings": warnings} if warnings else {}
         self._save(model, defense, report)
         shutil.rmtree(self._parts, ignore_errors=True)
         return report
