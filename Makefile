@@ -40,15 +40,19 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 # One thread per worker: on two cores, threads of several workers would only get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
+    $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
+
+# Each of those rooms is covered by the tests that mirror it; counting costs a quarter of the time of all others.
 test-fast: $(READY)
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
-	    $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal --cov --cov-report=
+	$(PYTEST) --cov --cov-report= $(ALGORITHM_ROOMS:%=tests/%)
 	@failed=; for room in $(ALGORITHM_ROOMS); do \
 	    echo "coverage of $$room:"; \
 	    $(BIN)/coverage report --include="src/fuzzsmooth/$$room/*" --skip-covered --fail-under=$(COVERAGE) \
 	        || failed="$$failed $$room"; \
 	done; \
 	test -z "$$failed" || { echo "covered less than $(COVERAGE) %:$$failed"; exit 1; }
+	$(PYTEST) $(ALGORITHM_ROOMS:%=--ignore=tests/%)
 
 # Batches and grids on a Ray cluster of this machine; Ray is 240 MB, which other tests do not need.
 test-ray: $(READY)
@@ -62,7 +66,7 @@ test-reporters: $(READY)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
 	    $(BIN)/pytest tests/interop/test_interop_reporters.py
 
-# Minutes long: the certificates against brute force and simulation, and the batch job against being killed.
+# Minutes long: the certificates against brute force and simulation, and jobs killed at each of their stages.
 test-guarantees: $(READY)
 	$(BIN)/pytest -m slow
 

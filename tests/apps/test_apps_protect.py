@@ -99,6 +99,7 @@ def test_one_writer_at_a_time(capfd, tiny, data, tmp_path):
     assert "is being written by another process" in told
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_the_folder_is_that_of_an_undisturbed_run(tiny, data, protected, tmp_path):
     """Kills of the process itself, at whatever it is doing then."""
     out = tmp_path / "mine"

@@ -241,7 +241,7 @@ KILLED = {
 @pytest.mark.parametrize(
     ("mode", "kills"),
     [
-        ("certified", 5),
+        pytest.param("certified", 5, marks=pytest.mark.slow),
         pytest.param("certified", 20, marks=pytest.mark.slow),
         pytest.param("windows", 20, marks=pytest.mark.slow),
     ],

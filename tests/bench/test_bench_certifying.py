@@ -73,7 +73,14 @@ def test_a_short_text_is_exact() -> None:
     assert (answer.guarantee, answer.guard) == ("proved", 0.0)
 
 
-@pytest.mark.parametrize(("shares", "rate"), [((0.2, 0.8), 0.8), ((0.5, 0.5), 0.8), ((0.1, 0.2, 0.7), 0.8)])
+@pytest.mark.parametrize(
+    ("shares", "rate"),
+    [
+        ((0.1, 0.2, 0.7), 0.8),
+        pytest.param((0.2, 0.8), 0.8, marks=pytest.mark.slow),
+        pytest.param((0.5, 0.5), 0.8, marks=pytest.mark.slow),
+    ],
+)
 def test_the_bound_fails_no_more_often_than_alpha(shares: tuple[float, ...], rate: float) -> None:
     """Twelve words, 150 copies: enumerated ones first, the rest drawn; truth by all 4,096 masks."""
     words, alpha, draws = [f"w{index}" for index in range(12)], 0.1, 150

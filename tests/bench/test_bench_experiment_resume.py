@@ -49,7 +49,12 @@ def test_rows_may_be_added_later(folder: Path, place: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "at"),
-    [("attack (badnets)", 5), ("model (sigma=0.01)", 5), ("frs-transplant", 8), ("deletion", 1)],
+    [
+        ("frs-transplant", 8),
+        pytest.param("attack (badnets)", 5, marks=pytest.mark.slow),
+        pytest.param("model (sigma=0.01)", 5, marks=pytest.mark.slow),
+        pytest.param("deletion", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_run_goes_on_without_loss_or_duplicates(
     finished: Path, place: Path, tmp_path: Path, stage: str, at: int, monkeypatch: pytest.MonkeyPatch

@@ -94,7 +94,13 @@ def test_rows_may_be_added_and_use_the_models(copy: Path, place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "at"), [("attack (badnets)", 5), ("model (sigma=0.01)", 4), ("frs-kl", 4), ("deletion", 1)]
+    ("stage", "at"),
+    [
+        ("attack (badnets)", 5),
+        pytest.param("model (sigma=0.01)", 4, marks=pytest.mark.slow),
+        pytest.param("frs-kl", 4, marks=pytest.mark.slow),
+        pytest.param("deletion", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_grid_goes_on_as_if_it_had_not_been(
     cut_short: Path, place: Path, tmp_path: Path, stage: str, at: int, monkeypatch: pytest.MonkeyPatch

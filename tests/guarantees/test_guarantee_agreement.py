@@ -69,7 +69,7 @@ def contradictions(labels: list[int | None], predicted: list[Answer]) -> int:
     )
 
 
-@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("classes", [2, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("defense", ["deletion", "windows"])
 def test_certified_answers_are_never_contradicted(defense: Any, precision: str, classes: int) -> None:
