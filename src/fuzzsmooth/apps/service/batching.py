@@ -28,8 +28,8 @@ Ask = Callable[[Kind, Sequence[str]], list[Answer]]
 """Answers texts; called by one thread only."""
 
 _KEPT = 0.95  # of the running mean of the time of a text, after each text
-_BACK = 0.05  # of the time of a batch, and seconds
-_BACK_MOST = 0.1  # at most, in which those who have just been answered may ask again
+_BACK = 0.05  # of the time of a batch, in which those who have just been answered may ask again
+_BACK_MOST = 0.1  # seconds of that at most
 _END = 10.0  # seconds that the batch in work has to end; the process does not wait for it any longer
 
 
