@@ -151,6 +151,7 @@ async def measure(given: argparse.Namespace, flags: Sequence[str]) -> dict[str, 
     options = {} if given.defense is None else {"defense": given.defense}
     offline = fuzzsmooth.protect(given.model, **options)
     ask = offline.certify if given.certify else offline.predict
+    offline.warm_up(texts[0])
     ask([texts[0]])
     process, url = started(given.model, flags)
     rounds, found = [], {}

@@ -128,6 +128,14 @@ class Defense(ABC):
         del texts, advance
         raise FuzzsmoothError(f"defense '{self.name}' does not search texts for suspicious segments")
 
+    def warm_up(self, text: str) -> None:
+        """Make what is made once and not by every text, so that no user waits for it; by default nothing.
+
+        Args:
+            text: Any text.
+        """
+        del text
+
     def __call__(self, texts: str | Iterable[str]) -> list[dict[str, Any]]:
         """As a text-classification pipeline of transformers answers: one ``{"label", "score"}`` per text.
 

@@ -30,7 +30,7 @@ from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Units
 from fuzzsmooth.engine.options import NoisyOptions, SearchedOptions, VoteOptions, check_drawn
 from fuzzsmooth.engine.recheck import steady
-from fuzzsmooth.engine.sampler import Sampler
+from fuzzsmooth.engine.sampler import Sampler, read_alike
 from fuzzsmooth.engine.statistics import vote_evidence
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import Rates, TextKernel, area_rates, represented, text_kernel, uniform_rates
@@ -131,6 +131,11 @@ class Frs(Randomized):
         known.update(zip(fresh, self.scan(fresh), strict=True))
         self._found = known  # a certificate is mostly asked for what has just been predicted
         return [known[text] for text in texts]
+
+    def warm_up(self, text: str) -> None:
+        """The same, and all noisy copies: few texts need more than the first ones."""
+        super().warm_up(text)
+        read_alike(lambda: self.vote(self._received([text]), self.sampler, self.options.copies, None))
 
     def _build(self) -> None:
         super()._build()

@@ -214,6 +214,13 @@ class Randomized(Defense):
         scanner = self.scanner or self._make_scanner(self.options)
         return scanner.scan(checked_texts(texts), self.options.seed, advance)
 
+    def warm_up(self, text: str) -> None:
+        """See :meth:`fuzzsmooth.defenses.Defense.warm_up`: here what the search reads by."""
+        del text
+        self._follow_model()
+        if self.scanner is not None:
+            self.scanner.warm_up()
+
     def _received(self, texts: Sequence[str]) -> list[Received]:
         units = [self.segmenter.segment(text).units for text in texts]
         scans = self.scans(texts)
@@ -244,8 +251,7 @@ class Randomized(Defense):
         self._certifying = CertificateSampler(options, takes_any=self.takes_any)
 
     takes_any = False
-    """Whether predictions take an answer within the rounding band as it is: no vote, and no proof, needs
-    it."""
+    """Whether predictions take an answer within the rounding band as it is: no vote and no proof needs it."""
 
     def _follow_model(self) -> None:
         """Forget what another state of the model has answered, once its weights were changed."""

@@ -172,6 +172,13 @@ class Scanner:
         ]
         return run(searches, self._classifier, self._segmenter.join, advance=advance)
 
+    def warm_up(self) -> None:
+        """Make what all searches share, so that the first one does not wait for it."""
+        self._transplant_test()
+        own = self._in_context_test()
+        if own is not None:
+            own.reader.warm_up()
+
     def _transplant_test(self) -> TransplantTest | None:
         """The test that all searches share, made when the first one needs it; None for reward "kl"."""
         if self._test is None and self._references is not None and self._options.reward != "kl":

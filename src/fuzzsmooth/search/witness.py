@@ -290,6 +290,10 @@ class TrustedReader:
                 self._known[word] = tuple(chosen[: self._count]) or (word,)
         return [self._known[word] for word in lowered]
 
+    def warm_up(self) -> None:
+        """Make what all neighbors are looked for in."""
+        self._vocabulary()
+
     def _vocabulary(self) -> npt.NDArray[np.float32]:
         """The embeddings of the words of the clean data, made when they are first needed."""
         if self._words is None:

@@ -135,6 +135,7 @@ class Desk:
         Raises:
             FuzzsmoothError: If the model cannot answer.
         """
+        self.do(lambda: self.defense.warm_up(_WARM_UP))
         for _ in self.answer(Question(_WARM_UP)):
             pass
 

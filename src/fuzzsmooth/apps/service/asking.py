@@ -102,7 +102,8 @@ class Service:
             FuzzsmoothError: If the model cannot answer.
         """
         deadline = time.monotonic() + _WARM_UP_SECONDS
-        kinds: tuple[Kind, ...] = ("predict", "certify") if self.certifies else ("predict",)
+        # Predictions last: of what both make, such as noisy copies, memory keeps what was made last.
+        kinds: tuple[Kind, ...] = ("certify", "predict") if self.certifies else ("predict",)
         for kind in kinds:
             try:
                 await asyncio.wrap_future(self.batcher.submit([_WARM_UP], kind, deadline).done)
@@ -146,7 +147,11 @@ class Service:
         return answers
 
     def _asked(self, kind: Kind, texts: Sequence[str]) -> list[Answer]:
-        return self.defense.certify(texts) if kind == "certify" else self.defense.predict(texts)
+        if kind == "certify":
+            return self.defense.certify(texts)
+        if not self._warm:
+            self.defense.warm_up(_WARM_UP)
+        return self.defense.predict(texts)
 
     def _told(self, batch: Batch) -> None:
         if self._warm:
