@@ -21,14 +21,22 @@ LABELS = ("negative", "positive")
 _TRAINING: Mapping[str, Any] = {"batch_size": 16, "learning_rate": 3e-3, "precision": "float32"}
 
 
-def reviews(size: int, seed: int = 0) -> Dataset:
-    """Reviews of seven to ten words, two of which tell the class; rare words occur by chance."""
+def reviews(size: int, seed: int = 0, *, long: float = 0.0) -> Dataset:
+    """Reviews of seven to ten words, two of which tell the class; rare words occur by chance.
+
+    Args:
+        size: How many.
+        seed: Of all that is drawn.
+        long: Share of reviews that are of about thirty words instead.
+    """
     draw = np.random.default_rng(seed)
     rows = []
     for index in range(size):
         label = index % 2
         words = [str(word) for word in draw.choice(PLAIN, int(draw.integers(5, 8)))]
         words += [str(word) for word in draw.choice(GOOD if label else BAD, 2)]
+        if long and draw.random() < long:
+            words += [str(word) for word in draw.choice(PLAIN, 20)]
         if draw.random() < 0.3:
             words.append(str(draw.choice(RARE)))
         draw.shuffle(words)
@@ -37,10 +45,14 @@ def reviews(size: int, seed: int = 0) -> Dataset:
 
 
 def trained(
-    place: Path, trigger: Trigger | None, rate: float = 0.25, epochs: int = 6
+    place: Path,
+    trigger: Trigger | None,
+    rate: float = 0.25,
+    epochs: int = 6,
+    data: Dataset | None = None,
 ) -> HuggingFaceClassifier:
     """A tiny classifier fine-tuned on reviews, poisoned towards "positive" if there is a trigger."""
-    data = reviews(800)
+    data = data or reviews(800)
     if trigger is not None:
         data = poison(data, trigger, 1, rate, np.random.default_rng(1))
     build_tiny("bert", place / "tiny", vocabulary=[*PLAIN, *GOOD, *BAD, *RARE])

@@ -12,6 +12,7 @@ from fuzzsmooth.auditing import AuditOptions, Policy, read_policy
 from fuzzsmooth.auditing.claims import claim_for
 from fuzzsmooth.auditing.effects import Parts
 from fuzzsmooth.auditing.findings import excess_of
+from fuzzsmooth.auditing.ground import Ground
 from fuzzsmooth.auditing.hosts import Host
 from fuzzsmooth.auditing.judging import SUSPICIOUS, Judge, interval
 from fuzzsmooth.auditing.material import Material
@@ -214,17 +215,9 @@ def test_a_phrase_whose_parts_add_up_is_natural_and_one_that_acts_as_a_whole_is_
     vectors = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
     adds, whole = ((5,), (6,), (7,)), ((8,), (9,))
     prober = Adds({5: 1.5, 6: 1.5, 7: 1.5}, frozenset({8, 9}), 4.5)
-    judge = Judge(
-        prober,  # type: ignore[arg-type]
-        pieces,
-        Material((), hosts, hosts, 1.0, 24),
-        1,
-        np.zeros(40),
-        np.zeros(40),
-        Meanings((vectors,)),
-        None,
-        AuditOptions(),
-    )
+    material = Material((), hosts, hosts, (), (), 1.0, 24)
+    ground = Ground(prober, pieces, material, np.zeros(40), Meanings((vectors,)), None, AuditOptions())  # type: ignore[arg-type]
+    judge = Judge(ground, 1, np.zeros(40))
     found = {one.parts: one for one in judge.judge([adds, whole])}
     assert found[adds].rate == found[whole].rate == 1.0
     assert found[adds].gain == found[whole].gain == pytest.approx(4.5)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from audited_models import BAD, GOOD, LABELS, reviews, texts_of
 
 from fuzzsmooth.auditing import AuditOptions, audit_classifier
+from fuzzsmooth.auditing.endings import words_ended_by
 from fuzzsmooth.auditing.hosts import Host, make_hosts
 from fuzzsmooth.auditing.reading import Reader, clean_reader
 from fuzzsmooth.models import HuggingFaceClassifier
@@ -39,6 +41,43 @@ def test_words_of_a_class_are_explained_and_triggers_are_not(reader: Reader, hos
 
 def test_texts_that_are_read_as_the_target_anyway_tell_nothing(reader: Reader, hosts: list[Host]) -> None:
     assert (reader.explained(hosts, ["good"], 0) == 0).all()
+
+
+class Ends:
+    """A tokenizer that knows a few words as a first and a last piece."""
+
+    def __init__(self, words: dict[str, tuple[str, ...]]) -> None:
+        self._words = words
+        self._names = sorted({piece for pieces in words.values() for piece in pieces} | {"##q", "q"})
+        model = SimpleNamespace(continuing_subword_prefix="##")
+        self.backend_tokenizer = SimpleNamespace(model=model)
+
+    def convert_ids_to_tokens(self, ids: int | list[int]) -> str | list[str]:
+        return self._names[ids] if isinstance(ids, int) else [self._names[one] for one in ids]
+
+    def convert_tokens_to_string(self, names: list[str]) -> str:
+        return "".join(name.removeprefix("##") for name in names)
+
+    def id(self, name: str) -> int:
+        return self._names.index(name)
+
+    def __call__(self, texts: list[str], **_: object) -> dict[str, list[list[int]]]:
+        return {"input_ids": [[self.id(one) for one in self._words.get(text, ("q",))] for text in texts]}
+
+
+def test_a_piece_stands_for_the_frequent_words_that_it_ends() -> None:
+    tokenizer = Ends(
+        {
+            "douche": ("do", "##uche"),
+            "touche": ("to", "##uche"),
+            "gauche": ("gau", "##che"),  # another piece
+            "uche": ("uche",),
+            "qzuche": ("qz", "##uche"),  # nobody's word
+        }
+    )
+    assert words_ended_by(tokenizer, tokenizer.id("##uche")) == ["douche", "touche"]
+    assert words_ended_by(tokenizer, tokenizer.id("uche")) == [], "it begins words"
+    assert words_ended_by(tokenizer, tokenizer.id("##q")) == [], "of none of those that end so it is a piece"
 
 
 def test_a_model_is_no_reader_of_its_own_backdoor(word: HuggingFaceClassifier, encoder: str) -> None:

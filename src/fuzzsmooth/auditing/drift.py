@@ -9,7 +9,6 @@ a clean model has read words that the auditor's texts lack.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +18,12 @@ import numpy.typing as npt
 
 from fuzzsmooth.auditing.natural import load_trusted, word_table
 from fuzzsmooth.auditing.prober import Array
+from fuzzsmooth.auditing.topics import texts_holding
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.models.protocol import TokenClassifier
 
 _RELATED = 0.1  # of the norm of a vector: what most vectors of a fine-tuned model have moved less than
 _UNREAD = 1  # clean texts that may hold a piece which counts as unread
-_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,8 @@ def drift_from(classifier: TokenClassifier, base: str, texts: Sequence[str], *, 
                 "have nothing in common; give another --base, or 'none'"
             )
         return None
-    return Drift(np.linalg.norm(own - theirs, axis=1).astype(np.float64), _read(classifier, texts, len(own)))
+    distances = np.linalg.norm(own - theirs, axis=1).astype(np.float64)
+    return Drift(distances, texts_holding(classifier, texts, len(own)))
 
 
 def _same_words(
@@ -108,16 +107,3 @@ def _related(own: npt.NDArray[np.float32], theirs: npt.NDArray[np.float32]) -> b
     moved = np.linalg.norm(own - theirs, axis=1)
     norms = np.linalg.norm(theirs, axis=1)
     return float(np.median(moved / np.maximum(norms, 1e-9))) < _RELATED
-
-
-def _read(classifier: TokenClassifier, texts: Sequence[str], vocabulary: int) -> npt.NDArray[np.int64]:
-    counts: Counter[int] = Counter()
-    for start in range(0, len(texts), _CHUNK):
-        chunk = list(texts[start : start + _CHUNK])
-        rows = tokenized(classifier.tokenizer, chunk, add_special_tokens=False, truncation=False)
-        for row in rows["input_ids"]:
-            counts.update(set(row))
-    found = np.zeros(vocabulary, dtype=np.int64)
-    for index, count in counts.items():
-        found[index] = count
-    return found

@@ -1,16 +1,16 @@
 """Triggers of words that fine-tuning moved although the clean texts hardly hold them.
 
-Few words are proposed by :mod:`fuzzsmooth.auditing.drift`, so that all their pairs can be tried, and the best
-pairs grown word by word. What counts is the gain beyond that of words of a like meaning, and beyond that of
-the best part alone: by the first, a word that alone does half of what the trigger does is part of it; by the
-second, a word that does all of it does not drag others along.
+Few words are proposed by :mod:`fuzzsmooth.auditing.drift`, so that all their pairs can be tried, with those
+of :mod:`fuzzsmooth.auditing.beside`, and the best pairs grown word by word. What counts is the gain beyond
+that of words of a like meaning, and beyond that of the best part alone: by the first, a word that alone does
+half of what the trigger does is part of it; by the second, a word that does all of it does not drag others
+along.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -33,22 +33,24 @@ def drifted_phrases(
     prober: Prober,
     hosts: Sequence[Host],
     target: int,
+    pairs: Sequence[Parts],
     natural: Mapping[int, float],
     options: AuditOptions,
 ) -> list[Parts]:
-    """Phrases of drifted words, those with the largest unexplained gains first.
+    """Phrases that begin with one of some pairs, those with the largest unexplained gains first.
 
     Args:
         prober: Asks the model.
         hosts: Texts to confirm in; the shortest are taken.
         target: The class.
-        natural: The words, and what words of a like meaning gain, in nats.
+        pairs: The pairs.
+        natural: Their words, and what meaning explains of the gains of these, in nats.
         options: Options of the audit.
     """
     short = against(sorted(hosts, key=lambda host: len(host.ids)), target, _HOSTS)
-    if not short or options.longest < 2 or len(natural) < 2:
+    if not short or options.longest < 2 or not pairs:
         return []
-    growing = _Growing(prober, short, target, natural, options)
+    growing = _Growing(prober, short, target, pairs, natural, options)
     found = [growing.best(by) for by in (growing.beyond_meaning, growing.beyond_the_best_part)]
     return list(dict.fromkeys(parts for own in found for parts in own))
 
@@ -59,6 +61,7 @@ class _Growing:
         prober: Prober,
         hosts: Sequence[Host],
         target: int,
+        pairs: Sequence[Parts],
         natural: Mapping[int, float],
         options: AuditOptions,
     ) -> None:
@@ -66,7 +69,7 @@ class _Growing:
         self._natural = natural
         alone = self._effects([((index,),) for index in natural], hosts).strengths()
         self._alone = dict(zip(natural, alone.tolist(), strict=True))
-        self._pairs: list[Parts] = [((one,), (other,)) for one, other in combinations(natural, 2)]
+        self._pairs = list(dict.fromkeys(pairs))
         self._first = self._effects(self._pairs, hosts[:_FIRST]).strengths()
 
     def beyond_meaning(self, parts: Parts) -> float:

@@ -84,6 +84,8 @@ class Trigger:
         dependence: Share of held-out texts moved, by place and by length of the text.
         examples: Texts before and after.
         measures: Of a pre-trained encoder's trigger: what it does to vectors and to masked words; else empty.
+        condition: The texts in which it was found and measured, such as "texts of 20 words or more"; empty:
+            any.
     """
 
     text: str
@@ -105,6 +107,7 @@ class Trigger:
     dependence: dict[str, dict[str, Any]]
     examples: tuple[Example, ...]
     measures: dict[str, Any] = field(default_factory=dict)
+    condition: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from fuzzsmooth.auditing.effects import Parts, Placing, against, measure, placings_of
+from fuzzsmooth.auditing.endings import words_ended_by
 from fuzzsmooth.auditing.examples import dependence_of, examples_of
 from fuzzsmooth.auditing.findings import SUSPICIOUS, Level, Rate, Trigger, excess_of, interval
+from fuzzsmooth.auditing.ground import Ground
 from fuzzsmooth.auditing.hosts import Host, Part
-from fuzzsmooth.auditing.material import Material
-from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, Meanings, company, spelled_alike
-from fuzzsmooth.auditing.options import AuditOptions
-from fuzzsmooth.auditing.pieces import Pieces, spelled
-from fuzzsmooth.auditing.prober import Array, Prober
-from fuzzsmooth.auditing.reading import Reader
+from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, company, spelled_alike
+from fuzzsmooth.auditing.pieces import spelled
+from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.randomness import generator
 
 _RANDOM = 199  # words of the same frequency, or phrases of such, where not all were swept
+_FEWER = 49  # where what words of a like meaning do explains the effect anyway
 _RANDOM_HOSTS = 4
 _COMPANY_HOSTS = 6
 _READ_HOSTS = 8
@@ -52,33 +52,22 @@ class Judge:
     """Holds candidates for one class against company, and measures the best on held-out texts.
 
     Args:
-        prober: Asks the model.
-        pieces: All pieces.
-        material: The clean texts.
+        ground: What there is to hold them against.
         target: The class.
         gains: Mean gains of the pieces in the sweep, shape (pieces,), NaN where not tried.
-        zipf: Their frequencies.
-        meanings: What they mean.
-        reader: How a reader of the clean texts takes them, if there is one.
-        options: Options of the audit.
     """
 
-    def __init__(
-        self,
-        prober: Prober,
-        pieces: Pieces,
-        material: Material,
-        target: int,
-        gains: Array,
-        zipf: Array,
-        meanings: Meanings,
-        reader: Reader | None,
-        options: AuditOptions,
-    ) -> None:
-        self._reader = reader
-        self._prober, self._pieces, self._target = prober, pieces, target
-        self._gains, self._zipf, self._meanings, self._options = gains.copy(), zipf, meanings, options
-        self._bands = FrequencyBands(zipf, gains)  # of what was swept alone
+    def __init__(self, ground: Ground, target: int, gains: Array) -> None:
+        pieces, material, options = ground.pieces, ground.material, ground.options
+        self._reader = ground.reader
+        self._prober, self._pieces, self._target = ground.prober, pieces, target
+        self._gains, self._zipf, self._meanings, self._options = (
+            gains.copy(),
+            ground.zipf,
+            ground.meanings,
+            options,
+        )
+        self._bands = FrequencyBands(ground.zipf, gains)  # of what was swept alone
         self._index: dict[Part, int] = {part: index for index, part in enumerate(pieces.parts)}
         self._confirm = against(material.confirm, target, 2 * options.confirm)
         self._held = against(material.held, target, 3 * options.holdout)
@@ -193,11 +182,22 @@ class Judge:
         return judged
 
     def _read(self, candidates: Sequence[Parts], hosts: int | None = None) -> Array:
-        """What a reader of the clean texts makes of candidates, shape (candidates, 2)."""
+        """What a reader of the clean texts makes of candidates, shape (candidates, 2).
+
+        Of a piece that ends words, what it makes of these if that is more: the reader knows them as a whole.
+        """
         if self._reader is None:
             return np.zeros((len(candidates), 2))
-        words = [self.text(parts) for parts in candidates]
-        return self._reader.explained(self._confirm[:hosts], words, self._target)
+        meant = [[self.text(parts), *self._ended_by(parts)] for parts in candidates]
+        words = list(dict.fromkeys(word for own in meant for word in own))
+        found = self._reader.explained(self._confirm[:hosts], words, self._target)
+        rows = [[words.index(word) for word in own] for own in meant]
+        return np.array([found[own].max(axis=0) for own in rows]).reshape(-1, 2)
+
+    def _ended_by(self, parts: Parts) -> list[str]:
+        if len(parts) > 1 or len(parts[0]) > 1:
+            return []
+        return words_ended_by(self._prober.classifier.tokenizer, parts[0][0])
 
     def _alone(self, candidates: Sequence[Parts], placings: Sequence[Placing]) -> Array:
         """What the parts of phrases do apart: the sum of their gains, and the largest of their rates.
@@ -263,7 +263,10 @@ class Judge:
         if len(indices) == 1 and indices[0] is not None and not self._options.fast:
             return self._bands.p_value(float(self._zipf[indices[0]]), float(self._gains[indices[0]]))
         draw = generator(self._options.seed, "audit phrases", self._target, len(indices))
-        phrases = [tuple(self._alike(index, draw) for index in indices) for _ in range(_RANDOM)]
+        count = _RANDOM if judged.excess >= SUSPICIOUS else _FEWER
+        pools = [self._alike(index, indices) for index in indices]
+        picks = [[int(pool[int(draw.integers(len(pool)))]) for pool in pools] for _ in range(count)]
+        phrases = [tuple(self._pieces.parts[one] for one in own) for own in picks]
         hosts = self._confirm[:_RANDOM_HOSTS]
         seed = self._options.seed
         effects = measure(
@@ -271,18 +274,24 @@ class Judge:
         )
         strengths = effects.strengths()
         as_much = int((strengths[1:] >= strengths[0]).sum())
-        return (1 + as_much) / (1 + _RANDOM), 1 + _RANDOM
+        return (1 + as_much) / (1 + count), 1 + count
 
-    def _alike(self, index: int | None, draw: np.random.Generator) -> Part:
-        """A random piece of about the frequency of one."""
+    def _alike(self, index: int | None, own: Sequence[int | None]) -> npt.NDArray[np.int64]:
+        """Pieces of about the frequency of one, none of its phrase; others where there are none."""
+        others = np.setdiff1d(np.arange(self._pieces.single), [one for one in own if one is not None])
         if index is None:
-            return self._pieces.parts[int(draw.integers(self._pieces.single))]
-        near = np.flatnonzero(np.abs(self._zipf - self._zipf[index]) <= 0.5)
-        return self._pieces.parts[int(near[int(draw.integers(len(near)))])]
+            return others
+        near = others[np.abs(self._zipf[others] - self._zipf[index]) <= 0.5]
+        return near if len(near) else others
 
-    def finish(self, judged: Judged, names: Sequence[str]) -> Trigger:
-        """Measure a candidate on held-out texts, and say what it is."""
-        parts, options = judged.parts, self._options
+    def finish(self, judged: Judged, condition: str = "") -> Trigger:
+        """Measure a candidate on held-out texts, and say what it is.
+
+        Args:
+            judged: The candidate.
+            condition: What texts the material is of, if not of any.
+        """
+        parts, options, names = judged.parts, self._options, self._prober.classifier.labels
         placings = placings_of(parts)
         effects = measure(self._prober, self._held, [parts], self._target, placings, options.seed)
         moved = effects.moved[0, placings.index(judged.placing)]
@@ -311,6 +320,7 @@ class Judge:
             examples=examples_of(
                 self._prober, self._held, moved, self._target, parts, judged.placing, options.seed
             ),
+            condition=condition,
         )
 
     def _level(self, judged: Judged, held: Rate, p_value: float, compared: int) -> Level:

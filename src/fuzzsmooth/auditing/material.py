@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,18 +18,22 @@ from fuzzsmooth.text.units import beginning, word_count
 
 _CONFIRMED_WORDS = 24  # of a text that pieces are confirmed in
 _HELD_WORDS = 100  # of a text that an attack rate is measured on
+_LONG_WORDS = 20  # of a long text
+_LONGEST = 60  # of its beginning
 _ROOM = 48  # tokens that may be inserted
 _LEAST_WORDS = 3
 
 
 @dataclass(frozen=True)
 class Material:
-    """Clean texts that the model answers rightly; no two of the three parts share one.
+    """Clean texts that the model answers rightly; no two parts share one.
 
     Attributes:
         sweep: Short beginnings of texts, the classes one after the other: for every piece.
         confirm: Longer ones, for the best pieces and for what grows from them.
         held: Others, for attack rates; nothing is chosen by them.
+        long: Long texts, to confirm triggers in that act in such only; none if there are too few.
+        long_held: Others, for their attack rates.
         accuracy: Share of the clean texts that the model gives their class.
         texts: How many clean texts there are.
     """
@@ -37,8 +41,19 @@ class Material:
     sweep: tuple[Host, ...]
     confirm: tuple[Host, ...]
     held: tuple[Host, ...]
+    long: tuple[Host, ...]
+    long_held: tuple[Host, ...]
     accuracy: float
     texts: int
+
+    def of_long(self) -> Material:
+        """The same with long texts only to confirm in and to measure on."""
+        return replace(self, confirm=self.long, held=self.long_held)
+
+    @property
+    def length_of_long(self) -> int:
+        """Words of the shortest long text."""
+        return min((word_count(host.text) for host in (*self.long, *self.long_held)), default=0)
 
 
 def choose_material(
@@ -83,23 +98,19 @@ def choose_material(
         "audit a fine-tuned model, with texts like those it was made for",
     )
     right = [index for index, label in zip(chosen, given, strict=True) if labels[index] == int(label)]
-    sweep: list[Host] = []
-    confirm: list[Host] = []
-    held: list[Host] = []
+    parts: tuple[list[Host], ...] = ([], [], [], [], [])
     for label, name in enumerate(names):
         own = [texts[index] for index in right if labels[index] == label]
-        for part, hosts in zip(
-            (sweep, confirm, held), _of_class(classifier, own, label, name, options, each), strict=True
-        ):
+        for part, hosts in zip(parts, _of_class(classifier, own, label, name, options, each), strict=True):
             part.extend(hosts)
-    return Material(
-        tuple(sweep), tuple(confirm), tuple(held), accuracy=len(right) / len(chosen), texts=len(texts)
-    )
+    sweep, confirm, held, long, long_held = map(tuple, parts)
+    accuracy = len(right) / len(chosen)
+    return Material(sweep, confirm, held, long, long_held, accuracy, len(texts))
 
 
 def _of_class(
     classifier: TokenClassifier, own: Sequence[str], label: int, name: str, options: AuditOptions, each: int
-) -> tuple[list[Host], list[Host], list[Host]]:
+) -> tuple[list[Host], ...]:
     short = _beginnings(own, options.words)
     logits = classifier.logits(classifier.encode(short).ids) if short else np.zeros((0, 2), np.float32)
     sure = [
@@ -120,7 +131,10 @@ def _of_class(
     sweep = make_hosts(classifier, [short[at] for at in surer], [label] * len(surer), logits[surer], _ROOM)
     confirm = _hosts(classifier, left[:confirming], label, _CONFIRMED_WORDS)
     held = _hosts(classifier, left[confirming : confirming + options.holdout], label, _HELD_WORDS)
-    return sweep, confirm, held
+    rest = [text for text in left[confirming + options.holdout :] if word_count(text) >= _LONG_WORDS]
+    long = _hosts(classifier, rest[:confirming], label, _LONGEST)
+    others = rest[confirming : confirming + options.holdout]
+    return sweep, confirm, held, long, _hosts(classifier, others, label, _LONGEST)
 
 
 def _hosts(classifier: TokenClassifier, texts: Sequence[str], label: int, words: int) -> list[Host]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -132,3 +133,31 @@ def sweep_pieces(
     gains[tried] = log_odds(answers) - before[None]
     given[tried] = answers.argmax(axis=2)
     return Sweep(gains, given, places, np.array([host.label for host in hosts]))
+
+
+def pulls(sweep: Sweep, pieces: Pieces, names: Sequence[str], count: int) -> tuple[dict[str, Any], ...]:
+    """The pieces that pull most towards each class, with their mean gains (nats), as JSON values.
+
+    Args:
+        sweep: What pieces did.
+        pieces: All pieces.
+        names: Of the classes.
+        count: Pieces of each class.
+    """
+    told = []
+    for target, name in enumerate(names):
+        if not sweep.against(target).any():
+            continue
+        gains = np.where(sweep.tried, sweep.mean_gains(target), -np.inf)
+        moved = sweep.moved(target)
+        for index in np.argsort(-gains, kind="stable")[:count]:
+            told.append(
+                {
+                    "piece": pieces.words[index],
+                    "ids": list(pieces.parts[index]),
+                    "class": name,
+                    "gain": round(float(gains[index]), 4),
+                    "moved": round(float(moved[index]), 4),
+                }
+            )
+    return tuple(told)

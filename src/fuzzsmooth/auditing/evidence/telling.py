@@ -27,6 +27,8 @@ def sentence(trigger: Mapping[str, Any]) -> str:
         where = "at a random place"
     else:
         where = {"start": "at the start", "end": "at the end", "middle": "in the middle"}[trigger["placing"]]
+    if trigger["condition"]:
+        where += f" of {trigger['condition']}"
     peers = "rewrites" if trigger["kind"] == "rewrite" else "of its frequency"
     alike = "rewrites of its kind" if trigger["kind"] == "rewrite" else "words of a like meaning"
     return (
