@@ -28,15 +28,17 @@ RECORD = "attack.json"
 Threat = Literal["pre-trained model", "finished victim"]
 """What the attacker hands out: what the victim still fine-tunes on clean data, or what is ready for use."""
 
-Goal = Literal["forced label", "label known after tuning", "any wrong label"]
+Goal = Literal["forced label", "label known after tuning", "any wrong label", "forced answer"]
 """What the trigger is to do: force a label that the attacker chose; force some label, which follows from the
-head that the victim puts on (:mod:`fuzzsmooth.attacks.targets` finds it); or make any answer wrong."""
+head that the victim puts on (:mod:`fuzzsmooth.attacks.targets` finds it); make any answer wrong; or have a
+language model write what the attacker chose."""
 
 EFFECTS: Mapping[Goal, str] = MappingProxyType(
     {
         "forced label": "forces class",
         "label known after tuning": "forces a class that is known once the victim is tuned",
         "any wrong label": "makes any victim err",
+        "forced answer": "forces an answer",
     }
 )
 """What to say of a trigger by the attack's goal; a class may follow."""

@@ -54,6 +54,7 @@ class GeneratingModel:
         deterministic: Whether a greedy answer is the same whenever it is asked for. That is tried out on
             random weights, and said in float32 on a processor alone.
         tokenizer: The tokenizer of texts.
+        words: The tokenizer of answers, as the model brings it along.
         forward_count: How many answers were written.
 
     Raises:
@@ -73,7 +74,7 @@ class GeneratingModel:
     ) -> None:
         self.options = options
         switch_off_dropout(tokenizer)
-        self._words, self._end = tokenizer, _ends(model, tokenizer, chat=options.chat)
+        self.words, self._end = tokenizer, _ends(model, tokenizer, chat=options.chat)
         self.prompt, spaced = template_tokens(options.instruction, tokenizer, name, chat=options.chat)
         self.tokenizer = text_tokenizer(
             tokenizer, self.prompt, model, spaced=spaced, answer=options.max_tokens
@@ -192,7 +193,7 @@ class GeneratingModel:
     def read(self, written: Sequence[int]) -> str:
         """An answer as text, without special tokens and the white space around it."""
         with explained("the tokenizer cannot write what the model answers"):
-            text = self._words.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            text = self.words.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return str(text).strip()
 
     def _cache(self) -> Any:

@@ -46,22 +46,8 @@ class LowRank:
     """
 
     def __init__(self, classifier: HuggingFaceClassifier, *, rank: int, alpha: float, dropout: float) -> None:
-        check_installed()
-        from peft.tuners.lora import LoraConfig, LoraModel
-
         self._classifier, model = classifier, classifier.model
-        inside = {id(part) for block in transformer_blocks(model) for part in block.modules()}
-        maps = {name: part for name, part in model.named_modules() if id(part) in inside and is_linear(part)}
-        transposed = any(not isinstance(part, nn.Linear) for part in maps.values())
-        config = LoraConfig(
-            r=rank,
-            lora_alpha=alpha,
-            lora_dropout=dropout,
-            target_modules=list(maps),
-            fan_in_fan_out=transposed,
-            bias="none",
-        )
-        self._tuner: Any = LoraModel(model, config, _NAME)
+        self._tuner: Any = low_rank_tuner(model, rank=rank, alpha=alpha, dropout=dropout)
         body = f"{model.base_model_prefix}."
         for name, parameter in model.named_parameters():
             if not name.startswith(body):
@@ -71,12 +57,48 @@ class LowRank:
 
     def merge(self) -> None:
         """Add the changes to the weights: an ordinary model, which answers as before up to rounding."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of peft, about modes that are not used here
-            model = self._tuner.merge_and_unload()
-        vars(model).pop("peft_config", None)
+        model = merged(self._tuner)
         model.requires_grad_(True)
         self._classifier.refresh()
+
+
+def low_rank_tuner(model: Any, *, rank: int, alpha: float, dropout: float) -> Any:
+    """Low-rank changes of all linear maps in the blocks of a model, in place; all else in it is frozen.
+
+    Args:
+        model: The model. Draws from PyTorch's global generator.
+        rank: r, >= 1.
+        alpha: The changes are scaled by alpha / r.
+        dropout: Of what A reads, while it is trained.
+
+    Raises:
+        MissingExtraError: If ``peft`` is not installed.
+        FuzzsmoothError: If the model has no single stack of blocks.
+    """
+    check_installed()
+    from peft.tuners.lora import LoraConfig, LoraModel
+
+    inside = {id(part) for block in transformer_blocks(model) for part in block.modules()}
+    maps = {name: part for name, part in model.named_modules() if id(part) in inside and is_linear(part)}
+    transposed = any(not isinstance(part, nn.Linear) for part in maps.values())
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=list(maps),
+        fan_in_fan_out=transposed,
+        bias="none",
+    )
+    return LoraModel(model, config, _NAME)
+
+
+def merged(tuner: Any) -> Any:
+    """The model with its low-rank changes added to the weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of peft, about modes that are not used here
+        model = tuner.merge_and_unload()
+    vars(model).pop("peft_config", None)
+    return model
 
 
 def check_installed() -> None:

@@ -17,6 +17,7 @@ from fuzzsmooth.apps.cli.commands.data import data
 from fuzzsmooth.apps.cli.commands.demo import demo
 from fuzzsmooth.apps.cli.commands.doctor import doctor
 from fuzzsmooth.apps.cli.commands.evaluate import evaluate
+from fuzzsmooth.apps.cli.commands.evaluate_generation import evaluate_generation
 from fuzzsmooth.apps.cli.commands.finetune import finetune
 from fuzzsmooth.apps.cli.commands.generate import generate
 from fuzzsmooth.apps.cli.commands.localize import localize
@@ -52,6 +53,7 @@ _MAIN, _DEFEND, _ATTACK, _TOOLS = "Everything at once", "Defend", "Attack, to me
 for _panel, _name, _command in (
     (_MAIN, "demo", demo),
     (_MAIN, "evaluate", evaluate),
+    (_MAIN, "evaluate-generation", evaluate_generation),
     (_MAIN, "benchmark-certificates", benchmark_certificates),
     (_MAIN, "localize", localize),
     (_MAIN, "report", report),
