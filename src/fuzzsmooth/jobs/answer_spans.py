@@ -169,7 +169,7 @@ class AnswerScanner:
 def flagged(
     smoothed: SmoothedGeneration, prompts: Sequence[str], options: AnswerSpanOptions
 ) -> Callable[[Sequence[str]], list[dict[str, Any]]]:
-    """Smoothed answers together with what forces the plain answer to each text.
+    """Smoothed answers together with what forces the plain answer to each text, of which little is left.
 
     Args:
         smoothed: Whose model and encoder are asked.
@@ -179,8 +179,8 @@ def flagged(
     scanner = AnswerScanner(smoothed.writer, smoothed.encoder, prompts, options)
 
     def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
-        records = smoothed.answer(texts)
         found = [scanner.scan(text) for text in texts]
+        records = smoothed.answer(texts, [one.spans for one in found])
         return [
             {**record, **one.to_json(), "passes": record["passes"] + one.passes}
             for record, one in zip(records, found, strict=True)

@@ -20,12 +20,13 @@ from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.jobs.loading import Machine
 from fuzzsmooth.models import resolve_model
 from fuzzsmooth.models.generation import GenerationOptions
-from fuzzsmooth.noise.text import addressed_masks, uniform_rates
+from fuzzsmooth.noise.text import addressed_masks, area_rates
 from fuzzsmooth.text.units import UnitKind, segmenter
 
 if TYPE_CHECKING:
     from fuzzsmooth.models.generating import GeneratingModel
     from fuzzsmooth.models.text_encoder import TextEncoder
+    from fuzzsmooth.search.scan import Span
 
 PROMISE = (
     "empirical: the share says how many views were answered alike, and proves nothing; certificates are "
@@ -45,6 +46,12 @@ class SmoothedGenerationOptions(GenerationOptions):
     rate: Annotated[
         float, Between(0, 1, below=True), "Deletion rate of each unit of the text; 0 leaves it as it is."
     ] = 0.3
+    rate_flagged: Annotated[
+        float,
+        Between(0, 1, below=True),
+        "Deletion rate of units in what is flagged as forcing the answer, where that is searched for; at "
+        "least that of the others.",
+    ] = 0.95
     unit: Annotated[UnitKind, "What is deleted."] = "word"
     mix: Annotated[
         Literal["answers", "tokens"],
@@ -118,11 +125,17 @@ class SmoothedGeneration:
         del own["seconds"]  # decides whether there is an answer, never which
         return {"model": self.writer.fingerprint, "encoder": self.encoder.fingerprint, **own}
 
-    def views(self, text: str) -> list[str]:
-        """The deleted texts of a text, in order; a function of text, rate, unit and seed."""
-        units = self._segmenter.segment(text).units
+    def views(self, text: str, flagged: Sequence[Span] = ()) -> list[str]:
+        """The deleted texts of a text, in order; a function of text, flagged spans, rates, unit and seed."""
+        cut = self._segmenter.segment(text)
+        units, rate = cut.units, self.options.rate
+        area = [
+            at
+            for at, (start, end) in enumerate(cut.spans)
+            if any(start < one.end and one.start < end for one in flagged)
+        ]
         masks = addressed_masks(
-            uniform_rates(len(units), self.options.rate),
+            area_rates(len(units), area, max(self.options.rate_flagged, rate), rate),
             range(self.options.copies),
             seed=self.options.seed,
             purpose=_PURPOSE,
@@ -130,8 +143,14 @@ class SmoothedGeneration:
         )
         return [self._segmenter.join(tuple(compress(units, row))) for row in masks.tolist()]
 
-    def answer(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+    def answer(
+        self, texts: Sequence[str], flagged: Sequence[Sequence[Span]] | None = None
+    ) -> list[dict[str, Any]]:
         """Answer texts, each by itself.
+
+        Args:
+            texts: The texts.
+            flagged: What forces the answer to each, as far as it is known; nothing if None.
 
         Returns:
             For each: ``answer``, ``votes`` and ``share`` of its cluster, ``copies``, largest ``clusters``,
@@ -141,15 +160,17 @@ class SmoothedGeneration:
         Raises:
             FuzzsmoothError: If an answer cannot be written.
         """
-        return [self._answer(text) for text in checked_texts(texts)]
+        listed = checked_texts(texts)
+        areas = [()] * len(listed) if flagged is None else flagged
+        return [self._answer(text, area) for text, area in zip(listed, areas, strict=True)]
 
-    def _answer(self, text: str) -> dict[str, Any]:
+    def _answer(self, text: str, flagged: Sequence[Span]) -> dict[str, Any]:
         from fuzzsmooth.engine.answer_clusters import cluster_answers
 
         before = self.writer.forward_count
         if self.options.mix == "tokens":
-            return self._mixed(text)
-        answers = self._answers(text)
+            return self._mixed(text, flagged)
+        answers = self._answers(text, flagged)
         distinct = list(dict.fromkeys(answers))
         embeddings = self.encoder.embed(distinct)
         clusters = cluster_answers(
@@ -168,11 +189,11 @@ class SmoothedGeneration:
             "guarantee": PROMISE,
         }
 
-    def _mixed(self, text: str) -> dict[str, Any]:
+    def _mixed(self, text: str, flagged: Sequence[Span]) -> dict[str, Any]:
         """The answer of the mixture; its votes are the views that would have written it by themselves."""
         from fuzzsmooth.models.mixing import mixed_answer
 
-        before, rows = self.writer.forward_count, self.writer.encode(self.views(text)).ids
+        before, rows = self.writer.forward_count, self.writer.encode(self.views(text, flagged)).ids
         found = mixed_answer(self.writer, rows)
         share = found.agreeing / len(rows)
         return {
@@ -187,9 +208,9 @@ class SmoothedGeneration:
             "guarantee": PROMISE,
         }
 
-    def _answers(self, text: str) -> list[str]:
+    def _answers(self, text: str, flagged: Sequence[Span]) -> list[str]:
         """What is written behind each view."""
-        rows = [tuple(row) for row in self.writer.encode(self.views(text)).ids]
+        rows = [tuple(row) for row in self.writer.encode(self.views(text, flagged)).ids]
         if self.options.temperature:
             chances = [
                 generator(self.options.seed, f"{_PURPOSE}: tokens", text_key(text), draw)

