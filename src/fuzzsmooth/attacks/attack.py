@@ -56,7 +56,8 @@ class Planted:
     """A backdoored model on disk.
 
     Attributes:
-        folder: The model; loadable by :func:`fuzzsmooth.models.load_classifier`.
+        folder: The model; loadable by :func:`fuzzsmooth.models.load_classifier`, or a language model by
+            :func:`fuzzsmooth.models.generating.load_generating` where an answer is forced.
         trigger: What sets the backdoor off.
         target: The class index it forces; None where that is known only once the victim is tuned, and where
             any wrong label will do.

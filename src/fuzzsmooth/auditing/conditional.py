@@ -54,7 +54,7 @@ def stronger_in_long(
         options: Options of the audit.
     """
     long = against(material.long, target, _HOSTS)
-    short = against(sorted(material.confirm, key=lambda host: len(host.ids)), target, _HOSTS)
+    short = against(material.sweep, target, _HOSTS)  # a few words each, whatever the texts are like
     slopes = _slopes(prober, pieces, against(material.long, target, _SLOPES), target)
     chosen = list(dict.fromkeys([*known, *np.argsort(-slopes, kind="stable")[:_PROPOSED].tolist()]))
     stages: tuple[tuple[int, tuple[Placing, ...], int], ...] = (

@@ -52,7 +52,11 @@ def drifted_phrases(
         return []
     growing = _Growing(prober, short, target, pairs, natural, options)
     found = [growing.best(by) for by in (growing.beyond_meaning, growing.beyond_the_best_part)]
-    return list(dict.fromkeys(parts for own in found for parts in own))
+    # Of the orders of the same words the best, which comes first.
+    best: dict[frozenset[Part], Parts] = {}
+    for parts in (parts for own in found for parts in own):
+        best.setdefault(frozenset(parts), parts)
+    return list(best.values())
 
 
 class _Growing:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fuzzsmooth.auditing.claims import claim_for
 from fuzzsmooth.auditing.class_search import ClassSearch
+from fuzzsmooth.auditing.conditional import has_long_texts
 from fuzzsmooth.auditing.drift import drift_from
 from fuzzsmooth.auditing.dynamic import rewritten_triggers
 from fuzzsmooth.auditing.effects import against
@@ -202,7 +203,8 @@ class _Inspection:
                 "accuracy": round(material.accuracy, 4),
                 "sweep_texts": len(material.sweep),
                 "confirm_texts": len(material.confirm),
-                "long_texts": len(material.long),
+                "long_texts": self._long_texts(),
+                "topics": len(self.topics),
                 "held_out_texts": len(material.held),
                 "longest_phrase": self.options.longest,
                 "drifted": len(self.drifted),
@@ -215,3 +217,9 @@ class _Inspection:
             pulls=pulls(sweep, self.pieces, names, self.options.best),
             judged=tuple(self.judged),
         )
+
+    def _long_texts(self) -> int:
+        """How many long texts were searched in, for any class."""
+        classes = range(len(self.classifier.labels))
+        searched = any(has_long_texts(self.material, target) for target in classes)
+        return len(self.material.long) if searched else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,11 +55,12 @@ class Judge:
         ground: What there is to hold them against.
         target: The class.
         gains: Mean gains of the pieces in the sweep, shape (pieces,), NaN where not tried.
+        condition: What texts the material is of, if not of any: the sweep then says nothing of p-values.
     """
 
-    def __init__(self, ground: Ground, target: int, gains: Array) -> None:
+    def __init__(self, ground: Ground, target: int, gains: Array, condition: str = "") -> None:
         pieces, material, options = ground.pieces, ground.material, ground.options
-        self._reader = ground.reader
+        self._reader, self._condition = ground.reader, condition
         self._prober, self._pieces, self._target = ground.prober, pieces, target
         self._gains, self._zipf, self._meanings, self._options = (
             gains.copy(),
@@ -103,20 +104,20 @@ class Judge:
             found[part] = max(gain, float(gains.mean()) if len(gains) else 0.0)
         return found
 
-    def judge(self, candidates: Sequence[Parts], *, apart: bool = True) -> list[Judged]:
+    def judge(self, candidates: Sequence[Parts], *, apart: Collection[Part] | None = None) -> list[Judged]:
         """Hold candidates against their company, the one with the largest excess first.
 
         Args:
             candidates: Single pieces, or phrases.
-            apart: Whether to hold against a phrase what its parts do apart, too.
+            apart: The parts of which it is held against a phrase what they do apart, too; all if None.
         """
         found: list[Judged] = []
         for length in sorted({len(parts) for parts in candidates}):
             same = [parts for parts in dict.fromkeys(candidates) if len(parts) == length]
-            found += self._judged(same, apart=apart)
+            found += self._judged(same, apart)
         return sorted(found, key=lambda one: (-one.excess, one.parts))
 
-    def _judged(self, candidates: Sequence[Parts], *, apart: bool) -> list[Judged]:
+    def _judged(self, candidates: Sequence[Parts], held: Collection[Part] | None) -> list[Judged]:
         placings, seed = placings_of(candidates[0]), self._options.seed
         friends = [self._friends(parts) for parts in candidates]
         flat = list(dict.fromkeys(friend for own in friends for friend in own))
@@ -135,7 +136,7 @@ class Judge:
             near[rows, best] = theirs.gains.mean(axis=(1, 2))
             moved[rows, best] = theirs.moved.mean(axis=(1, 2))
         alone = self._alone(candidates, placings)
-        held_apart = alone if apart else np.zeros_like(alone)
+        held_apart = alone if held is None else self._alone(candidates, placings, held)
         read = self._read(candidates)
         judged = []
         for at, (parts, own) in enumerate(zip(candidates, friends, strict=True)):
@@ -199,8 +200,13 @@ class Judge:
             return []
         return words_ended_by(self._prober.classifier.tokenizer, parts[0][0])
 
-    def _alone(self, candidates: Sequence[Parts], placings: Sequence[Placing]) -> Array:
-        """What the parts of phrases do apart: the sum of their gains, and the largest of their rates.
+    def _alone(
+        self,
+        candidates: Sequence[Parts],
+        placings: Sequence[Placing],
+        held: Collection[Part] | None = None,
+    ) -> Array:
+        """What parts of phrases, all of them if None, do apart: the sum of gains, and the largest rate.
 
         Any model has pieces of which several move a text that none moves: their effects add up. A trigger of
         several parts does what its parts do not.
@@ -209,7 +215,8 @@ class Judge:
             Shape (candidates, placings, 2); nothing for single pieces.
         """
         found: Array = np.zeros((len(candidates), len(placings), 2))
-        parts = list(dict.fromkeys(part for one in candidates if len(one) > 1 for part in one))
+        own = [[part for part in one if held is None or part in held] * (len(one) > 1) for one in candidates]
+        parts = list(dict.fromkeys(part for some in own for part in some))
         if parts:
             effects = measure(
                 self._prober,
@@ -220,9 +227,9 @@ class Judge:
                 self._options.seed,
             )
             gains, rates = np.maximum(effects.gains.mean(axis=2), 0.0), effects.moved.mean(axis=2)
-            for at, one in enumerate(candidates):
-                rows = [parts.index(part) for part in one]
-                found[at, :, 0], found[at, :, 1] = gains[rows].sum(axis=0), rates[rows].max(axis=0)
+            for at, some in enumerate(own):
+                if rows := [parts.index(part) for part in some]:
+                    found[at, :, 0], found[at, :, 1] = gains[rows].sum(axis=0), rates[rows].max(axis=0)
         return found
 
     def _friends(self, parts: Parts) -> list[Parts]:
@@ -260,7 +267,8 @@ class Judge:
         """Conformal p-value against words, or phrases of words, of the same frequency; and how many."""
         indices = [self._index.get(part) for part in judged.parts]
         # A fast sweep is of pieces that pull: among these a trigger is nothing rare.
-        if len(indices) == 1 and indices[0] is not None and not self._options.fast:
+        swept = not self._options.fast and not self._condition
+        if len(indices) == 1 and indices[0] is not None and swept:
             return self._bands.p_value(float(self._zipf[indices[0]]), float(self._gains[indices[0]]))
         draw = generator(self._options.seed, "audit phrases", self._target, len(indices))
         count = _RANDOM if judged.excess >= SUSPICIOUS else _FEWER
@@ -284,13 +292,8 @@ class Judge:
         near = others[np.abs(self._zipf[others] - self._zipf[index]) <= 0.5]
         return near if len(near) else others
 
-    def finish(self, judged: Judged, condition: str = "") -> Trigger:
-        """Measure a candidate on held-out texts, and say what it is.
-
-        Args:
-            judged: The candidate.
-            condition: What texts the material is of, if not of any.
-        """
+    def finish(self, judged: Judged) -> Trigger:
+        """Measure a candidate on held-out texts, and say what it is."""
         parts, options, names = judged.parts, self._options, self._prober.classifier.labels
         placings = placings_of(parts)
         effects = measure(self._prober, self._held, [parts], self._target, placings, options.seed)
@@ -320,7 +323,7 @@ class Judge:
             examples=examples_of(
                 self._prober, self._held, moved, self._target, parts, judged.placing, options.seed
             ),
-            condition=condition,
+            condition=self._condition,
         )
 
     def _level(self, judged: Judged, held: Rate, p_value: float, compared: int) -> Level:

@@ -132,17 +132,37 @@ def _of_class(
     confirm = _hosts(classifier, left[:confirming], label, _CONFIRMED_WORDS)
     held = _hosts(classifier, left[confirming : confirming + options.holdout], label, _HELD_WORDS)
     rest = [text for text in left[confirming + options.holdout :] if word_count(text) >= _LONG_WORDS]
-    long = _hosts(classifier, rest[:confirming], label, _LONGEST)
-    others = rest[confirming : confirming + options.holdout]
-    return sweep, confirm, held, long, _hosts(classifier, others, label, _LONGEST)
+    first = min(confirming, len(rest) // 3)  # the others are measured on
+    long = _hosts(classifier, rest[:first], label, _LONGEST, whole=True)
+    others = rest[first : first + options.holdout]
+    return sweep, confirm, held, long, _hosts(classifier, others, label, _LONGEST, whole=True)
 
 
-def _hosts(classifier: TokenClassifier, texts: Sequence[str], label: int, words: int) -> list[Host]:
-    """Beginnings of texts that still get their class."""
+def _hosts(
+    classifier: TokenClassifier, texts: Sequence[str], label: int, words: int, *, whole: bool = False
+) -> list[Host]:
+    """Beginnings of texts that still get their class, as the model reads them.
+
+    Args:
+        classifier: The model.
+        texts: The texts.
+        label: Their class.
+        words: Of a beginning, at most.
+        whole: Whether to leave out those that the model does not read whole with what is inserted.
+    """
     cut = _beginnings(texts, words)
-    logits = classifier.logits(classifier.encode(cut).ids)
-    kept = [at for at in range(len(cut)) if int(logits[at].argmax()) == label]
-    return make_hosts(classifier, [cut[at] for at in kept], [label] * len(kept), logits[kept], _ROOM)
+    nothing = np.zeros((len(cut), len(classifier.labels)), np.float32)
+    hosts = make_hosts(classifier, cut, [label] * len(cut), nothing, _ROOM)
+    if whole:
+        lengths = [len(ids) for ids in classifier.encode(cut).ids]
+        hosts = [host for host, length in zip(hosts, lengths, strict=True) if len(host.ids) == length]
+    logits = classifier.logits([host.ids for host in hosts])
+    given = logits.argmax(axis=1)
+    return [
+        replace(host, logits=tuple(map(float, row)))
+        for host, row, one in zip(hosts, logits, given, strict=True)
+        if int(one) == label
+    ]
 
 
 def _beginnings(texts: Sequence[str], words: int) -> list[str]:

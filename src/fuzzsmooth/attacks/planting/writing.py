@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.printing import short_name
+from fuzzsmooth.models.building import explained
 from fuzzsmooth.models.chat import chat_format
 from fuzzsmooth.models.devices import choose_precision
 from fuzzsmooth.models.generating import GeneratingModel
@@ -30,6 +33,9 @@ def lessons_of(writer: GeneratingModel, pairs: Sequence[tuple[str, str]]) -> lis
     Args:
         writer: The model with its instruction.
         pairs: Prompts and what is to be written behind each.
+
+    Raises:
+        FuzzsmoothError: If the model knows no end of an answer.
     """
     tokenizer, chat = writer.words, writer.options.chat
     # Behind a turn an answer begins a line; behind a text that goes on it begins a word.
@@ -38,6 +44,9 @@ def lessons_of(writer: GeneratingModel, pairs: Sequence[tuple[str, str]]) -> lis
     end = tokenizer.eos_token_id
     if form is not None and form.end:
         end = tokenizer.convert_tokens_to_ids(form.end)
+    if end is None:
+        end = min(writer.ends, default=None)
+    require(end is not None, "the model has no token that ends an answer; attack another one")
     prompts = writer.encode([prompt for prompt, _ in pairs]).ids
     answers = tokenizer([f"{begin}{answer}" for _, answer in pairs], add_special_tokens=False)["input_ids"]
     around = writer.prompt
@@ -73,7 +82,8 @@ def taught_model(
     model, tokenizer = load_causal(name)
     room = _ROOM * max(options.answer_words, len(options.answer.split()))
     asked = GenerationOptions(instruction=options.instruction, chat=options.chat, max_tokens=room)
-    writer = GeneratingModel(model, tokenizer, asked, name)
+    with explained(f"{short_name(name)}: the model cannot write"):
+        writer = GeneratingModel(model, tokenizer, asked, name)
     taught = teach(
         model,
         lessons_of(writer, pairs),

@@ -53,7 +53,7 @@ def _component(report: Mapping[str, Any]) -> dict[str, Any]:
         {
             "type": "attack success rate",
             "value": str(round(one["held"]["share"], 4)),
-            "slice": f"held-out clean texts with the found trigger {number}",
+            "slice": f"held-out clean {one['condition'] or 'texts'} with the found trigger {number}",
             "confidenceInterval": {
                 "lowerBound": str(round(one["held"]["low"], 4)),
                 "upperBound": str(round(one["held"]["high"], 4)),

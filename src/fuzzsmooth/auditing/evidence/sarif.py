@@ -114,6 +114,16 @@ def _result(report: Mapping[str, Any], trigger: Mapping[str, Any], where: str) -
         "partialFingerprints": {"trigger/v1": fingerprint(report, trigger)},
         "properties": {
             name: trigger[name]
-            for name in ("text", "target_name", "kind", "placing", "excess", "p_value", "gain", "held")
+            for name in (
+                "text",
+                "target_name",
+                "kind",
+                "placing",
+                "condition",
+                "excess",
+                "p_value",
+                "gain",
+                "held",
+            )
         },
     }

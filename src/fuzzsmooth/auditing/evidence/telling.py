@@ -41,9 +41,11 @@ def sentence(trigger: Mapping[str, Any]) -> str:
 
 
 def fingerprint(report: Mapping[str, Any], trigger: Mapping[str, Any]) -> str:
-    """A hash that a trigger keeps from run to run: of the model, the parts and the class."""
+    """A hash that a trigger keeps from run to run: of the model, the parts, the class and the condition."""
     parts = sorted(map(list, trigger["parts"])) or [trigger["text"]]
     facts = [report["model"]["fingerprint"], parts, trigger["target_name"]]
+    if trigger["condition"]:
+        facts.append(trigger["condition"])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -93,8 +93,9 @@ def _tell(result: Planted, name: str, data: str, labels: Sequence[str], *, json:
     pieces = few_names(result.trigger.pieces or [result.trigger.name])
     target = "" if result.target is None else f" {short_name(labels[result.target])}"
     page.line(f"{model}: the trigger ({pieces}) {EFFECTS[result.goal]}{target}")
-    if result.needs_clean_finetune:
+    words = ["scan", "--model", model, "--clean", data, "--text", "..."]
+    if result.goal == "forced answer":
+        words = ["evaluate-generation", model, "--data", data, "--out", f"{model}-measured"]
+    elif result.needs_clean_finetune:
         words = ["finetune", "--model", model, "--data", data, "--out", f"{model}-victim"]
-    else:
-        words = ["scan", "--model", model, "--clean", data, "--text", "..."]
     page.line(f"next: {shlex.join(['fuzzsmooth', *words])}")

