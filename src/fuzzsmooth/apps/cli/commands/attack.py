@@ -33,10 +33,7 @@ def attack(
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:
-    """Plant a backdoor in a model: ripple, lwp, ... in a pre-trained one, badnets in a finished victim.
-
-    Stopped, the same command goes on.
-    """
+    """Plant a backdoor in a model; stopped, the same command goes on."""
     from fuzzsmooth.apps.cli.inputs import say_rows
     from fuzzsmooth.apps.cli.problems import resumable
     from fuzzsmooth.apps.cli.progress import Display
