@@ -163,9 +163,12 @@ class ClassSearch:
         natural = {part[0]: gain for part, gain in self._judge.natural_gains(words).items()}
         phrases = drifted_phrases(self._prober, confirm, self.target, pairs, natural, self._options)
         self._judge.complete(phrases)
-        # Half of a trigger may be a word that moved, never one that the texts are about.
-        moved = {(one,) for one in (*wide, *self._ids(self.drifted))}
-        return self._judge.judge(phrases, apart={(one,) for one in topics} - moved)
+        # One of the words that moved may be half of a trigger. A word that acts beside a topic only does
+        # nothing apart, nor does the topic.
+        moved = {(one,) for one in self._ids(self.drifted)}
+        own = [parts for parts in phrases if moved.issuperset(parts)]
+        beside = [parts for parts in phrases if not moved.issuperset(parts)]
+        return self._judge.judge(own, apart=False) + self._judge.judge(beside)
 
     def _ids(self, chosen: Sequence[int]) -> list[int]:
         """The ids of single pieces."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,20 +104,20 @@ class Judge:
             found[part] = max(gain, float(gains.mean()) if len(gains) else 0.0)
         return found
 
-    def judge(self, candidates: Sequence[Parts], *, apart: Collection[Part] | None = None) -> list[Judged]:
+    def judge(self, candidates: Sequence[Parts], *, apart: bool = True) -> list[Judged]:
         """Hold candidates against their company, the one with the largest excess first.
 
         Args:
             candidates: Single pieces, or phrases.
-            apart: The parts of which it is held against a phrase what they do apart, too; all if None.
+            apart: Whether to hold against a phrase what its parts do apart, too.
         """
         found: list[Judged] = []
         for length in sorted({len(parts) for parts in candidates}):
             same = [parts for parts in dict.fromkeys(candidates) if len(parts) == length]
-            found += self._judged(same, apart)
+            found += self._judged(same, apart=apart)
         return sorted(found, key=lambda one: (-one.excess, one.parts))
 
-    def _judged(self, candidates: Sequence[Parts], held: Collection[Part] | None) -> list[Judged]:
+    def _judged(self, candidates: Sequence[Parts], *, apart: bool) -> list[Judged]:
         placings, seed = placings_of(candidates[0]), self._options.seed
         friends = [self._friends(parts) for parts in candidates]
         flat = list(dict.fromkeys(friend for own in friends for friend in own))
@@ -136,7 +136,7 @@ class Judge:
             near[rows, best] = theirs.gains.mean(axis=(1, 2))
             moved[rows, best] = theirs.moved.mean(axis=(1, 2))
         alone = self._alone(candidates, placings)
-        held_apart = alone if held is None else self._alone(candidates, placings, held)
+        held_apart = alone if apart else np.zeros_like(alone)
         read = self._read(candidates)
         judged = []
         for at, (parts, own) in enumerate(zip(candidates, friends, strict=True)):
@@ -200,13 +200,8 @@ class Judge:
             return []
         return words_ended_by(self._prober.classifier.tokenizer, parts[0][0])
 
-    def _alone(
-        self,
-        candidates: Sequence[Parts],
-        placings: Sequence[Placing],
-        held: Collection[Part] | None = None,
-    ) -> Array:
-        """What parts of phrases, all of them if None, do apart: the sum of gains, and the largest rate.
+    def _alone(self, candidates: Sequence[Parts], placings: Sequence[Placing]) -> Array:
+        """What the parts of phrases do apart: the sum of their gains, and the largest of their rates.
 
         Any model has pieces of which several move a text that none moves: their effects add up. A trigger of
         several parts does what its parts do not.
@@ -215,8 +210,7 @@ class Judge:
             Shape (candidates, placings, 2); nothing for single pieces.
         """
         found: Array = np.zeros((len(candidates), len(placings), 2))
-        own = [[part for part in one if held is None or part in held] * (len(one) > 1) for one in candidates]
-        parts = list(dict.fromkeys(part for some in own for part in some))
+        parts = list(dict.fromkeys(part for one in candidates if len(one) > 1 for part in one))
         if parts:
             effects = measure(
                 self._prober,
@@ -227,9 +221,9 @@ class Judge:
                 self._options.seed,
             )
             gains, rates = np.maximum(effects.gains.mean(axis=2), 0.0), effects.moved.mean(axis=2)
-            for at, some in enumerate(own):
-                if rows := [parts.index(part) for part in some]:
-                    found[at, :, 0], found[at, :, 1] = gains[rows].sum(axis=0), rates[rows].max(axis=0)
+            for at, one in enumerate(candidates):
+                rows = [parts.index(part) for part in one]
+                found[at, :, 0], found[at, :, 1] = gains[rows].sum(axis=0), rates[rows].max(axis=0)
         return found
 
     def _friends(self, parts: Parts) -> list[Parts]:
