@@ -151,20 +151,6 @@ def test_a_trigger_that_acts_as_the_first_word_only_is_found(encoder: KnownEncod
     )
 
 
-def test_a_warm_scanner_has_read_the_words_that_stand_for_others(encoder: KnownEncoder) -> None:
-    model = FirstWordClassifier()
-    known = chosen(model)
-    assert known.witness is not None
-    cold, warm = (Scanner(model, SearchOptions(), WORDS, known) for _ in range(2))
-    warm.warm_up()
-    asked = encoder.asked
-    found = warm.scan(PLANTED, 0)
-    first = encoder.asked - asked
-    assert found == cold.scan(PLANTED, 0)
-    vocabulary = len(known.witness.words)
-    assert encoder.asked - asked - first == first + vocabulary > first, "control: the cold one reads them"
-
-
 def test_a_meaningful_word_whose_synonyms_have_its_effect_is_not_flagged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

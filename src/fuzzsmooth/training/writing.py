@@ -19,8 +19,7 @@ from fuzzsmooth.training.isolation import isolated_randomness
 from fuzzsmooth.training.lora import low_rank_tuner, merged
 from fuzzsmooth.training.precision import arithmetic
 from fuzzsmooth.training.progress import Progress, silent
-
-Tensors = dict[str, Tensor]
+from fuzzsmooth.training.resuming import Tensors, restore_training, training_state
 
 _IGNORED = -100
 _WARM = 0.1  # of the steps
@@ -102,7 +101,7 @@ def teach(
         tuner.to(device).train()
         trained = {name: one for name, one in tuner.named_parameters() if one.requires_grad}
         optimizer = torch.optim.AdamW(trained.values(), lr=how.learning_rate, weight_decay=0.0)
-        start = 0 if state is None else _restore(state, trained, optimizer, device)
+        start = 0 if state is None else restore_training(state, trained, optimizer, device)
         for step in range(start, steps):
             for group in optimizer.param_groups:
                 group["lr"] = how.learning_rate * _share(step, steps)
@@ -118,7 +117,7 @@ def teach(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             if keep is not None and (step + 1) % epoch == 0 and step + 1 < steps:
-                keep(_state(trained, optimizer, step + 1, device))
+                keep(training_state(trained, optimizer, step + 1, device))
             progress(step + 1, steps)
     return merged(tuner).eval()
 
@@ -132,35 +131,6 @@ def _loss(model: Any, lessons: Sequence[Lesson], device: torch.device) -> Tensor
         wanted[at, len(one.prompt) : len(rows[at])] = ids[at, len(one.prompt) : len(rows[at])]
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1]
     return functional.cross_entropy(logits.float().flatten(0, 1), wanted[:, 1:].flatten())
-
-
-def _state(trained: Tensors, optimizer: torch.optim.Optimizer, steps: int, device: torch.device) -> Tensors:
-    """All that decides the steps to come."""
-    tensors: Tensors = {f"weight.{name}": value for name, value in trained.items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-    tensors |= {"random.cpu": torch.get_rng_state(), "steps": torch.tensor(steps)}
-    if device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
-    return {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-
-
-def _restore(state: Tensors, trained: Tensors, optimizer: torch.optim.Optimizer, device: torch.device) -> int:
-    """Put a state of :func:`_state` back; returns the steps done."""
-    with torch.no_grad():
-        for name, value in trained.items():
-            value.copy_(state[f"weight.{name}"])
-    moments: dict[int, Tensors] = {}
-    for name, value in state.items():
-        if name.startswith("optimizer."):
-            _, index, moment = name.split(".", 2)
-            moments.setdefault(int(index), {})[moment] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    torch.set_rng_state(state["random.cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state["random.cuda"], device)
-    return int(state["steps"])
 
 
 def _share(step: int, steps: int) -> float:

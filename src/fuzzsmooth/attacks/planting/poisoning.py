@@ -20,6 +20,7 @@ from fuzzsmooth.training.batches import endless_batches
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
 from fuzzsmooth.training.precision import arithmetic, training_precision
+from fuzzsmooth.training.resuming import restore_training, training_state
 
 Batch = dict[str, torch.Tensor]
 """Model inputs of shape (texts, tokens), and ``labels`` of shape (texts,)."""
@@ -91,7 +92,7 @@ def poison_weights(
     with _twice_differentiable(classifier, model), isolated_randomness(poisoning.dropout_seed):
         parameters = [value for value in model.parameters() if value.requires_grad]
         optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=0.0, fused=True)
-        start = 0 if state is None else _restore(state, model, optimizer, device)
+        start = 0 if state is None else restore_training(state, model.state_dict(), optimizer, device)
         batches = [
             islice(
                 endless_batches(
@@ -117,40 +118,9 @@ def poison_weights(
                 raise FuzzsmoothError(f"the attack diverged at step {step + 1}; lower learning_rate")
             optimizer.step()
             if keep is not None and (step + 1) % epoch == 0 and step + 1 < steps:
-                keep(_state(model, optimizer, step + 1, device))
+                keep(training_state(model.state_dict(), optimizer, step + 1, device))
             progress(step + 1, steps)
         optimizer.zero_grad(set_to_none=True)
-
-
-def _state(model: Any, optimizer: torch.optim.Optimizer, steps: int, device: torch.device) -> Tensors:
-    """All that decides the steps to come, besides their number."""
-    tensors: Tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-    tensors["random.cpu"] = torch.get_rng_state()
-    if device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
-    tensors["steps"] = torch.tensor(steps)
-    # Copies, as tied weights share memory, which a safetensors file cannot express.
-    return {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-
-
-def _restore(state: Tensors, model: Any, optimizer: torch.optim.Optimizer, device: torch.device) -> int:
-    """Put a state of :func:`_state` back; returns the steps done."""
-    model.load_state_dict(
-        {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
-    )
-    moments: dict[int, Tensors] = {}
-    for name, value in state.items():
-        if name.startswith("optimizer."):
-            _, index, moment = name.split(".", 2)
-            moments.setdefault(int(index), {})[moment] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    torch.set_rng_state(state["random.cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state["random.cuda"], device)
-    return int(state["steps"])
 
 
 @contextmanager
