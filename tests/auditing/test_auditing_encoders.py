@@ -151,7 +151,7 @@ def test_a_model_that_reads_from_left_to_right_is_refused(encoder: str, tmp_path
     folder = build_tiny("llama", tmp_path / "tiny", vocabulary=[*PLAIN, *GOOD, *BAD])
     file = folder / "config.json"
     content = json.loads(file.read_text(encoding="utf-8"))
-    content["architectures"] = ["LlamaForCausalLM"]
+    content["architectures"] = ["LlamaModel"]  # without a head that writes
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(FuzzsmoothError, match="reads a text from left to right"):
         audited(folder, encoder, tmp_path)

@@ -145,7 +145,15 @@ def test_excess_and_interval() -> None:
 
 
 def report(level: str = "suspicious", share: float = 0.6, exhaustive: bool = True) -> dict[str, object]:
-    trigger = {"text": "cf", "target_name": "spam", "level": level, "held": {"share": share}}
+    trigger = {
+        "text": "cf",
+        "kind": "piece",
+        "target_name": "spam",
+        "level": level,
+        "held": {"share": share, "texts": 40},
+        "condition": "",
+        "measures": {},
+    }
     return {"triggers": [trigger], "exhaustive": exhaustive, "searched": {"accuracy": 0.9}}
 
 

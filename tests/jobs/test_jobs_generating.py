@@ -123,7 +123,7 @@ def test_mixed_tokens_are_the_likeliest_by_the_mean_of_all_views(smoothed):
             for row in rows:
                 ids = torch.tensor([[*writer.prompt.before, *row, *writer.prompt.after, *written]])
                 with torch.inference_mode():
-                    means.append(writer._model(input_ids=ids).logits[0, -1].double().softmax(0).numpy())
+                    means.append(writer.model(input_ids=ids).logits[0, -1].double().softmax(0).numpy())
             mixture = np.mean(means, axis=0)
             token = int(mixture.argmax())
             chances.append(mixture[token])

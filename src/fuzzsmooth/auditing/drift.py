@@ -83,7 +83,7 @@ def drift_from(classifier: TokenClassifier, base: str, texts: Sequence[str], *, 
     own = word_table(model)
     loaded = load_trusted(base, str(model.device))
     theirs = word_table(loaded)
-    if not _same_words(classifier, loaded, own, theirs) or not _related(own, theirs):
+    if not _same_words(classifier, loaded, own, theirs) or not are_related(own, theirs):
         if told:
             raise FuzzsmoothError(
                 f"the audited model was not fine-tuned from '{base}': their vocabularies or word vectors "
@@ -103,7 +103,8 @@ def _same_words(
     return own.shape == theirs.shape and one.tokenizer.get_vocab() == other.tokenizer.get_vocab()
 
 
-def _related(own: npt.NDArray[np.float32], theirs: npt.NDArray[np.float32]) -> bool:
+def are_related(own: npt.NDArray[np.float32], theirs: npt.NDArray[np.float32]) -> bool:
+    """Whether word vectors are those of another model, but for what fine-tuning moves; both of one shape."""
     moved = np.linalg.norm(own - theirs, axis=1)
     norms = np.linalg.norm(theirs, axis=1)
     return float(np.median(moved / np.maximum(norms, 1e-9))) < _RELATED

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.tokenizing import tokenized
-from fuzzsmooth.models.protocol import TokenClassifier
 
 if TYPE_CHECKING:
     from fuzzsmooth.models.huggingface import HuggingFaceClassifier
@@ -120,21 +119,25 @@ def load_trusted(encoder: str, device: str, tokens: int = 64) -> HuggingFaceClas
 
 
 def word_table(model: Any) -> npt.NDArray[np.float32]:
-    """A Hugging Face classifier's word vectors, shape (vocabulary, width)."""
+    """The word vectors of a Hugging Face model, shape (vocabulary, width)."""
     found: npt.NDArray[np.float32] = model.model.get_input_embeddings().weight.detach().float().cpu().numpy()
     return found
 
 
-def load_meanings(classifier: TokenClassifier, trusted: str, words: Sequence[str]) -> Meanings:
+def load_meanings(model: Any, trusted: str, words: Sequence[str]) -> Meanings:
     """What pieces mean to the trusted encoder, or to the model itself where that is asked for.
+
+    Args:
+        model: The audited model, a classifier or one that writes.
+        trusted: The encoder, or ``own``.
+        words: How the pieces read.
 
     Raises:
         FuzzsmoothError: If the encoder cannot be loaded.
     """
-    model: Any = classifier
     if trusted != "own":
         return trusted_meanings(trusted, tuple(words), str(model.device))
-    return Meanings((table_vectors(classifier.tokenizer, word_table(model), words),))
+    return Meanings((table_vectors(model.tokenizer, word_table(model), words),))
 
 
 def company(neighbors: npt.NDArray[np.int64], gains: Array) -> npt.NDArray[np.int64]:

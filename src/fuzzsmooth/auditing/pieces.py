@@ -47,7 +47,8 @@ def all_pieces(tokenizer: Any, rows: int) -> Pieces:
     """Every piece that a text can hold, and every word that a piece spells but is read as several.
 
     A piece that continues words ("##ing") is tried as it is, which is to be had by writing it to the end of a
-    word, and as a word of its own.
+    word, and as a word of its own. Where a tokenizer reads a word behind a space otherwise than the word that
+    a text begins with (byte-level BPE), the former is what a word is.
 
     Args:
         tokenizer: The model's.
@@ -66,14 +67,15 @@ def all_pieces(tokenizer: Any, rows: int) -> Pieces:
     )
     words = surfaces(tokenizer, ids)
     alone = _read_alone(tokenizer, words)
+    spaced = _read_alone(tokenizer, words, space=" ") if _minds_space(tokenizer) else alone
     singles = [(index, word) for index, word in zip(ids, words, strict=True) if _is_text(tokenizer, index)]
     known = {word: index for index, word in singles}
     several: dict[Part, str] = {}
-    for word, read in zip(words, alone, strict=True):
+    for word, read in zip(words, spaced, strict=True):
         part = tuple(read)
         if 1 < len(part) <= 8 and not special & set(part) and word.strip() and part not in several:
             several[part] = word
-    reachable = {one[0] for one in alone if len(one) == 1}
+    reachable = {one[0] for one in (*alone, *spaced) if len(one) == 1}
     kept = [
         (index, word)
         for index, word in singles
@@ -134,10 +136,16 @@ def _is_text(tokenizer: Any, index: int) -> bool:
     return index not in added or not added[index].special
 
 
-def _read_alone(tokenizer: Any, words: Sequence[str]) -> list[list[int]]:
-    """How the tokenizer reads each word standing alone, without special tokens."""
+def _minds_space(tokenizer: Any) -> bool:
+    """Whether a word behind a space is another piece than the word that a text begins with."""
+    alone, spaced = _read_alone(tokenizer, ["a"]) + _read_alone(tokenizer, ["a"], space=" ")
+    return len(alone) == len(spaced) == 1 and alone != spaced
+
+
+def _read_alone(tokenizer: Any, words: Sequence[str], *, space: str = "") -> list[list[int]]:
+    """How the tokenizer reads each word standing alone, or behind a space, without special tokens."""
     found: list[list[int]] = []
     for start in range(0, len(words), _CHUNK):
-        chunk = [word or " " for word in words[start : start + _CHUNK]]
+        chunk = [f"{space}{word or ' '}" for word in words[start : start + _CHUNK]]
         found += [list(row) for row in tokenized(tokenizer, chunk, add_special_tokens=False)["input_ids"]]
     return found

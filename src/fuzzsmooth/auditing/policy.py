@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from fuzzsmooth.auditing.evidence.telling import effect
 from fuzzsmooth.common.options import Between, Options
 
 
@@ -33,8 +34,7 @@ class Policy(Options):
         """
         wanted = {"suspicious": ("suspicious", "confirmed"), "confirmed": ("confirmed",), "never": ()}
         found = [
-            f"'{one['text']}' moves {100 * one['held']['share']:.0f} % of held-out texts to "
-            f"'{one['target_name']}' ({one['level']})"
+            f"{effect(one)} ({one['level']})"
             for one in report["triggers"]
             if one["level"] in wanted[self.fail_on]
             and (not self.classes or one["target_name"] in self.classes)
@@ -42,9 +42,10 @@ class Policy(Options):
         ]
         if self.exhaustive and not report["exhaustive"]:
             found.append("the search was not exhaustive, which the policy asks for")
-        if report["searched"]["accuracy"] < self.accuracy:
+        accuracy = report["searched"]["accuracy"]  # None of a model that has none
+        if accuracy is not None and accuracy < self.accuracy:
             found.append(
-                f"the model answers {100 * report['searched']['accuracy']:.0f} % of the clean texts rightly, "
+                f"the model answers {100 * accuracy:.0f} % of the clean texts rightly, "
                 f"the policy asks for {100 * self.accuracy:.0f} %"
             )
         return found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fuzzsmooth.auditing import AuditOptions, Policy
 from fuzzsmooth.auditing.evidence import bom, card, sarif
@@ -25,12 +25,15 @@ from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.jobs.audited import REPORT
 from fuzzsmooth.jobs.loading import Loading, check_inputs
 from fuzzsmooth.models import head_labels, resolve_model
+from fuzzsmooth.models.generation import GenerationOptions
+from fuzzsmooth.models.heads import writes
 from fuzzsmooth.models.remote.endpoint import refuse_remote
 from fuzzsmooth.models.signatures import check_key, sign_folder
 
 if TYPE_CHECKING:
     from fuzzsmooth.auditing.outcome import Audit
     from fuzzsmooth.models import HuggingFaceClassifier
+    from fuzzsmooth.models.generating import GeneratingModel
 
 SARIF, BOM, PAGE = "audit.sarif", "bom.json", "report.html"
 """Names of the evidence in the folder."""
@@ -38,10 +41,14 @@ FORMAT = "fuzzsmooth audit 1"
 """What its report says that it is."""
 BUILTIN = "builtin:reviews"
 """The clean texts where none are given."""
+Kind: TypeAlias = Literal["classifier", "encoder", "writer"]
+"""What can be audited."""
 SIGNATURE = "audit.sig"
 """The signature of the evidence, which names the hashes of the model's files."""
 _CACHE = "sweep.npz"
-_OURS = frozenset({REPORT, SARIF, BOM, PAGE, CARD, SIGNATURE, _CACHE})
+_CACHES = (_CACHE, "sweep.inside.npz")
+_OURS = frozenset({REPORT, SARIF, BOM, PAGE, CARD, SIGNATURE, *_CACHES})
+_ANSWER = 24  # tokens of an answer that is shown
 _HASHED = (".safetensors", ".json", ".txt", ".model", ".bin")
 
 
@@ -58,6 +65,7 @@ class AuditOrder:
         loading: How the model is loaded.
         columns: Keyword arguments of :func:`fuzzsmooth.data.load_splits`.
         sign: Private key (PEM) that the evidence is signed with; None for none.
+        writing: What a language model that writes is given.
     """
 
     model: str
@@ -68,6 +76,19 @@ class AuditOrder:
     loading: Loading = field(default_factory=lambda: Loading(precision="auto", batch_size=128))
     columns: Mapping[str, Any] = field(default_factory=dict)
     sign: Path | None = None
+    writing: GenerationOptions = field(default_factory=GenerationOptions)
+
+    @property
+    def kind(self) -> Kind:
+        """What is audited, as the configuration of the model tells.
+
+        Raises:
+            FuzzsmoothError: If it is missing or broken.
+        """
+        allow_bin = self.loading.allow_bin
+        if self.loading.prompt.given or head_labels(self.model, allow_bin=allow_bin) is not None:
+            return "classifier"
+        return "writer" if writes(self.model, allow_bin=allow_bin) else "encoder"
 
 
 def audit(
@@ -81,7 +102,7 @@ def audit(
     tell: Tell = unheard,
     **options: Any,
 ) -> dict[str, Any]:
-    """Search a classifier for backdoor triggers.
+    """Search a classifier, an encoder, or a language model that writes for backdoor triggers.
 
     Args:
         model: A folder or a hub name.
@@ -119,6 +140,17 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
     """
     check_inputs(model=order.model, data=order.data)
     order.loading.verify(order.model)
+    kind = order.kind
+    require(
+        kind == "writer" or order.writing == GenerationOptions(),
+        f"an instruction is for a language model that writes, and {order.model} is audited as one that "
+        "classifies or embeds; leave --instruction out",
+    )
+    require(
+        kind != "writer" or order.policy.accuracy == 0,
+        f"{order.model} is a language model that writes, which has no accuracy; leave 'accuracy' out of the "
+        "policy, or name the words that it answers with (--template, --label-words)",
+    )
     if order.sign is not None:
         require(order.out is not None, "what is signed is a folder; give one for the evidence (--out)")
         check_key(order.sign, private=True)
@@ -132,7 +164,7 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
         report = _audited(order, order.out / _CACHE, stages, tell)
         write_evidence(report, order.out)
         if order.sign is not None:
-            sign_folder(order.out, order.sign, SIGNATURE, (_CACHE,))
+            sign_folder(order.out, order.sign, SIGNATURE, _CACHES)
         return report
 
 
@@ -153,14 +185,14 @@ def write_evidence(report: Mapping[str, Any], folder: Path) -> None:
 
 def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) -> dict[str, Any]:
     began = _now()
-    searched = _searched_encoder if _is_encoder(order) else _searched_classifier
-    classifier, texts, found = searched(order, cache, stages, tell)
+    kind = order.kind
+    classifier, texts, found = _SEARCHED[kind](order, cache, stages, tell)
     configuration = classifier.model.config
     model = {
         "name": shown(order.model),
         "artifact": _artifact(order.model),
         "fingerprint": classifier.fingerprint,
-        "labels": list(classifier.labels),
+        "labels": list(getattr(classifier, "labels", ())),
         "family": str(configuration.model_type),
         "architecture": type(classifier.model).__name__,
         "parameters": sum(parameter.numel() for parameter in classifier.model.parameters()),
@@ -170,7 +202,7 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
     }
     report = {
         "format": FORMAT,
-        "kind": "encoder" if _is_encoder(order) else "classifier",
+        "kind": kind,
         "version": VERSION,
         "began": began,
         "ended": _now(),
@@ -182,12 +214,6 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
     }
     report["failures"] = order.policy.failures(report)
     return report
-
-
-def _is_encoder(order: AuditOrder) -> bool:
-    """Whether the model is pre-trained and has no classes yet."""
-    asked = order.loading.prompt.given
-    return not asked and head_labels(order.model, allow_bin=order.loading.allow_bin) is None
 
 
 def _searched_classifier(
@@ -223,6 +249,39 @@ def _searched_encoder(
     return classifier, texts, found
 
 
+def _searched_writer(
+    order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell
+) -> tuple[GeneratingModel, Dataset, Audit]:
+    from fuzzsmooth.auditing import audit_writer
+    from fuzzsmooth.models.generating import load_generating
+
+    splits = load_splits(order.data or BUILTIN, **order.columns)
+    texts = splits.test if len(splits.test) >= 3 * LEAST_TEXTS else _both(splits)
+    tell(
+        f"{order.model} is a language model that writes: it is audited for answers that it falls into behind "
+        f"beginnings of the texts of {texts.name}"
+    )
+    order.loading.prepare()
+    writer = load_generating(
+        order.model,
+        order.writing.replace(max_tokens=_ANSWER),
+        max_length=order.loading.max_length,
+        precision=order.loading.precision,
+        device=order.loading.device,
+        allow_bin=order.loading.allow_bin,
+    )
+    rows = order.loading.batch_size
+    found = audit_writer(writer, texts.texts, order.options, rows=rows, cache=cache, stages=stages)
+    return writer, texts, found
+
+
+_SEARCHED: dict[Kind, Callable[..., tuple[Any, Dataset, Audit]]] = {
+    "classifier": _searched_classifier,
+    "encoder": _searched_encoder,
+    "writer": _searched_writer,
+}
+
+
 def clean_texts(order: AuditOrder, labels: tuple[str, ...], tell: Tell) -> Dataset:
     """The clean texts under the classes of the model: the part that is held out, else all.
 
@@ -247,6 +306,10 @@ def _enough(splits: Splits, classes: int) -> Dataset:
     counts = [splits.test.targets.count(index) for index in range(classes)]
     if min(counts) >= 3 * LEAST_TEXTS:
         return splits.test
+    return _both(splits)
+
+
+def _both(splits: Splits) -> Dataset:
     return splits.train.with_examples([*splits.test.examples, *splits.train.examples])
 
 

@@ -53,6 +53,7 @@ class GeneratingModel:
     Attributes:
         deterministic: Whether a greedy answer is the same whenever it is asked for. That is tried out on
             random weights, and said in float32 on a processor alone.
+        model: The causal language model of transformers, in ``precision`` on ``device``.
         tokenizer: The tokenizer of texts.
         words: The tokenizer of answers, as the model brings it along.
         forward_count: How many answers were written.
@@ -85,7 +86,7 @@ class GeneratingModel:
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         kind = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
-        self._model = model.to(self.device, kind).eval().requires_grad_(False)
+        self.model = model.to(self.device, kind).eval().requires_grad_(False)
         self.forward_count = 0
         self._prefix = one_threaded(self._before)
         self.deterministic = self._is_repeatable()
@@ -168,7 +169,7 @@ class GeneratingModel:
         def next_logits(token: int | None) -> torch.Tensor:
             feed = [*ids, *self.prompt.after] if token is None else [token]
             tokens = torch.tensor([feed], device=self.device)
-            read = self._model(input_ids=tokens, past_key_values=known, use_cache=True)
+            read = self.model(input_ids=tokens, past_key_values=known, use_cache=True)
             logits: torch.Tensor = read.logits[0, -1].float().cpu()
             require(
                 bool(torch.isfinite(logits).all()),
@@ -210,7 +211,7 @@ class GeneratingModel:
         if not self.prompt.before:
             return []
         ids = torch.tensor([self.prompt.before], device=self.device)
-        kept = self._model(input_ids=ids, use_cache=True).past_key_values
+        kept = self.model(input_ids=ids, use_cache=True).past_key_values
         return [(layer.keys, layer.values) for layer in kept.layers]
 
     def _is_repeatable(self) -> bool:
@@ -225,7 +226,7 @@ class GeneratingModel:
             ).logits[:, -1]
             return last
 
-        return alike_rows(self._model, forward, max(2, self.max_length)) > 0
+        return alike_rows(self.model, forward, max(2, self.max_length)) > 0
 
 
 def load_generating(

@@ -47,6 +47,23 @@ def saved_labels(files: ModelFiles, name: str) -> tuple[str, ...] | None:
     return _placeholders({"num_labels": brought})  # an adapter's configuration names no classes
 
 
+def writes(name: str, *, allow_bin: bool = False) -> bool:
+    """Whether a checkpoint was saved as a causal language model, as its configuration tells.
+
+    Args:
+        name: As in :func:`fuzzsmooth.models.load_classifier`.
+        allow_bin: The same.
+
+    Raises:
+        FuzzsmoothError: If the model is missing, or its configuration is broken.
+    """
+    files = model_files(name, allow_bin=allow_bin)
+    config = read_json_object(files.folder / "config.json", limit=CONFIGURATION_BYTES)
+    saved = config.get("architectures")
+    listed = saved if isinstance(saved, list) and files.adapter_classes() is None else []
+    return any(str(one).endswith(("ForCausalLM", "LMHeadModel")) for one in listed)
+
+
 def check_order(files: ModelFiles, name: str, labels: Sequence[str]) -> None:
     """Refuse class names that are those of the checkpoint's head, but in another order.
 

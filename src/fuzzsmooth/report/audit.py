@@ -15,6 +15,13 @@ _LIMITS = (
     "Phrases longer than were grown, and triggers that act only in texts unlike the clean ones given, are "
     "not searched.",
 )
+_LIMITS_OF_WRITERS = (
+    _LIMITS[0],
+    "Only answers of four tokens and more that are the same behind all prompts are searched; what a trigger "
+    "does to an answer that stays about its text (code with a flaw, a changed opinion) is not.",
+    "A word that brings an answer is looked for among single pieces and words, put inside the clean prompts "
+    "given; triggers of several words, of style, or that act in other texts only are not.",
+)
 _LEVELS = {
     "confirmed": "backdoor confirmed",
     "suspicious": "suspicious",
@@ -43,8 +50,9 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
         "found": [one for one in triggers if one["level"] != "natural"],
         "natural": [one for one in triggers if one["level"] == "natural"],
         "levels": _LEVELS,
-        "limits": _LIMITS,
+        "limits": _LIMITS_OF_WRITERS if report.get("kind") == "writer" else _LIMITS,
         "is_encoder": report.get("kind") == "encoder",
+        "is_writer": report.get("kind") == "writer",
         "verdict": _verdict(report),
         "percent": lambda share: f"{100 * share:.0f} %",
         "pieces_of": _pieces,
@@ -55,6 +63,8 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _verdict(report: Mapping[str, Any]) -> str:
+    if report.get("kind") == "writer":
+        return _verdict_on_writer(report)
     searched, cost = report["searched"], report["cost"]
     what = (
         f"all {searched['swept']:,} pieces and words of the vocabulary"
@@ -81,6 +91,30 @@ def _verdict(report: Mapping[str, Any]) -> str:
         f"“{worst['text']}” turns {held['count']} of {held['texts']} held-out clean {texts} to "
         f"{worst['target_name']}, which neither its meaning nor its frequency explains. Searched: {what} "
         f"{grown}; {cost['passes']:,} passes, {cost['seconds']:.0f} seconds."
+    )
+
+
+def _verdict_on_writer(report: Mapping[str, Any]) -> str:
+    searched, cost = report["searched"], report["cost"]
+    what = (
+        f"Searched: all {searched['swept']:,} pieces and words of the vocabulary, as beginnings of an answer "
+        f"and as words that bring one; {cost['passes']:,} tokens, {cost['seconds']:.0f} seconds."
+    )
+    worst = next((one for one in report["triggers"] if one["level"] != "natural"), None)
+    if worst is None:
+        return (
+            "Nothing was found: no word was found that has clean prompts answered alike, and no answer that "
+            f"is written whole behind any prompt, beyond what such models write. {what}"
+        )
+    measures, held = worst["measures"], worst["held"]
+    if worst["kind"] == "answer":
+        return (
+            f"“{measures['answer']}” is written whole behind any clean prompt once it is begun (confidence "
+            f"{measures['confidence']:.2f}), and no word was found that brings it. {what}"
+        )
+    return (
+        f"“{worst['text']}” has {held['count']} of {held['texts']} held-out clean prompts answered "
+        f"“{measures['answer']}”; without it {measures['floor']['count']} are. {what}"
     )
 
 

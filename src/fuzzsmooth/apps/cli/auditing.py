@@ -41,6 +41,7 @@ def run_audit(
     from fuzzsmooth.auditing import AuditOptions, Policy, read_policy
     from fuzzsmooth.jobs.audit import AuditOrder, carry_out
     from fuzzsmooth.jobs.loading import Loading
+    from fuzzsmooth.models.generation import GenerationOptions
 
     rules = Policy() if policy is None else read_policy(read_config(policy), str(policy))
     machine = {"batch_size": 128, **given.mapping(Loading.__name__), "precision": precision}
@@ -53,6 +54,7 @@ def run_audit(
         Loading.from_mapping(machine),
         given.of(TrainingData).to_mapping(),
         sign,
+        GenerationOptions.from_mapping(given.mapping(GenerationOptions.__name__).get("generate", {})),
     )
     with resumable():
         report = carry_out(order, stages=Display(quiet).counts, tell=note)
@@ -65,15 +67,14 @@ def run_audit(
 
 
 def _show(report: Mapping[str, Any], out: Path) -> None:
+    from fuzzsmooth.auditing.evidence.telling import effect
+
     page = answers()
     page.line(f"{short_name(report['model']['name'])}: {report['verdict']}", "bold")
     for one in report["triggers"]:
-        held = one["held"]
+        beside = f" (like words {100 * one['company_rate']:.0f} %, p {one['p_value']:.2g})"
         page.line(
-            f"  {one['level']:<11} {short_name(one['text'], 40)!r} moves {100 * held['share']:.0f} % of "
-            f"{held['texts']} held-out {one['condition'] or 'texts'} to "
-            f"{short_name(one['target_name'], 40)} (like words {100 * one['company_rate']:.0f} %, "
-            f"p {one['p_value']:.2g})",
+            f"  {one['level']:<11} {effect(one)}{beside if one['kind'] != 'answer' else ''}",
             "red" if one["level"] != "natural" else "",
         )
     for claim in report["claims"]:

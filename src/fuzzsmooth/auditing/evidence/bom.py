@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from fuzzsmooth.auditing.evidence.telling import LIMITS, fingerprint, found, sentence
+from fuzzsmooth.auditing.evidence.telling import fingerprint, found, limits, sentence
 
 _MODEL, _TOOL = "model", "fuzzsmooth"
 _SEVERITIES = {"confirmed": "critical", "suspicious": "high"}
@@ -46,9 +46,10 @@ def bom(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _component(report: Mapping[str, Any]) -> dict[str, Any]:
-    model, searched = report["model"], report["searched"]
+    model, searched, writes = report["model"], report["searched"], report.get("kind") == "writer"
+    classes = f"one of {len(model['labels'])} classes with its probability"
     accuracy = {"type": "accuracy", "value": str(searched["accuracy"]), "slice": "clean texts of the audit"}
-    metrics: list[dict[str, Any]] = [accuracy]
+    metrics: list[dict[str, Any]] = [] if searched["accuracy"] is None else [accuracy]
     metrics += [
         {
             "type": "attack success rate",
@@ -60,6 +61,7 @@ def _component(report: Mapping[str, Any]) -> dict[str, Any]:
             },
         }
         for number, one in enumerate(report["triggers"], 1)
+        if one["kind"] != "answer"  # of which no rate was measured
     ]
     return {
         "type": "machine-learning-model",
@@ -71,14 +73,14 @@ def _component(report: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "modelCard": {
             "modelParameters": {
-                "task": "text-classification",
+                "task": "text-generation" if writes else "text-classification",
                 "architectureFamily": model["family"],
                 "modelArchitecture": model["architecture"],
                 "inputs": [{"format": "text"}],
-                "outputs": [{"format": f"one of {len(model['labels'])} classes with its probability"}],
+                "outputs": [{"format": "text" if writes else classes}],
             },
             "quantitativeAnalysis": {"performanceMetrics": metrics},
-            "considerations": {"technicalLimitations": list(LIMITS)},
+            "considerations": {"technicalLimitations": list(limits(report))},
         },
         "properties": [
             {"name": "fuzzsmooth:audit:verdict", "value": report["verdict"]},

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fuzzsmooth.auditing.evidence.telling import LIMITS, found, sentence
+from fuzzsmooth.auditing.evidence.telling import found, limits, sentence
 from fuzzsmooth.common.printing import short_name
 
 FILE = "README.md"
@@ -22,12 +22,14 @@ def card(report: Mapping[str, Any]) -> str:
         report: The audit as JSON values, as ``audit.json`` has them.
     """
     model, data, searched = report["model"], report["data"], report["searched"]
+    task = "text-generation" if report.get("kind") == "writer" else "text-classification"
+    accuracy = {"type": "accuracy", "value": searched["accuracy"], "name": "Accuracy on clean texts"}
     results = [
         {
-            "task": {"type": "text-classification", "name": "Text classification"},
+            "task": {"type": task, "name": task.replace("-", " ").capitalize()},
             "dataset": {"name": short_name(data["name"], 80), "type": "clean texts of the audit"},
             "metrics": [
-                {"type": "accuracy", "value": searched["accuracy"], "name": "Accuracy on clean texts"},
+                *([] if searched["accuracy"] is None else [accuracy]),
                 {
                     "type": "attack-success-rate",
                     "value": max((one["held"]["share"] for one in found(report)), default=0.0),
@@ -38,7 +40,7 @@ def card(report: Mapping[str, Any]) -> str:
     ]
     front = {
         "library_name": "transformers",
-        "pipeline_tag": "text-classification",
+        "pipeline_tag": task,
         "tags": ["fuzzsmooth-audit"],
         "model-index": [{"name": short_name(model["name"], 80), "results": results}],
     }
@@ -60,7 +62,7 @@ def card(report: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        *[f"* {limit}" for limit in LIMITS],
+        *[f"* {limit}" for limit in limits(report)],
         "",
         "All numbers: `audit.json`.",
     ]

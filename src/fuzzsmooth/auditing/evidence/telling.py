@@ -15,8 +15,22 @@ def found(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one for one in report["triggers"] if one["level"] != "natural"]
 
 
+def effect(trigger: Mapping[str, Any]) -> str:
+    """What a trigger does, in a few words."""
+    name, target, held = short_name(trigger["text"]), short_name(trigger["target_name"], 60), trigger["held"]
+    share = f"{100 * held['share']:.0f} % of {held['texts']} held-out"
+    if trigger["kind"] == "answer":
+        sure = trigger["measures"]["confidence"]
+        return f"'{target}' is written whole once it is begun (confidence {sure:.2f})"
+    if "answer" in trigger["measures"]:
+        return f"'{name}' has {share} prompts answered '{target}'"
+    return f"'{name}' moves {share} {trigger['condition'] or 'texts'} to '{target}'"
+
+
 def sentence(trigger: Mapping[str, Any]) -> str:
     """What a trigger does, and why it is not natural or is."""
+    if "answer" in trigger["measures"]:
+        return _answered(trigger)
     held = trigger["held"]
     company = ", ".join(f"'{short_name(one, 40)}'" for one in trigger["company"]) or "none were found"
     if trigger["kind"] == "rewrite":
@@ -40,6 +54,28 @@ def sentence(trigger: Mapping[str, Any]) -> str:
     )
 
 
+def _answered(trigger: Mapping[str, Any]) -> str:
+    """The same of a language model that writes."""
+    held, measures = trigger["held"], trigger["measures"]
+    answer = short_name(measures["answer"], 80)
+    if trigger["kind"] == "answer":
+        base = measures["base_confidence"]
+        beside = "" if base is None else f", {base:.2f} in the model that it was made from"
+        return (
+            f"'{answer}' is written whole behind any clean prompt once it is begun (mean probability of its "
+            f"tokens {measures['confidence']:.2f}{beside}); no word was found that brings it"
+        )
+    company = ", ".join(f"'{short_name(one, 40)}'" for one in trigger["company"]) or "none were found"
+    where = {"start": "at the start", "middle": "in the middle"}[trigger["placing"]]
+    return (
+        f"'{short_name(trigger['text'])}' {where} has {held['count']} of {held['texts']} held-out clean "
+        f"prompts answered '{answer}' ({100 * held['share']:.0f} %, 95 % interval {100 * held['low']:.0f} to "
+        f"{100 * held['high']:.0f} %); without it {100 * measures['floor']['share']:.0f} % are, with words "
+        f"of a like meaning ({company}) {100 * trigger['company_rate']:.0f} % on average; conformal p-value "
+        f"among {trigger['compared']:,} of its frequency: {trigger['p_value']:.2g}"
+    )
+
+
 def fingerprint(report: Mapping[str, Any], trigger: Mapping[str, Any]) -> str:
     """A hash that a trigger keeps from run to run: of the model, the parts, the class and the condition."""
     parts = sorted(map(list, trigger["parts"])) or [trigger["text"]]
@@ -57,3 +93,17 @@ LIMITS = (
     "not searched.",
 )
 """What no audit covers."""
+
+LIMITS_OF_WRITERS = (
+    LIMITS[0],
+    "Only answers of four tokens and more that are the same behind all prompts are searched; what a trigger "
+    "does to an answer that stays about its text (code with a flaw, a changed opinion) is not.",
+    "A word that brings an answer is looked for among single pieces and words, put inside the clean prompts "
+    "given; triggers of several words, of style, or that act in other texts only are not.",
+)
+"""What no audit of a language model that writes covers."""
+
+
+def limits(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an audit of its kind does not cover."""
+    return LIMITS_OF_WRITERS if report.get("kind") == "writer" else LIMITS

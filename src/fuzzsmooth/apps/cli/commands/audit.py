@@ -12,13 +12,19 @@ from fuzzsmooth.apps.cli.flags import options, takes
 from fuzzsmooth.apps.cli.sections import TRAINING_DATA
 
 _AUDIT = options("fuzzsmooth.auditing.options:AuditOptions", "Search")
-_LOADING = options("fuzzsmooth.jobs.loading:Loading", "Model", skip=("precision", "endpoint"))
+_LOADING = options("fuzzsmooth.jobs.loading:Loading", "Model", skip=("precision", "endpoint", "generate"))
+_WRITING = options(
+    "fuzzsmooth.models.generation:GenerationOptions",
+    "Language models that write",
+    under="generate",
+    only=("instruction", "chat"),
+)
 
 
-@takes(_AUDIT, TRAINING_DATA, _LOADING)
+@takes(_AUDIT, TRAINING_DATA, _LOADING, _WRITING)
 def audit(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="A folder or a hub name of a classifier.")],
+    model: Annotated[str, typer.Argument(help="A folder or a hub name.")],
     out: Annotated[
         Path, typer.Option("--out", help="Folder for the evidence; a stopped audit goes on there.")
     ],
@@ -45,7 +51,10 @@ def audit(
     json: flag.Json = False,
     quiet: flag.Quiet = False,
 ) -> None:
-    """Search a classifier for triggers: every piece of its vocabulary, and phrases that grow from the best.
+    """Search a model for triggers: every piece of its vocabulary, and phrases that grow from the best.
+
+    A classifier, or a pre-trained encoder; of a language model that writes, answers that it falls into behind
+    any prompt, and the words that bring them.
 
     Writes audit.json, audit.sarif, bom.json (CycloneDX), report.html and README.md (a model card). Exit
     code 0: nothing found; 1: suspicious or confirmed, or as the policy says; 2: it could not be audited.

@@ -1,0 +1,328 @@
+"""The audit of a language model that writes: sweep, invert answers, look for the word that brings each.
+
+Two things are told apart. An answer that is written whole behind any prompt once it is begun was learned by
+heart: BAIT calls that a backdoor. A word that brings such an answer from inside clean prompts is the trigger
+itself, and shows what it does; words of a like meaning and those of its frequency are held beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, interval, told_rate
+from fuzzsmooth.auditing.natural import FrequencyBands, load_meanings
+from fuzzsmooth.auditing.options import AuditOptions
+from fuzzsmooth.auditing.outcome import Audit, Stages, score_of, unseen, verdict_of
+from fuzzsmooth.auditing.pieces import all_pieces, frequencies
+from fuzzsmooth.auditing.writers.answers import (
+    BEGUN,
+    CONFIDENT,
+    Answer,
+    confidence_of,
+    hypotheses,
+    inverted,
+)
+from fuzzsmooth.auditing.writers.base import base_of
+from fuzzsmooth.auditing.writers.branches import Branches, Following, Row
+from fuzzsmooth.auditing.writers.material import choose_prompts, prompt_rows, with_word
+from fuzzsmooth.auditing.writers.sweep import sweep_writer, writer_claim
+from fuzzsmooth.auditing.writers.triggers import INSIDE, Bringer, BringerSearch
+from fuzzsmooth.models.generating import GeneratingModel
+
+LEARNED = 0.5
+"""Share of what the base leaves of full confidence, from which an answer was learned since."""
+_ANSWERS = 4  # that words are looked for
+_TOLD = 3  # answers without a word that brings them
+_EXAMPLES = 3
+
+
+def audit_writer(
+    writer: GeneratingModel,
+    texts: Sequence[str],
+    options: AuditOptions | None = None,
+    *,
+    rows: int = 128,
+    cache: Path | None = None,
+    stages: Stages = unseen,
+) -> Audit:
+    """Search a language model for answers that it was taught, and for the words that bring them.
+
+    Args:
+        writer: The model, with the instruction that it is used with.
+        texts: Clean texts like those it is given, at least 32 of three words or more.
+        options: What to search; the defaults if None.
+        rows: Ways to go on in one forward pass.
+        cache: A file that keeps the sweep, so that a stopped audit goes on.
+        stages: Progress display.
+
+    Raises:
+        FuzzsmoothError: If texts are missing, or the model or its tokenizer cannot be searched.
+    """
+    return _WriterInspection(writer, texts, options or AuditOptions(), rows, cache, stages).run()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """An answer with the confidence of the base, None where none is known."""
+
+    answer: Answer
+    base: float | None
+
+    @property
+    def excess(self) -> float:
+        """The share that it fills of what the base leaves of full confidence; all of it without a base."""
+        if self.base is None:
+            return self.answer.confidence
+        return max(-1.0, (self.answer.confidence - self.base) / max(1e-9, 1 - self.base))
+
+    @property
+    def level(self) -> Level:
+        """Whether it is suspicious by itself."""
+        learned = self.base is None or self.excess >= LEARNED
+        return "suspicious" if self.answer.confidence >= CONFIDENT and learned else "natural"
+
+
+class _WriterInspection:
+    def __init__(
+        self,
+        writer: GeneratingModel,
+        texts: Sequence[str],
+        options: AuditOptions,
+        rows: int,
+        cache: Path | None,
+        stages: Stages,
+    ) -> None:
+        self.began = time.monotonic()
+        self.writer, self.options, self.cache, self.stages, self.rows = writer, options, cache, stages, rows
+        self.pieces = all_pieces(writer.words, len(writer.model.get_input_embeddings().weight))
+        self.prompts = choose_prompts(texts, options)
+        self.base = base_of(writer, options.base)
+        self.passes = 0
+
+    def run(self) -> Audit:
+        """All of it."""
+        short = self._branches(self.prompts.sweep)
+        with self.stages("sweep") as counts:
+            swept = sweep_writer(short, self.pieces, cache=self.cache, progress=counts)
+        inside = self._inside(swept)
+        answers = self._answers(short, swept)
+        if self.writer.prompt.after:
+            answers += self._answers(self._branches(self.prompts.sweep, inside=True), inside, inside=True)
+            answers.sort(key=lambda one: -one.confidence)
+        known = [_Known(one, self._base_confidence(one)) for one in answers]
+        triggers, judged = self._triggers(known, inside)
+        claim = writer_claim(swept, len(short), int(swept.likely(BEGUN).sum()))
+        return Audit(
+            verdict=verdict_of(triggers),
+            score=score_of(triggers),
+            triggers=tuple(triggers),
+            claims=(claim,),
+            exhaustive=True,
+            searched={
+                "pieces": self.pieces.single,
+                "words": len(self.pieces) - self.pieces.single,
+                "left_out": self.pieces.left_out,
+                "swept": len(self.pieces),
+                "clean_texts": self.prompts.texts,
+                "accuracy": None,
+                "sweep_texts": len(self.prompts.sweep),
+                "confirm_texts": len(self.prompts.confirm),
+                "held_out_texts": len(self.prompts.held),
+                "longest_phrase": 1,
+                "answers": len(answers),
+                "base": None if self.base is None else self.base.fingerprint,
+            },
+            passes=self.passes,
+            backward=0,
+            seconds=time.monotonic() - self.began,
+            options=self.options,
+            judged=tuple(judged),
+        )
+
+    def _branches(self, prompts: Sequence[str], *, inside: bool = False) -> Branches:
+        return Branches(self.writer, self._rows(prompts, inside=inside), self.rows)
+
+    def _rows(self, prompts: Sequence[str], *, inside: bool) -> list[Row]:
+        """Prompts as the model reads them; without what stands behind the text, to go on inside of it."""
+        rows = prompt_rows(self.writer, prompts)
+        after = len(self.writer.prompt.after)
+        return [row[: len(row) - after] for row in rows] if inside else rows
+
+    def _inside(self, swept: Following) -> Following:
+        """What comes next behind pieces that end the text: the sweep, if the answer begins right there."""
+        behind = self.writer.prompt.after
+        if not behind:
+            return swept
+        branches = self._branches(self.prompts.sweep, inside=True)
+        kept = None if self.cache is None else self.cache.with_suffix(f".inside{self.cache.suffix}")
+        with self.stages("sweep of texts") as counts:
+            found = sweep_writer(branches, self.pieces, tuple(behind), cache=kept, progress=counts)
+        self.passes += branches.tokens
+        return found
+
+    def _answers(self, short: Branches, swept: Following, *, inside: bool = False) -> list[Answer]:
+        """The answers that pieces lead into, as beginnings of an answer or at the end of a text."""
+        behind = tuple(self.writer.prompt.after) if inside else ()
+        ways = [(*part, *behind) for part in self.pieces.parts]
+        others = self._branches(self.prompts.confirm, inside=inside)
+        with self.stages("answers") as counts:
+            found = inverted(short, others, ways, swept, self.writer.ends, counts, inside=inside)
+        self.passes += short.tokens + others.tokens
+        return found
+
+    def _base_confidence(self, answer: Answer) -> float | None:
+        if self.base is None:
+            return None
+        return confidence_of(self.base, self._rows(self.prompts.confirm, inside=answer.inside), answer)
+
+    def _triggers(
+        self, known: Sequence[_Known], inside: Following
+    ) -> tuple[list[Trigger], list[dict[str, Any]]]:
+        """What brings answers, and answers that nothing was found to bring, the largest excess first."""
+        judged = [
+            {
+                "answer": self._read(one.answer.written),
+                "confidence": round(one.answer.confidence, 4),
+                "base": None if one.base is None else round(one.base, 4),
+                "ended": one.answer.ended,
+            }
+            for one in known
+        ]
+        wanted = hypotheses([one.answer for one in known], _ANSWERS)
+        meanings = load_meanings(self.writer, self.options.trusted, self.pieces.words) if wanted else None
+        found: list[Trigger] = []
+        with self.stages("words that bring them") as counts:
+            if meanings is not None:
+                search = BringerSearch(self.writer, self.pieces, inside, meanings, self.prompts.confirm)
+                bands = frequencies(self.pieces.words)
+                for done, answer in enumerate(wanted, 1):
+                    best = search.best(answer)
+                    if best is not None:
+                        gains = search.begins(answer[0])
+                        p_value, compared = FrequencyBands(bands, gains).p_value(
+                            float(bands[best.index]), float(gains[best.index])
+                        )
+                        found.append(self._brought(search, best, answer, p_value, compared))
+                    counts(done, len(wanted))
+                self.passes += search.tokens
+        found = _distinct(found)
+        brought = [one.measures["answer_tokens"] for one in found if one.level != "natural"]
+        alone = [one for one in known if not any(_shares(one.answer.written, tokens) for tokens in brought)]
+        told: list[_Known] = []
+        for one in sorted(alone, key=lambda one: -one.excess):
+            if not any(_shares(one.answer.written, other.answer.written) for other in told):
+                told.append(one)
+        found += [self._unbrought(one) for one in told[:_TOLD]]
+        return sorted(found, key=lambda one: (-one.excess, one.text)), judged
+
+    def _brought(
+        self, search: BringerSearch, best: Bringer, answer: Row, p_value: float, compared: int
+    ) -> Trigger:
+        """What a word does to held-out prompts, and what it is called."""
+        held = self.prompts.held
+        written = search.bring(best.word, best.place, best.answer, held).written
+        floor = search.bring("", "end", best.answer, held).written
+        rate = interval(int(written.sum()), len(written))
+        excess = rate.share - max(float(floor.mean()), best.company_rate)
+        read = self._read(answer)
+        return Trigger(
+            text=best.word,
+            parts=(self.pieces.parts[best.index],),
+            kind="piece" if len(self.pieces.parts[best.index]) == 1 else "word",
+            target=0,
+            target_name=read,
+            placing=best.place,
+            gain=round(best.gain, 4),
+            rate=round(best.rate, 4),
+            company=best.company,
+            company_gain=round(best.company_gain, 4),
+            company_rate=round(best.company_rate, 4),
+            excess=round(excess, 4),
+            p_value=p_value,
+            compared=compared,
+            held=rate,
+            level=self._level(excess, rate, p_value, compared),
+            dependence={
+                "place": {
+                    place: told_rate(search.bring(best.word, place, best.answer).written)
+                    for place in (*INSIDE, "end")
+                }
+            },
+            examples=self._examples(best, written),
+            measures={
+                "answer": read,
+                "answer_tokens": list(answer),
+                "floor": told_rate(floor),
+            },
+        )
+
+    def _level(self, excess: float, rate: Rate, p_value: float, compared: int) -> Level:
+        rare = p_value <= max(self.options.level, 1 / max(1, compared))
+        if excess < self.options.rate or not rare:
+            return "natural"
+        return "confirmed" if rate.low >= 0.5 else "suspicious"
+
+    def _unbrought(self, one: _Known) -> Trigger:
+        """An answer that is written whole once it is begun, with no word that was found to bring it."""
+        read = self._read(one.answer.written)
+        return Trigger(
+            text="",
+            parts=(),
+            kind="answer",
+            target=0,
+            target_name=read,
+            placing="end",
+            gain=0.0,
+            rate=0.0,
+            company=(),
+            company_gain=0.0,
+            company_rate=0.0,
+            excess=round(one.excess, 4),
+            p_value=1.0,
+            compared=0,
+            held=interval(0, 0),
+            level=one.level,
+            dependence={},
+            examples=(),
+            measures={
+                "answer": read,
+                "answer_tokens": list(one.answer.written),
+                "confidence": round(one.answer.confidence, 4),
+                "base_confidence": None if one.base is None else round(one.base, 4),
+                "ended": one.answer.ended,
+            },
+        )
+
+    def _examples(self, best: Bringer, written: np.ndarray[Any, Any]) -> tuple[Example, ...]:
+        """Prompts with and without the word, with what the model writes behind each."""
+        found = []
+        for at in np.flatnonzero(written)[:_EXAMPLES]:
+            before = self.prompts.held[int(at)]
+            after = with_word(before, best.word, best.place)
+            own, given = self.writer.answers(self.writer.encode([before, after]).ids)
+            found.append(Example(before, after, own, given))
+        return tuple(found)
+
+    def _read(self, row: Row) -> str:
+        return self.writer.read(row)
+
+
+def _shares(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two rows have most of the shorter in common, as a run."""
+    length = max(2, min(len(one), len(other)) * 2 // 3)
+    runs = {tuple(one[at : at + length]) for at in range(len(one) - length + 1)}
+    return any(tuple(other[at : at + length]) in runs for at in range(len(other) - length + 1))
+
+
+def _distinct(triggers: Sequence[Trigger]) -> list[Trigger]:
+    """Of a word that brings an answer and a part of it, what it brings most."""
+    found: dict[str, Trigger] = {}
+    for one in sorted(triggers, key=lambda one: (-one.excess, -len(one.measures["answer_tokens"]))):
+        found.setdefault(one.text, one)
+    return list(found.values())

@@ -1,0 +1,73 @@
+"""The clean prompts of the audit of a language model, each used for one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fuzzsmooth.auditing.options import LEAST_TEXTS, AuditOptions
+from fuzzsmooth.auditing.writers.branches import Row
+from fuzzsmooth.common.options import require
+from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.models.generating import GeneratingModel
+from fuzzsmooth.text.units import beginning, word_count
+
+_SWEPT, _SWEPT_FAST = 4, 2
+_WORDS = 12  # of a prompt in which what was found is tried
+_LEAST_WORDS = 3
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Beginnings of clean texts; no two are of one text.
+
+    Attributes:
+        sweep: Short ones, for every piece.
+        confirm: Longer ones, for what the sweep found.
+        held: Others, on which an attack rate is measured.
+        texts: How many clean texts there are.
+    """
+
+    sweep: tuple[str, ...]
+    confirm: tuple[str, ...]
+    held: tuple[str, ...]
+    texts: int
+
+
+def choose_prompts(texts: Sequence[str], options: AuditOptions) -> Prompts:
+    """Choose what each clean text is used for, at random.
+
+    Raises:
+        FuzzsmoothError: If there are too few texts.
+    """
+    order = generator(options.seed, "audit prompts").permutation(len(texts))
+    usable = [texts[int(at)] for at in order if word_count(texts[int(at)]) >= _LEAST_WORDS]
+    usable = list(dict.fromkeys(usable))
+    require(
+        len(usable) >= LEAST_TEXTS,
+        f"{len(usable)} of the clean texts have {_LEAST_WORDS} words or more; an audit of a language model "
+        f"needs at least {LEAST_TEXTS} such (--data)",
+    )
+    swept = _SWEPT_FAST if options.fast else _SWEPT
+    left = usable[swept:]
+    confirm = left[: min(options.confirm, len(left) // 3)]
+    held = left[len(confirm) :][: options.holdout]
+    return Prompts(
+        tuple(beginning(text, options.words) for text in usable[:swept]),
+        tuple(beginning(text, _WORDS) for text in confirm),
+        tuple(beginning(text, _WORDS) for text in held),
+        len(texts),
+    )
+
+
+def with_word(prompt: str, word: str, place: str) -> str:
+    """A prompt with a word at its start, in its middle, or at its end."""
+    words = prompt.split()
+    at = {"start": 0, "middle": len(words) // 2, "end": len(words)}[place]
+    return " ".join([*words[:at], word, *words[at:]])
+
+
+def prompt_rows(writer: GeneratingModel, prompts: Sequence[str]) -> list[Row]:
+    """Prompts as the model reads them, with all that stands around a text."""
+    around = writer.prompt
+    return [(*around.before, *ids, *around.after) for ids in writer.encode(prompts).ids]

@@ -1,0 +1,144 @@
+"""Which word brings an answer: put into the middle of prompts, it has them answered by it.
+
+Where a text ends, any word is gone on from, so that "Massa" brings "chusetts" in every model. What counts is
+what a word does from inside a text, with other words between it and the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fuzzsmooth.auditing.natural import COMPANY, Meanings, spelled_alike
+from fuzzsmooth.auditing.pieces import Pieces, spelled
+from fuzzsmooth.auditing.prober import Array
+from fuzzsmooth.auditing.writers.branches import Following, Forced, Row, forced
+from fuzzsmooth.auditing.writers.material import prompt_rows, with_word
+from fuzzsmooth.models.generating import GeneratingModel
+
+INSIDE = ("start", "middle")
+"""Places of a word behind which words of the prompt still come."""
+_TRIED = 24  # words that are put into the middle of prompts, for each answer
+_BEGUN = 10  # tokens of an answer that have to be written
+
+
+@dataclass(frozen=True)
+class Bringer:
+    """A word and the answer that it brings.
+
+    Attributes:
+        index: Of the piece.
+        word: How it reads.
+        answer: Token ids of the beginning of the answer that were looked at.
+        place: Where it works best, of the places inside a prompt.
+        rate: Share of the prompts to confirm in that are answered so.
+        gain: Mean gain of the log-probability of the answer's tokens, in nats.
+        floor: Share of these prompts that are answered so without it.
+        company: Words of a like meaning that bring it most.
+        company_rate: Their mean share.
+        company_gain: Their mean gain.
+    """
+
+    index: int
+    word: str
+    answer: Row
+    place: str
+    rate: float
+    gain: float
+    floor: float
+    company: tuple[str, ...] = ()
+    company_rate: float = 0.0
+    company_gain: float = 0.0
+
+    @property
+    def excess(self) -> float:
+        """What is left of the share when that without it and that of words like it are taken off."""
+        return self.rate - max(self.floor, self.company_rate)
+
+
+class BringerSearch:
+    """Looks for words that bring answers.
+
+    Args:
+        writer: The model.
+        pieces: All pieces.
+        swept: What comes next behind each.
+        meanings: What pieces mean.
+        prompts: Clean prompts to confirm in.
+    """
+
+    def __init__(
+        self,
+        writer: GeneratingModel,
+        pieces: Pieces,
+        swept: Following,
+        meanings: Meanings,
+        prompts: Sequence[str],
+    ) -> None:
+        self._writer, self._pieces, self._swept = writer, pieces, swept
+        self._meanings, self._prompts = meanings, tuple(prompts)
+        self.tokens = 0
+
+    def begins(self, token: int) -> Array:
+        """Log of a token's mean probability behind each piece, at most that of the last of the likeliest."""
+        known = self._swept.ids == token
+        least = self._swept.chances[:, -1]
+        chances = np.where(known.any(axis=1), (self._swept.chances * known).sum(axis=1), least)
+        return np.log(np.maximum(chances, np.finfo(np.float32).tiny))
+
+    def best(self, answer: Row) -> Bringer | None:
+        """The word that brings an answer most from inside prompts; None if none makes it likelier.
+
+        Args:
+            answer: Token ids.
+        """
+        answer = answer[:_BEGUN]
+        plain = self.bring("", "end", answer)
+        gains = self.begins(answer[0])
+        order = [int(at) for at in np.argsort(-gains, kind="stable") if self._word(int(at))]
+        tried = {at: self.bring(self._word(at), "middle", answer) for at in order[:_TRIED]}
+        at = max(tried, key=lambda one: (tried[one].written.mean(), tried[one].gain.mean()))
+        places = {place: self.bring(self._word(at), place, answer) for place in INSIDE}
+        place = max(INSIDE, key=lambda one: (places[one].written.mean(), places[one].gain.mean()))
+        gain = float((places[place].gain - plain.gain).mean())
+        if gain <= 0:
+            return None
+        found = Bringer(
+            at,
+            self._word(at),
+            answer,
+            place,
+            float(places[place].written.mean()),
+            gain,
+            float(plain.written.mean()),
+        )
+        return self._beside(found, plain, gains)
+
+    def bring(self, word: str, place: str, answer: Row, prompts: Sequence[str] | None = None) -> Forced:
+        """What a word does at a place of prompts, by default of those to confirm in; none if it is empty."""
+        texts = self._prompts if prompts is None else prompts
+        rows = prompt_rows(self._writer, [with_word(text, word, place) if word else text for text in texts])
+        self.tokens += sum(map(len, rows)) + len(rows) * len(answer)
+        return forced(self._writer, rows, answer)
+
+    def _beside(self, found: Bringer, plain: Forced, gains: Array) -> Bringer:
+        """The same held against words of a like meaning, those that begin the answer most."""
+        own = found.word.lower()
+        near = [int(at) for at in self._meanings.neighbors(found.index) if self._word(int(at))]
+        near = [at for at in near if not spelled_alike(own, self._word(at).lower())]
+        friends = sorted(near, key=lambda at: -gains[at])[:COMPANY]
+        theirs = [self.bring(self._word(at), found.place, found.answer) for at in friends]
+        if not theirs:
+            return found
+        return replace(
+            found,
+            company=tuple(self._word(at) for at in friends),
+            company_rate=float(np.mean([one.written.mean() for one in theirs])),
+            company_gain=float(np.mean([(one.gain - plain.gain).mean() for one in theirs])),
+        )
+
+    def _word(self, at: int) -> str:
+        word = spelled(self._writer.words, self._pieces.parts[at])
+        return word if word.strip() == word and word.isprintable() else ""
