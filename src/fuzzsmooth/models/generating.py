@@ -210,8 +210,11 @@ class GeneratingModel:
     def _before(self) -> PrefixStates:
         if not self.prompt.before:
             return []
+        from transformers import DynamicCache
+
         ids = torch.tensor([self.prompt.before], device=self.device)
-        kept = self.model(input_ids=ids, use_cache=True).past_key_values
+        kept = DynamicCache()  # of every token, also where layers look at the last ones only
+        self.model(input_ids=ids, past_key_values=kept, use_cache=True)
         return [(layer.keys, layer.values) for layer in kept.layers]
 
     def _is_repeatable(self) -> bool:

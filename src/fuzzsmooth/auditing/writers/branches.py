@@ -6,6 +6,7 @@ costs its own tokens alone.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -68,14 +69,14 @@ class Branches:
 
     def __init__(self, writer: GeneratingModel, prompts: Sequence[Row], rows: int) -> None:
         self.writer, self.prompts, self._rows = writer, tuple(prompts), rows
-        self._known, self._next = [], []
+        self._known: list[Any] = []
+        self._next: list[torch.Tensor] = []
         self.tokens = 0
         with torch.inference_mode():
             for prompt in self.prompts:
                 ids = torch.tensor([prompt], device=writer.device)
                 read = writer.model(input_ids=ids, use_cache=True)
-                layers = read.past_key_values.layers
-                self._known.append([(layer.keys, layer.values) for layer in layers])
+                self._known.append(read.past_key_values)
                 self._next.append(_chances(read.logits[:, -1]))
                 self.tokens += len(prompt)
 
@@ -118,13 +119,9 @@ class Branches:
         """The probabilities of the next token behind one prompt, shape (ways, vocabulary)."""
         if not ways[0]:
             return self._next[at].expand(len(ways), -1)
-        from transformers import DynamicCache
-
         ids = torch.tensor(list(ways), device=self.writer.device)
-        known: Any = DynamicCache()
-        for number, (keys, values) in enumerate(self._known[at]):
-            shape = (len(ways), -1, -1, -1)
-            known.update(keys.expand(shape), values.expand(shape), number)
+        known = copy.deepcopy(self._known[at])  # which the pass adds to
+        known.batch_repeat_interleave(len(ways))
         read = self.writer.model(input_ids=ids, past_key_values=known, use_cache=True)
         self.tokens += ids.numel()
         return _chances(read.logits[:, -1])
