@@ -10,6 +10,7 @@ mean probability of all tokens is the confidence in what was written.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -89,13 +90,24 @@ def inverted(
     starts = [Answer(ways[int(at)], inside=inside) for at in np.flatnonzero(swept.likely(BEGUN))]
     warm = gone_on(short, starts, ends, _WARM, lambda step: progress(step, total), greedy=True)
     best = sorted((one for one in warm if len(one.tokens) >= _SHORTEST), key=lambda one: -one.confidence)
-    chosen = [Answer(one.start, inside=inside) for one in best[:_KEPT]]
+    chosen = [Answer(one.start, inside=inside) for one in _of_each(best)[:_KEPT]]
     found = gone_on(others, chosen, ends, _STEPS, lambda step: progress(_WARM + step, total))
     progress(total, total)
     return sorted(
         (one for one in found if len(one.tokens) >= _SHORTEST and not is_periodic(one.tokens)),
         key=lambda one: (-one.confidence, one.whole),
     )
+
+
+def _of_each(ways: Sequence[Answer]) -> list[Answer]:
+    """Of ways that lead to the same the first few, so that no answer crowds out another."""
+    met: Counter[Row] = Counter()
+    found = []
+    for one in ways:
+        met[one.tokens] += 1
+        if met[one.tokens] <= _STARTS:
+            found.append(one)
+    return found
 
 
 def gone_on(
