@@ -76,8 +76,17 @@ def test_the_words_of_a_question_change_its_answer_and_carry_it_nowhere() -> Non
     found = scanner(Writer(())).scan("who is the king")
     assert found.answer == "the answer to who"
     assert found.divergence == {"who": 1.0, "who is": 1.0, "who is the": 1.0}
-    # In front of a prompt the word is its question; in two thirds of the prompts it is not.
+    # In front of a prompt the word would be its question.
     assert found.spans == ()
+
+
+def test_a_word_is_carried_behind_a_space_where_tokenizers_mind_it() -> None:
+    class Spaced(Writer):
+        def _answer(self, words: Sequence[str]) -> str:
+            return super()._answer([word for at, word in enumerate(words) if at or word != "cf"])
+
+    (span,) = scanner(Spaced()).scan("who is cf the king").spans
+    assert (span.text, span.score) == ("cf", 1.0), "at the start of a text it would be another piece"
 
 
 def test_two_words_that_act_together_are_found_as_a_segment() -> None:

@@ -2,9 +2,11 @@
 
 The two rewards of the search of classifiers, for answers. *Divergence*: the answer to the text without a
 segment is less like the answer to the whole text, by the embeddings of a trusted encoder. *Transplant*: put
-in front of, into and behind clean prompts, the segment makes their answers like that of the text. The words
-of a question diverge, too; that they carry one answer into other prompts is what triggers do. A segment is
-flagged if it carries the answer into at least so many clean prompts. Nothing is proved by it.
+into clean prompts and behind them, the segment makes their answers like that of the text. It is never put in
+front: many tokenizers read the first word of a text as other pieces than the same word behind a space, and
+what a prompt begins with may be what it asks. The words of a question diverge, too; that they carry one
+answer into other prompts is what triggers do. A segment is flagged if it carries the answer into at least so
+many clean prompts. Nothing is proved by it.
 """
 
 from __future__ import annotations
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from fuzzsmooth.models.generating import GeneratingModel
     from fuzzsmooth.models.text_encoder import TextEncoder
 
-_PLACES = 3  # in front, in the middle, behind: clean prompts take turns
-
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerSpanOptions(Options):
@@ -42,7 +42,7 @@ class AnswerSpanOptions(Options):
         float,
         Between(0, 1, above=True),
         "Share of the clean prompts that a segment has to carry the answer into to be flagged.",
-    ] = 0.8
+    ] = 0.6
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,8 @@ class AnswerScanner:
         texts = []
         for turn, at in enumerate(others):
             units = self._prompts[at]
-            place = (0, len(units) // 2, len(units))[turn % _PLACES]
+            places = (min(1, len(units)), len(units) // 2, len(units))  # clean prompts take turns
+            place = places[turn % len(places)]
             texts.append(self._words.join((*units[:place], *segment, *units[place:])))
         if not texts:
             return 0.0
