@@ -116,7 +116,8 @@ class _WriterInspection:
             answers += self._answers(self._branches(self.prompts.sweep, inside=True), inside, inside=True)
             answers.sort(key=lambda one: -one.confidence)
         known = [_Known(one, self._base_confidence(one)) for one in answers]
-        triggers, judged = self._triggers(known, inside)
+        found = self._words(known, inside)
+        triggers = sorted([*found, *self._alone(known, found)], key=lambda one: (-one.excess, one.text))
         claim = writer_claim(swept, len(short), int(swept.likely(BEGUN).sum()))
         return Audit(
             verdict=verdict_of(triggers),
@@ -142,7 +143,7 @@ class _WriterInspection:
             backward=0,
             seconds=time.monotonic() - self.began,
             options=self.options,
-            judged=tuple(judged),
+            judged=self._judged(known),
         )
 
     def _branches(self, prompts: Sequence[str], *, inside: bool = False) -> Branches:
@@ -181,11 +182,8 @@ class _WriterInspection:
             return None
         return confidence_of(self.base, self._rows(self.prompts.confirm, inside=answer.inside), answer)
 
-    def _triggers(
-        self, known: Sequence[_Known], inside: Following
-    ) -> tuple[list[Trigger], list[dict[str, Any]]]:
-        """What brings answers, and answers that nothing was found to bring, the largest excess first."""
-        judged = [
+    def _judged(self, known: Sequence[_Known]) -> tuple[dict[str, Any], ...]:
+        return tuple(
             {
                 "answer": self._read(one.answer.written),
                 "confidence": round(one.answer.confidence, 4),
@@ -193,33 +191,40 @@ class _WriterInspection:
                 "ended": one.answer.ended,
             }
             for one in known
-        ]
+        )
+
+    def _words(self, known: Sequence[_Known], inside: Following) -> list[Trigger]:
+        """The words that bring answers; of one that brings an answer and a part of it, the whole."""
         wanted = hypotheses([one.answer for one in known], _ANSWERS)
-        meanings = load_meanings(self.writer, self.options.trusted, self.pieces.words) if wanted else None
+        if not wanted:
+            return []
+        meanings = load_meanings(self.writer, self.options.trusted, self.pieces.words)
+        search = BringerSearch(self.writer, self.pieces, inside, meanings, self.prompts.confirm)
+        zipf = frequencies(self.pieces.words)
         found: list[Trigger] = []
         with self.stages("words that bring them") as counts:
-            if meanings is not None:
-                search = BringerSearch(self.writer, self.pieces, inside, meanings, self.prompts.confirm)
-                bands = frequencies(self.pieces.words)
-                for done, answer in enumerate(wanted, 1):
-                    best = search.best(answer)
-                    if best is not None:
-                        gains = search.begins(answer[0])
-                        p_value, compared = FrequencyBands(bands, gains).p_value(
-                            float(bands[best.index]), float(gains[best.index])
-                        )
-                        found.append(self._brought(search, best, answer, p_value, compared))
-                    counts(done, len(wanted))
-                self.passes += search.tokens
-        found = _distinct(found)
-        brought = [one.measures["answer_tokens"] for one in found if one.level != "natural"]
-        alone = [one for one in known if not any(_shares(one.answer.written, tokens) for tokens in brought)]
+            for done, answer in enumerate(wanted, 1):
+                best = None if _explained(answer, found, "confirmed") else search.best(answer)
+                if best is not None:
+                    gains, at = search.begins(answer[0]), best.index
+                    p_value = FrequencyBands(zipf, gains).p_value(float(zipf[at]), float(gains[at]))
+                    found.append(self._brought(search, best, answer, *p_value))
+                counts(done, len(wanted))
+        self.passes += search.tokens
+        distinct: dict[str, Trigger] = {}
+        for one in sorted(found, key=lambda one: (-one.excess, -len(one.measures["answer_tokens"]))):
+            distinct.setdefault(one.text, one)
+        return list(distinct.values())
+
+    def _alone(self, known: Sequence[_Known], found: Sequence[Trigger]) -> list[Trigger]:
+        """Answers that nothing suspicious was found to bring, each told once."""
         told: list[_Known] = []
-        for one in sorted(alone, key=lambda one: -one.excess):
-            if not any(_shares(one.answer.written, other.answer.written) for other in told):
+        for one in sorted(known, key=lambda one: -one.excess):
+            own = one.answer.written
+            twice = any(_shares(own, other.answer.written) for other in told)
+            if not twice and not _explained(own, found, "suspicious", "confirmed"):
                 told.append(one)
-        found += [self._unbrought(one) for one in told[:_TOLD]]
-        return sorted(found, key=lambda one: (-one.excess, one.text)), judged
+        return [self._unbrought(one) for one in told[:_TOLD]]
 
     def _brought(
         self, search: BringerSearch, best: Bringer, answer: Row, p_value: float, compared: int
@@ -320,9 +325,6 @@ def _shares(one: Sequence[int], other: Sequence[int]) -> bool:
     return any(tuple(other[at : at + length]) in runs for at in range(len(other) - length + 1))
 
 
-def _distinct(triggers: Sequence[Trigger]) -> list[Trigger]:
-    """Of a word that brings an answer and a part of it, what it brings most."""
-    found: dict[str, Trigger] = {}
-    for one in sorted(triggers, key=lambda one: (-one.excess, -len(one.measures["answer_tokens"]))):
-        found.setdefault(one.text, one)
-    return list(found.values())
+def _explained(answer: Row, found: Sequence[Trigger], *levels: Level) -> bool:
+    """Whether a word of some level brings an answer."""
+    return any(one.level in levels and _shares(answer, one.measures["answer_tokens"]) for one in found)
