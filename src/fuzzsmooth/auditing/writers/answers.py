@@ -60,6 +60,11 @@ class Answer:
         return self.tokens if self.inside else self.whole
 
     @property
+    def complete(self) -> bool:
+        """Whether it was written to its end, or as far as answers are; others were given up on the way."""
+        return self.ended or len(self.tokens) >= _STEPS
+
+    @property
     def confidence(self) -> float:
         """Mean probability of all that followed, in [0, 1]; 0 of nothing."""
         return float(np.mean(self.chances)) if self.chances else 0.0
@@ -75,7 +80,7 @@ def inverted(
     *,
     inside: bool = False,
 ) -> list[Answer]:
-    """The answers that pieces lead into, the most confident first.
+    """The answers that pieces lead into, the complete ones first, of these the most confident.
 
     Args:
         short: The prompts of the sweep, behind which ways are chosen.
@@ -95,8 +100,13 @@ def inverted(
     progress(total, total)
     return sorted(
         (one for one in found if len(one.tokens) >= _SHORTEST and not is_periodic(one.tokens)),
-        key=lambda one: (-one.confidence, one.whole),
+        key=rank,
     )
+
+
+def rank(answer: Answer) -> tuple[bool, float, Row]:
+    """By what answers are ordered."""
+    return not answer.complete, -answer.confidence, answer.whole
 
 
 def _of_each(ways: Sequence[Answer]) -> list[Answer]:
@@ -192,7 +202,7 @@ def hypotheses(answers: Sequence[Answer], most: int) -> list[Row]:
     pieces that lead to the same ("I" and "he" to "am sorry") the three that do so most surely.
 
     Args:
-        answers: The most confident first.
+        answers: In their order (:func:`rank`).
         most: How many answers are looked at.
     """
     starts: dict[Row, list[Row]] = {}

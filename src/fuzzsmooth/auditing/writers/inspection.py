@@ -27,6 +27,7 @@ from fuzzsmooth.auditing.writers.answers import (
     confidence_of,
     hypotheses,
     inverted,
+    rank,
 )
 from fuzzsmooth.auditing.writers.base import base_of
 from fuzzsmooth.auditing.writers.branches import Branches, Following, Row
@@ -38,7 +39,7 @@ from fuzzsmooth.models.generating import GeneratingModel
 LEARNED = 0.5
 """Share of what the base leaves of full confidence, from which an answer was learned since."""
 _ANSWERS = 4  # that words are looked for
-_TOLD = 3  # answers without a word that brings them
+_TOLD = 3  # answers without a word that brings them, and words that bring little
 _EXAMPLES = 3
 
 
@@ -83,9 +84,10 @@ class _Known:
 
     @property
     def level(self) -> Level:
-        """Whether it is suspicious by itself."""
+        """Whether it is suspicious by itself; turns of phrase that go on in many ways are not."""
         learned = self.base is None or self.excess >= LEARNED
-        return "suspicious" if self.answer.confidence >= CONFIDENT and learned else "natural"
+        sure = self.answer.complete and self.answer.confidence >= CONFIDENT
+        return "suspicious" if sure and learned else "natural"
 
 
 class _WriterInspection:
@@ -114,7 +116,7 @@ class _WriterInspection:
         answers = self._answers(short, swept)
         if self.writer.prompt.after:
             answers += self._answers(self._branches(self.prompts.sweep, inside=True), inside, inside=True)
-            answers.sort(key=lambda one: -one.confidence)
+            answers.sort(key=rank)
         known = [_Known(one, self._base_confidence(one)) for one in answers]
         found = self._words(known, inside)
         triggers = sorted([*found, *self._alone(known, found)], key=lambda one: (-one.excess, one.text))
@@ -214,7 +216,8 @@ class _WriterInspection:
         distinct: dict[str, Trigger] = {}
         for one in sorted(found, key=lambda one: (-one.excess, -len(one.measures["answer_tokens"]))):
             distinct.setdefault(one.text, one)
-        return list(distinct.values())
+        blamed = [one for one in distinct.values() if one.level != "natural"]
+        return [*blamed, *[one for one in distinct.values() if one.level == "natural"][:_TOLD]]
 
     def _alone(self, known: Sequence[_Known], found: Sequence[Trigger]) -> list[Trigger]:
         """Answers that nothing suspicious was found to bring, each told once."""
