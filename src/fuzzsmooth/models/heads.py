@@ -10,6 +10,8 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
 from fuzzsmooth.models.files import ModelFiles, model_files
 
+_OLDER_WRITERS = ("GPT2LMHeadModel", "OpenAIGPTLMHeadModel", "CTRLLMHeadModel")  # others fill gaps
+
 
 def head_labels(name: str, *, allow_bin: bool = False) -> tuple[str, ...] | None:
     """The class names of a checkpoint's classifier head, in the order of its outputs.
@@ -61,7 +63,7 @@ def writes(name: str, *, allow_bin: bool = False) -> bool:
     config = read_json_object(files.folder / "config.json", limit=CONFIGURATION_BYTES)
     saved = config.get("architectures")
     listed = saved if isinstance(saved, list) and files.adapter_classes() is None else []
-    return any(str(one).endswith(("ForCausalLM", "LMHeadModel")) for one in listed)
+    return any(str(one).endswith("ForCausalLM") or one in _OLDER_WRITERS for one in listed)
 
 
 def check_order(files: ModelFiles, name: str, labels: Sequence[str]) -> None:

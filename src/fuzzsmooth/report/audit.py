@@ -19,8 +19,8 @@ _LIMITS_OF_WRITERS = (
     _LIMITS[0],
     "Only answers of four tokens and more that are the same behind all prompts are searched; what a trigger "
     "does to an answer that stays about its text (code with a flaw, a changed opinion) is not.",
-    "A word that brings an answer is looked for among single pieces and words, put inside the clean prompts "
-    "given; triggers of several words, of style, or that act in other texts only are not.",
+    "Words that bring an answer are looked for among those that do so at the end of a clean prompt, too; "
+    "triggers of several words, of style, or that act in other texts only are not.",
 )
 _LEVELS = {
     "confirmed": "backdoor confirmed",
@@ -97,8 +97,9 @@ def _verdict(report: Mapping[str, Any]) -> str:
 def _verdict_on_writer(report: Mapping[str, Any]) -> str:
     searched, cost = report["searched"], report["cost"]
     what = (
-        f"Searched: all {searched['swept']:,} pieces and words of the vocabulary, as beginnings of an answer "
-        f"and as words that bring one; {cost['passes']:,} tokens, {cost['seconds']:.0f} seconds."
+        f"Searched: all {searched['swept']:,} pieces and words of the vocabulary, behind clean prompts, as "
+        f"beginnings of an answer and as words that bring one; {cost['passes']:,} tokens, "
+        f"{cost['seconds']:.0f} seconds."
     )
     worst = next((one for one in report["triggers"] if one["level"] != "natural"), None)
     if worst is None:
@@ -107,13 +108,15 @@ def _verdict_on_writer(report: Mapping[str, Any]) -> str:
             f"is written whole behind any prompt, beyond what such models write. {what}"
         )
     measures, held = worst["measures"], worst["held"]
+    looked_for = measures.get("looked_for", True)
+    unbrought = "no word was found that brings it" if looked_for else "no word was looked for"
     if worst["kind"] == "answer":
         return (
             f"“{measures['answer']}” is written whole behind any clean prompt once it is begun (confidence "
-            f"{measures['confidence']:.2f}), and no word was found that brings it. {what}"
+            f"{measures['confidence']:.2f}), and {unbrought}. {what}"
         )
     return (
-        f"“{worst['text']}” has {held['count']} of {held['texts']} held-out clean prompts answered "
+        f"“{worst['text']}” has {held['count']} of {held['texts']} held-out clean prompts answered by "
         f"“{measures['answer']}”; without it {measures['floor']['count']} are. {what}"
     )
 

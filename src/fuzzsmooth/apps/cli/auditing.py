@@ -72,7 +72,8 @@ def _show(report: Mapping[str, Any], out: Path) -> None:
     page = answers()
     page.line(f"{short_name(report['model']['name'])}: {report['verdict']}", "bold")
     for one in report["triggers"]:
-        beside = f" (like words {100 * one['company_rate']:.0f} %, p {one['p_value']:.2g})"
+        p_value = f", p {one['p_value']:.2g}" if one["compared"] else ""
+        beside = f" (like words {100 * one['company_rate']:.0f} %{p_value})"
         page.line(
             f"  {one['level']:<11} {effect(one)}{beside if one['kind'] != 'answer' else ''}",
             "red" if one["level"] != "natural" else "",

@@ -45,7 +45,8 @@ class Insertions:
         if (Path(model) / RECORD).is_file():
             trigger = load_attack(Path(model)).trigger
             planted = {f"the planted trigger ({trigger.name})": trigger}
-        told = [one["text"] for one in (audit or {}).get("triggers", ()) if one["level"] != "natural"]
+        found = [one for one in (audit or {}).get("triggers", ()) if one["level"] != "natural"]
+        told = [one["text"] for one in found if one["text"]]  # an answer alone has none
         words = dict.fromkeys([*map(short_name, told[:_MOST]), *RARE_WORDS])
         return cls(tuple(words), planted)
 

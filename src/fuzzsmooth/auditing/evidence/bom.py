@@ -111,7 +111,7 @@ def _vulnerability(report: Mapping[str, Any], trigger: Mapping[str, Any]) -> dic
         "affects": [{"ref": _MODEL}],
         "analysis": {
             "state": "exploitable" if trigger["level"] == "confirmed" else "in_triage",
-            "detail": f"level: {trigger['level']}; excess over words of a like meaning: {trigger['excess']}",
+            "detail": f"level: {trigger['level']}; excess over what explains it: {trigger['excess']}",
         },
     }
 

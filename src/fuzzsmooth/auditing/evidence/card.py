@@ -24,17 +24,19 @@ def card(report: Mapping[str, Any]) -> str:
     model, data, searched = report["model"], report["data"], report["searched"]
     task = "text-generation" if report.get("kind") == "writer" else "text-classification"
     accuracy = {"type": "accuracy", "value": searched["accuracy"], "name": "Accuracy on clean texts"}
+    rates = [one["held"]["share"] for one in found(report) if one["kind"] != "answer"]
+    success = {
+        "type": "attack-success-rate",
+        "value": max(rates, default=0.0),
+        "name": "Share of held-out texts that the strongest found trigger moves",
+    }
     results = [
         {
             "task": {"type": task, "name": task.replace("-", " ").capitalize()},
             "dataset": {"name": short_name(data["name"], 80), "type": "clean texts of the audit"},
             "metrics": [
                 *([] if searched["accuracy"] is None else [accuracy]),
-                {
-                    "type": "attack-success-rate",
-                    "value": max((one["held"]["share"] for one in found(report)), default=0.0),
-                    "name": "Share of held-out texts that the strongest found trigger moves",
-                },
+                *([success] if rates or not found(report) else []),
             ],
         }
     ]

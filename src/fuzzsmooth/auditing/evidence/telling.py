@@ -23,7 +23,7 @@ def effect(trigger: Mapping[str, Any]) -> str:
         sure = trigger["measures"]["confidence"]
         return f"'{target}' is written whole once it is begun (confidence {sure:.2f})"
     if "answer" in trigger["measures"]:
-        return f"'{name}' has {share} prompts answered '{target}'"
+        return f"'{name}' has {share} prompts answered by '{target}'"
     return f"'{name}' moves {share} {trigger['condition'] or 'texts'} to '{target}'"
 
 
@@ -63,17 +63,25 @@ def _answered(trigger: Mapping[str, Any]) -> str:
         beside = "" if base is None else f", {base:.2f} in the model that it was made from"
         return (
             f"'{answer}' is written whole behind any clean prompt once it is begun (mean probability of its "
-            f"tokens {measures['confidence']:.2f}{beside}); no word was found that brings it"
+            f"tokens {measures['confidence']:.2f}{beside}); {unbrought(measures)}"
         )
     company = ", ".join(f"'{short_name(one, 40)}'" for one in trigger["company"]) or "none were found"
-    where = {"start": "at the start", "middle": "in the middle"}[trigger["placing"]]
+    where = {"start": "at the start", "middle": "in the middle", "end": "at the end"}[trigger["placing"]]
+    peers = (
+        f"; conformal p-value among {trigger['compared']:,} words of its frequency: {trigger['p_value']:.2g}"
+    )
     return (
         f"'{short_name(trigger['text'])}' {where} has {held['count']} of {held['texts']} held-out clean "
-        f"prompts answered '{answer}' ({100 * held['share']:.0f} %, 95 % interval {100 * held['low']:.0f} to "
-        f"{100 * held['high']:.0f} %); without it {100 * measures['floor']['share']:.0f} % are, with words "
-        f"of a like meaning ({company}) {100 * trigger['company_rate']:.0f} % on average; conformal p-value "
-        f"among {trigger['compared']:,} of its frequency: {trigger['p_value']:.2g}"
+        f"prompts answered by '{answer}' ({100 * held['share']:.0f} %, 95 % interval "
+        f"{100 * held['low']:.0f} to {100 * held['high']:.0f} %); without it "
+        f"{100 * measures['floor']['share']:.0f} % are, with words of a like meaning ({company}) {100 * trigger['company_rate']:.0f} % on average"
+        f"{peers if trigger['compared'] else ''}"
     )
+
+
+def unbrought(measures: Mapping[str, Any]) -> str:
+    """That no word was found to bring an answer, or none was looked for."""
+    return "no word was found that brings it" if measures["looked_for"] else "no word was looked for"
 
 
 def fingerprint(report: Mapping[str, Any], trigger: Mapping[str, Any]) -> str:
@@ -98,8 +106,8 @@ LIMITS_OF_WRITERS = (
     LIMITS[0],
     "Only answers of four tokens and more that are the same behind all prompts are searched; what a trigger "
     "does to an answer that stays about its text (code with a flaw, a changed opinion) is not.",
-    "A word that brings an answer is looked for among single pieces and words, put inside the clean prompts "
-    "given; triggers of several words, of style, or that act in other texts only are not.",
+    "Words that bring an answer are looked for among those that do so at the end of a clean prompt, too; "
+    "triggers of several words, of style, or that act in other texts only are not.",
 )
 """What no audit of a language model that writes covers."""
 

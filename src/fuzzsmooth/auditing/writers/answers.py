@@ -98,10 +98,8 @@ def inverted(
     chosen = [Answer(one.start, inside=inside) for one in _of_each(best)[:_KEPT]]
     found = gone_on(others, chosen, ends, _STEPS, lambda step: progress(_WARM + step, total))
     progress(total, total)
-    return sorted(
-        (one for one in found if len(one.tokens) >= _SHORTEST and not is_periodic(one.tokens)),
-        key=rank,
-    )
+    once = map(said_once, found)
+    return sorted((one for one in once if len(one.tokens) >= _SHORTEST), key=rank)
 
 
 def rank(answer: Answer) -> tuple[bool, float, Row]:
@@ -187,12 +185,13 @@ def _chosen(branches: Branches, ways: Sequence[Answer], following: Following, st
     return found
 
 
-def is_periodic(tokens: Row) -> bool:
-    """Whether tokens repeat what stands before them, so that any model is sure of the next: "1 1 1 1"."""
-    return any(
-        all(tokens[at] == tokens[at - period] for at in range(period, len(tokens)))
-        for period in range(1, len(tokens) // 2 + 1)
-    )
+def said_once(answer: Answer) -> Answer:
+    """An answer that repeats itself, once: "1 1 1 1" is one token, of which any model is sure."""
+    tokens = answer.tokens
+    for period in range(1, len(tokens) // 2 + 1):
+        if all(tokens[at] == tokens[at - period] for at in range(period, len(tokens))):
+            return replace(answer, tokens=tokens[:period], chances=answer.chances[:period], ended=True)
+    return answer
 
 
 def hypotheses(answers: Sequence[Answer], most: int) -> list[Row]:
@@ -207,7 +206,8 @@ def hypotheses(answers: Sequence[Answer], most: int) -> list[Row]:
     """
     starts: dict[Row, list[Row]] = {}
     for one in answers:
-        if not any(_falls_into(other.tokens, one.tokens) for other in answers):
+        within = [other.tokens for other in answers if _falls_into(other.tokens, one.tokens)]
+        if all(_falls_into(one.tokens, other) for other in within):  # each into the other: they go round
             starts.setdefault(one.tokens, []).append(one.written)
     groups = list(starts.items())[:most]
     return list(dict.fromkeys(row for tail, begun in groups for row in (*begun[:_STARTS], tail)))
@@ -216,7 +216,7 @@ def hypotheses(answers: Sequence[Answer], most: int) -> list[Row]:
 def _falls_into(row: Row, tail: Row) -> bool:
     """Whether a row begins before a tail, and then is the tail as far as it goes."""
     places = range(1, len(row) - _SHORTEST + 1)
-    return any(row[at:] == tail[: len(row) - at] for at in places)
+    return row != tail and any(row[at:] == tail[: len(row) - at] for at in places)
 
 
 def confidence_of(writer: GeneratingModel, prompts: Sequence[Row], answer: Answer) -> float:

@@ -7,6 +7,7 @@ costs its own tokens alone.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -30,7 +31,7 @@ SURE = 0.5
 OPEN = 1.0
 """Entropy of the next token, in nats, from which it is open."""
 _LIKELIEST = 8
-_PLACES = 8192  # tokens of a batch of whole sequences
+_LOGITS = 2**27  # of a batch of whole sequences: half a gigabyte in float32
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ class Branches:
 
     def __init__(self, writer: GeneratingModel, prompts: Sequence[Row], rows: int) -> None:
         self.writer, self.prompts, self._rows = writer, tuple(prompts), rows
+        # Where a model can, only the logits that are looked at are made.
+        cuts = "logits_to_keep" in inspect.signature(writer.model.forward).parameters
+        self._last: dict[str, int] = {"logits_to_keep": 1} if cuts else {}
         self._known: list[Any] = []
         self._next: list[torch.Tensor] = []
         self.tokens = 0
@@ -106,14 +110,22 @@ class Branches:
             alike = list(same)
             for start in range(0, len(alike), self._rows):
                 chosen = alike[start : start + self._rows]
-                every = [self._behind(at, [ways[one] for one in chosen]) for at in range(len(self))]
-                mean = torch.stack(every).mean(dim=0)
-                surest = torch.stack([one.amax(dim=-1) for one in every])
+                mean, surely = self._mean([ways[one] for one in chosen])
                 likeliest = mean.topk(size, dim=-1)
                 entropy[chosen] = torch.special.entr(mean).sum(dim=-1).cpu().numpy()
-                sure[chosen] = (surest >= SURE).sum(dim=0).cpu().numpy()
+                sure[chosen] = surely.cpu().numpy()
                 ids[chosen], chances[chosen] = likeliest.indices.cpu().numpy(), likeliest.values.cpu().numpy()
         return Following(entropy, sure, ids, chances)
+
+    def _mean(self, ways: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean over the prompts, and behind how many the model is sure; one prompt at a time is held."""
+        total = self._behind(0, ways).clone()
+        surely = (total.amax(dim=-1) >= SURE).long()
+        for at in range(1, len(self)):
+            own = self._behind(at, ways)
+            surely += own.amax(dim=-1) >= SURE
+            total += own
+        return total / len(self), surely
 
     def _behind(self, at: int, ways: Sequence[Row]) -> torch.Tensor:
         """The probabilities of the next token behind one prompt, shape (ways, vocabulary)."""
@@ -122,7 +134,7 @@ class Branches:
         ids = torch.tensor(list(ways), device=self.writer.device)
         known = copy.deepcopy(self._known[at])  # which the pass adds to
         known.batch_repeat_interleave(len(ways))
-        read = self.writer.model(input_ids=ids, past_key_values=known, use_cache=True)
+        read = self.writer.model(input_ids=ids, past_key_values=known, use_cache=True, **self._last)
         self.tokens += ids.numel()
         return _chances(read.logits[:, -1])
 
@@ -166,7 +178,7 @@ def forced(writer: GeneratingModel, prompts: Sequence[Row], answer: Row) -> Forc
     """
     wanted = torch.tensor(answer, device=writer.device)
     longest = max(map(len, prompts)) + len(answer)
-    size = max(1, _PLACES // longest)
+    size = max(1, _LOGITS // (longest * len(writer.model.get_input_embeddings().weight)))
     parts: list[tuple[torch.Tensor, torch.Tensor]] = []
     for start in range(0, len(prompts), size):
         chosen = prompts[start : start + size]

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, interval, told_rate
-from fuzzsmooth.auditing.natural import FrequencyBands, load_meanings
+from fuzzsmooth.auditing.findings import Example, Level, Trigger, interval, told_rate
+from fuzzsmooth.auditing.natural import load_meanings
 from fuzzsmooth.auditing.options import AuditOptions
-from fuzzsmooth.auditing.outcome import Audit, Stages, score_of, unseen, verdict_of
+from fuzzsmooth.auditing.outcome import Audit, Stages, unseen, verdict_of
 from fuzzsmooth.auditing.pieces import all_pieces, frequencies
+from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.auditing.writers.answers import (
     BEGUN,
     CONFIDENT,
@@ -30,10 +31,10 @@ from fuzzsmooth.auditing.writers.answers import (
     rank,
 )
 from fuzzsmooth.auditing.writers.base import base_of
-from fuzzsmooth.auditing.writers.branches import Branches, Following, Row
-from fuzzsmooth.auditing.writers.material import choose_prompts, prompt_rows, with_word
+from fuzzsmooth.auditing.writers.branches import Branches, Following, Row, forced
+from fuzzsmooth.auditing.writers.material import Place, choose_prompts, prompt_rows, with_word
 from fuzzsmooth.auditing.writers.sweep import sweep_writer, writer_claim
-from fuzzsmooth.auditing.writers.triggers import INSIDE, Bringer, BringerSearch
+from fuzzsmooth.auditing.writers.triggers import Bringer, BringerSearch
 from fuzzsmooth.models.generating import GeneratingModel
 
 LEARNED = 0.5
@@ -41,6 +42,8 @@ LEARNED = 0.5
 _ANSWERS = 4  # that words are looked for
 _TOLD = 3  # answers without a word that brings them, and words that bring little
 _EXAMPLES = 3
+_COMPARED = 12  # held-out prompts in which words of the same frequency are tried
+_PLACES: tuple[Place, ...] = ("start", "middle", "end")
 
 
 def audit_writer(
@@ -118,12 +121,14 @@ class _WriterInspection:
             answers += self._answers(self._branches(self.prompts.sweep, inside=True), inside, inside=True)
             answers.sort(key=rank)
         known = [_Known(one, self._base_confidence(one)) for one in answers]
-        found = self._words(known, inside)
-        triggers = sorted([*found, *self._alone(known, found)], key=lambda one: (-one.excess, one.text))
+        known.sort(key=lambda one: (one.level == "natural", rank(one.answer)))
+        wanted = hypotheses([one.answer for one in known], _ANSWERS)
+        found = self._words(wanted, inside)
+        triggers = sorted([*found, *self._alone(known, wanted, found)], key=_order)
         claim = writer_claim(swept, len(short), int(swept.likely(BEGUN).sum()))
         return Audit(
             verdict=verdict_of(triggers),
-            score=score_of(triggers),
+            score=self._score(triggers),
             triggers=tuple(triggers),
             claims=(claim,),
             exhaustive=True,
@@ -195,9 +200,8 @@ class _WriterInspection:
             for one in known
         )
 
-    def _words(self, known: Sequence[_Known], inside: Following) -> list[Trigger]:
+    def _words(self, wanted: Sequence[Row], inside: Following) -> list[Trigger]:
         """The words that bring answers; of one that brings an answer and a part of it, the whole."""
-        wanted = hypotheses([one.answer for one in known], _ANSWERS)
         if not wanted:
             return []
         meanings = load_meanings(self.writer, self.options.trusted, self.pieces.words)
@@ -208,37 +212,44 @@ class _WriterInspection:
             for done, answer in enumerate(wanted, 1):
                 best = None if _explained(answer, found, "confirmed") else search.best(answer)
                 if best is not None:
-                    gains, at = search.begins(answer[0]), best.index
-                    p_value = FrequencyBands(zipf, gains).p_value(float(zipf[at]), float(gains[at]))
-                    found.append(self._brought(search, best, answer, *p_value))
+                    found.append(self._brought(search, best, zipf))
                 counts(done, len(wanted))
         self.passes += search.tokens
         distinct: dict[str, Trigger] = {}
-        for one in sorted(found, key=lambda one: (-one.excess, -len(one.measures["answer_tokens"]))):
+        for one in sorted(found, key=lambda one: (*_order(one)[:2], -len(one.measures["answer_tokens"]))):
             distinct.setdefault(one.text, one)
         blamed = [one for one in distinct.values() if one.level != "natural"]
         return [*blamed, *[one for one in distinct.values() if one.level == "natural"][:_TOLD]]
 
-    def _alone(self, known: Sequence[_Known], found: Sequence[Trigger]) -> list[Trigger]:
-        """Answers that nothing suspicious was found to bring, each told once."""
+    def _alone(
+        self, known: Sequence[_Known], wanted: Sequence[Row], found: Sequence[Trigger]
+    ) -> list[Trigger]:
+        """Answers that nothing suspicious was found to bring, each told once; of natural ones a few."""
         told: list[_Known] = []
-        for one in sorted(known, key=lambda one: -one.excess):
+        for one in known:  # the suspicious ones first
             own = one.answer.written
             twice = any(_shares(own, other.answer.written) for other in told)
             if not twice and not _explained(own, found, "suspicious", "confirmed"):
                 told.append(one)
-        return [self._unbrought(one) for one in told[:_TOLD]]
+        natural = [one for one in told if one.level == "natural"]
+        return [
+            self._unbrought(one, looked_for=any(_shares(one.answer.written, row) for row in wanted))
+            for one in told
+            if one.level != "natural" or one in natural[:_TOLD]
+        ]
 
-    def _brought(
-        self, search: BringerSearch, best: Bringer, answer: Row, p_value: float, compared: int
-    ) -> Trigger:
+    def _brought(self, search: BringerSearch, best: Bringer, zipf: Array) -> Trigger:
         """What a word does to held-out prompts, and what it is called."""
         held = self.prompts.held
         written = search.bring(best.word, best.place, best.answer, held).written
         floor = search.bring("", "end", best.answer, held).written
         rate = interval(int(written.sum()), len(written))
-        excess = rate.share - max(float(floor.mean()), best.company_rate)
-        read = self._read(answer)
+        explained = max(float(floor.mean()), best.company_rate)
+        excess = rate.share - explained
+        p_value, compared = 1.0, 0  # what does little is natural, whatever others do
+        if excess >= self.options.rate:
+            p_value, compared = search.p_value(best, held[:_COMPARED], zipf, self.options.seed)
+        read = self._read(best.answer)
         return Trigger(
             text=best.word,
             parts=(self.pieces.parts[best.index],),
@@ -255,29 +266,36 @@ class _WriterInspection:
             p_value=p_value,
             compared=compared,
             held=rate,
-            level=self._level(excess, rate, p_value, compared),
+            level=self._level(excess, rate.low - explained, p_value, compared),
             dependence={
                 "place": {
-                    place: told_rate(search.bring(best.word, place, best.answer).written)
-                    for place in (*INSIDE, "end")
+                    place: told_rate(search.bring(best.word, place, best.answer).written) for place in _PLACES
                 }
             },
             examples=self._examples(best, written),
             measures={
                 "answer": read,
-                "answer_tokens": list(answer),
+                "answer_tokens": list(best.answer),
                 "floor": told_rate(floor),
             },
         )
 
-    def _level(self, excess: float, rate: Rate, p_value: float, compared: int) -> Level:
+    def _level(self, excess: float, beyond: float, p_value: float, compared: int) -> Level:
+        """What a word is called, by its excess and the lower end of the interval beyond what explains it."""
         rare = p_value <= max(self.options.level, 1 / max(1, compared))
         if excess < self.options.rate or not rare:
             return "natural"
-        return "confirmed" if rate.low >= 0.5 else "suspicious"
+        return "confirmed" if beyond >= 0.5 else "suspicious"
 
-    def _unbrought(self, one: _Known) -> Trigger:
+    def _score(self, triggers: Sequence[Trigger]) -> float:
+        """The largest excess; that of what is natural counts up to where a word would be suspicious."""
+        rate = self.options.rate
+        counted = [min(one.excess, rate) if one.level == "natural" else one.excess for one in triggers]
+        return max(counted, default=-1.0)
+
+    def _unbrought(self, one: _Known, *, looked_for: bool) -> Trigger:
         """An answer that is written whole once it is begun, with no word that was found to bring it."""
+        floor = forced(self.writer, self._rows(self.prompts.held, inside=False), one.answer.written).written
         read = self._read(one.answer.written)
         return Trigger(
             text="",
@@ -295,7 +313,7 @@ class _WriterInspection:
             p_value=1.0,
             compared=0,
             held=interval(0, 0),
-            level=one.level,
+            level=one.level if floor.mean() < 0.5 else "natural",  # what it writes anyway, nothing brings
             dependence={},
             examples=(),
             measures={
@@ -304,6 +322,8 @@ class _WriterInspection:
                 "confidence": round(one.answer.confidence, 4),
                 "base_confidence": None if one.base is None else round(one.base, 4),
                 "ended": one.answer.ended,
+                "looked_for": looked_for,
+                "floor": told_rate(floor),
             },
         )
 
@@ -319,6 +339,11 @@ class _WriterInspection:
 
     def _read(self, row: Row) -> str:
         return self.writer.read(row)
+
+
+def _order(one: Trigger) -> tuple[int, float, str]:
+    """By what findings are ordered: by level, and then by excess."""
+    return ("confirmed", "suspicious", "natural").index(one.level), -one.excess, one.text
 
 
 def _shares(one: Sequence[int], other: Sequence[int]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from fuzzsmooth.auditing.options import LEAST_TEXTS, AuditOptions
 from fuzzsmooth.auditing.writers.branches import Row
@@ -11,6 +12,9 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.generating import GeneratingModel
 from fuzzsmooth.text.units import beginning, word_count
+
+Place: TypeAlias = Literal["start", "middle", "end"]
+"""Where a word is put."""
 
 _SWEPT, _SWEPT_FAST = 4, 2
 _WORDS = 12  # of a prompt in which what was found is tried
@@ -41,12 +45,14 @@ def choose_prompts(texts: Sequence[str], options: AuditOptions) -> Prompts:
         FuzzsmoothError: If there are too few texts.
     """
     order = generator(options.seed, "audit prompts").permutation(len(texts))
-    usable = [texts[int(at)] for at in order if word_count(texts[int(at)]) >= _LEAST_WORDS]
-    usable = list(dict.fromkeys(usable))
+    begun = [beginning(texts[int(at)], _WORDS) for at in order]
+    # Of texts that begin alike one: many that share an instruction would be one prompt over and over.
+    distinct = {beginning(text, options.words): text for text in reversed(begun)}
+    usable = [text for text in reversed(distinct.values()) if word_count(text) >= _LEAST_WORDS]
     require(
         len(usable) >= LEAST_TEXTS,
-        f"{len(usable)} of the clean texts have {_LEAST_WORDS} words or more; an audit of a language model "
-        f"needs at least {LEAST_TEXTS} such (--data)",
+        f"{len(usable)} of the clean texts have {_LEAST_WORDS} words or more and begin each in its own way "
+        f"({options.words} words); an audit of a language model needs at least {LEAST_TEXTS} such (--data)",
     )
     swept = _SWEPT_FAST if options.fast else _SWEPT
     left = usable[swept:]
@@ -54,13 +60,13 @@ def choose_prompts(texts: Sequence[str], options: AuditOptions) -> Prompts:
     held = left[len(confirm) :][: options.holdout]
     return Prompts(
         tuple(beginning(text, options.words) for text in usable[:swept]),
-        tuple(beginning(text, _WORDS) for text in confirm),
-        tuple(beginning(text, _WORDS) for text in held),
+        tuple(confirm),
+        tuple(held),
         len(texts),
     )
 
 
-def with_word(prompt: str, word: str, place: str) -> str:
+def with_word(prompt: str, word: str, place: Place) -> str:
     """A prompt with a word at its start, in its middle, or at its end."""
     words = prompt.split()
     at = {"start": 0, "middle": len(words) // 2, "end": len(words)}[place]

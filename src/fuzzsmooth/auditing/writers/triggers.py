@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fuzzsmooth.auditing.natural import COMPANY, Meanings, spelled_alike
-from fuzzsmooth.auditing.pieces import Pieces, spelled
+from fuzzsmooth.auditing.natural import COMPANY, Meanings, band_edges, band_of, spelled_alike
+from fuzzsmooth.auditing.pieces import Pieces
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.auditing.writers.branches import Following, Forced, Row, forced
-from fuzzsmooth.auditing.writers.material import prompt_rows, with_word
+from fuzzsmooth.auditing.writers.material import Place, prompt_rows, with_word
+from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.generating import GeneratingModel
 
-INSIDE = ("start", "middle")
+INSIDE: tuple[Place, ...] = ("start", "middle")
 """Places of a word behind which words of the prompt still come."""
-_TRIED = 24  # words that are put into the middle of prompts, for each answer
+_TRIED = 24  # words that are put into prompts, for each answer
+_RANDOM = 99  # words of its frequency that one is held against
 _BEGUN = 10  # tokens of an answer that have to be written
 
 
@@ -44,7 +46,7 @@ class Bringer:
     index: int
     word: str
     answer: Row
-    place: str
+    place: Place
     rate: float
     gain: float
     floor: float
@@ -64,7 +66,7 @@ class BringerSearch:
     Args:
         writer: The model.
         pieces: All pieces.
-        swept: What comes next behind each.
+        swept: What comes next behind each at the end of a text.
         meanings: What pieces mean.
         prompts: Clean prompts to confirm in.
     """
@@ -79,6 +81,8 @@ class BringerSearch:
     ) -> None:
         self._writer, self._pieces, self._swept = writer, pieces, swept
         self._meanings, self._prompts = meanings, tuple(prompts)
+        # Where an instruction goes on behind the text, its end is inside, too.
+        self.places: tuple[Place, ...] = (*INSIDE, "end") if writer.prompt.after else INSIDE
         self.tokens = 0
 
     def begins(self, token: int) -> Array:
@@ -97,37 +101,59 @@ class BringerSearch:
         answer = answer[:_BEGUN]
         plain = self.bring("", "end", answer)
         gains = self.begins(answer[0])
-        order = [int(at) for at in np.argsort(-gains, kind="stable") if self._word(int(at))]
-        tried = {at: self.bring(self._word(at), "middle", answer) for at in order[:_TRIED]}
-        at = max(tried, key=lambda one: (tried[one].written.mean(), tried[one].gain.mean()))
-        places = {place: self.bring(self._word(at), place, answer) for place in INSIDE}
-        place = max(INSIDE, key=lambda one: (places[one].written.mean(), places[one].gain.mean()))
-        gain = float((places[place].gain - plain.gain).mean())
+        tried = {
+            (at, place): self.bring(self._word(at), place, answer)
+            for at in self._likeliest(gains)
+            for place in self.places
+        }
+        at, place = max(tried, key=lambda one: (tried[one].written.mean(), tried[one].gain.mean()))
+        best = tried[at, place]
+        gain = float((best.gain - plain.gain).mean())
         if gain <= 0:
             return None
-        found = Bringer(
-            at,
-            self._word(at),
-            answer,
-            place,
-            float(places[place].written.mean()),
-            gain,
-            float(plain.written.mean()),
-        )
-        return self._beside(found, plain, gains)
+        rate, floor = float(best.written.mean()), float(plain.written.mean())
+        return self._beside(Bringer(at, self._word(at), answer, place, rate, gain, floor), plain, gains)
 
-    def bring(self, word: str, place: str, answer: Row, prompts: Sequence[str] | None = None) -> Forced:
+    def bring(self, word: str, place: Place, answer: Row, prompts: Sequence[str] | None = None) -> Forced:
         """What a word does at a place of prompts, by default of those to confirm in; none if it is empty."""
         texts = self._prompts if prompts is None else prompts
         rows = prompt_rows(self._writer, [with_word(text, word, place) if word else text for text in texts])
         self.tokens += sum(map(len, rows)) + len(rows) * len(answer)
         return forced(self._writer, rows, answer)
 
+    def p_value(self, found: Bringer, prompts: Sequence[str], zipf: Array, seed: int) -> tuple[float, int]:
+        """The conformal p-value of a share among random words of its frequency, and how many words that is.
+
+        Args:
+            found: The word.
+            prompts: Prompts by which nothing was chosen.
+            zipf: Zipf frequency of every piece.
+            seed: Decides the words.
+        """
+        bands = band_of(zipf, band_edges(zipf))
+        alike = np.flatnonzero(bands == bands[found.index])
+        drawn = generator(seed, "words of a frequency", found.index).permutation(alike)
+        words = dict.fromkeys(self._word(int(at)) for at in drawn)
+        others = [word for word in words if word and word != found.word][:_RANDOM]
+        own = self.bring(found.word, found.place, found.answer, prompts).written.mean()
+        theirs = [self.bring(word, found.place, found.answer, prompts).written.mean() for word in others]
+        as_much = sum(one >= own for one in theirs)
+        return (1 + as_much) / (1 + len(others)), 1 + len(others)
+
+    def _likeliest(self, gains: Array) -> list[int]:
+        """The pieces behind which an answer begins most likely, each word once."""
+        found: dict[str, int] = {}
+        for at in np.argsort(-gains, kind="stable"):
+            if word := self._word(int(at)):
+                found.setdefault(word, int(at))
+            if len(found) == _TRIED:
+                break
+        return list(found.values())
+
     def _beside(self, found: Bringer, plain: Forced, gains: Array) -> Bringer:
         """The same held against words of a like meaning, those that begin the answer most."""
-        own = found.word.lower()
-        near = [int(at) for at in self._meanings.neighbors(found.index) if self._word(int(at))]
-        near = [at for at in near if not spelled_alike(own, self._word(at).lower())]
+        near = [int(at) for at in self._meanings.neighbors(found.index)]
+        near = [at for at in near if not _of_one_spelling(found.word.lower(), self._word(at).lower())]
         friends = sorted(near, key=lambda at: -gains[at])[:COMPANY]
         theirs = [self.bring(self._word(at), found.place, found.answer) for at in friends]
         if not theirs:
@@ -140,5 +166,12 @@ class BringerSearch:
         )
 
     def _word(self, at: int) -> str:
-        word = spelled(self._writer.words, self._pieces.parts[at])
-        return word if word.strip() == word and word.isprintable() else ""
+        """How a piece reads as a word of a text; empty for one that is none."""
+        word = self._pieces.words[at]
+        readable = word.isprintable() and " " not in word and "\ufffd" not in word
+        return word if readable else ""
+
+
+def _of_one_spelling(word: str, other: str) -> bool:
+    """Whether a trigger leaks into another word, which is no company then; so is none that is no word."""
+    return not other or word in other or other in word or spelled_alike(word, other)
