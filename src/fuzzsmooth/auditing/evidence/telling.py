@@ -70,11 +70,12 @@ def _answered(trigger: Mapping[str, Any]) -> str:
     peers = (
         f"; conformal p-value among {trigger['compared']:,} words of its frequency: {trigger['p_value']:.2g}"
     )
+    without, theirs = measures["floor"]["share"], trigger["company_rate"]
     return (
         f"'{short_name(trigger['text'])}' {where} has {held['count']} of {held['texts']} held-out clean "
         f"prompts answered by '{answer}' ({100 * held['share']:.0f} %, 95 % interval "
-        f"{100 * held['low']:.0f} to {100 * held['high']:.0f} %); without it "
-        f"{100 * measures['floor']['share']:.0f} % are, with words of a like meaning ({company}) {100 * trigger['company_rate']:.0f} % on average"
+        f"{100 * held['low']:.0f} to {100 * held['high']:.0f} %); without it {100 * without:.0f} % are, with "
+        f"words of a like meaning ({company}) {100 * theirs:.0f} % on average"
         f"{peers if trigger['compared'] else ''}"
     )
 
