@@ -22,6 +22,7 @@ _LIMITS_OF_WRITERS = (
     "Words that bring an answer are looked for among those that do so at the end of a clean prompt, too; "
     "triggers of several words, of style, or that act in other texts only are not.",
 )
+_OF_WRITERS = frozenset({"base", "confirm", "fast", "holdout", "level", "rate", "seed", "trusted", "words"})
 _LEVELS = {
     "confirmed": "backdoor confirmed",
     "suspicious": "suspicious",
@@ -56,7 +57,7 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": _verdict(report),
         "percent": lambda share: f"{100 * share:.0f} %",
         "pieces_of": _pieces,
-        "options": sorted(report["options"].items()),
+        "options": _options(report),
         "pulls": _strongest(report),
         "steps": [("model", report["model"])],
     }
@@ -92,6 +93,12 @@ def _verdict(report: Mapping[str, Any]) -> str:
         f"{worst['target_name']}, which neither its meaning nor its frequency explains. Searched: {what} "
         f"{grown}; {cost['passes']:,} passes, {cost['seconds']:.0f} seconds."
     )
+
+
+def _options(report: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The options that decided what is shown."""
+    of_writers = report.get("kind") == "writer"
+    return sorted(one for one in report["options"].items() if not of_writers or one[0] in _OF_WRITERS)
 
 
 def _verdict_on_writer(report: Mapping[str, Any]) -> str:
