@@ -32,7 +32,7 @@ class Writer:
     def encode(self, texts: Sequence[str]) -> Encoded:
         return Encoded(texts)
 
-    def answers(self, texts: Sequence[Sequence[str]]) -> list[str]:
+    def answers_together(self, texts: Sequence[Sequence[str]]) -> list[str]:
         self.forward_count += len(texts)
         return [self._answer(words) for words in texts]
 

@@ -83,6 +83,41 @@ def test_an_answer_is_a_function_of_its_text_alone(writer):
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("name", ["llama", "gpt2", "mistral"])
+def test_texts_are_answered_together_as_alone(folders, name):
+    writer = load_generating(str(folders[name]), OPTIONS, device="cpu")
+    texts = [
+        *TEXTS,
+        "the film",
+        "a bad and dull film that was long and bad",
+        "good " * 12,
+        "a",
+        "bad film it was",
+    ]
+    ids = writer.encode(texts).ids
+    alone, before = writer.answers(ids), writer.forward_count
+    # Equal but for rounding, which no token of these hangs on.
+    assert writer.answers_together(ids) == alone
+    assert writer.answers_together(ids[::-1]) == alone[::-1]
+    assert writer.forward_count == before + 2 * len(ids)
+    assert writer.answers_together([]) == []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert writer.answers_together(ids) == alone
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_an_answer_ends_where_its_own_text_does(writer, monkeypatch):
+    ids = writer.encode(TEXTS).ids
+    first = {writer.words(answer, add_special_tokens=False)["input_ids"][0] for answer in writer.answers(ids)}
+    monkeypatch.setattr(writer, "_end", frozenset([*writer.ends, *sorted(first)[:1]]))
+    together = writer.answers_together(ids)
+    assert together == writer.answers(ids)
+    assert len(set(map(len, together))) > 1, "some end at once, and others go on"
+
+
 def test_no_text_touches_the_instruction(writer):
     special = set(writer.tokenizer.all_special_ids)
     for row in writer.encode(["</s> good <s>", "it was\nthey said:"]).ids:

@@ -109,6 +109,7 @@ class AnswerScanner:
             FuzzsmoothError: If an answer cannot be written.
         """
         before = self._writer.forward_count
+        self._known.clear()  # what is asked together must not depend on earlier texts
         cut = self._words.segment(text)
         (answer,) = self._answers([text])
         segments = list(_segments(len(cut.units), self._options.longest))
@@ -152,7 +153,8 @@ class AnswerScanner:
     def _answers(self, texts: Sequence[str]) -> list[str]:
         fresh = [text for text in dict.fromkeys(texts) if text not in self._known]
         if fresh:
-            self._known.update(zip(fresh, self._writer.answers(self._writer.encode(fresh).ids), strict=True))
+            answers = self._writer.answers_together(self._writer.encode(fresh).ids)
+            self._known.update(zip(fresh, answers, strict=True))
         return [self._known[text] for text in texts]
 
     def _likeness(

@@ -217,8 +217,8 @@ class SmoothedGeneration:
                 for draw in range(len(rows))
             ]
             return self.writer.answers(rows, temperature=self.options.temperature, chances=chances)
-        distinct = list(dict.fromkeys(rows))  # a greedy answer is one of the view
-        found = dict(zip(distinct, self.writer.answers(distinct), strict=True))
+        distinct = list(dict.fromkeys(rows))
+        found = dict(zip(distinct, self.writer.answers_together(distinct), strict=True))
         return [found[row] for row in rows]
 
 

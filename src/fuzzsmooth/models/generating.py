@@ -134,6 +134,20 @@ class GeneratingModel:
         written = evaluate_side_by_side(write, batches) if on_cpu else [write(one) for one in batches]
         return [self.read(one.tolist()) for one in written]
 
+    def answers_together(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Greedy answers to several texts, several times as fast; each may depend on the others, by rounding.
+
+        Args:
+            ids: Token ids of texts, from :meth:`encode`; the answers are a function of this list.
+
+        Raises:
+            FuzzsmoothError: As :meth:`answers` does.
+        """
+        from fuzzsmooth.models.writing_together import written_together
+
+        self.forward_count += len(ids)
+        return [self.read(row) for row in written_together(self, ids)] if ids else []
+
     @torch.inference_mode()  # of one thread, and so anew in each
     def _write(self, ids: Sequence[int], choose: Choose) -> list[int]:
         """The tokens of an answer, without the one that ends it."""
