@@ -108,8 +108,9 @@ def test_short_texts_are_scanned_too() -> None:
         assert found.spans == ()
 
 
-def test_little_of_what_forces_an_answer_is_left_in_the_views() -> None:
-    options = SmoothedGenerationOptions(rate=0.1, copies=40)
+@pytest.mark.parametrize(("rate", "most"), [(1.0, 0), (0.95, 7)])
+def test_little_of_what_forces_an_answer_is_left_in_the_views(rate: float, most: int) -> None:
+    options = SmoothedGenerationOptions(rate=0.1, rate_flagged=rate, copies=40)
     smoothed = SmoothedGeneration(Writer(), Encoder(), options)  # type: ignore[arg-type]
     text = "who is the cf king"
     (plain,) = smoothed.answer([text])
@@ -123,7 +124,7 @@ def test_little_of_what_forces_an_answer_is_left_in_the_views() -> None:
         view.split()
         for view in smoothed.views(text, AnswerScanner(Writer(), Encoder(), PROMPTS).scan(text).spans)
     ]  # type: ignore[arg-type]
-    assert sum("cf" in view for view in kept) <= 7, "of 40, at rate .95"
+    assert (most > 0) <= sum("cf" in view for view in kept) <= most, "of 40"
     assert 30 <= sum("king" in view for view in kept) < 40, "at rate .1"
     assert smoothed.views("who is the king") == smoothed.views("who is the king", ()), "nothing is flagged"
 
