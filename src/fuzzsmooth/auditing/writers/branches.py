@@ -7,7 +7,6 @@ costs its own tokens alone.
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -31,7 +30,7 @@ SURE = 0.5
 OPEN = 1.0
 """Entropy of the next token, in nats, from which it is open."""
 _LIKELIEST = 8
-_LOGITS = 2**27  # of a batch of whole sequences: half a gigabyte in float32
+_LOGITS = 2**27  # of a batch: half a gigabyte in float32
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,6 @@ class Branches:
 
     def __init__(self, writer: GeneratingModel, prompts: Sequence[Row], rows: int) -> None:
         self.writer, self.prompts, self._rows = writer, tuple(prompts), rows
-        # Where a model can, only the logits that are looked at are made.
-        cuts = "logits_to_keep" in inspect.signature(writer.model.forward).parameters
-        self._last: dict[str, int] = {"logits_to_keep": 1} if cuts else {}
         self._known: list[Any] = []
         self._next: list[torch.Tensor] = []
         self.tokens = 0
@@ -108,8 +104,11 @@ class Branches:
         order = sorted(range(len(ways)), key=lambda at: len(ways[at]))
         for _, same in groupby(order, key=lambda at: len(ways[at])):
             alike = list(same)
-            for start in range(0, len(alike), self._rows):
-                chosen = alike[start : start + self._rows]
+            # Of all tokens the logits are made: cut off before, they are multiplied many times as slowly.
+            room = _LOGITS // (max(1, len(ways[alike[0]])) * self._next[0].shape[-1])
+            rows = max(1, min(self._rows, room))
+            for start in range(0, len(alike), rows):
+                chosen = alike[start : start + rows]
                 mean, surely = self._mean([ways[one] for one in chosen])
                 likeliest = mean.topk(size, dim=-1)
                 entropy[chosen] = torch.special.entr(mean).sum(dim=-1).cpu().numpy()
@@ -134,7 +133,7 @@ class Branches:
         ids = torch.tensor(list(ways), device=self.writer.device)
         known = copy.deepcopy(self._known[at])  # which the pass adds to
         known.batch_repeat_interleave(len(ways))
-        read = self.writer.model(input_ids=ids, past_key_values=known, use_cache=True, **self._last)
+        read = self.writer.model(input_ids=ids, past_key_values=known, use_cache=True)
         self.tokens += ids.numel()
         return _chances(read.logits[:, -1])
 
