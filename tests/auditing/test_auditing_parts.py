@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from fuzzsmooth.auditing.claims import claim_for
 from fuzzsmooth.auditing.effects import Parts
 from fuzzsmooth.auditing.findings import excess_of
 from fuzzsmooth.auditing.ground import Ground
-from fuzzsmooth.auditing.hosts import Host
+from fuzzsmooth.auditing.hosts import Host, make_hosts
 from fuzzsmooth.auditing.judging import SUSPICIOUS, Judge, interval
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.minimal import minimized
@@ -22,6 +23,8 @@ from fuzzsmooth.auditing.pieces import Pieces, all_pieces
 from fuzzsmooth.auditing.prober import log_odds
 from fuzzsmooth.auditing.sweep import Sweep, host_places, hosts_per_class
 from fuzzsmooth.common.errors import FuzzsmoothError
+from fuzzsmooth.models import build_tiny, load_classifier
+from fuzzsmooth.models.tiny import TinyArchitecture
 
 HOST = Host("a b c", 0, (1, 10, 11, 12, 2), (1, 2, 3, 4), (1.0, 0.0))
 
@@ -31,6 +34,23 @@ def test_parts_go_where_they_are_told() -> None:
     assert HOST.holding([(7,), (8, 9)], [4, 1]).tolist() == [1, 8, 9, 10, 11, 12, 7, 2]
     assert HOST.holding([(7,), (8,)], [2, 2]).tolist() == [1, 10, 7, 8, 11, 12, 2]
     assert HOST.alone([(7,), (8, 9)]).tolist() == [1, 7, 8, 9, 2]
+
+
+@pytest.mark.parametrize(("kind", "is_open"), [("bert", True), ("llama", False)])
+def test_nothing_stands_behind_the_last_word_where_a_head_reads_the_last_token(
+    kind: TinyArchitecture, is_open: bool, tmp_path: Path
+) -> None:
+    model = load_classifier(str(build_tiny(kind, tmp_path, vocabulary=["a", "b", "c", "cf"])))
+    texts = ["a b c", "c"]
+    first, alone = make_hosts(model, texts, [0, 1], np.zeros((2, 2), np.float32), 8)
+    words = [model.tokenizer.convert_tokens_to_ids(word) for word in "abc"]
+    begin = first.ids.index(words[0])
+    assert first.is_open is alone.is_open is is_open
+    assert first.gaps == tuple(range(begin, begin + (4 if is_open else 3)))
+    assert (len(alone.gaps), alone.gap("end")) == ((2, begin + 1) if is_open else (1, begin))
+    row = first.holding([(99,)], [first.gap("end")]).tolist()
+    assert row[row.index(99) - 1] == words[2 if is_open else 1]
+    assert first.alone([(7,)]).tolist() == [*first.ids[:begin], 7, *first.ids[begin + 3 :]]
 
 
 @pytest.mark.parametrize("needed", [(2,), (0, 4), (1, 3, 5)])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fuzzsmooth.auditing.hosts import BEFORE_LAST
 from fuzzsmooth.auditing.pieces import Pieces
 from fuzzsmooth.auditing.sweep import Sweep
 
@@ -43,7 +44,9 @@ class Claim:
         return asdict(self)
 
 
-def claim_for(sweep: Sweep, pieces: Pieces, target: int, name: str, *, exhaustive: bool) -> Claim:
+def claim_for(
+    sweep: Sweep, pieces: Pieces, target: int, name: str, *, exhaustive: bool, is_open: bool = True
+) -> Claim:
     """The claim of a sweep for one class.
 
     Args:
@@ -52,13 +55,15 @@ def claim_for(sweep: Sweep, pieces: Pieces, target: int, name: str, *, exhaustiv
         target: The class.
         name: Its name.
         exhaustive: Whether every piece was tried.
+        is_open: Whether the end of a text is behind its last word, or before it.
     """
     against = sweep.against(target)
     tried = sweep.tried
     counts = (sweep.given[tried][:, against] == target).sum(axis=1)
     texts = int(against.sum())
     moved = tuple(int(one) for one in np.bincount(counts, minlength=texts + 1))
-    places = tuple(dict.fromkeys(place for place, one in zip(sweep.places, against, strict=True) if one))
+    named = [place if is_open or place != "end" else BEFORE_LAST for place in sweep.places]
+    places = tuple(dict.fromkeys(place for place, one in zip(named, against, strict=True) if one))
     bound = 1 - (1 - _CONFIDENCE) ** (1 / texts)
     whole = (
         f"each of the {len(pieces):,} pieces and words of the vocabulary that texts can hold"

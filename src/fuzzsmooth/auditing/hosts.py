@@ -13,6 +13,8 @@ from fuzzsmooth.common.tokenizing import tokenized
 from fuzzsmooth.models.protocol import TokenClassifier
 from fuzzsmooth.text.units import is_spaceless
 
+BEFORE_LAST = "before the last word"
+"""What the end of a text is where nothing may be inserted behind it."""
 Place = Literal["start", "middle", "end"]
 PLACES: tuple[Place, ...] = get_args(Place)
 Part: TypeAlias = tuple[int, ...]
@@ -30,6 +32,7 @@ class Host:
         gaps: Indices into ``ids`` before which something may be inserted, increasing: before each word, and
             at the end; at least one.
         logits: Of the text as it is, shape (classes,).
+        end: Where the text ends in ``ids``, where that is behind the last gap; None: it is the last gap.
     """
 
     text: str
@@ -37,6 +40,12 @@ class Host:
     ids: tuple[int, ...]
     gaps: tuple[int, ...]
     logits: tuple[float, ...]
+    end: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may be inserted behind the last word."""
+        return self.end is None or self.gaps[-1] == self.end
 
     def gap(self, place: Place) -> int:
         """The gap of a place."""
@@ -66,7 +75,8 @@ class Host:
     def alone(self, parts: Sequence[Part]) -> npt.NDArray[np.int64]:
         """Parts by themselves, between the special tokens of the text."""
         inner = [one for part in parts for one in part]
-        return np.array([*self.ids[: self.gaps[0]], *inner, *self.ids[self.gaps[-1] :]], dtype=np.int64)
+        end = self.gaps[-1] if self.end is None else self.end
+        return np.array([*self.ids[: self.gaps[0]], *inner, *self.ids[end:]], dtype=np.int64)
 
 
 def make_hosts(
@@ -78,6 +88,9 @@ def make_hosts(
 ) -> list[Host]:
     """Texts as hosts.
 
+    Where the head of a model reads the state of a text's last token, nothing is inserted behind the last
+    word: an odd piece there is all that such a head reads, and turns every text in clean models, too.
+
     Args:
         classifier: The model.
         texts: The texts.
@@ -88,6 +101,7 @@ def make_hosts(
     tokenizer = classifier.tokenizer
     special = set(tokenizer.all_special_ids)
     most = max(int(tokenizer.num_special_tokens_to_add()) + 1, classifier.max_length - room)
+    read_last = _reads_last_token(classifier)
     hosts = []
     for text, label, row in zip(texts, labels, logits, strict=True):
         ids = classifier.encode([text]).ids[0]
@@ -97,10 +111,23 @@ def make_hosts(
         whole = (*ids[:first], *content, *ids[last:])
         begins = word_begins(tokenizer, text)
         gaps = [first + at for at in range(len(content)) if at >= len(begins) or begins[at]]
-        hosts.append(
-            Host(text, label, whole, (*(gaps or [first]), first + len(content)), tuple(map(float, row)))
-        )
+        gaps, end = gaps or [first], first + len(content)
+        open_end = not (read_last and last == len(ids))
+        scores = tuple(map(float, row))
+        hosts.append(Host(text, label, whole, (*gaps, end) if open_end else tuple(gaps), scores, end))
     return hosts
+
+
+def _reads_last_token(classifier: Any) -> bool:
+    """Whether the last token of a text is what its answer is read from."""
+    from fuzzsmooth.models.causality import is_causal
+    from fuzzsmooth.models.prompted import is_prompted
+
+    if not hasattr(classifier, "separate"):  # no model of transformers
+        return False
+    alone = classifier.separate()  # the test leaves hooks, with which a pass is slower
+    behind = is_prompted(alone.model) and alone.model.prompt.after
+    return not behind and is_causal(alone)
 
 
 def word_begins(tokenizer: Any, text: str) -> list[bool]:

@@ -181,9 +181,9 @@ class _Inspection:
 
     def _audit(self, sweep: Sweep, triggers: Sequence[Trigger]) -> Audit:
         exhaustive = not self.options.fast
-        names = self.classifier.labels
+        names, is_open = self.classifier.labels, all(host.is_open for host in self.material.sweep)
         claims = tuple(
-            claim_for(sweep, self.pieces, target, name, exhaustive=exhaustive)
+            claim_for(sweep, self.pieces, target, name, exhaustive=exhaustive, is_open=is_open)
             for target, name in enumerate(names)
             if sweep.against(target).any()
         )
@@ -204,6 +204,7 @@ class _Inspection:
                 "sweep_texts": len(material.sweep),
                 "confirm_texts": len(material.confirm),
                 "long_texts": self._long_texts(),
+                "behind_last_word": is_open,
                 "topics": len(self.topics),
                 "held_out_texts": len(material.held),
                 "longest_phrase": self.options.longest,

@@ -14,7 +14,7 @@ from fuzzsmooth.auditing.endings import words_ended_by
 from fuzzsmooth.auditing.examples import dependence_of, examples_of
 from fuzzsmooth.auditing.findings import SUSPICIOUS, Level, Rate, Trigger, excess_of, interval
 from fuzzsmooth.auditing.ground import Ground
-from fuzzsmooth.auditing.hosts import Host, Part
+from fuzzsmooth.auditing.hosts import BEFORE_LAST, Host, Part
 from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, company, spelled_alike
 from fuzzsmooth.auditing.pieces import spelled
 from fuzzsmooth.auditing.prober import Array
@@ -317,6 +317,7 @@ class Judge:
             examples=examples_of(
                 self._prober, self._held, moved, self._target, parts, judged.placing, options.seed
             ),
+            measures={} if all(host.is_open for host in self._held) else {"end": BEFORE_LAST},
             condition=self._condition,
         )
 

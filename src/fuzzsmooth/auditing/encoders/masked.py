@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class MaskedWords:
             own = [*host.ids]
             truths.append(own[place])
             own[place] = self._mask
-            masked = Host(host.text, host.label, tuple(own), host.gaps, host.logits)
+            masked = replace(host, ids=tuple(own))
             row = row_of(masked, parts, placing, self._seed, at)
             rows.append(row)
             places.append(int(np.flatnonzero(row == self._mask)[0]))

@@ -40,7 +40,8 @@ def sentence(trigger: Mapping[str, Any]) -> str:
     elif trigger["placing"] == "together":
         where = "at a random place"
     else:
-        where = {"start": "at the start", "end": "at the end", "middle": "in the middle"}[trigger["placing"]]
+        end = trigger["measures"].get("end", "at the end")
+        where = {"start": "at the start", "end": end, "middle": "in the middle"}[trigger["placing"]]
     if trigger["condition"]:
         where += f" of {trigger['condition']}"
     peers = "rewrites" if trigger["kind"] == "rewrite" else "of its frequency"
