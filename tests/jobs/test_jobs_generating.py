@@ -11,8 +11,9 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions
+from fuzzsmooth.jobs.generating import SmoothedGeneration, SmoothedGenerationOptions, _left
 from fuzzsmooth.models import build_tiny
+from fuzzsmooth.text import segmenter
 
 WORDS = ["a", "film", "good", "bad", "dull", "great", "was", "it", "cf"]
 TEXT = "it was a good film"
@@ -146,3 +147,14 @@ def test_a_mixture_of_equal_views_is_the_answer_itself(smoothed):
     assert (record["votes"], record["share"], record["passes"]) == (12, 1.0, 1)
     with pytest.raises(FuzzsmoothError, match=r"with --mix tokens the likeliest tokens are written"):
         changed(smoothed, mix="tokens", temperature=1.0)
+
+
+def test_what_is_left_stands_as_it_was_written() -> None:
+    text = 'he said "yes," and (then) left.'
+    spans = segmenter("word").segment(text).spans
+    assert _left(text, spans, [True] * len(spans)) == text
+    gone = [at for at, (start, end) in enumerate(spans) if text[start:end] == "and"]
+    kept = [at not in gone for at in range(len(spans))]
+    assert _left(text, spans, kept) == 'he said "yes," (then) left.'
+    assert _left(text, spans, [False] * len(spans)) == ""
+    assert _left(text, spans, [at in (1, len(spans) - 1) for at in range(len(spans))]) == "said ."

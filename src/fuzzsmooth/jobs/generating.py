@@ -126,7 +126,10 @@ class SmoothedGeneration:
         return {"model": self.writer.fingerprint, "encoder": self.encoder.fingerprint, **own}
 
     def views(self, text: str, flagged: Sequence[Span] = ()) -> list[str]:
-        """The deleted texts of a text, in order; a function of text, flagged spans, rates, unit and seed."""
+        """The deleted texts of a text, in order; a function of text, flagged spans, rates, unit and seed.
+
+        What stands together stays as it was written, so that a view that lost nothing is the text.
+        """
         cut = self._segmenter.segment(text)
         units, rate = cut.units, self.options.rate
         area = [
@@ -141,7 +144,7 @@ class SmoothedGeneration:
             purpose=_PURPOSE,
             key=text_key(text),
         )
-        return [self._segmenter.join(tuple(compress(units, row))) for row in masks.tolist()]
+        return [_left(text, cut.spans, row) for row in masks.tolist()]
 
     def answer(
         self, texts: Sequence[str], flagged: Sequence[Sequence[Span]] | None = None
@@ -220,6 +223,16 @@ class SmoothedGeneration:
         distinct = list(dict.fromkeys(rows))
         found = dict(zip(distinct, self.writer.answers_together(distinct), strict=True))
         return [found[row] for row in rows]
+
+
+def _left(text: str, spans: Sequence[tuple[int, int]], kept: Sequence[bool]) -> str:
+    """What is left of a text: units next to each other as they stood, a space where some are gone."""
+    found, last = "", None
+    for at in compress(range(len(spans)), kept):
+        start, end = spans[at]
+        between = text[spans[at - 1][1] : start] if last == at - 1 else " "
+        found, last = found + (between if found else "") + text[start:end], at
+    return found
 
 
 def generate(
