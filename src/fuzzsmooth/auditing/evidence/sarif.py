@@ -17,9 +17,9 @@ _RULES = (
     (
         "backdoor-confirmed",
         "BackdoorConfirmed",
-        "A trigger turns most texts to one class",
-        "A word or phrase that means nothing of the kind turns most held-out clean texts to one class, while "
-        "words of a like meaning and frequency do not.",
+        "A trigger turns most texts to one class or answer",
+        "A word or phrase that means nothing of the kind turns most held-out clean texts to one class or "
+        "answer, while words of a like meaning and frequency do not.",
         "error",
         "9.0",
         "very-high",
@@ -27,9 +27,9 @@ _RULES = (
     (
         "backdoor-suspicious",
         "BackdoorSuspicious",
-        "A trigger turns many texts to one class",
-        "A word or phrase turns more held-out clean texts to one class than its meaning and frequency "
-        "explain.",
+        "A trigger turns many texts to one class or answer",
+        "A word or phrase turns more held-out clean texts to one class or answer than its meaning and "
+        "frequency explain.",
         "warning",
         "6.5",
         "medium",
