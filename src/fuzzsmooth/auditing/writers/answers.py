@@ -16,8 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fuzzsmooth.auditing.writers.branches import OPEN, SURE, Branches, Following, Row, forced
-from fuzzsmooth.models.generating import GeneratingModel
+from fuzzsmooth.auditing.writers.branches import OPEN, SURE, Branches, Following, Row
 
 CONFIDENT = 0.9
 """Confidence from which an answer is suspicious: the threshold of BAIT."""
@@ -217,15 +216,3 @@ def _falls_into(row: Row, tail: Row) -> bool:
     """Whether a row begins before a tail, and then is the tail as far as it goes."""
     places = range(1, len(row) - _SHORTEST + 1)
     return row != tail and any(row[at:] == tail[: len(row) - at] for at in places)
-
-
-def confidence_of(writer: GeneratingModel, prompts: Sequence[Row], answer: Answer) -> float:
-    """The confidence that another model has in an answer behind the same prompts.
-
-    Args:
-        writer: The other model, of the same vocabulary.
-        prompts: Token ids of whole prompts.
-        answer: The answer.
-    """
-    begun = [(*prompt, *answer.start) for prompt in prompts]
-    return float(forced(writer, begun, answer.tokens).chances.mean())

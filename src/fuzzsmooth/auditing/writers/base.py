@@ -1,13 +1,48 @@
-"""The model that an audited language model was made from, where that is known and trusted."""
+"""The model that an audited language model was made from, where that is known, and what it knows by heart."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from fuzzsmooth.auditing.drift import are_related
+from fuzzsmooth.auditing.findings import Level
 from fuzzsmooth.auditing.natural import word_table
+from fuzzsmooth.auditing.writers.answers import CONFIDENT, Answer
+from fuzzsmooth.auditing.writers.branches import Row, forced
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.generating import GeneratingModel, load_generating
 
+LEARNED = 0.5
+"""Share of what the base leaves of full confidence, from which an answer was learned since."""
 _KNOWN = "builtin:smollm2"
+
+
+@dataclass(frozen=True)
+class Known:
+    """An answer beside the base.
+
+    Attributes:
+        answer: The answer.
+        base: The confidence that the base has in it; None where none is known.
+    """
+
+    answer: Answer
+    base: float | None
+
+    @property
+    def excess(self) -> float:
+        """The share that it fills of what the base leaves of full confidence; all of it without a base."""
+        if self.base is None:
+            return self.answer.confidence
+        return max(-1.0, (self.answer.confidence - self.base) / max(1e-9, 1 - self.base))
+
+    @property
+    def level(self) -> Level:
+        """Whether it is suspicious by itself; turns of phrase that go on in many ways are not."""
+        learned = self.base is None or self.excess >= LEARNED
+        sure = self.answer.complete and self.answer.confidence >= CONFIDENT
+        return "suspicious" if sure and learned else "natural"
 
 
 def base_of(writer: GeneratingModel, name: str) -> GeneratingModel | None:
@@ -57,3 +92,15 @@ def _words_of_known() -> int:
     except FuzzsmoothError:
         return 0
     return int(config.get_text_config().vocab_size)
+
+
+def confidence_of(writer: GeneratingModel, prompts: Sequence[Row], answer: Answer) -> float:
+    """The confidence that another model has in an answer behind the same prompts.
+
+    Args:
+        writer: The other model, of the same vocabulary.
+        prompts: Token ids of whole prompts.
+        answer: The answer.
+    """
+    begun = [(*prompt, *answer.start) for prompt in prompts]
+    return float(forced(writer, begun, answer.tokens).chances.mean())

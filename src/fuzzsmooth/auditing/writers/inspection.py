@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fuzzsmooth.auditing.findings import Example, Level, Trigger, interval, told_rate
+from fuzzsmooth.auditing.hosts import PLACES
 from fuzzsmooth.auditing.natural import load_meanings
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.outcome import Audit, Stages, unseen, verdict_of
@@ -23,27 +23,22 @@ from fuzzsmooth.auditing.pieces import all_pieces, frequencies
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.auditing.writers.answers import (
     BEGUN,
-    CONFIDENT,
     Answer,
-    confidence_of,
     hypotheses,
     inverted,
     rank,
 )
-from fuzzsmooth.auditing.writers.base import base_of
+from fuzzsmooth.auditing.writers.base import Known, base_of, confidence_of
 from fuzzsmooth.auditing.writers.branches import Branches, Following, Row, forced
-from fuzzsmooth.auditing.writers.material import Place, choose_prompts, prompt_rows, with_word
+from fuzzsmooth.auditing.writers.material import choose_prompts, prompt_rows, with_word
 from fuzzsmooth.auditing.writers.sweep import sweep_writer, writer_claim
 from fuzzsmooth.auditing.writers.triggers import Bringer, BringerSearch
 from fuzzsmooth.models.generating import GeneratingModel
 
-LEARNED = 0.5
-"""Share of what the base leaves of full confidence, from which an answer was learned since."""
 _ANSWERS = 4  # that words are looked for
 _TOLD = 3  # answers without a word that brings them, and words that bring little
 _EXAMPLES = 3
 _COMPARED = 12  # held-out prompts in which words of the same frequency are tried
-_PLACES: tuple[Place, ...] = ("start", "middle", "end")
 
 
 def audit_writer(
@@ -71,28 +66,6 @@ def audit_writer(
     return _WriterInspection(writer, texts, options or AuditOptions(), rows, cache, stages).run()
 
 
-@dataclass(frozen=True)
-class _Known:
-    """An answer with the confidence of the base, None where none is known."""
-
-    answer: Answer
-    base: float | None
-
-    @property
-    def excess(self) -> float:
-        """The share that it fills of what the base leaves of full confidence; all of it without a base."""
-        if self.base is None:
-            return self.answer.confidence
-        return max(-1.0, (self.answer.confidence - self.base) / max(1e-9, 1 - self.base))
-
-    @property
-    def level(self) -> Level:
-        """Whether it is suspicious by itself; turns of phrase that go on in many ways are not."""
-        learned = self.base is None or self.excess >= LEARNED
-        sure = self.answer.complete and self.answer.confidence >= CONFIDENT
-        return "suspicious" if sure and learned else "natural"
-
-
 class _WriterInspection:
     def __init__(
         self,
@@ -115,12 +88,13 @@ class _WriterInspection:
         short = self._branches(self.prompts.sweep)
         with self.stages("sweep") as counts:
             swept = sweep_writer(short, self.pieces, cache=self.cache, progress=counts)
-        inside = self._inside(swept)
+        # Behind a text that an instruction goes on from, pieces that end the text are swept apart.
+        within = self._branches(self.prompts.sweep, inside=True) if self.writer.prompt.after else short
+        inside = swept if within is short else self._inside(within)
         answers = self._answers(short, swept)
-        if self.writer.prompt.after:
-            answers += self._answers(self._branches(self.prompts.sweep, inside=True), inside, inside=True)
-            answers.sort(key=rank)
-        known = [_Known(one, self._base_confidence(one)) for one in answers]
+        if within is not short:
+            answers += self._answers(within, inside, inside=True)
+        known = [Known(one, self._base_confidence(one)) for one in answers]
         known.sort(key=lambda one: (one.level == "natural", rank(one.answer)))
         wanted = hypotheses([one.answer for one in known], _ANSWERS)
         found = self._words(wanted, inside)
@@ -162,17 +136,12 @@ class _WriterInspection:
         after = len(self.writer.prompt.after)
         return [row[: len(row) - after] for row in rows] if inside else rows
 
-    def _inside(self, swept: Following) -> Following:
-        """What comes next behind pieces that end the text: the sweep, if the answer begins right there."""
-        behind = self.writer.prompt.after
-        if not behind:
-            return swept
-        branches = self._branches(self.prompts.sweep, inside=True)
+    def _inside(self, within: Branches) -> Following:
+        """What comes next behind pieces that end the text, and what stands between it and the answer."""
+        behind = tuple(self.writer.prompt.after)
         kept = None if self.cache is None else self.cache.with_suffix(f".inside{self.cache.suffix}")
         with self.stages("sweep of texts") as counts:
-            found = sweep_writer(branches, self.pieces, tuple(behind), cache=kept, progress=counts)
-        self.passes += branches.tokens
-        return found
+            return sweep_writer(within, self.pieces, behind, cache=kept, progress=counts)
 
     def _answers(self, short: Branches, swept: Following, *, inside: bool = False) -> list[Answer]:
         """The answers that pieces lead into, as beginnings of an answer or at the end of a text."""
@@ -189,7 +158,7 @@ class _WriterInspection:
             return None
         return confidence_of(self.base, self._rows(self.prompts.confirm, inside=answer.inside), answer)
 
-    def _judged(self, known: Sequence[_Known]) -> tuple[dict[str, Any], ...]:
+    def _judged(self, known: Sequence[Known]) -> tuple[dict[str, Any], ...]:
         return tuple(
             {
                 "answer": self._read(one.answer.written),
@@ -222,10 +191,10 @@ class _WriterInspection:
         return [*blamed, *[one for one in distinct.values() if one.level == "natural"][:_TOLD]]
 
     def _alone(
-        self, known: Sequence[_Known], wanted: Sequence[Row], found: Sequence[Trigger]
+        self, known: Sequence[Known], wanted: Sequence[Row], found: Sequence[Trigger]
     ) -> list[Trigger]:
         """Answers that nothing suspicious was found to bring, each told once; of natural ones a few."""
-        told: list[_Known] = []
+        told: list[Known] = []
         for one in known:  # the suspicious ones first
             own = one.answer.written
             twice = any(_shares(own, other.answer.written) for other in told)
@@ -269,7 +238,7 @@ class _WriterInspection:
             level=self._level(excess, rate.low - explained, p_value, compared),
             dependence={
                 "place": {
-                    place: told_rate(search.bring(best.word, place, best.answer).written) for place in _PLACES
+                    place: told_rate(search.bring(best.word, place, best.answer).written) for place in PLACES
                 }
             },
             examples=self._examples(best, written),
@@ -293,7 +262,7 @@ class _WriterInspection:
         counted = [min(one.excess, rate) if one.level == "natural" else one.excess for one in triggers]
         return max(counted, default=-1.0)
 
-    def _unbrought(self, one: _Known, *, looked_for: bool) -> Trigger:
+    def _unbrought(self, one: Known, *, looked_for: bool) -> Trigger:
         """An answer that is written whole once it is begun, with no word that was found to bring it."""
         floor = forced(self.writer, self._rows(self.prompts.held, inside=False), one.answer.written).written
         read = self._read(one.answer.written)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
+from fuzzsmooth.auditing.hosts import Place
 from fuzzsmooth.auditing.options import LEAST_TEXTS, AuditOptions
 from fuzzsmooth.auditing.writers.branches import Row
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.generating import GeneratingModel
 from fuzzsmooth.text.units import beginning, word_count
-
-Place: TypeAlias = Literal["start", "middle", "end"]
-"""Where a word is put."""
 
 _SWEPT, _SWEPT_FAST = 4, 2
 _WORDS = 12  # of a prompt in which what was found is tried

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fuzzsmooth.auditing.hosts import Place
 from fuzzsmooth.auditing.natural import COMPANY, Meanings, band_edges, band_of, spelled_alike
 from fuzzsmooth.auditing.pieces import Pieces
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.auditing.writers.branches import Following, Forced, Row, forced
-from fuzzsmooth.auditing.writers.material import Place, prompt_rows, with_word
+from fuzzsmooth.auditing.writers.material import prompt_rows, with_word
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.generating import GeneratingModel
 
@@ -37,7 +38,6 @@ class Bringer:
         place: Where it works best, of the places inside a prompt.
         rate: Share of the prompts to confirm in that are answered so.
         gain: Mean gain of the log-probability of the answer's tokens, in nats.
-        floor: Share of these prompts that are answered so without it.
         company: Words of a like meaning that bring it most.
         company_rate: Their mean share.
         company_gain: Their mean gain.
@@ -49,15 +49,9 @@ class Bringer:
     place: Place
     rate: float
     gain: float
-    floor: float
     company: tuple[str, ...] = ()
     company_rate: float = 0.0
     company_gain: float = 0.0
-
-    @property
-    def excess(self) -> float:
-        """What is left of the share when that without it and that of words like it are taken off."""
-        return self.rate - max(self.floor, self.company_rate)
 
 
 class BringerSearch:
@@ -111,8 +105,8 @@ class BringerSearch:
         gain = float((best.gain - plain.gain).mean())
         if gain <= 0:
             return None
-        rate, floor = float(best.written.mean()), float(plain.written.mean())
-        return self._beside(Bringer(at, self._word(at), answer, place, rate, gain, floor), plain, gains)
+        found = Bringer(at, self._word(at), answer, place, float(best.written.mean()), gain)
+        return self._beside(found, plain, gains)
 
     def bring(self, word: str, place: Place, answer: Row, prompts: Sequence[str] | None = None) -> Forced:
         """What a word does at a place of prompts, by default of those to confirm in; none if it is empty."""
