@@ -14,7 +14,7 @@ from fuzzsmooth.auditing.claims import claim_for
 from fuzzsmooth.auditing.effects import Parts
 from fuzzsmooth.auditing.findings import excess_of
 from fuzzsmooth.auditing.ground import Ground
-from fuzzsmooth.auditing.hosts import Host, make_hosts
+from fuzzsmooth.auditing.hosts import Host, make_hosts, reads_last_token
 from fuzzsmooth.auditing.judging import SUSPICIOUS, Judge, interval
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.minimal import minimized
@@ -42,7 +42,9 @@ def test_nothing_stands_behind_the_last_word_where_a_head_reads_the_last_token(
 ) -> None:
     model = load_classifier(str(build_tiny(kind, tmp_path, vocabulary=["a", "b", "c", "cf"])))
     texts = ["a b c", "c"]
-    first, alone = make_hosts(model, texts, [0, 1], np.zeros((2, 2), np.float32), 8)
+    assert reads_last_token(model) is not is_open
+    nothing = np.zeros((2, 2), np.float32)
+    first, alone = make_hosts(model, texts, [0, 1], nothing, 8, is_open=not reads_last_token(model))
     words = [model.tokenizer.convert_tokens_to_ids(word) for word in "abc"]
     begin = first.ids.index(words[0])
     assert first.is_open is alone.is_open is is_open

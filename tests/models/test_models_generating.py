@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import architectures
@@ -20,6 +22,16 @@ from fuzzsmooth.models.predicated import PredicateClassifier
 
 OPTIONS = GenerationOptions(instruction=r"they said: {text}\nit was", max_tokens=6)
 TEXTS = ["a good film", "", "dull", "the bad film was long", "<s>old</s> film", "a good film"]
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +87,8 @@ def test_an_answer_is_a_function_of_its_text_alone(writer):
     together = writer.answers(ids)
     assert together == [writer.answers([row])[0] for row in ids]
     assert together[::-1] == writer.answers(ids[::-1])
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
+    with threads(3):
         assert writer.answers(ids) == together
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "mistral"])
@@ -101,12 +109,8 @@ def test_texts_are_answered_together_as_alone(folders, name):
     assert writer.answers_together(ids[::-1]) == alone[::-1]
     assert writer.forward_count == before + 2 * len(ids)
     assert writer.answers_together([]) == []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
+    with threads(3):
         assert writer.answers_together(ids) == alone
-    finally:
-        torch.set_num_threads(threads)
 
 
 def test_an_answer_ends_where_its_own_text_does(writer, monkeypatch):

@@ -85,11 +85,10 @@ def make_hosts(
     labels: Sequence[int],
     logits: npt.NDArray[np.float32],
     room: int,
+    *,
+    is_open: bool = True,
 ) -> list[Host]:
     """Texts as hosts.
-
-    Where the head of a model reads the state of a text's last token, nothing is inserted behind the last
-    word: an odd piece there is all that such a head reads, and turns every text in clean models, too.
 
     Args:
         classifier: The model.
@@ -97,11 +96,11 @@ def make_hosts(
         labels: Their classes.
         logits: What the model answers to them, shape (texts, classes).
         room: Tokens that may be inserted; of a text that leaves less, the end is cut off.
+        is_open: Whether something may be inserted behind the last word; see :func:`reads_last_token`.
     """
     tokenizer = classifier.tokenizer
     special = set(tokenizer.all_special_ids)
     most = max(int(tokenizer.num_special_tokens_to_add()) + 1, classifier.max_length - room)
-    read_last = _reads_last_token(classifier)
     hosts = []
     for text, label, row in zip(texts, labels, logits, strict=True):
         ids = classifier.encode([text]).ids[0]
@@ -112,22 +111,27 @@ def make_hosts(
         begins = word_begins(tokenizer, text)
         gaps = [first + at for at in range(len(content)) if at >= len(begins) or begins[at]]
         gaps, end = gaps or [first], first + len(content)
-        open_end = not (read_last and last == len(ids))
         scores = tuple(map(float, row))
-        hosts.append(Host(text, label, whole, (*gaps, end) if open_end else tuple(gaps), scores, end))
+        hosts.append(Host(text, label, whole, (*gaps, end) if is_open else tuple(gaps), scores, end))
     return hosts
 
 
-def _reads_last_token(classifier: Any) -> bool:
-    """Whether the last token of a text is what its answer is read from."""
+def reads_last_token(classifier: Any) -> bool:
+    """Whether the last token of a text is what its answer is read from, as by the heads of decoders.
+
+    Nothing is to be inserted behind the last word then: an odd piece there is all that such a head reads, and
+    turns every text in clean models, too. To be asked once: telling it may take a copy of the model.
+    """
     from fuzzsmooth.models.causality import is_causal
     from fuzzsmooth.models.prompted import is_prompted
 
     if not hasattr(classifier, "separate"):  # no model of transformers
         return False
-    alone = classifier.separate()  # the test leaves hooks, with which a pass is slower
-    behind = is_prompted(alone.model) and alone.model.prompt.after
-    return not behind and is_causal(alone)
+    ids = classifier.encode(["a"]).ids[0]
+    ends = ids[-1] in set(classifier.tokenizer.all_special_ids)
+    behind = is_prompted(classifier.model) and classifier.model.prompt.after
+    # The test leaves hooks, with which a pass is slower.
+    return not ends and not behind and is_causal(classifier.separate())
 
 
 def word_begins(tokenizer: Any, text: str) -> list[bool]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from fuzzsmooth.auditing.hosts import Host, make_hosts
+from fuzzsmooth.auditing.hosts import Host, make_hosts, reads_last_token
 from fuzzsmooth.auditing.options import LEAST_TEXTS, AuditOptions
 from fuzzsmooth.auditing.sweep import hosts_per_class
 from fuzzsmooth.common.errors import FuzzsmoothError
@@ -99,9 +100,11 @@ def choose_material(
     )
     right = [index for index, label in zip(chosen, given, strict=True) if labels[index] == int(label)]
     parts: tuple[list[Host], ...] = ([], [], [], [], [])
+    make = partial(make_hosts, room=_ROOM, is_open=not reads_last_token(classifier))
     for label, name in enumerate(names):
         own = [texts[index] for index in right if labels[index] == label]
-        for part, hosts in zip(parts, _of_class(classifier, own, label, name, options, each), strict=True):
+        found = _of_class(classifier, own, label, name, options, each, make)
+        for part, hosts in zip(parts, found, strict=True):
             part.extend(hosts)
     sweep, confirm, held, long, long_held = map(tuple, parts)
     accuracy = len(right) / len(chosen)
@@ -109,7 +112,13 @@ def choose_material(
 
 
 def _of_class(
-    classifier: TokenClassifier, own: Sequence[str], label: int, name: str, options: AuditOptions, each: int
+    classifier: TokenClassifier,
+    own: Sequence[str],
+    label: int,
+    name: str,
+    options: AuditOptions,
+    each: int,
+    make: Callable[..., list[Host]],
 ) -> tuple[list[Host], ...]:
     short = _beginnings(own, options.words)
     logits = classifier.logits(classifier.encode(short).ids) if short else np.zeros((0, 2), np.float32)
@@ -128,22 +137,29 @@ def _of_class(
             f"the model gives too few clean texts of class '{name}' their class; audit a better model, or "
             "give more clean texts (--data)"
         )
-    sweep = make_hosts(classifier, [short[at] for at in surer], [label] * len(surer), logits[surer], _ROOM)
-    confirm = _hosts(classifier, left[:confirming], label, _CONFIRMED_WORDS)
-    held = _hosts(classifier, left[confirming : confirming + options.holdout], label, _HELD_WORDS)
+    sweep = make(classifier, [short[at] for at in surer], [label] * len(surer), logits[surer])
+    confirm = _hosts(make, classifier, left[:confirming], label, _CONFIRMED_WORDS)
+    held = _hosts(make, classifier, left[confirming : confirming + options.holdout], label, _HELD_WORDS)
     rest = [text for text in left[confirming + options.holdout :] if word_count(text) >= _LONG_WORDS]
     first = min(confirming, len(rest) // 3)  # the others are measured on
-    long = _hosts(classifier, rest[:first], label, _LONGEST, whole=True)
+    long = _hosts(make, classifier, rest[:first], label, _LONGEST, whole=True)
     others = rest[first : first + options.holdout]
-    return sweep, confirm, held, long, _hosts(classifier, others, label, _LONGEST, whole=True)
+    return sweep, confirm, held, long, _hosts(make, classifier, others, label, _LONGEST, whole=True)
 
 
 def _hosts(
-    classifier: TokenClassifier, texts: Sequence[str], label: int, words: int, *, whole: bool = False
+    make: Callable[..., list[Host]],
+    classifier: TokenClassifier,
+    texts: Sequence[str],
+    label: int,
+    words: int,
+    *,
+    whole: bool = False,
 ) -> list[Host]:
     """Beginnings of texts that still get their class, as the model reads them.
 
     Args:
+        make: Makes hosts of texts.
         classifier: The model.
         texts: The texts.
         label: Their class.
@@ -152,7 +168,7 @@ def _hosts(
     """
     cut = _beginnings(texts, words)
     nothing = np.zeros((len(cut), len(classifier.labels)), np.float32)
-    hosts = make_hosts(classifier, cut, [label] * len(cut), nothing, _ROOM)
+    hosts = make(classifier, cut, [label] * len(cut), nothing)
     if whole:
         lengths = [len(ids) for ids in classifier.encode(cut).ids]
         hosts = [host for host, length in zip(hosts, lengths, strict=True) if len(host.ids) == length]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -78,7 +79,7 @@ class AuditOrder:
     sign: Path | None = None
     writing: GenerationOptions = field(default_factory=GenerationOptions)
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What is audited, as the configuration of the model tells.
 
