@@ -313,3 +313,16 @@ def test_rates_by_length_are_those_of_training_and_certificate(options: Certific
 def test_too_few_texts_to_hold_any_out(options: CertificationOptions, tmp_path: Path) -> None:
     with pytest.raises(FuzzsmoothError, match="too few to hold out"):
         run_certification(options.replace(train_size=60), tmp_path / "out")
+
+
+def test_answers_near_that_to_the_empty_text_vote_for_no_class(options: CertificationOptions) -> None:
+    certain, nothing = np.array([0.001, 0.999]), np.array([0.48, 0.52])
+    table = TableClassifier({"good": certain}, nothing)
+    row = certification_row("deletion-unsure:0.5", options.shared)
+    assert [base.name for base in row.bases] == ["plain", "deletion-trained-0.5"]
+    told = row.build(table)("good")  # type: ignore[arg-type]
+    assert told.label == 1
+    assert told.p_lower == pytest.approx(0.75)  # half of the deletions are empty, and half of these its
+    assert row.build(table)("bad").p_lower == pytest.approx(0.5)  # type: ignore[arg-type]
+    leaning = certification_row("deletion-trained:0.5", options.shared).build(table)  # type: ignore[arg-type]
+    assert leaning("bad").p_lower == pytest.approx(1.0)

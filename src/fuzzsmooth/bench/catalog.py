@@ -51,6 +51,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "deletion-trained:RATE": "the same model with our statistics",
         "deletion-early:RATE": "the same, drawing no longer than edits and insertions need",
         "deletion:RATE": "the same model with class offsets and our statistics",
+        "deletion-unsure:RATE": "ours, answers near that to the empty text voting for each class alike",
         "deletion-kept:UNITS": "rates by length, at which so many words are expected to be left",
         "deletion-sampled:RATE": "the same with the statistics of RS-Del",
         "ranmask:RATE": "RanMASK: uniform masking of a fixed share, lambda 1",

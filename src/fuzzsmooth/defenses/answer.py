@@ -42,6 +42,8 @@ class Answer:
             what is left after randomization.
         costs: With deletion rates per unit type: the cost of inserting each flagged type of the text, and of
             any other type under the empty name.
+        leading: The class that leads, enumerated deletions included, which ``votes`` may leave out; None
+            where the votes are all there is.
     """
 
     label: int | None
@@ -58,10 +60,13 @@ class Answer:
     statistics: str = "vote"
     truncated: bool = False
     costs: Mapping[str, float] = field(default_factory=dict)
+    leading: int | None = None
 
     @property
     def winner(self) -> int | None:
-        """The class with most votes, ties to the lower one, whether or not it is the answer; None without."""
+        """The class that leads, ties to the lower one, whether or not it is the answer, if there is one."""
+        if self.leading is not None:
+            return self.leading
         if not any(self.votes):
             return self.label
         return max(range(len(self.votes)), key=lambda index: (self.votes[index], -index))

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import Options
+from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.registry import Registry
 from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.material import Material
-from fuzzsmooth.models.protocol import Classifier
+from fuzzsmooth.models.protocol import Classifier, declares_deterministic
 from fuzzsmooth.search.references import References
 from fuzzsmooth.search.scan import Scan
 from fuzzsmooth.training.progress import Progress, silent
@@ -281,3 +281,21 @@ def truncated_by(classifier: Classifier, texts: Sequence[str]) -> list[bool]:
     """Whether each text is longer than the classifier reads; False where it does not say."""
     check = getattr(classifier, "truncated", None)
     return [False] * len(texts) if check is None else list(check(texts))
+
+
+def require_deterministic(classifier: Classifier, what: str, instead: str) -> None:
+    """Refuse what takes a single answer of the classifier for a fact, where it may answer by chance.
+
+    Args:
+        classifier: The classifier.
+        what: What asks once, as the start of a sentence.
+        instead: What works all the same, as its end.
+
+    Raises:
+        FuzzsmoothError: If it does not declare itself deterministic.
+    """
+    require(
+        declares_deterministic(classifier),
+        f"{what}; declare it deterministic if it always gives the same answer to the same text"
+        f" (CallableClassifier(..., deterministic=True), --always-same), or {instead}",
+    )

@@ -16,18 +16,15 @@ from typing import Annotated, Any, Literal
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.data.dataset import Dataset
 from fuzzsmooth.defenses.answer import Answer
-from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
-from fuzzsmooth.defenses.randomized import (
-    Randomized,
-    Received,
-    certified_answer,
-    require_deterministic,
-)
+from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs, require_deterministic
+from fuzzsmooth.defenses.randomized import Randomized, Received, certified_answer
 from fuzzsmooth.engine.certificates import Issuer, costs, deletion_certificates, weighted_certificates
+from fuzzsmooth.engine.deciding import Unsure
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Fuzzer, SearchFuzzer, TypeFuzzer, Units
 from fuzzsmooth.engine.length_rates import LengthOptions, length_certificates
 from fuzzsmooth.engine.options import NoisyOptions, SearchedOptions, check_drawn
+from fuzzsmooth.engine.recheck import in_float32
 from fuzzsmooth.engine.sampler import Sampler
 from fuzzsmooth.engine.statistics import gather_evidence
 from fuzzsmooth.engine.type_rates import TypeRates, rate_table, unit_rates
@@ -75,6 +72,14 @@ class DeletionOptions(NoisyOptions, SearchedOptions, LengthOptions):
         Between(0, 1, above=True, below=True),
         "With a table of flip rates, the deletion rate of the types it flags, not below ``rate``.",
     ] = 0.97
+    unsure_margin: Annotated[
+        float | None,
+        Between(0, 1_000_000),
+        "Let an answer to a deleted text vote for each class alike where it says hardly more than that to "
+        "the empty text: where the two best logits, relative to those of the empty text, are no further "
+        "apart than this. Otherwise such answers all vote for the class that the model leans to, which at "
+        "high rates is then the only one that is certified. Good values are .02 to .2.",
+    ] = None
     weight_distance: Annotated[
         float | None,
         Between(0, 1_000_000),
@@ -100,6 +105,11 @@ class DeletionOptions(NoisyOptions, SearchedOptions, LengthOptions):
             distance is None or not self.fuzzing,
             "a weight distance cannot be certified with fuzzing, which reads the weights without their noise:"
             " turn fuzzing off (--no-fuzzing)",
+        )
+        require(
+            distance is None or self.unsure_margin is None,
+            "a weight distance cannot be certified with an unsure_margin, which is relative to what the "
+            "weights without their noise say: leave one of them out",
         )
         require(
             distance is None or self.noisy_copies is None,
@@ -196,6 +206,11 @@ class Deletion(Randomized):
     def fixed_copies(self) -> int | None:
         """The copies of the options."""
         return self.options.noisy_copies
+
+    def unsure(self) -> Unsure | None:
+        """Answers that are near to that to the empty text, in float32 whatever answers."""
+        margin = self.options.unsure_margin
+        return None if margin is None else Unsure.around_nothing(in_float32(self.classifier), margin)
 
     def fuzzer(self) -> Fuzzer | None:
         """What removes suspicious units from what deletion has left; it sees nothing else (Theorem 3)."""

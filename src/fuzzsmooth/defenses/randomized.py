@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fuzzsmooth.certify import Certificate, vote_error
-from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import text_key
 from fuzzsmooth.common.texts import checked_texts
 from fuzzsmooth.defenses.answer import Answer
 from fuzzsmooth.defenses.defense import Advance, Defense, truncated_by
 from fuzzsmooth.engine.certificates import Issuer, remarked
+from fuzzsmooth.engine.deciding import Unsure
 from fuzzsmooth.engine.early_vote import early_votes
 from fuzzsmooth.engine.evidence import Evidence
 from fuzzsmooth.engine.fuzzers import Fuzzer, Units
@@ -28,7 +28,6 @@ from fuzzsmooth.engine.sampler import Plan, Sampler, read_alike
 from fuzzsmooth.models.protocol import (
     Classifier,
     WeightNoise,
-    declares_deterministic,
     with_noise,
 )
 from fuzzsmooth.noise.text import Rates, TextKernel, text_kernel, uniform_rates
@@ -138,10 +137,11 @@ class Randomized(Defense):
             advance: Told how many texts have just been finished.
             needed: The error up to which a label is given; 1 gives it always.
         """
-        votes = sampler.votes([one.plan for one in received], range(copies), "predict", advance)
+        plans = [one.plan for one in received]
+        votes, unsure = sampler.ballots(plans, range(copies), "predict", advance)
         return [
-            vote_answer(one, tuple(counts.tolist()), copies, self.labels, needed=needed)
-            for one, counts in zip(received, votes, strict=True)
+            vote_answer(one, tuple(counts.tolist()), copies, self.labels, needed=needed, unsure=blank)
+            for one, counts, blank in zip(received, votes, unsure.tolist(), strict=True)
         ]
 
     def early_vote(
@@ -188,6 +188,10 @@ class Randomized(Defense):
 
     def fuzzer(self) -> Fuzzer | None:
         """What follows deletion."""
+        return None
+
+    def unsure(self) -> Unsure | None:
+        """Which answers of the base classifier are unsure; by default none."""
         return None
 
     def answer(self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None) -> list[Answer]:
@@ -247,6 +251,7 @@ class Randomized(Defense):
             fuzzer=self.fuzzer(),
             seed=options.seed,
             copies=None if self.noise is None else self.fixed_copies,
+            unsure=self.unsure(),
         )
         self._certifying = CertificateSampler(options, takes_any=self.takes_any)
 
@@ -267,27 +272,35 @@ class Randomized(Defense):
 
 
 def vote_answer(
-    received: Received, votes: tuple[int, ...], draws: int, labels: Sequence[str], *, needed: float = 1.0
+    received: Received,
+    votes: tuple[int, ...],
+    draws: int,
+    labels: Sequence[str],
+    *,
+    needed: float = 1.0,
+    unsure: int = 0,
 ) -> Answer:
     """The answer of a vote.
 
     Args:
         received: The text.
         votes: Votes per class.
-        draws: Draws in all, >= sum of the votes; the rest is undecided.
+        draws: Draws in all, >= sum of the votes and the unsure ones; the rest is undecided.
         labels: Class names.
         needed: The error up to which the label is given; 1 gives it always.
+        unsure: Draws that were unsure and left out.
     """
     winner = max(range(len(votes)), key=lambda index: (votes[index], -index))
-    error = vote_error(votes, undecided=draws - sum(votes))
+    cast = draws - unsure
+    error = vote_error(votes, undecided=cast - sum(votes))
     label = winner if error <= needed else None
     return Answer(
         label=label,
         label_name=None if label is None else labels[label],
         status="abstain" if label is None else "answered",
-        score=votes[winner] / draws,
+        score=votes[winner] / max(1, cast),
         votes=votes,
-        undecided=draws - sum(votes),
+        undecided=cast - sum(votes),
         error=error,
         passes=draws,
         truncated=received.truncated,
@@ -316,12 +329,13 @@ def certified_answer(
         status="answered" if main.label is not None else "abstain",
         score=max(evidence.counts) / votes if votes else 0.0,
         votes=evidence.counts,
-        undecided=evidence.draws - votes,
+        undecided=evidence.undecided,
         certificates=remarked(certificates, received.plan.units),
         passes=evidence.passes,
         statistics=evidence.statistics,
         truncated=received.truncated,
         costs=costs or {},
+        leading=evidence.bound.label,
         **searched(received),
     )
 
@@ -330,21 +344,3 @@ def searched(received: Received) -> dict[str, Any]:
     """The fields of an answer that tell of the search of its text."""
     scan = received.scan
     return {} if scan is None else {"spans": scan.spans, "evaluations": scan.evaluations}
-
-
-def require_deterministic(classifier: Classifier, what: str, instead: str) -> None:
-    """Refuse what takes a single answer of the classifier for a fact, where it may answer by chance.
-
-    Args:
-        classifier: The classifier.
-        what: What asks once, as the start of a sentence.
-        instead: What works all the same, as its end.
-
-    Raises:
-        FuzzsmoothError: If it does not declare itself deterministic.
-    """
-    require(
-        declares_deterministic(classifier),
-        f"{what}; declare it deterministic if it always gives the same answer to the same text"
-        f" (CallableClassifier(..., deterministic=True), --always-same), or {instead}",
-    )

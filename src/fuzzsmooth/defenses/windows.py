@@ -39,8 +39,8 @@ from fuzzsmooth.certify import (
 from fuzzsmooth.certify import Ablation as Procedure
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.defenses.answer import Answer, Status
-from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs
-from fuzzsmooth.defenses.randomized import Randomized, Received, require_deterministic
+from fuzzsmooth.defenses.defense import DEFENSES, Advance, Needs, require_deterministic
+from fuzzsmooth.defenses.randomized import Randomized, Received
 from fuzzsmooth.engine.certificates import Issuer, remarked
 from fuzzsmooth.engine.fuzzers import Fuzzer, TypeFuzzer, Units
 from fuzzsmooth.engine.lockstep import run_together

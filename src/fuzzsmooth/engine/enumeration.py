@@ -20,10 +20,13 @@ from fuzzsmooth.certify import (
     top_class,
 )
 from fuzzsmooth.common.randomness import generator
-from fuzzsmooth.engine.evaluation import Answers
+from fuzzsmooth.engine.deciding import UNSURE, Answers, shares
 from fuzzsmooth.engine.evidence import PURPOSE, DrawnText, Evidence, count_labels
 from fuzzsmooth.engine.group_sequential import contenders, equal_draws
 from fuzzsmooth.engine.sampler import Plan, Sampler, Votes, mask_rows
+
+_HIGH = f"{PURPOSE}-high"
+"""Addresses the draws from what enumeration has left."""
 
 
 def exact_evidence(plans: Sequence[Plan], sampler: Sampler, rates: Sequence[float]) -> list[Evidence]:
@@ -43,11 +46,19 @@ def exact_evidence(plans: Sequence[Plan], sampler: Sampler, rates: Sequence[floa
 
 
 def _exact(labels: Answers, plan: Plan, rate: float, classes: int) -> Evidence:
-    outcomes = np.eye(classes + 1)[labels][:, :classes]  # an undecided label, -1, is a row of zeros
-    exact = exact_probabilities(outcomes, rate, unit_rates=plan.rates.tolist())
+    exact = exact_probabilities(shares(labels, classes), rate, unit_rates=plan.rates.tolist())
     counts = count_labels(labels, classes)
     bound = TopClassBound(exact.label, exact.p_lower, exact.p_upper, int(counts[exact.label]), len(labels))
-    return Evidence(bound, tuple(counts.tolist()), len(labels), "exact", "exact", exact, len(labels))
+    return Evidence(
+        bound,
+        tuple(counts.tolist()),
+        len(labels),
+        "exact",
+        "exact",
+        exact,
+        len(labels),
+        int(np.count_nonzero(labels == UNSURE)),
+    )
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,11 @@ class StratifiedVotes:
             for text, part, plan in zip(texts, draws, plans, strict=True)
         ]
         classes = len(self.sampler.classifier.labels)
-        counts = [count_labels(labels, classes) for labels in self.sampler.labels(plans, kept)]
+        answers = [
+            self.sampler.with_coins(labels, plan, part, _HIGH)
+            for labels, plan, part in zip(self.sampler.labels(plans, kept), plans, draws, strict=True)
+        ]
+        counts = [count_labels(labels, classes) for labels in answers]
         return np.array(counts, dtype=np.int64).reshape(len(texts), classes)
 
 
@@ -107,9 +122,8 @@ def stratified_plans(
     for (text, enumerated), labels in zip(low.items(), sampler.labels(chosen, rows), strict=True):
         length, rate = len(plans[text].units), rates[text]
         parts = np.zeros(classes)
-        for mask, label in zip(enumerated, labels.tolist(), strict=True):
-            if label >= 0:
-                parts[label] += mask_probability(mask, length, rate)
+        for mask, share in zip(enumerated, shares(labels, classes), strict=True):
+            parts += share * mask_probability(mask, length, rate)
         mass = stratum_mass(length, rate, most_kept[text])
         parts = np.minimum(parts, mass)
         exact_parts = tuple(parts.tolist())
@@ -119,7 +133,7 @@ def stratified_plans(
             left = min(left, _sparing_draws(exact_parts, mass, draws, sparing, tested))
         if left == 1 and classes > 2:  # the draw is better spent on bounding
             tested = (top_class(exact_parts),)
-        source = generator(sampler.seed, f"{PURPOSE}-high", plans[text].key)
+        source = generator(sampler.seed, _HIGH, plans[text].key)
         masks[text] = sample_high_masks(length, rate, most_kept[text], left, source) if left else []
         drawn_texts.append(DrawnText(text, length, left, exact_parts, mass, len(enumerated), tested))
     return drawn_texts, StratifiedVotes(plans, sampler, masks)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.options import require
+from fuzzsmooth.engine.deciding import UNSURE, Answers, Unsure
 from fuzzsmooth.engine.fuzzers import Units
 from fuzzsmooth.engine.memory import Memory, TextMemory
 from fuzzsmooth.engine.tokens import UnitTokenizer
@@ -28,9 +29,6 @@ from fuzzsmooth.noise.text import Kept
 from fuzzsmooth.text.units import Segmenter
 
 _CHECKED = 3  # draws of each text that are tokenized as strings too, to check its token map
-
-Answers = npt.NDArray[np.int64]
-"""Shape (draws,): a class index, or UNDECIDED."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,7 @@ class Evaluator:
         recheck: Decides what is undecided, or None.
         recheck_band: Logit margin up to which the answer of ``recheck`` is undecided too.
         units: The token maps of the classifier's words; None asks it by strings.
+        unsure: Which answers are unsure; None: none.
 
     Raises:
         FuzzsmoothError: If there is noise, or somebody to recheck, and the classifier is asked by strings.
@@ -84,6 +83,7 @@ class Evaluator:
         recheck: TokenClassifier | None,
         recheck_band: float,
         units: UnitTokenizer | None,
+        unsure: Unsure | None = None,
     ) -> None:
         require(
             recheck is None or (noise is None and units is not None),
@@ -94,6 +94,7 @@ class Evaluator:
         self._noise = noise
         self._band = band
         self._recheck, self._recheck_band = recheck, recheck_band
+        self._unsure = unsure
         self._memory = Memory()
         self._units = units
 
@@ -209,17 +210,17 @@ class Evaluator:
         found = [np.zeros(0, dtype=np.int64)]
         for part in parts(len(rows)):
             logits = with_noise(self._classifier).logits(rows[part], noise=noise, seeds=seeds[part])
-            found.append(decide(logits, self._band))
+            found.append(decide(logits, self._band, self._unsure))
             tell(found[-1])
         return np.concatenate(found)
 
     def _decided(self, rows: Sequence[Tokens]) -> Answers:
         """The answers to token sequences; those within the band are rechecked."""
         assert isinstance(self._classifier, TokenClassifier)
-        answers = decide(self._classifier.logits(rows), self._band)
+        answers = decide(self._classifier.logits(rows), self._band, self._unsure)
         if self._recheck is not None and (close := np.flatnonzero(answers == UNDECIDED)).size:
             again = self._recheck.logits([rows[at] for at in close.tolist()])
-            answers[close] = decide(again, self._recheck_band)
+            answers[close] = decide(again, self._recheck_band, self._unsure)
         return answers
 
     def _of_strings(self, draws: Sequence[Sequence[Units]]) -> list[Answers]:
@@ -229,7 +230,9 @@ class Evaluator:
         for part in parts(len(texts)):
             rows = self._classifier.probabilities(texts[part])
             with np.errstate(divide="ignore"):
-                found.append(decide(np.log(rows), self._band))  # logits up to a constant per row
+                found.append(
+                    decide(np.log(rows), self._band, self._unsure)
+                )  # logits up to a constant per row
             tell(found[-1])
         return _split(np.concatenate(found), [len(own) for own in draws])
 
@@ -249,18 +252,29 @@ def unit_tokenizer(
     return None
 
 
-def decide(logits: npt.NDArray[np.floating], band: float) -> Answers:
-    """The class of each row, or UNDECIDED where the two highest logits differ by at most ``band``.
+def decide(logits: npt.NDArray[np.floating], band: float, unsure: Unsure | None = None) -> Answers:
+    """The class of each row; UNDECIDED where rounding might decide it, UNSURE where it is that.
 
     Args:
         logits: Shape (rows, classes), up to a constant per row; classes >= 2.
-        band: Logit margin, >= 0. At 0 every row is decided, ties for the lower class.
+        band: Logit margin, >= 0: a lead that is as near as this to where the answer changes is undecided. At
+            0 every row is decided, ties for the lower class.
+        unsure: Which answers are unsure; None: none.
     """
+    if unsure is not None:
+        logits = logits.astype(np.float64) - np.array(unsure.center)
     answers: Answers = logits.argmax(axis=1).astype(np.int64)
-    if band > 0 and len(logits):
-        highest = np.partition(logits.astype(np.float64), -2, axis=1)[:, -2:]
-        with np.errstate(invalid="ignore"):  # nothing is possible: undecided, as the comparison says
-            answers[~(highest[:, 1] - highest[:, 0] > band)] = UNDECIDED
+    if not len(logits) or (unsure is None and band <= 0):
+        return answers
+    highest = np.partition(logits.astype(np.float64), -2, axis=1)[:, -2:]
+    with np.errstate(invalid="ignore"):  # nothing is possible: undecided, as the comparison says
+        lead = highest[:, 1] - highest[:, 0]
+    if unsure is None:
+        answers[~(lead > band)] = UNDECIDED
+        return answers
+    answers[lead <= unsure.margin] = UNSURE
+    if band > 0:
+        answers[~(np.abs(lead - unsure.margin) > band)] = UNDECIDED
     return answers
 
 

@@ -39,6 +39,7 @@ class Evidence:
             before it where masks were enumerated.
         exact: All probabilities, where all masks were enumerated.
         enumerated: Masks that were enumerated.
+        unsure: Masks, of the enumerated ones where all were, that vote for each class alike.
     """
 
     bound: TopClassBound
@@ -48,6 +49,12 @@ class Evidence:
     statistics: str
     exact: ExactProbabilities | None = None
     enumerated: int = 0
+    unsure: int = 0
+
+    @property
+    def undecided(self) -> int:
+        """Draws, or masks where all were enumerated, that count for no class."""
+        return self.draws - sum(self.counts) - self.unsure
 
     @property
     def passes(self) -> int:

@@ -11,11 +11,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.certify import UNDECIDED
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import derived_seed, generator
-from fuzzsmooth.engine.evaluation import Answers, Evaluator, Selection, unit_tokenizer
+from fuzzsmooth.engine.deciding import UNSURE, Answers, Unsure, drawn
+from fuzzsmooth.engine.evaluation import Evaluator, Selection, unit_tokenizer
 from fuzzsmooth.engine.fuzzers import Fuzzer, TypeFuzzer, Units
 from fuzzsmooth.engine.tokens import TokenMapError, UnitTokenizer
 from fuzzsmooth.models.protocol import (
@@ -80,6 +80,7 @@ class Sampler:
         copies: How many noisy copies of the model answer all draws, each draw one of them at random; None:
             as ``noise`` says. They are functions of the seed alone, the same for predictions and
             certificates, so that the base classifier is a fixed mixture of them.
+        unsure: Which answers are unsure, and drawn; None: none. See :mod:`fuzzsmooth.engine.deciding`.
         has_one_answer: Whether a mask has one answer only, so that masks can be enumerated.
     """
 
@@ -94,6 +95,7 @@ class Sampler:
     recheck_band: float = 0.0
     units: UnitTokenizer | None = field(default=None, repr=False, compare=False)
     copies: int | None = None
+    unsure: Unsure | None = None
     has_one_answer: bool = field(init=False, repr=False, compare=False)
     _evaluator: Evaluator = field(init=False, repr=False, compare=False)
 
@@ -111,6 +113,7 @@ class Sampler:
             self.recheck,
             self.recheck_band,
             self.units,
+            self.unsure,
         )
         object.__setattr__(self, "_evaluator", evaluator)
         object.__setattr__(
@@ -139,14 +142,41 @@ class Sampler:
         Returns:
             Counts of shape (len(plans), classes). Rows sum to len(draws) less the undecided draws.
         """
+        return self.ballots(plans, draws, purpose, advance, coins=True)[0]
+
+    def ballots(
+        self,
+        plans: Sequence[Plan],
+        draws: range,
+        purpose: str,
+        advance: Callable[[int], None] | None = None,
+        *,
+        coins: bool = False,
+    ) -> tuple[Votes, npt.NDArray[np.int64]]:
+        """Votes of each plan, and how many draws were unsure and voted for no class.
+
+        Leaving them out changes no majority: of two classes the one with more sure votes has more in all.
+
+        Args:
+            plans: As in :meth:`votes`, as all that follow.
+            draws: The same.
+            purpose: The same.
+            advance: The same.
+            coins: Whether unsure draws vote by chance, as certificates have it; then none is left out.
+
+        Returns:
+            Counts of shape (len(plans), classes), and of shape (len(plans),).
+        """
         counts = np.zeros((len(plans), len(self.classifier.labels)), dtype=np.int64)
+        unsure = np.zeros(len(plans), dtype=np.int64)
         per_call = max(1, _TOGETHER // max(1, len(draws)))
         for first in range(0, len(plans), per_call):
             chunk = plans[first : first + per_call]
-            counts[first : first + len(chunk)] = self.tally(chunk, [draws] * len(chunk), purpose)
+            place = slice(first, first + len(chunk))
+            counts[place], unsure[place] = self._count(chunk, [draws] * len(chunk), purpose, coins=coins)
             if advance is not None:
                 advance(len(chunk))
-        return counts
+        return counts, unsure
 
     def tally(self, plans: Sequence[Plan], draws: Sequence[range], purpose: str) -> Votes:
         """Votes of each plan over draws of its own, evaluated together: a round of a sequential procedure.
@@ -159,14 +189,27 @@ class Sampler:
         Returns:
             As :meth:`votes`.
         """
+        return self._count(plans, draws, purpose, coins=True)[0]
+
+    def _count(
+        self, plans: Sequence[Plan], draws: Sequence[range], purpose: str, *, coins: bool
+    ) -> tuple[Votes, npt.NDArray[np.int64]]:
+        """Votes of each plan, and how many unsure draws cast none."""
         counts = np.zeros((len(plans), len(self.classifier.labels)), dtype=np.int64)
+        unsure = np.zeros(len(plans), dtype=np.int64)
         longest = max(map(len, draws), default=0)
         for offset in range(0, longest, _TOGETHER):
             parts = [part[offset : offset + _TOGETHER] for part in draws]
             for row, answers in enumerate(self._answers(plans, parts, purpose)):
-                decided = answers[answers != UNDECIDED]
-                counts[row] += np.bincount(decided, minlength=counts.shape[1])
-        return counts
+                if coins and self.unsure is not None:
+                    answers = self.with_coins(answers, plans[row], parts[row], purpose)
+                counts[row] += np.bincount(answers[answers >= 0], minlength=counts.shape[1])
+                unsure[row] += np.count_nonzero(answers == UNSURE)
+        return counts, unsure
+
+    def with_coins(self, answers: Answers, plan: Plan, draws: Sequence[int], purpose: str) -> Answers:
+        """Answers to draws of a text, the unsure ones drawn; see :func:`fuzzsmooth.engine.deciding.drawn`."""
+        return drawn(answers, len(self.classifier.labels), self.seed, purpose, plan.key, draws)
 
     def labels(self, plans: Sequence[Plan], kept: Sequence[Kept]) -> list[Answers]:
         """The base classifier's answer to given masks of each text, as for enumerated ones; nothing is drawn.
@@ -176,7 +219,7 @@ class Sampler:
             kept: For each text masks of shape (any, n), true where a unit is kept.
 
         Returns:
-            For each text the class of each mask, or :data:`UNDECIDED`. Masks that were answered before, also
+            For each text the class of each mask, UNDECIDED or UNSURE. Masks that were answered before, also
             as draws, cost nothing.
 
         Raises:

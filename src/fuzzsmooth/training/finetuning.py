@@ -22,6 +22,7 @@ from fuzzsmooth.models.protocol import Precision
 from fuzzsmooth.noise.text import Deletion
 from fuzzsmooth.noise.text.share_masking import ShareMasking
 from fuzzsmooth.training.checkpoints import Checkpoints
+from fuzzsmooth.training.depth import keep_lowest_layers
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
 from fuzzsmooth.training.lora import LowRank, trains_low_rank
@@ -97,6 +98,8 @@ def _finetune(
     data, before = dataset.fingerprint, classifier.fingerprint
     checkpoints = Checkpoints(output, {"options": options.to_mapping(), "data": data, "model": before})
     start = checkpoints.prepare(resume)
+    if options.layers is not None:
+        keep_lowest_layers(classifier, options.layers)
     smoothing = _smoothing(options)
     # What the model can be trained in; the options, which a resumed run compares, stay what was asked for.
     precision = training_precision(classifier, options.precision)

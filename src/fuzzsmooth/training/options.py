@@ -21,6 +21,12 @@ class FinetuneOptions(Options):
         Between(0, 100, above=True),
         "Peak step size of AdamW, > 0; it rises linearly during warm-up and falls linearly to 0.",
     ] = 5e-5
+    layers: Annotated[
+        int | None,
+        Between(1, 10_000),
+        "How many of the model's layers are kept, counted from the input, or None for all. Two are enough "
+        "for the few words that deletion at a rate of .9 leaves, and ask in less than half the time.",
+    ] = None
     tune: Annotated[
         Tune,
         "What is trained. ``full``: all weights. ``lora``: low-rank changes of the linear maps, added to "

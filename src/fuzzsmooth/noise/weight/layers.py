@@ -69,7 +69,7 @@ def noised_named_parameters(model: nn.Module, top_layers: int) -> list[tuple[str
 
 def _region(model: nn.Module, top_layers: int) -> list[tuple[str, nn.Module]]:
     """The modules with parameters of their own in the top blocks and above, embeddings left out."""
-    stack, count = _block_stack(model)
+    stack, count = block_stack(model)
     require(
         0 <= top_layers <= count,
         f"top_layers is {top_layers}, but the model has {count} transformer blocks; give 0 to {count}",
@@ -116,12 +116,12 @@ def _stands_above(name: str, module: nn.Module, stack: str) -> bool:
 
 def block_count(model: nn.Module) -> int:
     """How many transformer blocks the model has; errors as :func:`noised_modules`."""
-    return _block_stack(model)[1]
+    return block_stack(model)[1]
 
 
 def transformer_blocks(model: nn.Module) -> list[nn.Module]:
     """The transformer blocks of the model, from the input to the output; errors as :func:`noised_modules`."""
-    return list(model.get_submodule(_block_stack(model)[0]).children())
+    return list(model.get_submodule(block_stack(model)[0]).children())
 
 
 def noised_layers(model: nn.Module, top_layers: int | None) -> int:
@@ -129,8 +129,8 @@ def noised_layers(model: nn.Module, top_layers: int | None) -> int:
     return min(_FRS_LAYERS, block_count(model)) if top_layers is None else top_layers
 
 
-def _block_stack(model: nn.Module) -> tuple[str, int]:
-    """Name and length of the stack of transformer blocks."""
+def block_stack(model: nn.Module) -> tuple[str, int]:
+    """Name and length of the stack of transformer blocks; errors as :func:`noised_modules`."""
     stacks: list[tuple[str, int]] = []
     for name, module in model.named_modules():
         # Lists inside a block (experts, for instance) are not stacks of blocks.
