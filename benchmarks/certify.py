@@ -9,7 +9,6 @@ both sides are reported beside the times, for the texts that both have certified
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -88,6 +87,7 @@ def bench_certify(
     device: str,
     precisions: Sequence[Precision],
     model: str | None = None,
+    shallow: str | None = None,
 ) -> dict[str, Any]:
     """Times, ratios and radii at one deletion rate.
 
@@ -100,47 +100,51 @@ def bench_certify(
         device: Where.
         precisions: The engine's number types, "float32" among them; the reference computes in that.
         model: A fine-tuned model, or None for a fitted head.
+        shallow: One of fewer layers, fine-tuned alike, which the engine asks in its place on a side of its
+            own; the reference stays with ``model``.
     """
     classifier = load_classifier(model, device="cpu") if model else fitted_minilm(data, rate)
     classifier.to(device)
-    rough = classifier.in_precision("bfloat16") if "bfloat16" in precisions else None
+    asked = {"engine": classifier}
+    if shallow is not None:
+        asked["shallow"] = load_classifier(shallow, device="cpu").to(device)
     together = Deletion(classifier, certify_options(rate)).together(certify=True)
     chosen = data.test.sample(texts * rounds, generator(0, "benchmark texts"))
     rng = generator(0, "benchmark band")
     band_texts = [
         " ".join(word for word in text.split() if rng.random() >= rate) for text in data.train.texts[:200]
     ]
-    began = time.perf_counter()
-    found_band = 0.0 if rough is None else measure_rounding_band(rough, band_texts, reference=classifier)
-    band_seconds = time.perf_counter() - began
     parts = [chosen.texts[start : start + texts] for start in range(0, texts * rounds, texts)]
     fewer = [sorted(part, key=len)[every // 2 :: every] for part in parts]
-    radii: dict[str, list[int]] = {name: [] for name in ("reference", *map("engine_{}".format, precisions))}
+    names = [f"{who}_{precision}" for who in asked for precision in precisions]
+    radii: dict[str, list[int]] = {name: [] for name in ("reference", *names)}
     everything: dict[str, list[int]] = {name: [] for name in radii}
-    drawn: list[int] = []
-    rechecked = [0]
+    passes: dict[str, list[float]] = {name: [] for name in names}
+    bands: dict[str, float] = {}
 
     def reference(index: int) -> None:
         radii["reference"] += reference_certify(classifier, fewer[index], rate, DRAWS, ALPHA)
 
-    def side(name: str, model: HuggingFaceClassifier, recheck: Any, band: float) -> Callable[[int], None]:
+    def side(
+        name: str, model: HuggingFaceClassifier, recheck: HuggingFaceClassifier | None
+    ) -> Callable[[int], None]:
+        bands[name] = 0.0 if recheck is None else measure_rounding_band(model, band_texts, reference=recheck)
+
         def run(index: int) -> None:
-            before = classifier.forward_count
-            found, used = engine_certify(engine(model, 0, recheck, band), parts[index], rate, together)
-            if recheck is not None:
-                rechecked[0] += classifier.forward_count - before
+            before = model.forward_count
+            found, _ = engine_certify(engine(model, 0, recheck, bands[name]), parts[index], rate, together)
+            passes[name].append((model.forward_count - before) / texts)
             certified = dict(zip(parts[index], found, strict=True))
             radii[name] += [certified[text] for text in fewer[index]]
             everything[name] += found
-            if recheck is None:
-                drawn.extend(used)
 
         return run
 
-    sides = {"reference": reference, "engine_float32": side("engine_float32", classifier, None, 0.0)}
-    if rough is not None:
-        sides["engine_bfloat16"] = side("engine_bfloat16", rough, classifier, found_band)
-        rough.forward_count = 0
+    sides: dict[str, Callable[[int], None]] = {"reference": reference}
+    for who, own in asked.items():
+        for precision in precisions:
+            name, exact = f"{who}_{precision}", precision == "float32"
+            sides[name] = side(name, own if exact else own.in_precision(precision), None if exact else own)
     times = alternate(sides, rounds)
     times["reference"] = times["reference"].scaled(texts / len(fewer[0]))
     labels = classifier.probabilities(chosen.texts).argmax(axis=1)
@@ -151,19 +155,23 @@ def bench_certify(
         "reference_texts_per_round": len(fewer[0]),
         "rounds": rounds,
         "accuracy_undeleted": float(np.mean(labels == np.array(chosen.targets))),
-        "guard_band": found_band,
-        "guard_band_seconds": band_seconds,
-        "passes_per_text_bfloat16": None if rough is None else rough.forward_count / (texts * rounds),
-        "float32_passes_per_text_of_referee": rechecked[0] / (texts * rounds),
+        "guard_bands": bands,
+        "passes_per_text": {name: float(np.mean(own)) for name, own in passes.items()},
         "statistics": "group-sequential",
-        "answers_per_text": float(np.mean(drawn)),
         "seconds_per_text": {
             name: spread([value / texts for value in own.wall]) for name, own in times.items()
         },
         "speedup": {
-            precision: ratios(times["reference"], times[f"engine_{precision}"]) for precision in precisions
+            who: {
+                precision: ratios(times["reference"], times[f"{who}_{precision}"]) for precision in precisions
+            }
+            for who in asked
         },
-        "same_radii": all(own == everything["engine_float32"] for own in everything.values() if own),
+        "same_radii_in_all_arithmetics": all(
+            everything[f"{who}_{precision}"] == everything[f"{who}_float32"]
+            for who in asked
+            for precision in precisions
+        ),
         "radii": {name: _radii(own) for name, own in radii.items()},
         "equal_radii_text_by_text": {
             name: float(np.mean(np.array(own) == np.array(radii["reference"]))) for name, own in radii.items()

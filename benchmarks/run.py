@@ -33,6 +33,8 @@ rounds. Share: rounds. Scan: texts, rounds."""
 FIGURES = (
     ("certify_speedup_r90", "certify, rate .9, against the reference", {"float32": 10, "bfloat16": 20}),
     ("certify_speedup_r70", "certify, rate .7, against the reference", {"float32": 8, "bfloat16": 10}),
+    ("shallow_speedup_r90", "the same, rate .9, by a base of fewer layers", {"float32": 10, "bfloat16": 20}),
+    ("shallow_speedup_r70", "the same, rate .7, by a base of fewer layers", {"float32": 8, "bfloat16": 10}),
     ("matmul_share", "share of the matrix-product limit", {"": 0.5}),
     ("weight_noise_overhead", "fresh parameter noise over the noise-free pass", {"": -1.5}),
     ("weight_noise_copies", "ten fixed noisy copies over the noise-free pass", {"": -1.1}),
@@ -43,7 +45,7 @@ FIGURES = (
 
 
 def measure(
-    size: str, data_source: str | None, precision: str, device: str, model: str | None
+    size: str, data_source: str | None, precision: str, device: str, model: str | None, shallow: str | None
 ) -> dict[str, Any]:
     """All figures of one size, in each number type that :func:`precisions_of` names."""
     precisions = precisions_of(precision, device)
@@ -68,12 +70,13 @@ def measure(
     fastest = precisions[-1]
     add(f"scan_{fastest}", bench_scan(data, *sizes["scan"], 64, fastest, device))
     for rate in (0.9, 0.7):
-        found = bench_certify(data, rate, *sizes["certify"], device, precisions, model)
+        found = bench_certify(data, rate, *sizes["certify"], device, precisions, model, shallow)
         add(f"certify_r{round(100 * rate)}", found)
     return {
         "figures": {kind: _figures(details, kind) for kind in precisions},
         "data": Path(data.test.name).name,
         "model": "fine-tuned MiniLM-L6" if model else "MiniLM-L6 with a fitted head",
+        "shallow": shallow is not None,
         "precision": fastest,
         "device": device,
         "seconds": time.perf_counter() - began,
@@ -86,14 +89,21 @@ def _figures(details: dict[str, Any], kind: str) -> dict[str, Any]:
     """The figures of one number type; the scan is timed in the fastest alone."""
     noise, scan = details[f"weight_noise_{kind}"], details.get(f"scan_{kind}")
     scanned = {} if scan is None else {"scan_batch_speedup": scan["speedup"]}
-    return scanned | {
-        "certify_speedup_r90": details["certify_r90"]["speedup"][kind],
-        "certify_speedup_r70": details["certify_r70"]["speedup"][kind],
-        "matmul_share": details[f"matmul_{kind}"]["share"],
-        "weight_noise_overhead": noise["overhead"],
-        "weight_noise_copies": noise["overhead_copies"],
-        "weight_noise_speedup": noise["speedup"],
+    certified = {
+        f"{'certify' if who == 'engine' else who}_speedup_r{rate}": found[kind]
+        for rate in (90, 70)
+        for who, found in details[f"certify_r{rate}"]["speedup"].items()
     }
+    return (
+        scanned
+        | certified
+        | {
+            "matmul_share": details[f"matmul_{kind}"]["share"],
+            "weight_noise_overhead": noise["overhead"],
+            "weight_noise_copies": noise["overhead_copies"],
+            "weight_noise_speedup": noise["speedup"],
+        }
+    )
 
 
 def precisions_of(wanted: str, device: str) -> list[Precision]:
@@ -141,11 +151,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="under three minutes")
     parser.add_argument("--data", help="a folder of train.* and dev.*, or builtin:reviews")
     parser.add_argument("--model", help="a MiniLM-L6 fine-tuned on deleted texts; else a head is fitted")
+    parser.add_argument("--shallow", help="one of fewer layers, fine-tuned alike: a further side")
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     name = "quick" if options.quick else "full"
-    result = measure(name, options.data, options.precision, options.device, options.model)
+    result = measure(name, options.data, options.precision, options.device, options.model, options.shallow)
     OUT.mkdir(exist_ok=True)
     write_json(OUT / f"{name}.json", result)
     text = table(result, "make bench-quick" if options.quick else "make bench")

@@ -82,6 +82,8 @@ def test_the_table_has_every_figure_and_says_what_was_not_measured():
     assert {key for key, *_ in run.FIGURES} == {
         "certify_speedup_r90",
         "certify_speedup_r70",
+        "shallow_speedup_r90",
+        "shallow_speedup_r70",
         "weight_noise_overhead",
         "weight_noise_copies",
         "weight_noise_speedup",
@@ -115,19 +117,27 @@ def test_both_sides_use_the_arithmetic_that_the_processor_has(monkeypatch, nativ
 
 
 @pytest.mark.parametrize("precisions", [["float32"], ["float32", "bfloat16"]])
-def test_certification_is_timed_in_each_number_type(tmp_path, precisions):
+@pytest.mark.parametrize("layers", [None, 1])
+def test_certification_is_timed_in_each_number_type_and_depth(tmp_path, precisions, layers):
     from certify import bench_certify
     from fuzzsmooth.data import load_splits
 
     data = load_splits("builtin:reviews", train_size=60, test_size=20)
     words = sorted({word for text in data.test.texts for word in text.split()})
     model = build_tiny("bert", tmp_path / "m", vocabulary=words)
-    found = bench_certify(data, 0.9, 2, 2, 1, "cpu", precisions, str(model))
-    assert list(found["speedup"]) == precisions
-    assert all(one["median"] > 0 for one in found["speedup"].values())
-    assert set(found["equal_radii_text_by_text"]) == {"reference", *map("engine_{}".format, precisions)}
+    shallow = layers and str(build_tiny("bert", tmp_path / "s", vocabulary=words, layers=layers))
+    found = bench_certify(data, 0.9, 2, 2, 1, "cpu", precisions, str(model), shallow)
+    asked = ["engine", "shallow"] if layers else ["engine"]
+    names = {f"{who}_{precision}" for who in asked for precision in precisions}
+    assert list(found["speedup"]) == asked
+    assert all(list(own) == precisions for own in found["speedup"].values())
+    assert all(one["median"] > 0 for own in found["speedup"].values() for one in own.values())
+    assert set(found["equal_radii_text_by_text"]) == {"reference", *names}
     assert found["equal_radii_text_by_text"]["reference"] == 1.0
-    assert found["same_radii"]
+    assert found["same_radii_in_all_arithmetics"]
+    assert set(found["passes_per_text"]) == set(found["guard_bands"]) == names
+    assert all((found["guard_bands"][name] > 0) == ("bfloat16" in name) for name in names)
+    assert all(0 < passes <= 1000 for passes in found["passes_per_text"].values())
 
 
 def test_costs_grow_as_measured_and_plotted(tmp_path):
