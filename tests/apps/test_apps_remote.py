@@ -26,6 +26,7 @@ CERTIFY = (
     "--rate",
     "0.3",
 )
+PREDICATE = ("predict", "--defense", "undefended", "--predicate", "refuses")
 TEXTS = "good good good good good film\na bad film and so on\nnothing much\n"
 
 
@@ -102,8 +103,35 @@ def test_what_a_remote_model_cannot_do_is_one_sentence(
             (("certify", "--defense", "windows", "--no-fuzzing", "--text", "x", *PROMPT), "always-same"),
             (("predict", "--no-fuzzing", "--text", "x", *PROMPT), "parameter noise needs a local"),
             (
-                ("predict", "--defense", "undefended", "--predicate", "refuses", "--text", "x"),
-                "needs the tokens of a local model",
+                (
+                    "predict",
+                    "--defense",
+                    "undefended",
+                    "--predicate",
+                    "refuses",
+                    "--generate-chat",
+                    "--text",
+                    "x",
+                ),
+                "writes its chat format itself",
+            ),
+            (
+                (
+                    "predict",
+                    "--defense",
+                    "undefended",
+                    "--predicate",
+                    "refuses",
+                    "--seconds",
+                    "9",
+                    "--text",
+                    "x",
+                ),
+                "how long a remote model may take is --request-timeout",
+            ),
+            (
+                ("certify", *CERTIFY, "--predicate", "refuses", "--unsure-margin", "0.1", "--text", "x"),
+                "rules out a class for the empty text",
             ),
         ):
             found = call(capfd, *given, "--model", name, *kept)
@@ -117,3 +145,39 @@ def test_what_a_remote_model_cannot_do_is_one_sentence(
         found = call(capfd, *windows, *PROMPT, "--model", name, *kept)
         assert found.code == 0, found.err
         assert "with certainty" in found.out
+
+
+def refusing(route: str, content: dict[str, Any], number: int) -> Reply:
+    """Refuses what it is told to: a lock, mostly, and whatever else by chance."""
+    asked = asked_text(content).removeprefix("Answer: ")
+    refuses = "lock" in asked if number % 8 else True
+    return chat("I'm sorry, but I cannot help with that." if refuses else f"Here is how: {asked}")
+
+
+def test_a_predicate_of_what_a_remote_model_writes_is_certified(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The answers are written by chance, one for each draw: a randomized base classifier."""
+    with serving(refusing) as server:
+        model = ("--model", f"openai:{server.url}#toy")
+        given = (*model, "--predicate", "refuses", "--instruction", "Answer: {text}")
+        kept = ("--answer-cache", str(tmp_path / "kept"), "--yes", "--max-tokens", "20")
+        asked = ("--text", "how do lock lock lock lock lock lock picks work")
+        found = call(capfd, "certify", *CERTIFY, *given, *kept, *asked, "--json")
+        assert found.code == 0, found.err
+        answer = json.loads(found.out)
+        assert answer["label_name"] == "yes"
+        assert answer["certificates"][0]["radius"] >= 0
+        assert {one["max_tokens"] for one in server.asked} == {20}
+        assert all("logprobs" not in one for one in server.asked)
+        assert all(one.startswith("Answer: ") for one in server.texts)
+        paid = len(server.asked)
+        assert paid == 1 + answer["passes"], "each draw once, and whether it is there"
+        again = call(capfd, "certify", *CERTIFY, *given, *kept, *asked, "--json")
+        assert json.loads(again.out)["votes"] == answer["votes"]
+        assert len(server.asked) == paid
+        named = (*given, "--outcomes", "helps,refuses", "--route", "chat")
+        found = call(capfd, "predict", "--defense", "undefended", *named, *kept, "--text", "a song", "--json")
+        assert json.loads(found.out)["label_name"] in ("helps", "refuses")
+        other = call(capfd, "predict", "--defense", "undefended", *model, "--predicate", "judged", *kept)
+        assert (other.code, other.err.count("\n")) == (2, 1), other.err

@@ -19,7 +19,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from fuzzsmooth.models import build_tiny
 from fuzzsmooth.models.generating import load_generating
-from fuzzsmooth.models.generation import GenerationOptions
+from fuzzsmooth.models.generation import GenerationOptions, PredicateOptions
+from fuzzsmooth.models.predicated import load_predicated
 from fuzzsmooth.models.prompt import PromptOptions
 from fuzzsmooth.models.remote.classifier import load_remote
 from fuzzsmooth.models.remote.endpoint import EndpointOptions
@@ -78,3 +79,14 @@ def test_a_real_server_answers_as_the_model_itself(folder: Path, url: str, tmp_p
         assert row.argmax() == (named[0] if len(named) == 1 else 2), answer
     assert model.spending.requests == 2 + len(texts), "two to find out what it gives"
     assert model.spending.read > 0
+
+
+def test_a_predicate_has_the_outcomes_of_the_model_itself(folder: Path, url: str, tmp_path: Path) -> None:
+    asked = PredicateOptions(instruction="it {text} a", max_tokens=6, predicate="pattern=good")
+    options = EndpointOptions(route="completions", answer_cache=str(tmp_path), request_timeout=60.0)
+    remote = load_remote(f"openai:{url}#{folder}", PromptOptions(), options, asked)
+    texts = ["good film", "bad", "film film it", "a bad good film", "it it it", "good good"]
+    own = load_predicated(str(folder), asked).probabilities(texts)
+    assert remote.labels == ("no", "yes")
+    assert remote.probabilities(texts).tolist() == own.tolist()
+    assert remote.spending.requests == 1 + len(texts)

@@ -153,14 +153,9 @@ class Loading(Machine):
             FuzzsmoothError: If it is missing, damaged, or none of them.
         """
         if is_remote(model):
-            require(
-                not self.generate.given,
-                "a predicate (--predicate) needs the tokens of a local model; ask a remote one by --template "
-                "and --label-words",
-            )
             from fuzzsmooth.models.remote.classifier import load_remote
 
-            return load_remote(model, self.prompt, self.endpoint)
+            return load_remote(model, self.prompt, self.endpoint, self.generate)
         if not self.generate.given:
             return self.load(model)
         self.verify(model)

@@ -17,8 +17,8 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.defenses import Defense
 from fuzzsmooth.models.protocol import Probabilities
-from fuzzsmooth.models.remote.asking import Question, words_in
 from fuzzsmooth.models.remote.classifier import RemoteClassifier
+from fuzzsmooth.models.remote.question import Question, characters_in
 
 _PILOT = 8  # texts
 _CERTAINTIES = (
@@ -86,18 +86,19 @@ class Counting:
         self._known: set[str] = set()
 
     def probabilities(self, texts: Sequence[str]) -> Probabilities:
-        """Certain answers at random, shape (len(texts), len(labels))."""
+        """Nearly certain answers at random, shape (len(texts), len(labels))."""
         fresh = list(texts)
         if self.deterministic:
             fresh = [text for text in dict.fromkeys(fresh) if text not in self._known]
             self._known.update(fresh)
         draw = generator(0, "made-up answers", self.forward_count)
         self.requests += len(fresh)
-        self.characters += words_in([self._question.content(text) for text in fresh])
+        self.characters += characters_in([self._question.content(text) for text in fresh])
         self.forward_count += len(texts)
         answers = draw.integers(len(self.labels), size=len(texts))
         answers[draw.random(len(texts)) < self._certainty] = 0
-        rows: Probabilities = np.eye(len(self.labels))[answers]
+        rows: Probabilities = np.full((len(texts), len(self.labels)), 0.001 / len(self.labels))
+        rows[np.arange(len(texts)), answers] += 0.999  # no class is ruled out: that is for real answers to do
         return rows
 
 

@@ -1,4 +1,4 @@
-"""What a remote model is asked about a text, and how its answer becomes probabilities of classes. No network.
+"""What a remote model is asked for the class of a text, and how its answer becomes probabilities. No network.
 
 A class is judged by the words that answer it. With log-probabilities, its probability is that of all first
 tokens which begin its word and no other's; what is left belongs to answers that are unclear. With words, an
@@ -10,19 +10,19 @@ an answer that is thrown away or asked for again would change the probabilities 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import regex
 
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.printing import short_name
-from fuzzsmooth.models.prompt import SLOT, PromptOptions
+from fuzzsmooth.models.prompt import PromptOptions
 from fuzzsmooth.models.remote.endpoint import EndpointOptions
+from fuzzsmooth.models.remote.question import Question, text_of
 from fuzzsmooth.text.units import is_spaceless
 
 Reading = Literal["logprobs", "words"]
@@ -34,23 +34,17 @@ _ALTERNATIVES = {
 }  # tokens whose log-probabilities are asked for; servers give no more
 
 
-@dataclass(frozen=True)
-class Question:
-    """A prompt for one model and one route.
+@dataclass(frozen=True, kw_only=True)
+class ClassQuestion(Question):
+    """A prompt with a word for each class.
 
     Attributes:
-        model: Name of the model.
         prompt: Template and label words.
-        options: Route, and the class of unclear answers.
         reading: What answers are read by.
-        limit: How the route calls the most tokens of an answer.
     """
 
-    model: str
     prompt: PromptOptions
-    options: EndpointOptions
     reading: Reading
-    limit: str = "max_tokens"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -58,49 +52,50 @@ class Question:
         return (*self.prompt.labels, self.options.unclear)
 
     @property
-    def route(self) -> str:
-        """Where it is asked."""
-        return "chat/completions" if self.options.route == "chat" else "completions"
-
-    @property
     def longest(self) -> int:
         """Tokens of an answer at most."""
         return 1 if self.reading == "logprobs" else _WRITTEN
 
-    def content(self, text: str) -> dict[str, Any]:
-        """The request for a text; the same text has the same one."""
+    @property
+    def template(self) -> str:
+        """What is sent, with the place of the text."""
         assert self.prompt.template is not None
-        asked = self.prompt.template.replace("\\n", "\n").replace(SLOT, _sendable(text))
-        chat, scored = self.options.route == "chat", self.reading == "logprobs"
-        content: dict[str, Any] = {"model": self.model, "temperature": 0.0}
-        content |= {"messages": [{"role": "user", "content": asked}]} if chat else {"prompt": asked}
-        content[self.limit] = self.longest
-        if scored:
+        return self.prompt.template
+
+    @property
+    def identity(self) -> list[Any]:
+        """What decides the classes beside the address."""
+        return [self.prompt.to_mapping(), self.options.route, self.reading, self.options.unclear]
+
+    @property
+    def simpler(self) -> Question | None:
+        """The same by words, where log-probabilities were only tried."""
+        tried = self.reading == "logprobs" and self.options.reads == "auto"
+        return replace(self, reading="words") if tried else None
+
+    @property
+    def beside(self) -> str:
+        """See :attr:`Question.beside`."""
+        return "with log-probabilities " if self.reading == "logprobs" else ""
+
+    def content(self, text: str) -> dict[str, Any]:
+        """See :meth:`Question.content`."""
+        content = super().content(text)
+        if self.reading == "logprobs":
             most = _ALTERNATIVES[self.options.route]
+            chat = self.options.route == "chat"
             content |= {"logprobs": True, "top_logprobs": most} if chat else {"logprobs": most}
         return content
 
-    def taken(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """What is kept of an answer: its text, or its first token's alternatives.
-
-        Raises:
-            FuzzsmoothError: If it is no answer of this route.
-        """
-        try:
-            choice = answer["choices"][0]
-            text = choice["message"]["content"] if self.options.route == "chat" else choice["text"]
-            if self.reading == "words":
-                return {"text": _text(text or "")}
-            return {"tokens": _alternatives(choice["logprobs"])}
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-            what = "with log-probabilities " if self.reading == "logprobs" else ""
-            raise FuzzsmoothError(
-                f"the endpoint of {short_name(self.model)} answers something else than a {self.route} object "
-                f"{what}of the OpenAI interface ({type(error).__name__}); check the address and --route"
-            ) from error
+    def kept_of(self, choice: Mapping[str, Any]) -> dict[str, Any]:
+        """The text of an answer, or the alternatives of its first token."""
+        if self.reading == "words":
+            return super().kept_of(choice)
+        self.written(choice)  # an answer without it is none
+        return {"tokens": _alternatives(choice["logprobs"])}
 
     def probabilities(self, taken: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-        """The probabilities of the classes, shape (classes,), of what was kept of an answer."""
+        """See :meth:`Question.probabilities`."""
         row = np.zeros(len(self.labels))
         if self.reading == "words":
             row[self._named(taken["text"])] = 1.0
@@ -172,23 +167,6 @@ def _alternatives(found: Mapping[str, Any]) -> list[tuple[str, float]]:
         pairs = list(found["top_logprobs"][0].items())
     if not pairs:
         raise ValueError("no alternatives")
-    return [(_text(token), min(0.0, float(value))) for token, value in pairs if not math.isnan(float(value))]
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text")
-    return value
-
-
-def _sendable(text: str) -> str:
-    """A text as JSON can send it: lone surrogates become the replacement character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def words_in(requests: Sequence[Mapping[str, Any]]) -> int:
-    """Characters that requests send, for what they may cost."""
-    return sum(
-        len(one["prompt"]) if "prompt" in one else sum(len(part["content"]) for part in one["messages"])
-        for one in requests
-    )
+    return [
+        (text_of(token), min(0.0, float(value))) for token, value in pairs if not math.isnan(float(value))
+    ]

@@ -22,12 +22,15 @@ import numpy as np
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import cache_folder
 from fuzzsmooth.common.texts import checked_texts
+from fuzzsmooth.models.generation import PredicateOptions
 from fuzzsmooth.models.prompt import PromptOptions
 from fuzzsmooth.models.protocol import Probabilities
-from fuzzsmooth.models.remote.asking import Question, check_words, words_in
+from fuzzsmooth.models.remote.asking import ClassQuestion, Reading, check_words
 from fuzzsmooth.models.remote.client import Client, RequestRefusedError
 from fuzzsmooth.models.remote.endpoint import Endpoint, EndpointOptions
 from fuzzsmooth.models.remote.kept import KeptAnswers
+from fuzzsmooth.models.remote.predicate import PredicateQuestion, check_writing
+from fuzzsmooth.models.remote.question import Question, characters_in
 from fuzzsmooth.models.remote.spending import Spending
 
 _NEWER_LIMIT = "max_completion_tokens"
@@ -63,7 +66,7 @@ class RemoteClassifier:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes of the prompt, and that of unclear answers."""
+        """The classes: of a prompt and of unclear answers, or the outcomes of a predicate."""
         return self.question.labels
 
     def close(self) -> None:
@@ -78,9 +81,8 @@ class RemoteClassifier:
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the address, the name of the model, and what it is asked; no weights are known."""
-        question = self.question
-        parts = [self.endpoint.name, question.prompt.to_mapping(), question.options.route, question.reading]
-        written = json.dumps(["remote", *parts, question.options.unclear, self.deterministic], sort_keys=True)
+        parts = ["remote", self.endpoint.name, *self.question.identity, self.deterministic]
+        written = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(written.encode()).hexdigest()
 
     def settle(self) -> None:
@@ -89,21 +91,21 @@ class RemoteClassifier:
         Raises:
             FuzzsmoothError: If it does not.
         """
-        if self.question.options.reads != "auto":
-            self._answers([""])
-            return
+        question = self.question
         try:
             self._answers([""])
+            return
         except RequestRefusedError as error:
-            if _NEWER_LIMIT in error.told and self.question.limit != _NEWER_LIMIT:
-                self.question = replace(self.question, limit=_NEWER_LIMIT)
-                self.settle()
-                return
-            if "logprob" not in error.told.lower():
+            if _NEWER_LIMIT in error.told and question.limit != _NEWER_LIMIT:
+                self.question = replace(question, limit=_NEWER_LIMIT)
+            elif question.simpler is not None and "logprob" in error.told.lower():
+                self.question = question.simpler
+            else:
                 raise
-            self._by_words()
         except _NotGivenError:
-            self._by_words()
+            assert question.simpler is not None
+            self.question = question.simpler
+        self.settle()
 
     def probabilities(self, texts: Iterable[str]) -> Probabilities:
         """What the model answers about each text, shape (len(texts), len(labels)).
@@ -114,10 +116,6 @@ class RemoteClassifier:
         listed = checked_texts(texts)
         rows = [self.question.probabilities(one) for one in self._answers(listed)]
         return np.array(rows, dtype=np.float64).reshape(len(listed), len(self.labels))
-
-    def _by_words(self) -> None:
-        self.question = replace(self.question, reading="words")
-        self._answers([""])
 
     def _answers(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """The answer to each text, kept or new; new ones are asked for side by side."""
@@ -148,7 +146,7 @@ class RemoteClassifier:
 
     def _ask(self, key: str, content: dict[str, Any]) -> dict[str, Any]:
         question = self.question
-        amount = self.spending.reserve(words_in([content]), question.longest)
+        amount = self.spending.reserve(characters_in([content]), question.longest)
         answer, began = None, time.monotonic()
         try:
             answer = self._client.post(question.route, content)
@@ -158,7 +156,7 @@ class RemoteClassifier:
         try:
             taken = question.taken(answer)
         except FuzzsmoothError as error:
-            if question.reading == "logprobs" and question.options.reads == "auto" and _has_text(answer):
+            if question.simpler is not None and _has_text(answer):
                 raise _NotGivenError(str(error)) from error
             raise
         self._kept.keep(key, taken)
@@ -174,20 +172,23 @@ def _has_text(answer: dict[str, Any]) -> bool:
     return isinstance(choices, list) and bool(choices) and isinstance(choices[0], dict)
 
 
-def load_remote(name: str, prompt: PromptOptions, options: EndpointOptions) -> RemoteClassifier:
+def load_remote(
+    name: str, prompt: PromptOptions, options: EndpointOptions, generate: PredicateOptions | None = None
+) -> RemoteClassifier:
     """A remote model as a classifier; asks it once whether it is there.
 
     Args:
         name: ``openai:URL#MODEL``.
-        prompt: What it is asked, with a word for each class.
+        prompt: What it is asked, with a word for each class; not read where there is a predicate.
         options: How it is asked.
+        generate: What it is given to go on from, and what is asked about its answer; without a predicate, or
+            None, it is asked for a class.
 
     Raises:
         FuzzsmoothError: If the name or the prompt do not do, or the server does not answer.
     """
     endpoint = Endpoint.of(name)
-    check_words(prompt, options)
-    question = Question(endpoint.model, prompt, options, "words" if options.reads == "words" else "logprobs")
+    question = _question(endpoint.model, prompt, options, generate)
     client = Client(endpoint, options)
     folder = cache_folder() / "answers" if options.answer_cache is None else Path(options.answer_cache)
     kept = KeptAnswers(folder, endpoint.name, always_same=options.always_same)
@@ -198,3 +199,22 @@ def load_remote(name: str, prompt: PromptOptions, options: EndpointOptions) -> R
         kept.close()
         raise
     return loaded
+
+
+def _question(
+    model: str, prompt: PromptOptions, options: EndpointOptions, generate: PredicateOptions | None
+) -> Question:
+    if generate is not None and generate.given:
+        check_writing(generate)
+        predicate, names = generate.asked()
+        return PredicateQuestion(
+            model=model,
+            options=options,
+            instruction=generate.instruction,
+            longest_answer=generate.max_tokens,
+            predicate=predicate,
+            names=names,
+        )
+    check_words(prompt, options)
+    reading: Reading = "words" if options.reads == "words" else "logprobs"
+    return ClassQuestion(model=model, options=options, prompt=prompt, reading=reading)
