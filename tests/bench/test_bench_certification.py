@@ -318,6 +318,9 @@ def test_too_few_texts_to_hold_any_out(options: CertificationOptions, tmp_path: 
 def test_answers_near_that_to_the_empty_text_vote_for_no_class(options: CertificationOptions) -> None:
     certain, nothing = np.array([0.001, 0.999]), np.array([0.48, 0.52])
     table = TableClassifier({"good": certain}, nothing)
+    kept = certification_row("deletion-kept-unsure:2", options.shared)
+    assert [base.name for base in kept.bases] == ["plain", "deletion-kept-2"]
+    assert kept.build(table)("bad one").p_lower == pytest.approx(0.5)  # type: ignore[arg-type]
     row = certification_row("deletion-unsure:0.5", options.shared)
     assert [base.name for base in row.bases] == ["plain", "deletion-trained-0.5"]
     told = row.build(table)("good")  # type: ignore[arg-type]

@@ -53,6 +53,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "deletion:RATE": "the same model with class offsets and our statistics",
         "deletion-unsure:RATE": "ours, answers near that to the empty text voting for each class alike",
         "deletion-kept:UNITS": "rates by length, at which so many words are expected to be left",
+        "deletion-kept-unsure:UNITS": "the same, answers near that to the empty text voting for each alike",
         "deletion-sampled:RATE": "the same with the statistics of RS-Del",
         "ranmask:RATE": "RanMASK: uniform masking of a fixed share, lambda 1",
         "windows": "window certificate with our training and class offsets",

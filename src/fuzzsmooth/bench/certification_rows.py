@@ -104,7 +104,7 @@ def certification_row(name: str, shared: Shared) -> CertificationRow:
         return CertificationRow(
             name, bases, lambda model: by_windows(_windows(model, shared), shared.longest)
         )
-    if kind == "deletion-kept":
+    if kind in ("deletion-kept", "deletion-kept-unsure"):
         return _kept_row(name, written, shared)
     if f"{kind}:RATE" not in KINDS:
         return _defense_row(name, shared)
@@ -137,6 +137,8 @@ def _kept_row(name: str, written: str, shared: Shared) -> CertificationRow:
     given = votes | _OURS | {"awaited": THREATS}
     changes = DEFENSES.get("deletion").training(DeletionOptions.from_mapping(given))
     trained = Base(f"deletion-kept-{units:g}", shared.deletion.replace(**changes), PLAIN)
+    if name.startswith("deletion-kept-unsure"):
+        given |= {"unsure_margin": _UNSURE}
     return CertificationRow(name, (Base(PLAIN, shared.finetune), trained), _voting("deletion", given))
 
 
