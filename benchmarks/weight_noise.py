@@ -1,6 +1,7 @@
 """Exact parameter noise against noise written into the weights, and against the noise-free pass.
 
 Run: python benchmarks/weight_noise.py [--draws 200] [--rounds 5] [--precision float32|bfloat16] [--out FILE]
+     python benchmarks/weight_noise.py --model builtin:smollm2 --top-layers 10 --draws 16   # the first part
 
 All layers of the packaged MiniLM-L6 receive noise; one text of 25 words, whole or with words deleted, as it
 is left when certifying. Each round times the noise-free batched pass, the exact sampler (one batched pass
@@ -54,6 +55,7 @@ def bench_weight_noise(
     device: str,
     rate: float = 0.0,
     classifier: HuggingFaceClassifier | None = None,
+    top_layers: int | None = None,
 ) -> dict[str, Any]:
     """Seconds of the three passes and their ratios.
 
@@ -65,10 +67,11 @@ def bench_weight_noise(
         device: Where.
         rate: Share of the words that is deleted; each side then evaluates the same shorter text.
         classifier: Another model than the packaged one.
+        top_layers: Noised layers, counted from the output; None for all.
     """
     if classifier is None:
         classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision, device=device)
-    model, layers = classifier.evaluation_model, block_count(classifier.model)
+    model, layers = classifier.evaluation_model, top_layers or block_count(classifier.model)
     words = TEXT.split()
     text = " ".join(words[: round(len(words) * (1 - rate))])
     ids, mask = pad_rows(classifier.encode([text]).ids * draws, 0)
@@ -183,10 +186,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--model", help="another model than MiniLM-L6, with a fresh head")
+    parser.add_argument("--top-layers", type=int)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    given = {"precision": options.precision, "device": options.device}
+    other = options.model and load_classifier(options.model, num_labels=2, **given)
     found = bench_weight_noise(
-        options.draws, options.draws, options.rounds, options.precision, options.device
+        options.draws, options.draws, options.rounds, **given, classifier=other, top_layers=options.top_layers
     )
     result = {
         "threads": torch.get_num_threads(),
@@ -195,11 +202,12 @@ def main() -> None:
         **{f"seconds_{name}": own["median"] for name, own in found["seconds"].items()},
         "weight_noise_speedup": found["speedup"],
         "weight_noise_overhead": found["overhead"],
-        "shared_layers": [
+    }
+    if not options.model:
+        result["shared_layers"] = [
             bench_shared_layers(500, options.rounds, options.precision, options.device, length, rate)
             for length, rate in ((19, 0.7), (19, 0.9), (9, 0.7))
-        ],
-    }
+        ]
     if options.out:
         write_json(options.out, result)
     print(json.dumps(result, indent=2))
