@@ -8,7 +8,8 @@ from typing import Any
 
 _MENDS = {
     "undefended": "train on more texts or longer (--train-size, --epochs), or check the labels",
-    "defended": "choose another defense or weaker noise, or train on more texts or longer",
+    "defended": "choose another defense or weaker noise (with 'deletion' also --unsure-margin 0.1), or train "
+    "on more texts or longer",
 }
 
 
