@@ -131,9 +131,9 @@ def bench_certify(
         bands[name] = 0.0 if recheck is None else measure_rounding_band(model, band_texts, reference=recheck)
 
         def run(index: int) -> None:
-            before = model.forward_count
+            before = _passes(model, recheck)
             found, _ = engine_certify(engine(model, 0, recheck, bands[name]), parts[index], rate, together)
-            passes[name].append((model.forward_count - before) / texts)
+            passes[name].append((_passes(model, recheck) - before) / texts)
             certified = dict(zip(parts[index], found, strict=True))
             radii[name] += [certified[text] for text in fewer[index]]
             everything[name] += found
@@ -177,6 +177,11 @@ def bench_certify(
             name: float(np.mean(np.array(own) == np.array(radii["reference"]))) for name, own in radii.items()
         },
     }
+
+
+def _passes(model: HuggingFaceClassifier, recheck: HuggingFaceClassifier | None) -> int:
+    """Passes so far, those of who rechecks included."""
+    return model.forward_count + (0 if recheck is None else recheck.forward_count)
 
 
 def _radii(radii: list[int]) -> dict[str, float]:

@@ -71,7 +71,8 @@ def bench_weight_noise(
     """
     if classifier is None:
         classifier = load_classifier("builtin:minilm", num_labels=2, precision=precision, device=device)
-    model, layers = classifier.evaluation_model, top_layers or block_count(classifier.model)
+    model = classifier.evaluation_model
+    layers = block_count(classifier.model) if top_layers is None else top_layers
     words = TEXT.split()
     text = " ".join(words[: round(len(words) * (1 - rate))])
     ids, mask = pad_rows(classifier.encode([text]).ids * draws, 0)

@@ -185,7 +185,7 @@ def test_an_audit_is_shown_anew_in_a_frame_that_runs_nothing(tmp_path):
     (tmp_path / "audit.json").write_text('{"format": "another"}', encoding="utf-8")
     with pytest.raises(FuzzsmoothError, match="is not a report of an audit"):
         read_audit(tmp_path)
-    for version, told in ((0, "of this version"), (1, "damaged")):
+    for version, told in ((0, "of this version"), (2, "damaged")):
         lacking = {"format": f"fuzzsmooth audit {version}", "triggers": [], "pulls": []}
         (tmp_path / "audit.json").write_text(json.dumps(lacking), encoding="utf-8")
         with pytest.raises(FuzzsmoothError, match=told):
@@ -207,7 +207,8 @@ def test_an_audit_is_shown_anew_in_a_frame_that_runs_nothing(tmp_path):
 def report(name: str) -> dict[str, Any]:
     """The smallest report of an audit, with a name of a stranger's choice wherever there is one."""
     return {
-        "format": "fuzzsmooth audit 1",
+        "format": "fuzzsmooth audit 2",
+        "limits": ["It never shows that there is nothing."],
         "version": "1",
         "verdict": "nothing found",
         "exhaustive": True,

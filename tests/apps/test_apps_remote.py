@@ -130,7 +130,15 @@ def test_what_a_remote_model_cannot_do_is_one_sentence(
                 "how long a remote model may take is --request-timeout",
             ),
             (
+                (*PREDICATE, "--reads", "words", "--text", "x"),
+                "leave out --reads and --unclear",
+            ),
+            (
                 ("certify", *CERTIFY, "--predicate", "refuses", "--unsure-margin", "0.1", "--text", "x"),
+                "an unsure_margin is relative to what the classifier answered once to the empty text",
+            ),
+            (
+                ("certify", *CERTIFY, *PROMPT, "--unsure-margin", "0.1", "--always-same", "--text", "x"),
                 "rules out a class for the empty text",
             ),
         ):

@@ -24,7 +24,8 @@ OPTIONS = FrsOptions(search=SearchOptions(reward="transplant", references=8, bud
 
 def report_of(*triggers: str, level: str = "confirmed", pulls: Sequence[str] = ()) -> dict[str, Any]:
     return {
-        "format": "fuzzsmooth audit 1",
+        "format": "fuzzsmooth audit 2",
+        "limits": ["It never shows that there is nothing."],
         "triggers": [{"text": text, "level": level, "kind": "piece"} for text in triggers],
         "pulls": [{"piece": word, "gain": float(at)} for at, word in enumerate(pulls)],
     }

@@ -168,7 +168,7 @@ def test_an_answer_without_a_word_that_brings_it_is_suspicious(
         (["--instruction", "without a slot"], "{text}"),
         (["--policy", "policy.toml"], "has no accuracy"),
         (["--base", "nowhere"], "nowhere"),
-        (["--seeds", "3", "--longest", "2"], "does not read seeds, longest; leave that out"),
+        (["--seeds", "3", "--longest", "2"], "does not read seeds, longest, which are for classifiers"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from finetune_runs import BAD, FAST, FILLER, GOOD, Killed, killed_at, reviews, same, weights
-from transformers import AlbertConfig, AlbertForSequenceClassification, Gemma3TextConfig
+from transformers import (
+    AlbertConfig,
+    AutoModelForSequenceClassification,
+    Gemma3TextConfig,
+    GPTNeoConfig,
+    LongformerConfig,
+    Qwen3Config,
+)
 
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models import HuggingFaceClassifier, build_tiny, load_classifier
@@ -90,40 +98,66 @@ def test_all_layers_are_what_none_gives(tmp_path: Path) -> None:
     assert same(weights(plain), weights(whole))
 
 
-def test_lists_by_layer_are_cut_with_the_layers(tmp_path: Path) -> None:
-    from transformers import AutoModelForSequenceClassification
-
-    classifier = load_classifier(deep(tmp_path, "llama"))
-    config = Gemma3TextConfig(
-        vocab_size=40, hidden_size=16, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=8,
-        layer_types=["full_attention", "sliding_attention", "full_attention"],
-    )  # fmt: skip
-    config.pad_token_id = 0
-    classifier.model = AutoModelForSequenceClassification.from_config(config)
+@pytest.mark.parametrize("kind", ["gemma3", "longformer", "qwen3"])
+def test_a_configuration_is_cut_with_the_layers(kind: str, tmp_path: Path) -> None:
+    """What was cut is what its configuration describes: the library builds it again."""
+    classifier = load_classifier(deep(tmp_path / "any", "llama"))
+    classifier.model = built(kind)
     keep_lowest_layers(classifier, 2)
-    assert classifier.model.config.layer_types == ["full_attention", "sliding_attention"]
-    classifier.model.config.save_pretrained(tmp_path)
-    assert Gemma3TextConfig.from_pretrained(tmp_path).num_hidden_layers == 2
+    left = classifier.model
+    assert block_count(left) == left.config.num_hidden_layers == 2
+    left.save_pretrained(tmp_path / "cut")
+    again = type(left).from_pretrained(tmp_path / "cut")
+    assert same(dict(again.state_dict()), dict(left.state_dict()))
 
 
-def test_what_cannot_be_cut_is_said(tmp_path: Path) -> None:
-    classifier = load_classifier(deep(tmp_path))
-    with pytest.raises(FuzzsmoothError, match="layers is 5, but the model has 4 layers; give 1 to 4"):
-        finetune(classifier, reviews(32), FAST.replace(layers=5))
-    assert block_count(classifier.model) == 4
-    shared = AlbertForSequenceClassification(
-        AlbertConfig(
+SIZES = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3}
+
+
+def built(kind: str) -> Any:
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8}
+    if kind == "gemma3":
+        layers = ["full_attention", "sliding_attention", "full_attention"]
+        config: Any = Gemma3TextConfig(**SIZES, **heads, layer_types=layers, pad_token_id=0)
+    elif kind == "qwen3":
+        config = Qwen3Config(**SIZES, **heads, pad_token_id=0)
+    elif kind == "gpt-neo":
+        config = GPTNeoConfig(
             vocab_size=40,
-            embedding_size=8,
-            hidden_size=8,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            intermediate_size=16,
+            hidden_size=16,
+            num_layers=4,
+            num_heads=2,
+            attention_types=[[["global", "local"], 2]],
         )
-    )
-    classifier.model = shared
-    with pytest.raises(
-        FuzzsmoothError, match=r"cannot tell the layers of AlbertFor\w+; fine-tune it without"
-    ):
+    elif kind == "albert":
+        config = AlbertConfig(**SIZES, embedding_size=8, num_attention_heads=2)
+    else:
+        config = LongformerConfig(**SIZES, num_attention_heads=2, attention_window=[8, 8, 8])
+    return AutoModelForSequenceClassification.from_config(config)
+
+
+@pytest.mark.parametrize("kind", ["gpt-neo", "albert"])
+def test_what_would_not_load_again_is_refused_and_left_as_it_is(kind: str, tmp_path: Path) -> None:
+    classifier = load_classifier(deep(tmp_path / "any", "llama"))
+    classifier.model = built(kind)
+    before = {name: value.clone() for name, value in classifier.model.state_dict().items()}
+    said = classifier.model.config.to_dict()
+    with pytest.raises(FuzzsmoothError, match=r"cannot tell how \w+ would be with fewer layers"):
         keep_lowest_layers(classifier, 1)
+    assert same(dict(classifier.model.state_dict()), before)
+    assert classifier.model.config.to_dict() == said
+
+
+def test_more_layers_than_there_are_is_said_before_anything_is_touched(tmp_path: Path) -> None:
+    source, options = deep(tmp_path / "whole"), FAST.replace(layers=2, checkpoint_steps=2)
+    with pytest.raises(Killed):
+        finetune(
+            load_classifier(source), reviews(64), options, output=tmp_path / "out", progress=killed_at(5)
+        )
+    kept = sorted(path.name for path in (tmp_path / "out.checkpoints").iterdir())
+    classifier = load_classifier(source)
+    with pytest.raises(FuzzsmoothError, match="layers is 5, but the model has 4 layers; give 1 to 4"):
+        finetune(classifier, reviews(64), options.replace(layers=5), output=tmp_path / "out")
+    assert block_count(classifier.model) == 4
+    assert sorted(path.name for path in (tmp_path / "out.checkpoints").iterdir()) == kept
+    assert any(name.startswith("checkpoint") for name in kept)

@@ -28,7 +28,12 @@ LIMITS_OF_WRITERS = (
 )
 """What no audit of a language model that writes covers."""
 
-_OF_WRITERS = frozenset({"base", "confirm", "fast", "holdout", "level", "rate", "seed", "trusted", "words"})
+_BOTH = {"confirm", "fast", "holdout", "level", "seed", "trusted", "words"}
+_READ: dict[Kind, set[str]] = {"writer": {*_BOTH, "base", "rate"}, "encoder": {*_BOTH, "best"}}
+_CALLED: dict[Kind, str] = {
+    "writer": "a language model that writes",
+    "encoder": "an encoder without a head",
+}
 
 
 def options_read(options: AuditOptions, kind: Kind) -> dict[str, Any]:
@@ -38,12 +43,13 @@ def options_read(options: AuditOptions, kind: Kind) -> dict[str, Any]:
         FuzzsmoothError: If another one is given.
     """
     given, usual = options.to_mapping(), AuditOptions().to_mapping()
-    if kind != "writer":
+    if kind == "classifier":
         return given
-    others = [name for name in given if name not in _OF_WRITERS and given[name] != usual[name]]
+    read = _READ[kind]
+    others = [name for name in given if name not in read and given[name] != usual[name]]
     require(
         not others,
-        f"an audit of a language model that writes does not read {', '.join(others)}; leave that out, or "
-        "name the words that the model answers with (--template, --label-words)",
+        f"an audit of {_CALLED[kind]} does not read {', '.join(others)}, which are for classifiers; leave "
+        "that out",
     )
-    return {name: value for name, value in given.items() if name in _OF_WRITERS}
+    return {name: value for name, value in given.items() if name in read}

@@ -27,6 +27,8 @@ class Answer:
             an alert or an exceeded budget.
         votes: Votes per class, empty where a single pass decides; of the enumerated deletions where all
             were, of the first round where there are rounds. Draws that rounding might decide count for none.
+        unsure: Draws that voted for each class alike, and enumerated deletions where all were: part of no
+            ``votes``. (Of a certificate, unsure draws vote by chance.)
         undecided: Draws that rounding might decide, or enumerated deletions where all were; they count
             against every certificate.
         error: At most how probable a vote so clear is where its winner is not the majority answer over all
@@ -52,6 +54,7 @@ class Answer:
     score: float
     votes: tuple[int, ...]
     undecided: int = 0
+    unsure: int = 0
     error: float = 0.0
     spans: tuple[Span, ...] = ()
     certificates: tuple[Certificate, ...] = ()
@@ -103,6 +106,7 @@ class Answer:
             "score": self.score,
             "votes": list(self.votes),
             "undecided": self.undecided,
+            "unsure": self.unsure,
             "error": self.error,
             "spans": [asdict(span) for span in self.spans],
             "certificates": certificates,

@@ -189,6 +189,12 @@ class Deletion(Randomized):
                 "kept_units",
             )
         self.options.check_chosen()
+        if self.options.unsure_margin is not None:
+            require_deterministic(
+                self.classifier,
+                "an unsure_margin is relative to what the classifier answered once to the empty text",
+                "leave it out",
+            )
         if self.options.fuzzing:
             require_deterministic(
                 self.classifier,

@@ -20,7 +20,7 @@ class TextMemory:
     Attributes:
         candidates: The units it was made for.
         tokens: The token map, or None where draws are tokenized one by one.
-        answers: The decided class of each token sequence (its bytes), or -1 for undecided.
+        answers: The decided class of each token sequence (its bytes), -1 for undecided, or -2 for unsure.
         size: About how many bytes all of it takes.
     """
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 Watch = Callable[[npt.NDArray[np.int64]], None]
-"""Told the answers to some draws or masks: class indices, or ``UNDECIDED``. What it raises ends the vote."""
+"""Told the answers to some draws or masks: class indices, ``UNDECIDED`` or ``UNSURE``. What it raises
+ends the vote."""
 
 _FIRST = 4  # draws of a first part
 _SECONDS = 0.1  # that a part takes about: as often as an eye can follow

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 SARIF, BOM, PAGE = "audit.sarif", "bom.json", "report.html"
 """Names of the evidence in the folder."""
-FORMAT = "fuzzsmooth audit 1"
+FORMAT = "fuzzsmooth audit 2"
 """What its report says that it is."""
 BUILTIN = "builtin:reviews"
 """The clean texts where none are given."""

@@ -35,7 +35,7 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
         "found": [one for one in triggers if one["level"] != "natural"],
         "natural": [one for one in triggers if one["level"] == "natural"],
         "levels": _LEVELS,
-        "limits": report.get("limits", ()),
+        "limits": report["limits"],
         "is_encoder": report.get("kind") == "encoder",
         "is_writer": report.get("kind") == "writer",
         "verdict": _verdict(report),

@@ -22,7 +22,7 @@ from fuzzsmooth.models.protocol import Precision
 from fuzzsmooth.noise.text import Deletion
 from fuzzsmooth.noise.text.share_masking import ShareMasking
 from fuzzsmooth.training.checkpoints import Checkpoints
-from fuzzsmooth.training.depth import keep_lowest_layers
+from fuzzsmooth.training.depth import check_depth, keep_lowest_layers
 from fuzzsmooth.training.examples import TrainingTexts
 from fuzzsmooth.training.isolation import isolated_randomness
 from fuzzsmooth.training.lora import LowRank, trains_low_rank
@@ -77,6 +77,8 @@ def finetune(
             disk is full, training diverged, or there is a penalty and the model tells no attention.
     """
     check_trainable(classifier, dataset)
+    if options.layers is not None:
+        check_depth(classifier, options.layers)
     if output is not None:
         check_output(output)
     # Processes that train together write one folder; the main one holds it for all.

@@ -153,7 +153,7 @@ def _bars(seen: Seen, labels: Sequence[str]) -> list[dict[str, Any]]:
     else:
         source = seen.certified or seen.predicted
         votes = () if source is None else source.votes
-        whole = 0 if source is None else sum(votes) + source.undecided
+        whole = 0 if source is None else sum(votes) + source.undecided + source.unsure
     most = max(votes, default=0)
     return [
         {
@@ -175,11 +175,16 @@ def _caption(seen: Seen) -> str:
     if source is None or not source.votes:
         return ""
     undecided = f"; {source.undecided:,} too close to rounding to count" if source.undecided else ""
+    if source.unsure:
+        undecided += f"; {source.unsure:,} said too little to count for a class"
     if source.statistics == "exact":
         return f"All {source.passes:,} ways to delete words were asked, nothing was drawn{undecided}."
     if source.statistics == "ablation":
         return f"{source.passes:,} deletions were asked in turn{undecided}."
-    what, drawn = "certificate" if seen.certified else "answer", sum(source.votes) + source.undecided
+    what, drawn = (
+        "certificate" if seen.certified else "answer",
+        sum(source.votes) + source.undecided + source.unsure,
+    )
     rest = source.passes - drawn
     told = f"Vote of the {what}: {drawn:,} copies were asked{undecided}"
     return told + (f", and the {rest:,} shortest remainders of the text in turn." if rest > 0 else ".")

@@ -97,4 +97,4 @@ def fingerprint(report: Mapping[str, Any], trigger: Mapping[str, Any]) -> str:
 
 def limits(report: Mapping[str, Any]) -> tuple[str, ...]:
     """What an audit of its kind does not cover, as its report says."""
-    return tuple(report.get("limits", ()))
+    return tuple(report["limits"])

@@ -205,7 +205,7 @@ def _question(
     model: str, prompt: PromptOptions, options: EndpointOptions, generate: PredicateOptions | None
 ) -> Question:
     if generate is not None and generate.given:
-        check_writing(generate)
+        check_writing(generate, options)
         predicate, names = generate.asked()
         return PredicateQuestion(
             model=model,

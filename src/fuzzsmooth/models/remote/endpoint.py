@@ -161,8 +161,8 @@ def refuse_remote(model: str) -> FuzzsmoothError:
     """What to say where weights are needed."""
     return FuzzsmoothError(
         f"{short_name(model)} is a remote model: it is asked (predict, certify, with --template and "
-        "--label-words), and can neither be trained nor looked into; give a folder, a hub name or "
-        "builtin:minilm"
+        "--label-words, or with --predicate), and can neither be trained nor looked into; give a folder, a "
+        "hub name or builtin:minilm"
     )
 
 

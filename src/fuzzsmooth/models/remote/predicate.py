@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fuzzsmooth.common.options import require
 from fuzzsmooth.models.generation import GenerationOptions, PredicateOptions
 from fuzzsmooth.models.predicate import Predicate
+from fuzzsmooth.models.remote.endpoint import EndpointOptions
 from fuzzsmooth.models.remote.question import Question, certain
 
 
@@ -61,8 +62,8 @@ class PredicateQuestion(Question):
         return certain(self.predicate.outcomes([taken["text"]])[0], len(self.names))
 
 
-def check_writing(options: PredicateOptions) -> None:
-    """Check that a predicate asks for nothing that a remote model decides itself.
+def check_writing(options: PredicateOptions, endpoint: EndpointOptions) -> None:
+    """Check that nothing is asked for that a remote model decides itself, or that is for classes of a prompt.
 
     Raises:
         FuzzsmoothError: If it does.
@@ -70,9 +71,16 @@ def check_writing(options: PredicateOptions) -> None:
     usual = {one.name: one.default for one in fields(GenerationOptions)}
     require(
         not options.chat,
-        "a remote model writes its chat format itself; leave out --chat (--route says how it is asked)",
+        "a remote model writes its chat format itself; leave out --generate-chat (--route says how it is "
+        "asked)",
     )
     require(
         options.seconds == usual["seconds"],
         "how long a remote model may take is --request-timeout; leave out --seconds",
+    )
+    plain = EndpointOptions()
+    require(
+        (endpoint.reads, endpoint.unclear) == (plain.reads, plain.unclear),
+        "a predicate reads what a remote model writes, and every answer has an outcome; leave out --reads "
+        "and --unclear",
     )
