@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,18 @@ FIGURES = (
 """Figures with their targets, by number type or ("") for any; a negative one is an upper bound."""
 
 
+PARTS = ("products", "noise", "scan", "certify")
+"""What can be measured by itself."""
+
+
 def measure(
-    size: str, data_source: str | None, precision: str, device: str, model: str | None, shallow: str | None
+    size: str,
+    data_source: str | None,
+    precision: str,
+    device: str,
+    model: str | None,
+    shallow: str | None,
+    parts: Sequence[str] = PARTS,
 ) -> dict[str, Any]:
     """All figures of one size, in each number type that :func:`precisions_of` names."""
     precisions = precisions_of(precision, device)
@@ -63,13 +74,16 @@ def measure(
         print(f"{time.perf_counter() - began:6.1f} s  {name}: {figures}", flush=True)
 
     for kind in precisions:
-        add(f"matmul_{kind}", bench_matmul_share(data, sizes["share"], kind))
-        add(f"weight_noise_{kind}", bench_weight_noise(*sizes["noise"], kind, device))
-        short = bench_weight_noise(*sizes["noise"], kind, device, rate=0.7)
-        add(f"weight_noise_short_{kind}", short)
+        if "products" in parts:
+            add(f"matmul_{kind}", bench_matmul_share(data, sizes["share"], kind))
+        if "noise" in parts:
+            add(f"weight_noise_{kind}", bench_weight_noise(*sizes["noise"], kind, device))
+            short = bench_weight_noise(*sizes["noise"], kind, device, rate=0.7)
+            add(f"weight_noise_short_{kind}", short)
     fastest = precisions[-1]
-    add(f"scan_{fastest}", bench_scan(data, *sizes["scan"], 64, fastest, device))
-    for rate in (0.9, 0.7):
+    if "scan" in parts:
+        add(f"scan_{fastest}", bench_scan(data, *sizes["scan"], 64, fastest, device))
+    for rate in (0.9, 0.7) if "certify" in parts else ():
         found = bench_certify(data, rate, *sizes["certify"], device, precisions, model, shallow)
         add(f"certify_r{round(100 * rate)}", found)
     return {
@@ -86,24 +100,21 @@ def measure(
 
 
 def _figures(details: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The figures of one number type; the scan is timed in the fastest alone."""
-    noise, scan = details[f"weight_noise_{kind}"], details.get(f"scan_{kind}")
-    scanned = {} if scan is None else {"scan_batch_speedup": scan["speedup"]}
-    certified = {
-        f"{'certify' if who == 'engine' else who}_speedup_r{rate}": found[kind]
-        for rate in (90, 70)
-        for who, found in details[f"certify_r{rate}"]["speedup"].items()
-    }
-    return (
-        scanned
-        | certified
-        | {
-            "matmul_share": details[f"matmul_{kind}"]["share"],
-            "weight_noise_overhead": noise["overhead"],
-            "weight_noise_copies": noise["overhead_copies"],
-            "weight_noise_speedup": noise["speedup"],
-        }
-    )
+    """The figures of one number type that were measured; the scan is timed in the fastest alone."""
+    figures: dict[str, Any] = {}
+    if scan := details.get(f"scan_{kind}"):
+        figures["scan_batch_speedup"] = scan["speedup"]
+    for rate in (90, 70):
+        certified = details.get(f"certify_r{rate}", {"speedup": {}})["speedup"]
+        for who, found in certified.items():
+            figures[f"{'certify' if who == 'engine' else who}_speedup_r{rate}"] = found[kind]
+    if share := details.get(f"matmul_{kind}"):
+        figures["matmul_share"] = share["share"]
+    if noise := details.get(f"weight_noise_{kind}"):
+        figures["weight_noise_overhead"] = noise["overhead"]
+        figures["weight_noise_copies"] = noise["overhead_copies"]
+        figures["weight_noise_speedup"] = noise["speedup"]
+    return figures
 
 
 def precisions_of(wanted: str, device: str) -> list[Precision]:
@@ -152,11 +163,13 @@ def main() -> None:
     parser.add_argument("--data", help="a folder of train.* and dev.*, or builtin:reviews")
     parser.add_argument("--model", help="a MiniLM-L6 fine-tuned on deleted texts; else a head is fitted")
     parser.add_argument("--shallow", help="one of fewer layers, fine-tuned alike: a further side")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="these alone")
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     name = "quick" if options.quick else "full"
-    result = measure(name, options.data, options.precision, options.device, options.model, options.shallow)
+    where = options.data, options.precision, options.device
+    result = measure(name, *where, options.model, options.shallow, options.parts)
     OUT.mkdir(exist_ok=True)
     write_json(OUT / f"{name}.json", result)
     text = table(result, "make bench-quick" if options.quick else "make bench")

@@ -173,3 +173,18 @@ def test_memory_does_not_grow_with_the_texts(tmp_path):
     assert found["beyond_one_text_mib"]["600"] - found["beyond_one_text_mib"]["60"] < 30
     with pytest.raises(RuntimeError, match="0 of 1"):
         memory.peak_bytes(["w1"], str(tmp_path / "none"), 16, tmp_path)
+
+
+def test_a_part_is_measured_by_itself(monkeypatch):
+    import run
+
+    monkeypatch.setattr(
+        run, "SIZES", {"quick": {"noise": (4, 2, 1), "share": 1, "scan": (2, 1), "certify": ()}}
+    )
+    found = run.measure("quick", "builtin:reviews", "float32", "cpu", None, None, ["noise"])
+    assert set(found["figures"]["float32"]) == {
+        "weight_noise_overhead",
+        "weight_noise_copies",
+        "weight_noise_speedup",
+    }
+    assert set(found["details"]) == {"weight_noise_float32", "weight_noise_short_float32"}
