@@ -78,7 +78,8 @@ class DeletionOptions(NoisyOptions, SearchedOptions, LengthOptions):
         "Let an answer to a deleted text vote for each class alike where it says hardly more than that to "
         "the empty text: where the two best logits, relative to those of the empty text, are no further "
         "apart than this. Otherwise such answers all vote for the class that the model leans to, which at "
-        "high rates is then the only one that is certified. Good values are .02 to .2.",
+        "high rates is then the only one that is certified. Good values are .02 to .2. It suits classes "
+        "that have words of their own (positive, negative), not one that is the lack of any (not offensive).",
     ] = None
     weight_distance: Annotated[
         float | None,
