@@ -7,6 +7,8 @@ comparison runs its sides alternately in this one process and gives ratios per r
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -172,7 +174,10 @@ def main() -> None:
     result = measure(name, *where, options.model, options.shallow, options.parts)
     OUT.mkdir(exist_ok=True)
     write_json(OUT / f"{name}.json", result)
-    text = table(result, "make bench-quick" if options.quick else "make bench")
+    made = "make bench-quick" if options.quick else "make bench"
+    if set(sys.argv[1:]) - {"--quick"}:
+        made = f"python benchmarks/run.py {shlex.join(sys.argv[1:])}"
+    text = table(result, made)
     (OUT / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
 
