@@ -15,7 +15,7 @@ from fuzzsmooth.jobs.answering import Record
 
 _ROWS = 10_000  # of a group, which is in memory at once
 _TYPES: Mapping[str, str] = {
-    **dict.fromkeys(("row", "label", "undecided", "passes", "evaluations"), "int64"),
+    **dict.fromkeys(("row", "label", "undecided", "unsure", "passes", "evaluations"), "int64"),
     **dict.fromkeys(("score", "error"), "float64"),
     **dict.fromkeys(("truncated", "complete"), "bool"),
 }
