@@ -19,7 +19,13 @@ installed = pytest.mark.skipif(
 
 
 @pytest.fixture
-def fake_package(tmp_path, monkeypatch):
+def not_imported(monkeypatch):
+    """As if no other test of this process had imported the package."""
+    monkeypatch.delitem(sys.modules, MINILM_PACKAGE, raising=False)
+
+
+@pytest.fixture
+def fake_package(tmp_path, monkeypatch, not_imported):
     """An importable package of MiniLM's name: a copy of its model folder, and code that must never run."""
     package = tmp_path / MINILM_PACKAGE
     shutil.copytree(resolve_model("builtin:minilm").location, package / "model")
@@ -28,7 +34,7 @@ def fake_package(tmp_path, monkeypatch):
     return package
 
 
-def test_absent_package(monkeypatch, tmp_path):
+def test_absent_package(monkeypatch, tmp_path, not_imported):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     importlib.invalidate_caches()
     with pytest.raises(MissingExtraError, match=r"pip install 'fuzzsmooth\[demo\]'"):
