@@ -139,8 +139,9 @@ def test_an_identifier_is_told_from_labels_without_delay(tmp_path: Path) -> None
         return time.process_time() - began
 
     seconds(2000)
-    # Ten times the rows would take a hundred times as long, were the time quadratic.
-    assert seconds(20_000) < 40 * max(seconds(2000), 0.01)
+    # Ten times the rows would take a hundred times as long, were the time quadratic. The best of three: what
+    # other tests have left in this process may be collected in the middle of one.
+    assert min(seconds(20_000) for _ in range(3)) < 40 * max(seconds(2000), 0.01)
 
 
 def test_many_classes_are_data_and_few_rows_of_each_a_note(tmp_path: Path) -> None:
