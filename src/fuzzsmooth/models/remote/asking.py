@@ -22,7 +22,7 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.models.prompt import PromptOptions
 from fuzzsmooth.models.remote.endpoint import EndpointOptions
-from fuzzsmooth.models.remote.question import Question, text_of
+from fuzzsmooth.models.remote.question import Question, certain, text_of
 from fuzzsmooth.text.units import is_spaceless
 
 Reading = Literal["logprobs", "words"]
@@ -96,10 +96,9 @@ class ClassQuestion(Question):
 
     def probabilities(self, taken: Mapping[str, Any]) -> npt.NDArray[np.float64]:
         """See :meth:`Question.probabilities`."""
-        row = np.zeros(len(self.labels))
         if self.reading == "words":
-            row[self._named(taken["text"])] = 1.0
-            return row
+            return certain(self._named(taken["text"]), len(self.labels))
+        row = np.zeros(len(self.labels))
         for token, value in taken["tokens"]:
             row[self._begun(token)] += math.exp(value)
         row[-1] += max(0.0, 1.0 - float(row.sum()))
