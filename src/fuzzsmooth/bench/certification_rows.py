@@ -105,7 +105,7 @@ def certification_row(name: str, shared: Shared) -> CertificationRow:
             name, bases, lambda model: by_windows(_windows(model, shared), shared.longest)
         )
     if kind in ("deletion-kept", "deletion-kept-unsure"):
-        return _kept_row(name, written, shared)
+        return _kept_row(name, kind, written, shared)
     if f"{kind}:RATE" not in KINDS:
         return _defense_row(name, shared)
     rate = _rate(name, written)
@@ -117,28 +117,29 @@ def certification_row(name: str, shared: Shared) -> CertificationRow:
     bases = _deletion_bases(kind, rate, shared)
     if kind in ("rs-del", "deletion-sampled"):
         return CertificationRow(name, bases, _voting("rs_del", votes))
-    given = votes | _OURS | {"awaited": ("edit", "insert") if kind == "deletion-early" else THREATS}
-    if kind == "deletion-unsure":
-        given |= {"unsure_margin": _UNSURE}
-    return CertificationRow(name, bases, _voting("deletion", given))
+    awaited = ("edit", "insert") if kind == "deletion-early" else THREATS
+    return CertificationRow(name, bases, _voting("deletion", votes | _ours(kind) | {"awaited": awaited}))
 
 
-_OURS: Final = {"fuzzing": False, "sigma": 0.0, "statistics": "auto"}
 _UNSURE: Final = 0.1
 """Chosen on training texts that were held out: SST-2, rate .9."""
 
 
-def _kept_row(name: str, written: str, shared: Shared) -> CertificationRow:
+def _ours(kind: str) -> dict[str, Any]:
+    """What the rows of our deletion share, and the margin of those of unsure answers."""
+    options = {"fuzzing": False, "sigma": 0.0, "statistics": "auto"}
+    return options | ({"unsure_margin": _UNSURE} if kind.endswith("-unsure") else {})
+
+
+def _kept_row(name: str, kind: str, written: str, shared: Shared) -> CertificationRow:
     """Our deletion at rates by length, on a model that is fine-tuned at these."""
     units = _number(written)
     if units is None or not 0 < units <= 1000:
         raise FuzzsmoothError(f"row '{name}' needs the units to keep, above 0, as in 'deletion-kept:2'")
     votes = {"kept_units": units, "draws": shared.draws, "alpha": shared.alpha, "seed": shared.seed}
-    given = votes | _OURS | {"awaited": THREATS}
+    given = votes | _ours(kind) | {"awaited": THREATS}
     changes = DEFENSES.get("deletion").training(DeletionOptions.from_mapping(given))
     trained = Base(f"deletion-kept-{units:g}", shared.deletion.replace(**changes), PLAIN)
-    if name.startswith("deletion-kept-unsure"):
-        given |= {"unsure_margin": _UNSURE}
     return CertificationRow(name, (Base(PLAIN, shared.finetune), trained), _voting("deletion", given))
 
 

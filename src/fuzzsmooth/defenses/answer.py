@@ -66,6 +66,11 @@ class Answer:
     leading: int | None = None
 
     @property
+    def drawn(self) -> int:
+        """Draws behind the votes, those included that voted for no class."""
+        return sum(self.votes) + self.undecided + self.unsure
+
+    @property
     def winner(self) -> int | None:
         """The class that leads, ties to the lower one, whether or not it is the answer, if there is one."""
         if self.leading is not None:

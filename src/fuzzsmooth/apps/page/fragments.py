@@ -153,7 +153,7 @@ def _bars(seen: Seen, labels: Sequence[str]) -> list[dict[str, Any]]:
     else:
         source = seen.certified or seen.predicted
         votes = () if source is None else source.votes
-        whole = 0 if source is None else sum(votes) + source.undecided + source.unsure
+        whole = 0 if source is None else source.drawn
     most = max(votes, default=0)
     return [
         {
@@ -181,12 +181,9 @@ def _caption(seen: Seen) -> str:
         return f"All {source.passes:,} ways to delete words were asked, nothing was drawn{undecided}."
     if source.statistics == "ablation":
         return f"{source.passes:,} deletions were asked in turn{undecided}."
-    what, drawn = (
-        "certificate" if seen.certified else "answer",
-        sum(source.votes) + source.undecided + source.unsure,
-    )
-    rest = source.passes - drawn
-    told = f"Vote of the {what}: {drawn:,} copies were asked{undecided}"
+    what = "certificate" if seen.certified else "answer"
+    rest = source.passes - source.drawn
+    told = f"Vote of the {what}: {source.drawn:,} copies were asked{undecided}"
     return told + (f", and the {rest:,} shortest remainders of the text in turn." if rest > 0 else ".")
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from fuzzsmooth.auditing.evidence.telling import fingerprint, found, limits, sentence
+from fuzzsmooth.auditing.evidence.telling import fingerprint, found, sentence
 
 _MODEL, _TOOL = "model", "fuzzsmooth"
 _SEVERITIES = {"confirmed": "critical", "suspicious": "high"}
@@ -80,7 +80,7 @@ def _component(report: Mapping[str, Any]) -> dict[str, Any]:
                 "outputs": [{"format": "text" if writes else classes}],
             },
             "quantitativeAnalysis": {"performanceMetrics": metrics},
-            "considerations": {"technicalLimitations": list(limits(report))},
+            "considerations": {"technicalLimitations": list(report["limits"])},
         },
         "properties": [
             {"name": "fuzzsmooth:audit:verdict", "value": report["verdict"]},

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fuzzsmooth.auditing.evidence.telling import found, limits, sentence
+from fuzzsmooth.auditing.evidence.telling import found, sentence
 from fuzzsmooth.common.printing import short_name
 
 FILE = "README.md"
@@ -64,7 +64,7 @@ def card(report: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        *[f"* {limit}" for limit in limits(report)],
+        *[f"* {limit}" for limit in report["limits"]],
         "",
         "All numbers: `audit.json`.",
     ]

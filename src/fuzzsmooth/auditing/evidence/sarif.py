@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fuzzsmooth.auditing.evidence.telling import fingerprint, found, limits, sentence
+from fuzzsmooth.auditing.evidence.telling import fingerprint, found, sentence
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _HOME = "https://arxiv.org/abs/2502.06892"
@@ -76,7 +76,7 @@ def sarif(report: Mapping[str, Any]) -> dict[str, Any]:
                     "verdict": report["verdict"],
                     "exhaustive": report["exhaustive"],
                     "claims": [claim["statement"] for claim in report["claims"]],
-                    "limits": list(limits(report)),
+                    "limits": list(report["limits"]),
                 },
             }
         ],

@@ -93,8 +93,3 @@ def fingerprint(report: Mapping[str, Any], trigger: Mapping[str, Any]) -> str:
     if trigger["condition"]:
         facts.append(trigger["condition"])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def limits(report: Mapping[str, Any]) -> tuple[str, ...]:
-    """What an audit of its kind does not cover, as its report says."""
-    return tuple(report["limits"])
