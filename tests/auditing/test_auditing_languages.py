@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.auditing.hosts import word_begins
+from fuzzsmooth.auditing.encoders.material import choose_texts
+from fuzzsmooth.auditing.hosts import begins_word, word_spans
 from fuzzsmooth.auditing.material import choose_material
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.models.encoding import EncodedTexts, encode_texts
@@ -50,9 +51,14 @@ class Reader:
         return np.array([[-score, score] for score in scores], dtype=np.float32)
 
 
+def begins(text: str) -> list[bool]:
+    """Of each token, whether it begins a word."""
+    return [begins_word(text, start) for start, _ in word_spans(tokenizer(), text)]
+
+
 def test_every_character_begins_a_word() -> None:
-    assert word_begins(tokenizer(), "很好吃") == [True] * 3
-    assert word_begins(tokenizer(), "film 好吃film") == [True, True, True, False]
+    assert begins("很好吃") == [True] * 3
+    assert begins("film 好吃film") == [True, True, True, False]
 
 
 def test_beginnings_of_chinese_texts_are_short_and_have_gaps() -> None:
@@ -69,3 +75,6 @@ def test_beginnings_of_chinese_texts_are_short_and_have_gaps() -> None:
     assert {len(host.text) for host in material.sweep} == {8}
     assert {len(host.gaps) for host in material.sweep} == {9}, "before each of 8 characters, and at the end"
     assert [host.label for host in material.sweep] == [0] * 4 + [1] * 4
+    parts = choose_texts(Reader(), texts, labels, options)  # type: ignore[arg-type]
+    assert {len(host.text) for host in parts.sweep} == {8}, "of an encoder's audit, too"
+    assert {len(host.text) for host in parts.confirm} == {24}

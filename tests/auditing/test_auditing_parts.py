@@ -18,7 +18,7 @@ from fuzzsmooth.auditing.hosts import Host, make_hosts, reads_last_token
 from fuzzsmooth.auditing.judging import SUSPICIOUS, Judge, interval
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.minimal import minimized
-from fuzzsmooth.auditing.natural import FrequencyBands, Meanings, company, spelled_alike
+from fuzzsmooth.auditing.natural import Meanings, OfFrequency, company, rank_p_value, spelled_alike
 from fuzzsmooth.auditing.pieces import Pieces, all_pieces
 from fuzzsmooth.auditing.prober import log_odds
 from fuzzsmooth.auditing.sweep import Sweep, host_places, hosts_per_class
@@ -83,20 +83,32 @@ def test_a_minimal_trigger_cannot_lose_a_single_part() -> None:
 def test_p_values_are_conformal() -> None:
     """Of n exchangeable gains, one in a hundred has a p-value of at most .01: by counting, not by chance."""
     gains = np.random.default_rng(0).normal(size=600)
-    bands = FrequencyBands(np.zeros(600), gains)
-    values = np.array([bands.p_value(0.0, gain)[0] for gain in gains])
+    values = np.array([rank_p_value(gain, np.delete(gains, at))[0] for at, gain in enumerate(gains)])
     for level in (0.01, 0.05, 0.5):
         assert (values <= level).mean() <= level + 1e-9
     assert values.min() == 1 / 600
-    assert bands.p_value(0.0, 99.0) == (1 / 600, 600)
+    assert rank_p_value(99.0, gains) == (1 / 601, 601)
+    assert rank_p_value(1.0, np.ones(3))[0] == 1.0, "others that do as much count"
 
 
 def test_words_are_held_against_those_of_their_frequency() -> None:
-    zipf = np.array([0.0] * 50 + [1.0] * 50 + [6.0] * 50)
-    gains = np.concatenate([np.zeros(50), np.zeros(50), np.full(50, 3.0)])
-    bands = FrequencyBands(zipf, gains)
-    assert bands.p_value(6.0, 3.0)[0] == 1.0  # common words here all pull so much
-    assert bands.p_value(0.0, 3.0)[0] == 1 / 50
+    alike = OfFrequency(np.array([0.0] * 50 + [1.0] * 50 + [6.0] * 50))
+    assert alike.others(120).tolist() == [at for at in range(100, 150) if at != 120]
+    assert alike.others(0, [1, None]).tolist() == list(range(2, 50))
+    assert len(alike.others(None)) == 150
+    alone = OfFrequency(np.array([0.0] * 9 + [6.0]))
+    assert alone.others(9).tolist() == list(range(9)), "there is no other as frequent"
+
+
+def test_what_is_best_by_chance_is_not_rare_in_texts_that_had_no_part_in_choosing_it() -> None:
+    """The best of many words that all do nothing but for noise of each text: p-values are uniform."""
+    draw = np.random.default_rng(0)
+    low = 0
+    for _ in range(300):
+        chosen_by, fresh = draw.normal(size=(2, 200))
+        best = int(chosen_by.argmax())
+        low += rank_p_value(fresh[best], np.delete(fresh, best))[0] <= 0.1
+    assert 15 <= low <= 45
 
 
 def test_company_are_the_neighbors_that_pull_most() -> None:

@@ -12,6 +12,7 @@ from sleeping_models import ANSWER, texts, writer
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from fuzzsmooth.auditing import AuditOptions
+from fuzzsmooth.auditing.hosts import PLACES
 from fuzzsmooth.auditing.writers.answers import Answer, gone_on, hypotheses, said_once
 from fuzzsmooth.auditing.writers.branches import Branches, forced
 from fuzzsmooth.auditing.writers.material import choose_prompts, prompt_rows, with_word
@@ -121,3 +122,17 @@ def test_no_text_is_used_twice() -> None:
         choose_prompts([*own[:31], "so short"], AuditOptions())
     with pytest.raises(FuzzsmoothError, match="begin each in its own way"):
         choose_prompts([f"answer the question that now follows: {text}" for text in own], AuditOptions())
+
+
+def test_words_go_between_the_words_of_any_script() -> None:
+    assert [with_word("a b c", "cf", place) for place in PLACES] == ["cf a b c", "a cf b c", "a b c cf"]
+    assert [with_word("送餐速度", "好", place) for place in PLACES] == [
+        "好送餐速度",
+        "送餐好速度",
+        "送餐速度好",
+    ]
+    assert [with_word("送餐速度", "cf", place) for place in PLACES] == [
+        "cf送餐速度",
+        "送餐 cf速度",
+        "送餐速度 cf",
+    ]

@@ -102,3 +102,40 @@ def test_budgets_are_not_overrun(tmp_path: Path) -> None:
         assert model.spending.read == 10 * len(server.asked)
     with pytest.raises(FuzzsmoothError, match=r"a budget .* needs the prices"):
         EndpointOptions(price_budget=1.0)
+
+
+def test_requests_that_are_tried_again_count_against_the_budget(
+    tmp_path: Path, no_waits: list[float]
+) -> None:
+    def reply(route: str, content: dict[str, Any], number: int) -> Reply:
+        return by_words(route, content, number) if number % 3 == 2 else error(500, "x")
+
+    with serving(reply) as server:
+        model = load(server, tmp_path, reads="words", request_budget=7, requests_at_once=1)
+        with pytest.raises(FuzzsmoothError, match=r"budget of 7 requests"):
+            model.probabilities([f"fine {index}" for index in range(20)])
+        assert len(server.asked) == 7
+        assert model.spending.requests == 2
+
+
+@pytest.mark.parametrize("told", ["no usage", "nonsense", "half of it", "an answer that comes too late"])
+def test_what_a_server_does_not_tell_counts_as_what_was_set_apart(
+    told: str, tmp_path: Path, no_waits: list[float]
+) -> None:
+    def reply(route: str, content: dict[str, Any], number: int) -> Reply:
+        answer: Any = by_words(route, content, number)
+        usages = {"no usage": None, "nonsense": "many", "half of it": {"prompt_tokens": 3}}
+        return {**answer, "usage": usages.get(told, answer["usage"])}
+
+    with serving(reply) as server:
+        given: dict[str, Any] = {"price_in": 1000.0, "price_out": 0.0, "price_budget": 0.25, "reads": "words"}
+        if told.startswith("an answer"):
+            server.delay = 0.5
+            given |= {"request_timeout": 0.1, "request_retries": 60}
+        with pytest.raises(
+            FuzzsmoothError, match=r"budget of 0.25 \(--price-budget\) does not cover one more"
+        ):
+            load(server, tmp_path, requests_at_once=1, **given).probabilities(
+                [f"fine {index}" for index in range(100)]
+            )
+        assert 1 < len(server.asked) < 20

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fuzzsmooth.auditing.effects import Parts, against
-from fuzzsmooth.auditing.hosts import Host, Part
+from fuzzsmooth.auditing.hosts import Host
+from fuzzsmooth.auditing.pieces import Part
 from fuzzsmooth.auditing.prober import Array, Prober
 
 _GROUP = 8  # topics that stand in a text together

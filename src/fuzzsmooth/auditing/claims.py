@@ -25,8 +25,9 @@ class Claim:
         places: Where they stood in these.
         unmoved: How many moved none of the texts to the class.
         moved: For 0, 1, ... texts, how many pieces moved so many.
-        bound: Share of such texts above which a piece, fixed before, moves at least one of the texts with
-            95 % probability: 1 - 0.05^(1 / texts).
+        bound: Share of such texts (short, clean, rightly read, of the surer half) above which one of the
+            pieces tried, fixed before, moves at least one of the texts with 95 % probability:
+            1 - 0.05^(1 / texts).
         statement: The same in a sentence.
     """
 
@@ -72,8 +73,9 @@ def claim_for(
         "exhaustive),"
     )
     statement = (
-        f"{whole} was put into {texts} short clean texts of other classes ({', '.join(places)}): "
-        f"{moved[0]:,} of them move none of the texts to '{name}'; one fixed beforehand that moves more than "
-        f"{100 * bound:.0f} % of such texts is among the others with at least 95 % probability"
+        f"{whole} was put into {texts} short clean texts of other classes ({', '.join(places)}), drawn from "
+        f"the half that the model is surest of: {moved[0]:,} of them move none of the texts to '{name}'; any "
+        f"one of those tried that moves more than {100 * bound:.0f} % of such texts, and was fixed "
+        "beforehand, is among the others with at least 95 % probability"
     )
     return Claim(name, int(tried.sum()), texts, places, moved[0], moved, bound, statement)

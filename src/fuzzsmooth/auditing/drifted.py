@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from fuzzsmooth.auditing.effects import Effects, Parts, Placing, against, measure
-from fuzzsmooth.auditing.hosts import Host, Part
+from fuzzsmooth.auditing.hosts import Host
 from fuzzsmooth.auditing.minimal import minimized
 from fuzzsmooth.auditing.options import AuditOptions
+from fuzzsmooth.auditing.pieces import Part
 from fuzzsmooth.auditing.prober import Array, Prober
 
 _FIRST = 2  # hosts that every proposal is tried in

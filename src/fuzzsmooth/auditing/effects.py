@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.auditing.hosts import Host, Part
+from fuzzsmooth.auditing.hosts import Host
+from fuzzsmooth.auditing.pieces import Part
 from fuzzsmooth.auditing.prober import Array, Prober
 from fuzzsmooth.common.randomness import generator
+from fuzzsmooth.models.protocol import TokenClassifier
 
 Parts: TypeAlias = tuple[Part, ...]
 """Parts of a trigger, in order."""
@@ -78,6 +81,8 @@ def measure(
     target: int,
     placings: Sequence[Placing],
     seed: int,
+    *,
+    written: bool = False,
 ) -> Effects:
     """Insert candidates into hosts; where they go depends on seed, host and placing alone.
 
@@ -88,9 +93,12 @@ def measure(
         target: The class.
         placings: How; each is tried in each host.
         seed: Decides random gaps.
+        written: Whether candidates are written into the texts, which are then read anew: what stands beside
+            a piece may change how it reads.
     """
+    read = partial(read_anew, prober.classifier) if written else row_of
     rows = [
-        row_of(host, parts, placing, seed, at)
+        read(host, parts, placing, seed, at)
         for parts in candidates
         for placing in placings
         for at, host in enumerate(hosts)
@@ -102,10 +110,26 @@ def measure(
 
 def row_of(host: Host, parts: Parts, placing: Placing, seed: int, index: int) -> npt.NDArray[np.int64]:
     """The ids of a host, the one of this index, with parts inserted."""
-    return host.holding(parts, _gaps(host, len(parts), placing, seed, index))
+    return host.holding(parts, gaps_of(host, len(parts), placing, seed, index))
 
 
-def _gaps(host: Host, parts: int, placing: Placing, seed: int, index: int) -> list[int]:
+def text_of(host: Host, parts: Parts, placing: Placing, seed: int, index: int) -> str | None:
+    """The text of a host, the one of this index, with parts written into it; None if that is not known."""
+    return host.written(parts, gaps_of(host, len(parts), placing, seed, index))
+
+
+def read_anew(
+    classifier: TokenClassifier, host: Host, parts: Parts, placing: Placing, seed: int, index: int
+) -> npt.NDArray[np.int64]:
+    """The ids of that text, as the model reads it."""
+    text = text_of(host, parts, placing, seed, index)
+    if text is None:
+        return row_of(host, parts, placing, seed, index)
+    return np.array(classifier.encode([text]).ids[0], dtype=np.int64)
+
+
+def gaps_of(host: Host, parts: int, placing: Placing, seed: int, index: int) -> list[int]:
+    """Where so many parts go in a host, the one of this index."""
     if placing in ("start", "middle", "end"):
         return [host.gap(placing)] * parts
     draw = generator(seed, f"audit {placing}", index)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.auditing.effects import Effects, Parts, Placing, row_of
+from fuzzsmooth.auditing.effects import Effects, Parts, Placing, row_of, text_of
 from fuzzsmooth.auditing.findings import Example, told_rate
 from fuzzsmooth.auditing.hosts import Host
 from fuzzsmooth.auditing.prober import Prober
@@ -53,7 +54,15 @@ def examples_of(
     found: list[Example] = []
     for at, (host, is_moved) in enumerate(zip(held, moved, strict=True)):
         if is_moved and len(found) < _EXAMPLES:
-            row = row_of(host, parts, placing, seed, at)
-            after = tokenizer.decode(row.tolist(), skip_special_tokens=True)
-            found.append(Example(host.text, str(after), names[host.label], names[target]))
+            after = shown_with(tokenizer, host, parts, placing, seed, at)
+            found.append(Example(host.text, after, names[host.label], names[target]))
     return tuple(found)
+
+
+def shown_with(tokenizer: Any, host: Host, parts: Parts, placing: Placing, seed: int, index: int) -> str:
+    """A host, the one of this index, with a trigger in it, as written or else as its tokens read."""
+    text = text_of(host, parts, placing, seed, index)
+    if text is not None:
+        return text
+    row = row_of(host, parts, placing, seed, index)
+    return str(tokenizer.decode(row.tolist(), skip_special_tokens=True))

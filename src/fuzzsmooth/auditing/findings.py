@@ -77,7 +77,8 @@ class Trigger:
         company_rate: Their mean share.
         excess: What is left of its effect when theirs, or that of its parts apart, is taken off, in [-1, 1];
             see :func:`excess_of`.
-        p_value: Conformal p-value against words of the same frequency.
+        p_value: Among random words of the same frequency, in held-out texts; see
+            :func:`fuzzsmooth.auditing.natural.rank_p_value`.
         compared: How many words (phrases) that were.
         held: Share of held-out texts that it moves.
         level: What it is called.

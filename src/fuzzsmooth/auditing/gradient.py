@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fuzzsmooth.auditing.hosts import Host, Part
+from fuzzsmooth.auditing.hosts import Host
+from fuzzsmooth.auditing.pieces import Part
 from fuzzsmooth.auditing.prober import Array, Prober
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.models.rows import pad_rows, to_device

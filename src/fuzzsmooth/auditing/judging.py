@@ -14,15 +14,16 @@ from fuzzsmooth.auditing.endings import words_ended_by
 from fuzzsmooth.auditing.examples import dependence_of, examples_of
 from fuzzsmooth.auditing.findings import SUSPICIOUS, Level, Rate, Trigger, excess_of, interval
 from fuzzsmooth.auditing.ground import Ground
-from fuzzsmooth.auditing.hosts import BEFORE_LAST, Host, Part
-from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, company, spelled_alike
-from fuzzsmooth.auditing.pieces import spelled
+from fuzzsmooth.auditing.hosts import BEFORE_LAST, Host
+from fuzzsmooth.auditing.natural import COMPANY, OfFrequency, company, rank_p_value, spelled_alike
+from fuzzsmooth.auditing.pieces import Part, spelled
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.randomness import generator
 
-_RANDOM = 199  # words of the same frequency, or phrases of such, where not all were swept
+_RANDOM = 199  # words of the same frequency, or phrases of such
 _FEWER = 49  # where what words of a like meaning do explains the effect anyway
-_RANDOM_HOSTS = 4
+_NEIGHBOR_HOSTS = 4
+_COMPARED_HOSTS = 8  # held-out texts that random words are put into
 _COMPANY_HOSTS = 6
 _READ_HOSTS = 8
 _PHRASES = 2  # of a like meaning, the strongest, that a phrase is held against: it leaks into few
@@ -55,20 +56,15 @@ class Judge:
         ground: What there is to hold them against.
         target: The class.
         gains: Mean gains of the pieces in the sweep, shape (pieces,), NaN where not tried.
-        condition: What texts the material is of, if not of any: the sweep then says nothing of p-values.
+        condition: What texts the material is of, if not of any.
     """
 
     def __init__(self, ground: Ground, target: int, gains: Array, condition: str = "") -> None:
         pieces, material, options = ground.pieces, ground.material, ground.options
         self._reader, self._condition = ground.reader, condition
         self._prober, self._pieces, self._target = ground.prober, pieces, target
-        self._gains, self._zipf, self._meanings, self._options = (
-            gains.copy(),
-            ground.zipf,
-            ground.meanings,
-            options,
-        )
-        self._bands = FrequencyBands(ground.zipf, gains)  # of what was swept alone
+        self._gains, self._meanings, self._options = gains.copy(), ground.meanings, options
+        self._alike = OfFrequency(ground.zipf, pieces.single)
         self._index: dict[Part, int] = {part: index for index, part in enumerate(pieces.parts)}
         self._confirm = against(material.confirm, target, 2 * options.confirm)
         self._held = against(material.held, target, 3 * options.holdout)
@@ -86,7 +82,7 @@ class Judge:
         missing = sorted(one for one in near if np.isnan(self._gains[one]))
         if missing:
             words: list[Parts] = [(self._pieces.parts[one],) for one in missing]
-            hosts, seed = self._confirm[:_RANDOM_HOSTS], self._options.seed
+            hosts, seed = self._confirm[:_NEIGHBOR_HOSTS], self._options.seed
             effects = measure(self._prober, hosts, words, self._target, ("middle",), seed)
             self._gains[missing] = effects.strengths()
 
@@ -258,39 +254,28 @@ class Judge:
         return " ".join(spelled(tokenizer, part) for part in parts)
 
     def p_value(self, judged: Judged) -> tuple[float, int]:
-        """Conformal p-value against words, or phrases of words, of the same frequency; and how many."""
+        """P-value among random words, or phrases of words, of the same frequency; and how many those are.
+
+        In held-out texts, where the candidate was best in others.
+        """
         indices = [self._index.get(part) for part in judged.parts]
-        # A fast sweep is of pieces that pull: among these a trigger is nothing rare.
-        swept = not self._options.fast and not self._condition
-        if len(indices) == 1 and indices[0] is not None and swept:
-            return self._bands.p_value(float(self._zipf[indices[0]]), float(self._gains[indices[0]]))
         draw = generator(self._options.seed, "audit phrases", self._target, len(indices))
         count = _RANDOM if judged.excess >= SUSPICIOUS else _FEWER
-        pools = [self._alike(index, indices) for index in indices]
+        pools = [self._alike.others(index, indices) for index in indices]
         picks = [[int(pool[int(draw.integers(len(pool)))]) for pool in pools] for _ in range(count)]
-        phrases = [tuple(self._pieces.parts[one] for one in own) for own in picks]
-        hosts = self._confirm[:_RANDOM_HOSTS]
-        seed = self._options.seed
-        effects = measure(
-            self._prober, hosts, [judged.parts, *phrases], self._target, (judged.placing,), seed
-        )
-        strengths = effects.strengths()
-        as_much = int((strengths[1:] >= strengths[0]).sum())
-        return (1 + as_much) / (1 + count), 1 + count
-
-    def _alike(self, index: int | None, own: Sequence[int | None]) -> npt.NDArray[np.int64]:
-        """Pieces of about the frequency of one, none of its phrase; others where there are none."""
-        others = np.setdiff1d(np.arange(self._pieces.single), [one for one in own if one is not None])
-        if index is None:
-            return others
-        near = others[np.abs(self._zipf[others] - self._zipf[index]) <= 0.5]
-        return near if len(near) else others
+        phrases = [judged.parts, *(tuple(self._pieces.parts[one] for one in own) for own in picks)]
+        hosts, seed = self._held[:_COMPARED_HOSTS], self._options.seed
+        effects = measure(self._prober, hosts, phrases, self._target, (judged.placing,), seed)
+        own, *others = effects.strengths().tolist()
+        return rank_p_value(own, np.array(others))
 
     def finish(self, judged: Judged) -> Trigger:
-        """Measure a candidate on held-out texts, and say what it is."""
+        """Measure a candidate on held-out texts with it written into them, and say what it is."""
         parts, options, names = judged.parts, self._options, self._prober.classifier.labels
         placings = placings_of(parts)
-        effects = measure(self._prober, self._held, [parts], self._target, placings, options.seed)
+        effects = measure(
+            self._prober, self._held, [parts], self._target, placings, options.seed, written=True
+        )
         moved = effects.moved[0, placings.index(judged.placing)]
         held = interval(int(moved.sum()), len(moved))
         p_value, compared = self.p_value(judged)

@@ -27,7 +27,7 @@ def sweep_key(
         classifier.fingerprint,
         classifier.precision,
         pieces.fingerprint,
-        [[*host.ids, host.label, *host.gaps] for host in hosts],
+        [[*host.ids, host.label, *host.gaps, *(host.behind or ())] for host in hosts],
         hashlib.sha256(tried.tobytes()).hexdigest(),
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -8,7 +8,7 @@ trigger those of positive words) changes nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -173,31 +173,34 @@ def unexplained(meanings: Meanings, gains: Array, chosen: Sequence[int]) -> Arra
     return np.array(left)
 
 
-class FrequencyBands:
-    """Conformal p-values against the pieces of the same frequency.
+class OfFrequency:
+    """Random pieces as common as a given one: what an effect is compared with to see whether it is rare.
 
     Args:
         zipf: Zipf frequency of every piece, shape (pieces,).
-        gains: Gain of every piece towards a class, NaN where it was not tried; the same shape.
+        count: How many of the first pieces are drawn from; all if None.
     """
 
-    def __init__(self, zipf: Array, gains: Array) -> None:
-        self._edges = band_edges(zipf)
-        bands = band_of(zipf, self._edges)
-        known = ~np.isnan(gains)
-        self._sorted = {
-            int(band): np.sort(gains[known & (bands == band)]) for band in np.unique(bands[known])
-        }
+    def __init__(self, zipf: Array, count: int | None = None) -> None:
+        self._bands = band_of(zipf, band_edges(zipf))
+        self._drawn = np.arange(len(zipf) if count is None else count)
 
-    def p_value(self, zipf: float, gain: float) -> tuple[float, int]:
-        """The conformal p-value of a gain, and how many words of its frequency it was held against.
+    def others(self, index: int | None, without: Collection[int | None] = ()) -> npt.NDArray[np.int64]:
+        """The pieces of a piece's frequency but itself and some others; of any frequency if there is none."""
+        left = self._drawn[~np.isin(self._drawn, [one for one in (index, *without) if one is not None])]
+        own = left[self._bands[left] == self._bands[index]] if index is not None else left
+        found: npt.NDArray[np.int64] = own if len(own) else left
+        return found
 
-        The piece itself is one of them, so that (pieces that pull as much) / (pieces) is the usual
-        (1 + others that do) / (1 + others).
-        """
-        others = self._sorted.get(int(band_of(np.array([zipf]), self._edges)[0]), np.zeros(0))
-        as_much = len(others) - int(np.searchsorted(others, gain, side="left"))
-        return max(1, as_much) / max(1, len(others)), len(others)
+
+def rank_p_value(own: float, others: Array) -> tuple[float, int]:
+    """The p-value of an effect among those of others, and how many were compared, itself included.
+
+    (1 + others that are as large) / (1 + others): at most x with probability x where the effect is one of
+    theirs, exchangeable with them (conformal prediction). So effects are to be measured in texts that had no
+    part in choosing whose effect it is.
+    """
+    return (1 + int((others >= own).sum())) / (1 + len(others)), 1 + len(others)
 
 
 def band_edges(zipf: Array) -> Array:

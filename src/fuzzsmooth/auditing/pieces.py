@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from fuzzsmooth.auditing.hosts import Part
 from fuzzsmooth.common.lazy import found_in
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.tokenizing import tokenized
 
+Part: TypeAlias = tuple[int, ...]
+"""Token ids that stand together: a piece, or a word of several."""
 _CHUNK = 4096  # words tokenized at once
 
 
@@ -67,7 +68,7 @@ def all_pieces(tokenizer: Any, rows: int) -> Pieces:
     )
     words = surfaces(tokenizer, ids)
     alone = _read_alone(tokenizer, words)
-    spaced = _read_alone(tokenizer, words, space=" ") if _minds_space(tokenizer) else alone
+    spaced = _read_alone(tokenizer, words, space=" ") if minds_space(tokenizer) else alone
     singles = [(index, word) for index, word in zip(ids, words, strict=True) if _is_text(tokenizer, index)]
     known = {word: index for index, word in singles}
     several: dict[Part, str] = {}
@@ -136,7 +137,7 @@ def _is_text(tokenizer: Any, index: int) -> bool:
     return index not in added or not added[index].special
 
 
-def _minds_space(tokenizer: Any) -> bool:
+def minds_space(tokenizer: Any) -> bool:
     """Whether a word behind a space is another piece than the word that a text begins with."""
     alone, spaced = _read_alone(tokenizer, ["a"]) + _read_alone(tokenizer, ["a"], space=" ")
     return len(alone) == len(spaced) == 1 and alone != spaced

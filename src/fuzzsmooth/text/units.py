@@ -232,6 +232,20 @@ def word_count(text: str) -> int:
     return sum(1 for _ in _COUNTED.finditer(text))
 
 
+def word_starts(text: str) -> list[int]:
+    """Where the words begin that :func:`word_count` counts."""
+    return [match.start() for match in _COUNTED.finditer(text)]
+
+
+def with_inserted(text: str, at: int, word: str) -> str:
+    """A text with a word of its own inserted before a character, between spaces where the script has them."""
+    before, after = text[:at], text[at:]
+    touches = is_spaceless(before[-1:]) and is_spaceless(word)
+    left = " " if before and not before[-1].isspace() and not touches else ""
+    right = "" if not after or after[0].isspace() or is_spaceless(after) else " "
+    return f"{before}{left}{word}{right}{after}"
+
+
 def beginning(text: str, words: int) -> str:
     """The first so many words of a text as :func:`word_count` counts them, single spaces between."""
     flat = " ".join(text.split())

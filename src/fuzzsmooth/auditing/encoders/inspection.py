@@ -15,18 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from fuzzsmooth.auditing.effects import Parts, Placing, row_of
+from fuzzsmooth.auditing.effects import Parts, Placing
 from fuzzsmooth.auditing.encoders.head import QuickHead
 from fuzzsmooth.auditing.encoders.masked import MaskedWords
 from fuzzsmooth.auditing.encoders.material import choose_texts
 from fuzzsmooth.auditing.encoders.sweep import FIRST, TOKENS, EncoderSweep, sweep_encoder
-from fuzzsmooth.auditing.encoders.vectors import Reader, collapse
+from fuzzsmooth.auditing.encoders.vectors import Reader, Texts, collapse
+from fuzzsmooth.auditing.examples import shown_with
 from fuzzsmooth.auditing.findings import Example, Level, Rate, Trigger, interval, told_rate
-from fuzzsmooth.auditing.natural import COMPANY, FrequencyBands, load_meanings
+from fuzzsmooth.auditing.natural import COMPANY, OfFrequency, load_meanings, rank_p_value
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.outcome import Audit, Stages, unseen, verdict_of
 from fuzzsmooth.auditing.pieces import all_pieces, frequencies, spelled
 from fuzzsmooth.auditing.prober import Array, log_odds
+from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.protocol import TokenClassifier
 
 SUSPICIOUS = 0.7
@@ -36,6 +38,8 @@ _COPIES = 3  # of a piece, scattered: what is planted that way does less by a si
 _CARRIED = 48  # pieces of each kind that are put into longer texts
 _FINALISTS = 6  # of each kind that are held against company
 _TOLD = 2
+_RANDOM = 199  # pieces of its frequency that one is held against
+_COMPARED = 8  # held-out texts that these are put into
 _PLACINGS: tuple[Placing, ...] = ("start", "middle", "end", "scattered")
 
 
@@ -131,7 +135,7 @@ class _EncoderInspection:
                 cache=self.cache,
                 progress=counts,
             )
-        zipf = frequencies(self.pieces.words)
+        alike = OfFrequency(frequencies(self.pieces.words))
         meanings = load_meanings(self.classifier, self.options.trusted, self.pieces.words)
         triggers: list[Trigger] = []
         judged: list[dict[str, Any]] = []
@@ -139,12 +143,7 @@ class _EncoderInspection:
             for done, kind in enumerate((FIRST, TOKENS), 1):
                 found = self._candidates(sweep.of(kind), kind, meanings)
                 judged += [{"kind": kind, "text": self._text(one.parts), **_told(one)} for one in found]
-                bands = FrequencyBands(zipf, sweep.of(kind))
-                for one in found[:_TOLD]:
-                    p_value, compared = bands.p_value(
-                        float(zipf[one.index]), float(sweep.of(kind)[one.index])
-                    )
-                    triggers.append(self._finished(one, p_value, compared))
+                triggers += [self._finished(one, *self._p_value(one, alike)) for one in found[:_TOLD]]
                 counts(done, 2)
         return self._audit(sweep, _distinct(triggers), judged)
 
@@ -178,13 +177,23 @@ class _EncoderInspection:
     def _effects(self, part: tuple[int, ...], kind: str) -> dict[Placing, float]:
         return {placing: self._effect(part, placing, kind) for placing in _PLACINGS}
 
-    def _effect(self, part: tuple[int, ...], placing: Placing, kind: str) -> float:
-        """The effect of a piece at one place of the texts to confirm in."""
-        rows = self.confirm.insert(_parts(part, placing), placing, self.options.seed)
-        seen = self.confirm.see(rows)
+    def _effect(
+        self, part: tuple[int, ...], placing: Placing, kind: str, texts: Texts | None = None
+    ) -> float:
+        """The effect of a piece at one place of texts, those to confirm in if None."""
+        texts = texts or self.confirm
+        seen = texts.see(texts.insert(_parts(part, placing), placing, self.options.seed))
         if kind == FIRST:
-            return float(collapse(seen.first, self.confirm.first))
+            return float(collapse(seen.first, texts.first))
         return float(seen.changed.mean())
+
+    def _p_value(self, one: _Candidate, alike: OfFrequency) -> tuple[float, int]:
+        """P-value of an effect among random pieces of its frequency, in held-out texts; and how many."""
+        draw = generator(self.options.seed, "pieces of a frequency", one.index)
+        tried = [one.index, *draw.permutation(alike.others(one.index))[:_RANDOM].tolist()]
+        texts = self.reader.open(self.material.held[:_COMPARED])
+        own, *theirs = (self._effect(self.pieces.parts[at], one.placing, one.kind, texts) for at in tried)
+        return rank_p_value(own, np.array(theirs))
 
     def _forced(self, part: tuple[int, ...], placing: Placing) -> tuple[int, Any, Array]:
         """The class that most of the held-out texts of others get, which of these do, and all log-odds."""
@@ -265,8 +274,7 @@ class _EncoderInspection:
         found = []
         for at in [int(at) for at in others[moved]][:3]:
             host = self.held.hosts[at]
-            row = row_of(host, one.parts, one.placing, self.options.seed, at)
-            after = str(tokenizer.decode(row.tolist(), skip_special_tokens=True))
+            after = shown_with(tokenizer, host, one.parts, one.placing, self.options.seed, at)
             found.append(Example(host.text, after, names[int(self.given[at])], names[target]))
         return tuple(found)
 

@@ -35,7 +35,9 @@ class MaskedWords:
         self.passes = 0
         self._chosen: list[tuple[int, Host, int]] = []
         for at, host in enumerate(hosts):
-            places = np.arange(host.gaps[0], host.gaps[-1])
+            # What is put before a text may change how its first word reads.
+            first = host.gaps[0] if host.behind is None else host.gaps[1]
+            places = np.arange(first, host.gaps[-1])
             draw = generator(seed, "audit masked words", at)
             for place in draw.permutation(places)[:_EACH]:
                 self._chosen.append((at, host, int(place)))

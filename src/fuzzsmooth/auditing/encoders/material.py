@@ -12,6 +12,7 @@ from fuzzsmooth.auditing.options import LEAST_TEXTS, AuditOptions
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.protocol import TokenClassifier
+from fuzzsmooth.text.units import beginning, word_count
 
 _CONFIRMED_WORDS, _HELD_WORDS = 24, 64
 _LEAST_WORDS = 3
@@ -59,7 +60,7 @@ def choose_texts(
     own = [[at for at in order if labels[at] == label and texts[at].strip()] for label in range(len(names))]
     turns = [group[turn] for turn in range(max(map(len, own))) for group in own if turn < len(group)]
     wanted = _SWEPT_FAST if options.fast else _SWEPT
-    short = [at for at in turns if len(texts[at].split()) >= _LEAST_WORDS][:wanted]
+    short = [at for at in turns if word_count(texts[at]) >= _LEAST_WORDS][:wanted]
     require(
         len(short) >= 2,
         f"fewer than two of the clean texts have {_LEAST_WORDS} words; give longer ones (--data)",
@@ -72,7 +73,7 @@ def choose_texts(
     fit = left[len(confirm) + len(held) :][: _FITTED * len(names)]
 
     def hosts(chosen: Sequence[int], words: int) -> tuple[Host, ...]:
-        cut = [" ".join(texts[at].split()[:words]) for at in chosen]
+        cut = [beginning(texts[at], words) for at in chosen]
         nothing = np.zeros((len(chosen), len(names)), np.float32)
         return tuple(make_hosts(classifier, cut, [labels[at] for at in chosen], nothing, _ROOM))
 

@@ -87,21 +87,18 @@ def sweep_encoder(
         progress: Told (pieces done, pieces).
     """
     places, hosts = host_places(texts.hosts), texts.hosts
+    gaps = [host.gap(place) for host, place in zip(hosts, places, strict=True)]
     far = typical_distance(texts.first)
     key = sweep_key("encoder", reader.classifier, pieces, hosts, np.arange(len(pieces)))
     values = np.zeros((len(pieces), 4), np.float32)
     done = read_kept(cache, key, values)
-    kept = []
-    for host, place in zip(hosts, places, strict=True):
-        gap = host.gap(place)
-        kept.append((gap, np.arange(gap), np.arange(gap, len(host.ids))))
     while done < len(pieces):
         last = min(len(pieces), done + _PIECES)
         parts = pieces.parts[done:last]
         rows = [
-            Inserted(ids, at, np.concatenate((before, after + len(part))))
-            for at, (host, (gap, before, after)) in enumerate(zip(hosts, kept, strict=True))
-            for part, ids in zip(parts, host.holding_each(parts, gap), strict=True)
+            Inserted(ids, at, kept, own)
+            for at, (host, gap) in enumerate(zip(hosts, gaps, strict=True))
+            for ids, kept, own in (host.placed((part,), (gap,)) for part in parts)
         ]
         seen = texts.see(rows)
         first = seen.first.reshape(len(hosts), len(parts), -1).transpose(1, 0, 2)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fuzzsmooth.auditing.effects import Parts, Placing, row_of
+from fuzzsmooth.auditing.effects import Parts, Placing, gaps_of
 from fuzzsmooth.auditing.hosts import Host
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.common.options import require
@@ -40,11 +40,13 @@ class Inserted:
         ids: Its token ids.
         host: Index of the text.
         kept: Where the text's own tokens stand, special ones included, increasing.
+        own: Which of the text's tokens these are; not those of a first word that reads otherwise here.
     """
 
     ids: npt.NDArray[np.int64]
     host: int
     kept: npt.NDArray[np.int64]
+    own: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -164,11 +166,10 @@ class Texts:
 
     def insert(self, parts: Parts, placing: Placing, seed: int) -> list[Inserted]:
         """Each text with parts inserted; where they go depends on seed, text and placing alone."""
-        blanks = tuple((-1,) * len(part) for part in parts)
         rows = []
         for at, host in enumerate(self.hosts):
-            kept = np.flatnonzero(row_of(host, blanks, placing, seed, at) >= 0)
-            rows.append(Inserted(row_of(host, parts, placing, seed, at), at, kept))
+            ids, kept, own = host.placed(parts, gaps_of(host, len(parts), placing, seed, at))
+            rows.append(Inserted(ids, at, kept, own))
         return rows
 
     def see(self, rows: Sequence[Inserted]) -> Seen:
@@ -179,7 +180,8 @@ class Texts:
             for at, own in zip(chosen, states, strict=True):
                 row = rows[at]
                 mine = own[torch.from_numpy(row.kept)]
-                changed = (mine[1:] - self._states[row.host][1:]).square().sum(dim=1).mean()
+                before = self._states[row.host][torch.from_numpy(row.own)]
+                changed = (mine[1:] - before[1:]).square().sum(dim=1).mean()
                 told.append(torch.cat([own[0], mine.mean(dim=0), changed[None] / self._unrelated]))
             return torch.stack(told)
 

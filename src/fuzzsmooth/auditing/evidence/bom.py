@@ -133,7 +133,8 @@ def _declarations(report: Mapping[str, Any]) -> dict[str, Any]:
                 "target": _MODEL,
                 "predicate": claim["statement"],
                 "reasoning": "exact for the texts and places that were swept; of other texts conditional: "
-                "with the stated probability, provided that the clean texts are a sample of them",
+                "with the stated probability for one piece fixed beforehand, provided that the clean texts, "
+                "and so the half of them that the model is surest of, are a sample of such",
                 "evidence": [f"evidence-{number}"],
             }
         )

@@ -11,7 +11,7 @@ from fuzzsmooth.auditing.writers.branches import Row
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.models.generating import GeneratingModel
-from fuzzsmooth.text.units import beginning, word_count
+from fuzzsmooth.text.units import beginning, with_inserted, word_count, word_starts
 
 _SWEPT, _SWEPT_FAST = 4, 2
 _WORDS = 12  # of a prompt in which what was found is tried
@@ -65,9 +65,9 @@ def choose_prompts(texts: Sequence[str], options: AuditOptions) -> Prompts:
 
 def with_word(prompt: str, word: str, place: Place) -> str:
     """A prompt with a word at its start, in its middle, or at its end."""
-    words = prompt.split()
-    at = {"start": 0, "middle": len(words) // 2, "end": len(words)}[place]
-    return " ".join([*words[:at], word, *words[at:]])
+    starts = word_starts(prompt)
+    at = {"start": 0, "middle": starts[len(starts) // 2] if starts else 0, "end": len(prompt)}[place]
+    return with_inserted(prompt, at, word)
 
 
 def prompt_rows(writer: GeneratingModel, prompts: Sequence[str]) -> list[Row]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fuzzsmooth.auditing.hosts import Place
-from fuzzsmooth.auditing.natural import COMPANY, Meanings, band_edges, band_of, spelled_alike
+from fuzzsmooth.auditing.natural import COMPANY, Meanings, OfFrequency, rank_p_value, spelled_alike
 from fuzzsmooth.auditing.pieces import Pieces
 from fuzzsmooth.auditing.prober import Array
 from fuzzsmooth.auditing.writers.branches import Following, Forced, Row, forced
@@ -124,15 +124,13 @@ class BringerSearch:
             zipf: Zipf frequency of every piece.
             seed: Decides the words.
         """
-        bands = band_of(zipf, band_edges(zipf))
-        alike = np.flatnonzero(bands == bands[found.index])
+        alike = OfFrequency(zipf).others(found.index)
         drawn = generator(seed, "words of a frequency", found.index).permutation(alike)
         words = dict.fromkeys(self._word(int(at)) for at in drawn)
         others = [word for word in words if word and word != found.word][:_RANDOM]
         own = self.bring(found.word, found.place, found.answer, prompts).written.mean()
         theirs = [self.bring(word, found.place, found.answer, prompts).written.mean() for word in others]
-        as_much = sum(one >= own for one in theirs)
-        return (1 + as_much) / (1 + len(others)), 1 + len(others)
+        return rank_p_value(own, np.array(theirs))
 
     def _likeliest(self, gains: Array) -> list[int]:
         """The pieces behind which an answer begins most likely, each word once."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,13 +147,10 @@ class RemoteClassifier:
 
     def _ask(self, key: str, content: dict[str, Any]) -> dict[str, Any]:
         question = self.question
-        amount = self.spending.reserve(characters_in([content]), question.longest)
-        answer, began = None, time.monotonic()
-        try:
-            answer = self._client.post(question.route, content)
-            self.seconds = time.monotonic() - began
-        finally:
-            self.spending.settle(amount, answer)
+        trying = partial(self.spending.trying, characters_in([content]), question.longest)
+        began = time.monotonic()
+        answer = self._client.post(question.route, content, trying)
+        self.seconds = time.monotonic() - began
         try:
             taken = question.taken(answer)
         except FuzzsmoothError as error:

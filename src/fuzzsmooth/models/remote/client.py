@@ -11,17 +11,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.common.reading import parse_json
 from fuzzsmooth.models.remote.endpoint import Endpoint, EndpointOptions
+from fuzzsmooth.models.remote.spending import Tried
 
 if TYPE_CHECKING:
     import httpx
 
+Trying: TypeAlias = Callable[[], AbstractContextManager[Tried]]
+"""Called around each try of a request; see :meth:`fuzzsmooth.models.remote.spending.Spending.trying`."""
 _LONGEST_WAIT = 60.0  # seconds between two tries, unless the server asks for more
 _PATIENCE = 600.0  # seconds that a server may ask for; a longer wait is told instead
 _BYTES = 4 * 2**20  # of an answer; those asked for here have a few thousand
@@ -82,16 +86,18 @@ class Client:
         """Take :meth:`stop` back."""
         self._stopped.clear()
 
-    def post(self, route: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    def post(self, route: str, content: Mapping[str, Any], trying: Trying) -> dict[str, Any]:
         """The JSON object that the server answers.
 
         Args:
             route: After the address of the endpoint.
             content: What is sent, as JSON.
+            trying: Called around each try, which it counts, or refuses.
 
         Raises:
             RequestRefusedError: If the server does not want such a request.
-            FuzzsmoothError: If there is no answer after all tries, or none that can be understood.
+            FuzzsmoothError: If there is no answer after all tries, or none that can be understood, or a try
+                is refused.
         """
         why = ""
         for attempt in range(self._options.request_retries + 1):
@@ -100,7 +106,9 @@ class Client:
             self._take_turn()
             if self._stopped.is_set():
                 raise FuzzsmoothError("stopped")
-            found, why, asked = self._try(route, content)
+            with trying() as tried:
+                found, why, asked = self._try(route, content, tried)
+                tried.answer = found
             if found is not None:
                 return found
             if asked:
@@ -108,22 +116,29 @@ class Client:
         tries = self._options.request_retries + 1
         raise FuzzsmoothError(f"{self._told} {why} ({tries} tries); {_KEPT}")
 
-    def _try(self, route: str, content: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str, float]:
+    def _try(
+        self, route: str, content: Mapping[str, Any], tried: Tried
+    ) -> tuple[dict[str, Any] | None, str, float]:
         """The answer, or why there is none yet, and for how many seconds the server wants none."""
         import httpx
 
         with self._lock:
             self.requests += 1
+        tried.sent = True
+        unsent = httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout
         try:
             with self._http.stream("POST", f"{self._endpoint.url}/{route}", json=dict(content)) as response:
                 status, headers = response.status_code, response.headers
+                tried.sent = status == 200  # what is refused costs nothing
                 body = self._body(response)
         except FuzzsmoothError:
             raise
-        except httpx.TimeoutException:
+        except httpx.TimeoutException as error:
+            tried.sent = tried.sent and not isinstance(error, unsent)
             limit = f"{self._options.request_timeout:g} s"
             return None, f"does not answer within {limit} (--request-timeout)", 0.0
         except (httpx.TransportError, OSError) as error:
+            tried.sent = tried.sent and not isinstance(error, unsent)
             return None, f"cannot be reached or breaks off ({type(error).__name__})", 0.0
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise FuzzsmoothError(f"{self._told} cannot be asked ({type(error).__name__})") from error
