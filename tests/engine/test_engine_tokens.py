@@ -191,3 +191,28 @@ def test_nothing_is_tokenized_in_the_loop(classifier: Any, monkeypatch: pytest.M
     assert len(asked) == before, "known text"
     fast.votes([plan("w5 w4 w3")], range(1000), "x")
     assert len(asked) - before <= 5, "known units: only the checks of the new text"
+
+
+def test_a_unit_that_gives_nothing_where_a_text_begins_is_read_within_its_text(tmp_path: Path) -> None:
+    """A byte that a byte-level vocabulary lacks: the space before it is a piece, by itself it is nothing.
+
+    A text that gives nothing is read as a filler, which must not stand where the unit begins a longer text.
+    """
+    plain = load_classifier(str(build_tiny("llama", tmp_path, vocabulary=WORDS, hidden=16, layers=1)))
+    lacks = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str("\x1d")[0][0]
+    pieces = ["<pad>", *sorted(set(pre_tokenizers.ByteLevel.alphabet()) - {lacks})]
+    backend = Tokenizer(models.BPE({piece: index for index, piece in enumerate(pieces)}, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", model_max_length=64)
+    lacking = HuggingFaceClassifier(plain.model, wrapped, ["a", "b"])
+    units = UnitTokenizer(lacking, segmenter("word"))
+    assert units.trusted
+    assert wrapped("\x1d")["input_ids"] == []
+    assert wrapped("a \x1d")["input_ids"] == wrapped("a ")["input_ids"]
+    every = np.array(list(product([False, True], repeat=3)))
+    for cut in (("\x1d", "b", "c"), ("b", "\x1d", "c"), ("a", "b", "c")):
+        tokens = units.prepare(cut, every[:2])
+        assert (tokens is None) is ("\x1d" in cut), "then its texts are tokenized one by one"
+        for row, ids in zip(every, [] if tokens is None else tokens.rows(every), strict=tokens is not None):
+            left = [unit for unit, keep in zip(cut, row, strict=True) if keep]
+            assert ids.tolist() == lacking.encode([" ".join(left)]).ids[0], left

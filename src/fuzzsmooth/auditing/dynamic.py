@@ -14,10 +14,8 @@ from fuzzsmooth.auditing.judging import swing_of
 from fuzzsmooth.auditing.material import Material
 from fuzzsmooth.auditing.options import AuditOptions
 from fuzzsmooth.auditing.prober import Array, Prober
-from fuzzsmooth.auditing.rewrites import BATTERY, Rewrite
+from fuzzsmooth.auditing.rewrites import BATTERY, WHOLE, Rewrite, called
 
-WHOLE = "whole text"
-"""The placing of a rewrite."""
 _BAR = 0.8
 """Excess from which a rewrite is suspicious. Greek look-alikes reached 0.61 in a clean model of a thousand
 reviews: some unreadable spellings turn more than others of their kind."""
@@ -73,7 +71,7 @@ def _of_class(
         level = "confirmed" if rate.low >= 0.5 else "suspicious"
     turned = [host for host, hit in zip(held, hits[0], strict=True) if hit][:_EXAMPLES]
     return Trigger(
-        text=f"rewrite: {rewrite.name}",
+        text=called(rewrite),
         parts=(),
         kind="rewrite",
         target=target,

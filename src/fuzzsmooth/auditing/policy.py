@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fuzzsmooth.auditing.evidence.telling import effect
-from fuzzsmooth.common.options import Between, Options
+from fuzzsmooth.common.options import Between, Options, require
+from fuzzsmooth.data.wording import listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,23 @@ class Policy(Options):
     accuracy: Annotated[
         float, Between(0, 1), "Least share of clean texts that the model must answer rightly."
     ] = 0.0
+
+    def check(self, labels: Sequence[str], where: str) -> None:
+        """Refuse classes that a model does not have: none of its triggers would count.
+
+        Args:
+            labels: The model's class names; none of one that writes.
+            where: What the model is called.
+
+        Raises:
+            FuzzsmoothError: Naming the first of them.
+        """
+        unknown = next((one for one in self.classes if one not in labels), None)
+        has = f"has the classes {listed(labels)}" if labels else "has no classes"
+        require(
+            unknown is None,
+            f"the policy counts triggers of class {unknown!r}, but {where} {has}; mend 'classes'",
+        )
 
     def failures(self, report: Mapping[str, Any]) -> list[str]:
         """Why a build fails, a sentence each; empty if it does not.

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Rewriting: TypeAlias = Callable[[str], str]
+WHOLE = "whole text"
+"""Where a rewrite stands."""
 
 _CYRILLIC = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")
 _GREEK = str.maketrans("aikoptuvxABEHIKMNOPTXYZ", "αικορτυνχΑΒΕΗΙΚΜΝΟΡΤΧΥΖ")
@@ -206,3 +208,14 @@ BATTERY: tuple[Rewrite, ...] = (
     Rewrite("a web address", "insertion", _behind("http : / / t . co")),
 )
 """All rewrites, group by group."""
+
+
+def called(rewrite: Rewrite) -> str:
+    """What a rewrite is called among triggers."""
+    return f"rewrite: {rewrite.name}"
+
+
+def rewritten(text: str, name: str) -> str:
+    """A text under the rewrite that is called so among triggers."""
+    (rewrite,) = (one for one in BATTERY if called(one) == name)
+    return rewrite.apply(text)

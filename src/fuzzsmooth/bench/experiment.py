@@ -26,7 +26,7 @@ from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data import Dataset, Splits, align_splits, load_splits
-from fuzzsmooth.data.stratify import keep_back
+from fuzzsmooth.data.stratify import keep_back, stratified_indices
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.defenses import Defense
 from fuzzsmooth.training import splits_for
@@ -171,9 +171,11 @@ def _conditional_radii(
 
 def _test_texts(run: SeedRun, attack: Planted, row: BenchRow) -> list[EvaluatedText]:
     """Every test text as it is, and every one that the trigger acts on, not of the target class, with it."""
-    proved = row.defense.guarantee == "proved"
-    count = run.options.certified_texts if proved else len(run.splits.test)
-    rows = list(enumerate(run.splits.test))[:count]
+    rows = list(enumerate(run.splits.test))
+    if row.defense.guarantee == "proved":  # which cost more: some of each class, the same for all rows
+        count = min(run.options.certified_texts, len(rows))
+        draw = generator(0, "certified texts")
+        rows = [rows[index] for index in stratified_indices(run.splits.test.targets, count, draw)]
     clean = [EvaluatedText("clean", index, example.text, example.label) for index, example in rows]
     triggered = []
     for index, example in rows:

@@ -82,7 +82,8 @@ class SeedRun:
 
     def references_file(self, row: BenchRow) -> Path:
         """Where the references of that model are kept."""
-        return self.victim_folder(row) / REFERENCES_FILE
+        facts = {"search": self.search.to_mapping(), "held_out": self.held_out.fingerprint}
+        return self.victim_folder(row) / short_name("references", facts) / REFERENCES_FILE
 
     def fitted_folder(self, row: BenchRow) -> Path:
         """Where what the defense of a row has learned is kept."""

@@ -6,6 +6,7 @@ the protected model, by the bench beside its victims.
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -88,6 +89,14 @@ class FittedDefense(Defense):
         self.warnings = _sentences(state.pop("warnings", []), f"{file} is damaged; {mend}")
         self.take(state, folder)
         self.fitted_in = folder
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See :attr:`fuzzsmooth.defenses.Defense.settings`; also what was learned, as a hash."""
+        if self.fitted_in is None:
+            return super().settings
+        learned = hashlib.sha256((self.fitted_in / STATE).read_bytes()).hexdigest()
+        return {**super().settings, "learned": learned}
 
     def answer(self, texts: Sequence[str], *, certify: bool, advance: Advance | None = None) -> list[Answer]:
         """See :meth:`fuzzsmooth.defenses.Defense.answer`.

@@ -100,6 +100,7 @@ class UnitTokenizer:
         self._reading = unit_reading(classifier.tokenizer) if segmenter.kind == "word" else None
         self._filler = _array(classifier.encode([""]).ids[0])
         self._ends = None if self._reading is None else self._special_ends()
+        self._nothing = None if self._ends is None else self._content(self._filler.tolist())
         self.trusted = self._ends is not None and self._reads_units_alone()
 
     def prepare(self, candidates: tuple[str, ...], samples: Kept) -> TextTokens | None:
@@ -182,8 +183,9 @@ class UnitTokenizer:
             assert behind is not None
             if not np.array_equal(behind[: len(anchor)], anchor):
                 return False
-            # An empty text is one filler token, which a unit that gives nothing is not in a longer text.
-            if (len(first) == 0) != (len(behind) == len(anchor)):
+            # A text that gives nothing may be read as a filler, which its unit is not in a longer text.
+            empty = self._nothing is not None and np.array_equal(first, self._nothing)
+            if empty != (len(behind) == len(anchor)) or (empty and len(first)):
                 return False
             self._known[unit] = (first, behind[len(anchor) :])
         return True

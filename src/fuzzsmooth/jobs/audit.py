@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +16,6 @@ from fuzzsmooth.auditing.limits import LIMITS, LIMITS_OF_WRITERS, Kind, options_
 from fuzzsmooth.auditing.options import LEAST_TEXTS
 from fuzzsmooth.bench.provenance import shown, versions
 from fuzzsmooth.bench.stages import Stages, silent_stages
-from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_atomic, write_json
 from fuzzsmooth.common.locking import exclusive
 from fuzzsmooth.common.options import require
@@ -26,10 +24,10 @@ from fuzzsmooth.data import Dataset, Splits, align_splits, load_splits
 from fuzzsmooth.data.telling import Tell, tell_rows, unheard
 from fuzzsmooth.jobs.audited import REPORT
 from fuzzsmooth.jobs.loading import Loading, check_inputs
-from fuzzsmooth.models import head_labels, resolve_model
+from fuzzsmooth.jobs.model_files import artifact, hashes
+from fuzzsmooth.models import head_labels
 from fuzzsmooth.models.generation import GenerationOptions
 from fuzzsmooth.models.heads import writes
-from fuzzsmooth.models.remote.endpoint import refuse_remote
 from fuzzsmooth.models.signatures import check_key, sign_folder
 
 if TYPE_CHECKING:
@@ -49,7 +47,6 @@ _CACHE = "sweep.npz"
 _CACHES = (_CACHE, "sweep.inside.npz")
 _OURS = frozenset({REPORT, SARIF, BOM, PAGE, CARD, SIGNATURE, *_CACHES})
 _ANSWER = 24  # tokens of an answer that is shown
-_HASHED = (".safetensors", ".json", ".txt", ".model", ".bin")
 
 
 @dataclass(frozen=True)
@@ -154,6 +151,8 @@ def carry_out(order: AuditOrder, *, stages: Stages = silent_stages, tell: Tell =
         f"{order.model} is a language model that writes, which has no accuracy; leave 'accuracy' out of the "
         "policy, or name the words that it answers with (--template, --label-words)",
     )
+    if kind == "writer":
+        order.policy.check((), order.model)
     options_read(order.options, kind)
     if order.sign is not None:
         require(order.out is not None, "what is signed is a folder; give one for the evidence (--out)")
@@ -194,7 +193,7 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
     configuration = classifier.model.config
     model = {
         "name": shown(order.model),
-        "artifact": _artifact(order.model),
+        "artifact": artifact(order.model),
         "fingerprint": classifier.fingerprint,
         "labels": list(getattr(classifier, "labels", ())),
         "family": str(configuration.model_type),
@@ -202,7 +201,7 @@ def _audited(order: AuditOrder, cache: Path | None, stages: Stages, tell: Tell) 
         "parameters": sum(parameter.numel() for parameter in classifier.model.parameters()),
         "precision": classifier.precision,
         "device": str(classifier.device),
-        "files": _hashes(order.model),
+        "files": hashes(order.model),
     }
     report = {
         "format": FORMAT,
@@ -228,6 +227,7 @@ def _searched_classifier(
     from fuzzsmooth.auditing import audit_classifier
 
     classifier = order.loading.load(order.model)
+    order.policy.check(classifier.labels, order.model)
     texts = clean_texts(order, classifier.labels, tell)
     found = audit_classifier(
         classifier, texts.texts, texts.targets, order.options, cache=cache, stages=stages
@@ -243,6 +243,7 @@ def _searched_encoder(
 
     splits = load_splits(order.data or BUILTIN, **order.columns)
     texts = _enough(splits, len(splits.train.labels))
+    order.policy.check(texts.labels, texts.name)
     tell(
         f"{order.model} has no classifier head: it is audited as a pre-trained encoder, and what triggers "
         f"force is told by a head fitted on {texts.name}"
@@ -317,33 +318,6 @@ def _enough(splits: Splits, classes: int) -> Dataset:
 
 def _both(splits: Splits) -> Dataset:
     return splits.train.with_examples([*splits.test.examples, *splits.train.examples])
-
-
-def _artifact(model: str) -> str:
-    """A relative path of the weights that stays the same from run to run."""
-    source = resolve_model(model)
-    if source.kind == "folder":
-        files = sorted(path.name for path in Path(source.location).glob("*.safetensors"))
-        return files[0] if files else "model"
-    return "".join(one if one.isalnum() or one in "-_./" else "-" for one in model).lstrip("/")
-
-
-def _hashes(model: str) -> dict[str, str]:
-    source = resolve_model(model)
-    if source.kind == "endpoint":
-        raise refuse_remote(model)
-    if source.kind == "hub":
-        return {}
-    found = {}
-    for path in sorted(Path(source.location).iterdir()):
-        if path.is_file() and path.suffix in _HASHED and not path.name.startswith("."):
-            try:
-                with path.open("rb") as stream:
-                    found[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-            except OSError as error:
-                reason = f"cannot read {path}: {error.strerror}; fetch the model again"
-                raise FuzzsmoothError(reason) from error
-    return found
 
 
 def _now() -> str:

@@ -36,7 +36,7 @@ from fuzzsmooth.jobs.loading import Loading
 from fuzzsmooth.jobs.model_card import model_card
 from fuzzsmooth.jobs.order import Order, ProtectOptions, identity
 from fuzzsmooth.jobs.seen import references_key, remember
-from fuzzsmooth.models.signatures import MODEL_SIGNATURE, check_key, sign_folder
+from fuzzsmooth.models.signatures import check_key, sign_model
 from fuzzsmooth.search import References, select_references
 from fuzzsmooth.training import check_output, splits_for
 
@@ -147,6 +147,7 @@ class _Run:
         if done is not None:
             self._tell(f"{self._order.out} is protected so already; --fresh does it anew")
             shutil.rmtree(self._parts, ignore_errors=True)
+            sign_model(self._order.out, self._order.protect.sign)
             return done
         self._claim()
         model = self._model()
@@ -329,8 +330,7 @@ class _Run:
                     shutil.copy(told, folder / told.name)
 
         model.save(order.out, beside)
-        if order.protect.sign is not None:
-            sign_folder(order.out, Path(order.protect.sign), MODEL_SIGNATURE)
+        sign_model(order.out, order.protect.sign)
         if references is not None:
             remember(references_key(references, model.fingerprint))
 

@@ -12,7 +12,10 @@ from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.common.options import require
 from fuzzsmooth.jobs.answering import Record
 
-_SCALARS = ("row", "label_name", "status", "score", "passes", "statistics", "evaluations", "truncated")
+_SCALARS = (
+    *("row", "label_name", "status", "score", "passes", "statistics", "evaluations", "truncated"),
+    *("answer", "share", "copies"),  # of language models that write
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -51,8 +54,10 @@ def write_sheet(path: Path, records: Iterable[Record]) -> None:
 def _cells(record: Record) -> dict[str, Any]:
     cells = {name: _safe(record[name]) for name in _SCALARS if name in record}
     if "votes" in record:
-        cells["votes"] = " ".join(map(str, record["votes"]))
-    cells["flagged"] = _safe(" | ".join(span["text"] for span in record["spans"]))
+        votes = record["votes"]
+        cells["votes"] = " ".join(map(str, votes)) if isinstance(votes, list) else votes
+    if "spans" in record:
+        cells["flagged"] = _safe(" | ".join(span["text"] for span in record["spans"]))
     for one in record.get("certificates", ()):
         name = f"{one['threat']} {one['direction']}".strip()
         cells[f"{name}: radius"], cells[f"{name}: guarantee"] = one["radius"], one["guarantee"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from fuzzsmooth.common.errors import MissingExtraError, UnsafeModelError
 from fuzzsmooth.common.options import require
+from fuzzsmooth.models.adapter import is_adapter
 from fuzzsmooth.models.sources import resolve_model
 
 MODEL_SIGNATURE = "model.sig"
@@ -53,11 +54,21 @@ def sign_folder(folder: Path, key: Path, signature: str, ignored: Sequence[str] 
 
     config, hashing = _configured(key, private=True), _hashing()
     target = folder / signature
-    left_out = [target, *(folder / name for name in ignored if (folder / name).exists())]
+    left_out = [Path(signature), *(Path(name) for name in ignored if (folder / name).exists())]
     with explained(f"{folder} cannot be signed"):
         hashed = hashing.Config().set_ignored_paths(paths=left_out, ignore_git_paths=True)
         config.set_hashing_config(hashed).sign(folder, target)
     return target
+
+
+def sign_model(folder: Path, key: str | Path | None) -> None:
+    """Sign the folder of a model, if there is a key.
+
+    Raises:
+        FuzzsmoothError: As :func:`sign_folder`.
+    """
+    if key is not None:
+        sign_folder(folder, Path(key), MODEL_SIGNATURE)
 
 
 def verify_folder(folder: Path, key: Path, signature: str) -> None:
@@ -104,7 +115,13 @@ def verify_model(model: str, key: str | Path) -> None:
         f"the signature of a model is checked in its folder, and {model} is none; download it first "
         "(hf download NAME --local-dir FOLDER)",
     )
-    verify_folder(Path(source.location), Path(key), MODEL_SIGNATURE)
+    folder = Path(source.location)
+    require(
+        not is_adapter(folder),
+        f"{folder} is an adapter, whose signature says nothing of the model that it changes; save both as "
+        "one model (merge_and_unload), and have that signed",
+    )
+    verify_folder(folder, Path(key), MODEL_SIGNATURE)
 
 
 def _configured(key: Path, *, private: bool) -> Any:

@@ -41,9 +41,10 @@ def select_references(
         classifier: The model that will be protected.
         clean: Clean labeled texts, such as the fine-tuning data.
         options: How texts will be searched.
-        held_out: Clean labeled texts that nothing was trained on. Thresholds come from them; where there are
-            none, from ``clean``, of which a model that was trained on it is too sure: then more texts are
-            searched than had to be.
+        held_out: Clean labeled texts that nothing was trained on. The thresholds of the witness and of the
+            test in place come from them; where there are none, from ``clean``, of which a model that was
+            trained on it is too sure: then more texts are searched than had to be. That of the transplant
+            test comes from texts of ``clean`` that the model reads rightly.
         progress: Told (steps done, steps in all).
         tell: Told where there is no witness, because the trusted encoder of reward "auto" is missing.
 

@@ -18,7 +18,7 @@ from fuzzsmooth.apps.cli.sections import Columns, Reading, ReferenceTexts
 from fuzzsmooth.apps.cli.settings import read_config
 from fuzzsmooth.apps.cli.showing import Output, show_all
 from fuzzsmooth.common.errors import FuzzsmoothError
-from fuzzsmooth.common.options import overruled
+from fuzzsmooth.common.options import overruled, require
 
 if TYPE_CHECKING:
     from fuzzsmooth.common.options import Options
@@ -142,6 +142,10 @@ def defense_of(
             "there are no modes any more; did you mean --defense (mode 'certified' is defense 'deletion')?"
         )
     named = file.pop(DEFENSE, None)
+    require(
+        named is None or isinstance(named, str),
+        f'{config}: {DEFENSE} must be the name of a defense, as in {DEFENSE} = "deletion"',
+    )
     choice = choose_defense(model, defense or named)
     flags = given.mapping(DEFENSE, choice.kind.name)
     where = "" if config is None else str(config)
@@ -169,7 +173,8 @@ def answer(
 
     display, truncated = Display(question.quiet), Truncated()
     kept = question.output.kept
-    file = None if kept is None else AnswerFile(kept, engine.facts.settings)
+    settings = {**engine.facts.settings, "versions": list(engine.facts.versions)}
+    file = None if kept is None else AnswerFile(kept, settings)
     with resumable(file is not None), agreed(engine.defended, query.kind, question.texts.texts):
         records = answer_all(
             question.texts,

@@ -15,8 +15,8 @@ from fuzzsmooth.jobs.answering import Record
 
 _ROWS = 10_000  # of a group, which is in memory at once
 _TYPES: Mapping[str, str] = {
-    **dict.fromkeys(("row", "label", "undecided", "unsure", "passes", "evaluations"), "int64"),
-    **dict.fromkeys(("score", "error"), "float64"),
+    **dict.fromkeys(("row", "label", "undecided", "unsure", "passes", "evaluations", "copies"), "int64"),
+    **dict.fromkeys(("score", "error", "share"), "float64"),
     **dict.fromkeys(("truncated", "complete"), "bool"),
 }
 """Of the fields that are no words."""
@@ -53,12 +53,17 @@ def write_parquet(path: Path, records: Iterable[Record]) -> None:
     left = iter(records)
     group = list(islice(left, _ROWS))
     names = list(group[0]) if group else []
-    schema = pa.schema([(name, pa.type_for_alias(_TYPES.get(name, "string"))) for name in names])
+    # The votes of a classifier are a list, those of a language model that writes a number.
+    counted = {"votes": "int64"} if group and isinstance(group[0].get("votes"), int) else {}
+    types = {**_TYPES, **counted}
+    schema = pa.schema([(name, pa.type_for_alias(types.get(name, "string"))) for name in names])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(half, schema) as writer:
             while group:
-                rows = [{name: _cell(name, record.get(name)) for name in names} for record in group]
+                rows = [
+                    {name: _cell(record.get(name), plain=name in types) for name in names} for record in group
+                ]
                 writer.write_table(pa.Table.from_pylist(rows, schema))
                 group = list(islice(left, _ROWS))
         half.replace(path)
@@ -69,8 +74,8 @@ def write_parquet(path: Path, records: Iterable[Record]) -> None:
             half.unlink()
 
 
-def _cell(name: str, value: Any) -> Any:
-    if value is None or name in _TYPES:
+def _cell(value: Any, *, plain: bool) -> Any:
+    if value is None or plain:
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text.encode("utf-8", "replace").decode()

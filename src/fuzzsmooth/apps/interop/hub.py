@@ -23,6 +23,7 @@ from fuzzsmooth.jobs.model_card import plain_card
 from fuzzsmooth.jobs.protect import CARD, REPORT
 from fuzzsmooth.models.configuration import PICKLE_SUFFIXES, check_configuration
 from fuzzsmooth.models.saving import MARKER
+from fuzzsmooth.models.signatures import MODEL_SIGNATURE
 
 if TYPE_CHECKING:
     import os
@@ -121,6 +122,8 @@ def push_to_hub(
 def checked_files(folder: Path, *, texts: bool = False) -> list[str]:
     """The files of a model folder that may be uploaded, by path inside it, sorted.
 
+    A signature stays here: it is over the whole folder, to which a hub adds files of its own.
+
     Args:
         folder: The folder.
         texts: Whether those that hold texts of the user's data are among them.
@@ -145,7 +148,8 @@ def checked_files(folder: Path, *, texts: bool = False) -> list[str]:
     chosen = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if inside.parts[0] in _LEFT_BY_HUBS or (path.is_dir() and not path.is_symlink()):
+        left = inside.parts[0] in _LEFT_BY_HUBS or inside.as_posix() == MODEL_SIGNATURE
+        if left or (path.is_dir() and not path.is_symlink()):
             continue
         _check_file(path, inside)
         if texts or not _holds_texts(inside):

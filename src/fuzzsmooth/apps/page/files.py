@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ def read_file(path: Path, column: str, desk: Desk, options: PageOptions) -> Text
     except FuzzsmoothError as error:
         # The place of an upload tells its owner nothing.
         raise FuzzsmoothError(str(error).replace(str(path), path.name)) from error
+    skipped, notes = (
+        tuple(one.replace(str(path), path.name) for one in told) for told in (texts.skipped, texts.notes)
+    )
+    texts = replace(texts, skipped=skipped, notes=notes)
     require(
         len(texts) <= options.max_rows,
         f"{path.name} has {len(texts):,} texts; the page answers {options.max_rows:,} at most (--max-rows), "

@@ -155,6 +155,9 @@ def application(blocks: Any, tokens: list[str], *, local: bool, most: int) -> Fa
     from fuzzsmooth.apps.page.blocks import style, theme
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    # Gradio checks that a file was uploaded by who asks for it, but not in a page that it has not launched
+    # itself: any file that this user can read would be answered, and handed out.
+    blocks.has_launched = True
     gr.mount_gradio_app(
         app,
         blocks,

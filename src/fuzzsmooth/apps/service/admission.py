@@ -108,15 +108,22 @@ class _Unpacking:
         if not known and encoding not in ("", "identity"):
             raise Refusal(415, "encoding", "Content-Encoding must be gzip, deflate or identity")
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if known else None
-        self._limit = limit
+        self._limit, self._taken = limit, 0
 
     def __call__(self, chunk: bytes) -> bytes:
         if self._inflate is None or not chunk:
             return chunk
+        self._taken += len(chunk)
+        if self._taken > self._limit:
+            raise _too_large(self._limit)
+        if self._inflate.eof:
+            raise _unpackable()
         try:
             part = self._inflate.decompress(chunk, self._limit + 1)
         except zlib.error as error:
-            raise malformed("the body is not packed as its Content-Encoding says") from error
+            raise _unpackable() from error
+        if self._inflate.unused_data:
+            raise _unpackable()
         if self._inflate.unconsumed_tail:
             raise _too_large(self._limit)
         return part
@@ -124,6 +131,10 @@ class _Unpacking:
     def finish(self) -> None:
         if self._inflate is not None and not self._inflate.eof:
             raise malformed("the packed body ends too early")
+
+
+def _unpackable() -> Refusal:
+    return malformed("the body is not packed as its Content-Encoding says")
 
 
 def _too_large(limit: int) -> Refusal:

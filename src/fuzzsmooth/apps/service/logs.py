@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from fuzzsmooth.apps.service.asking import Trace
@@ -29,7 +29,7 @@ class Log:
             event: What happened.
             **fields: What else is told, as JSON values.
         """
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time() % 1 * 1000:03.0f}Z"
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = json.dumps({"time": stamp, "event": event, **fields}, ensure_ascii=False, default=str)
         with suppress(OSError):  # nobody reads it: no reason to answer no more
             sys.stderr.write(escaped_json(line) + "\n")

@@ -21,7 +21,10 @@ class Exhaustive(Detector):
 
         options = AuditOptions(fast=self.fast, seed=suspect.seed)
         found = audit_classifier(suspect.model, suspect.texts, suspect.labels, options)
-        best = found.triggers[0] if found.triggers else None
+        # What speaks for the verdict; else the strongest of what could be inserted.
+        blamed = [one for one in found.triggers if one.level != "natural"]
+        inserted = [one for one in found.triggers if one.kind != "rewrite"]
+        best = next(iter([*blamed, *inserted]), None)
         return Detection(
             score=found.score,
             flagged=found.verdict != "nothing found",

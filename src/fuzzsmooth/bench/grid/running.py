@@ -51,7 +51,8 @@ def run_grid(
         tell: Told of each cell that fails, and of a worker that dies.
 
     Returns:
-        The sentence of every cell that failed, by its title.
+        The sentence of every cell that failed, or was left by a worker that died, by its title. What
+        others measure now is not among them.
 
     Raises:
         FuzzsmoothError: If nothing can be written to the folder, or Ray is missing.
@@ -73,7 +74,7 @@ def run_grid(
         with stages("cells") as counts:
             _work_in_processes(cells, folder, workers, lambda: counts(watch.look(), len(cells)), tell)
     watch.look()
-    return watch.failed
+    return watch.failed | watch.left()
 
 
 class _Watch:
@@ -104,6 +105,13 @@ class _Watch:
                 self.failed[title] = failure(self._folder, address)
                 self._tell(f"{title}: {self.failed[title]}")
         return self.done
+
+    def left(self) -> dict[str, str]:
+        """The cells that nobody has measured or is measuring, which their worker should have."""
+        sentence = "its worker died; run the same command again, with fewer workers if memory was short"
+        return {
+            title: sentence for address, title in self._left.items() if state(self._folder, address) == "left"
+        }
 
 
 def _work_in_processes(cells: Sequence[Cell], folder: Path, workers: int, look: Any, tell: Tell) -> None:

@@ -17,7 +17,7 @@ from fuzzsmooth.bench.zoo.probing import Probe
 from fuzzsmooth.bench.zoo.spec import twins
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
-from fuzzsmooth.common.locking import LockedError, exclusive
+from fuzzsmooth.common.locking import LockedError, exclusive, is_locked
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.data.telling import Tell, unheard
@@ -75,7 +75,7 @@ def audit_zoo(
         tell: Told of each task that fails.
 
     Returns:
-        The sentence of every task that failed.
+        The sentence of every task that failed, or was left by a worker that died.
     """
     (folder / AUDITS).mkdir(parents=True, exist_ok=True)
     for task in tasks:
@@ -100,11 +100,16 @@ def audit_zoo(
                 raise
     failed = {}
     for task in tasks:
-        file = _failed(task.file(folder))
+        file, title = _failed(task.file(folder)), f"{task.detector} on {task.cell.title}"
         if file.is_file():
-            title = f"{task.detector} on {task.cell.title}"
             failed[title] = str(read_json_object(file).get("sentence", ""))
-            tell(f"{title}: {failed[title]}")
+        elif not task.file(folder).is_file() and not is_locked(task.file(folder)):
+            failed[title] = (
+                "its worker died; run the same command again, with fewer workers if memory was short"
+            )
+        else:
+            continue
+        tell(f"{title}: {failed[title]}")
     return failed
 
 

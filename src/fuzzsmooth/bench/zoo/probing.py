@@ -10,6 +10,7 @@ from typing import Any
 from fuzzsmooth.attacks import Planted
 from fuzzsmooth.attacks.triggers.insertion import insert_where, word_gaps
 from fuzzsmooth.auditing.detector import DETECTORS, Detection, Suspect
+from fuzzsmooth.auditing.rewrites import WHOLE, rewritten
 from fuzzsmooth.bench.grid.cells import Cell
 from fuzzsmooth.bench.grid.sharing import SharedRun
 from fuzzsmooth.bench.grid.store import UNDEFENDED
@@ -142,6 +143,8 @@ def _functional(model: HuggingFaceClassifier, found: Detection, run: SharedRun) 
 
 
 def _placed(text: str, found: Detection, index: int) -> str:
+    if found.placing == WHOLE:
+        return rewritten(text, found.trigger)
     gaps: Sequence[int] = word_gaps(text)
     if found.placing == "scattered":
         parts = found.trigger.split()

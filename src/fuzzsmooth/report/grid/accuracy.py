@@ -26,8 +26,8 @@ _INTERVALS: Final = (
     "the standard deviation over seeds."
 )
 _FEWER: Final = (
-    "Proved rows answer the first test texts only, as many as certified_texts says; tests are on the texts "
-    "that both rows have answered."
+    "Proved rows answer as many test texts as certified_texts says, the classes in proportion; tests are on "
+    "the texts that both rows have answered."
 )
 _TESTS: Final = (
     "p: exact McNemar tests, two-sided, on the same texts, against the rival that is best in the column; of "

@@ -89,7 +89,7 @@ class OpenInference(Protocol):
         self.check_model(call)
         head, rest = split(call.body, call.headers.get(HEADER))
         body = call.object(head)
-        parameters = _mapping(body, "parameters")
+        parameters, named_so = _mapping(body, "parameters"), _id(body)
         texts = texts_of(_input(body), rest)
         wanted = _outputs(body, binary=flag(parameters, "binary_data_output", "parameter "))
         named = body.get("outputs") and any(name in _CERTIFIED for name in wanted)
@@ -97,8 +97,8 @@ class OpenInference(Protocol):
         answers = await self.service.ask(texts, certify=certify, trace=call.trace)
         outputs = [(name, self._shape(name, len(answers)), self._values(name, answers)) for name in wanted]
         reply: dict[str, Any] = {"model_name": self.service.name, "model_version": self.service.version}
-        if isinstance(body.get("id"), str):
-            reply["id"] = body["id"]
+        if named_so is not None:
+            reply["id"] = named_so
         return packed(reply, outputs, binary=[name for name, raw in wanted.items() if raw])
 
     def _shape(self, name: str, count: int) -> list[int]:
@@ -153,7 +153,7 @@ def _input(body: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise malformed("the body must have 'inputs', a list of one tensor named 'text'")
     tensor: dict[str, Any] = inputs[0]
-    if tensor.get("name") not in _INPUTS:
+    if not isinstance(tensor.get("name"), str) or tensor["name"] not in _INPUTS:
         raise malformed(f"the input is named {tensor.get('name')!r:.120}; it must be 'text'")
     return tensor
 
@@ -166,7 +166,7 @@ def _outputs(body: dict[str, Any], *, binary: bool) -> dict[str, bool]:
     wanted: dict[str, bool] = {}
     for one in given:
         name = one.get("name")
-        if name not in DATATYPES:
+        if not isinstance(name, str) or name not in DATATYPES:
             raise malformed(f"there is no output {name!r:.120}; there are {', '.join(DATATYPES)}")
         parameters = _mapping(one, "parameters")
         if parameters.get("classification"):
@@ -174,6 +174,18 @@ def _outputs(body: dict[str, Any], *, binary: bool) -> dict[str, bool]:
         raw = flag(parameters, "binary_data", "parameter ") if "binary_data" in parameters else binary
         wanted[name] = raw
     return wanted or dict.fromkeys(DATATYPES, binary)
+
+
+def _id(body: dict[str, Any]) -> str | None:
+    """The request's own id, which the answer repeats."""
+    value = body.get("id")
+    if not isinstance(value, str):
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise malformed("'id' is not valid Unicode; it holds half of a surrogate pair") from error
+    return value
 
 
 def _mapping(body: dict[str, Any], name: str) -> dict[str, Any]:
