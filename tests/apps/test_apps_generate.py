@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -83,6 +84,12 @@ def test_answers_are_smoothed_and_go_on_after_a_stop(capfd, language, encoder, t
     assert out.read_text("utf-8") == whole
     other = call(capfd, "generate", source, *flags, "--seed", 1, "--output", out)
     assert "under other options" in other.one_sentence()
+    sheet = tmp_path / "sheet.csv"
+    assert call(capfd, "generate", source, *flags, "--output", sheet).code == 0
+    rows = list(csv.DictReader(sheet.open(encoding="utf-8")))
+    assert [row["answer"] for row in rows] == [one["answer"] for one in records]
+    assert [int(row["votes"]) for row in rows] == [one["votes"] for one in records]
+    assert {row["copies"] for row in rows} == {"6"}
     told = call(capfd, "generate", *flags, *TEXT).out
     assert "of 6 views alike" in told
     assert "no certificate" in told

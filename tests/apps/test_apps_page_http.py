@@ -165,3 +165,27 @@ def test_a_fault_of_ours_is_told_where_the_page_was_started_and_quotes_no_text(
     assert "secret" not in told[0]
     monkeypatch.undo()
     assert "Defended: positive" in list(acts.answer("a good film", True, None))[-1][0]
+
+
+def test_a_file_that_nobody_uploaded_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever names a path of this machine gets nothing of it: neither answers nor the file."""
+    secret = tmp_path / "elsewhere" / "secret.txt"
+    secret.parent.mkdir()
+    secret.write_text("a good secret film\n", encoding="utf-8")
+    (tmp_path / "uploads").mkdir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))  # as it is while a page is up
+
+    def told(page: TestClient, place: str) -> str:
+        names = [one["api_name"] for one in page.get("/config").json()["dependencies"]]
+        number = names.index("answer_file") if "answer_file" in names else 4
+        file = {"path": place, "meta": {"_type": "gradio.FileData"}}
+        asked = {"data": [file, "text", False], "fn_index": number, "session_hash": "s"}
+        assert page.post("/gradio_api/queue/join", json=asked).status_code == 200
+        return str(page.get("/gradio_api/queue/data", params={"session_hash": "s"}).text)
+
+    with client(tmp_path / "uploads") as page:
+        foreign = told(page, str(secret))
+        assert "was not uploaded by a user" in foreign
+        assert "good secret" not in foreign
+        (own,) = page.post("/gradio_api/upload", files={"files": ("mine.txt", b"a good fine film\n")}).json()
+        assert "a good fine film" in told(page, own)

@@ -217,3 +217,16 @@ def test_every_protocol_is_registered_and_described(up):
     described = up.client.get("/openapi.json").json()["paths"]
     routes = [route.path for kind in PROTOCOLS.all().values() for route in kind(up.service).routes()]
     assert set(described) == set(routes)
+
+
+def test_mistakes_in_tensors_are_told(up):
+    text = tensor("a good film")
+    for wrong in ([], {}, 5, None):
+        answer = up.post(INFER, {**text, "outputs": [{"name": wrong}]})
+        assert (answer.status_code, "there is no output" in answer.text) == (400, True)
+    named = {**text, "inputs": [{**text["inputs"][0], "name": {}}]}
+    assert up.post(INFER, named).status_code == 400
+    for more in ({}, {"parameters": {"binary_data_output": True}}):
+        body = json.dumps({**text, **more, "id": "\ud800"})
+        answer = up.client.post(INFER, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, "half of a surrogate pair" in answer.text) == (400, True)

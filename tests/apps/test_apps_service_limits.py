@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import threading
@@ -11,6 +12,9 @@ import zlib
 import httpx
 import pytest
 from serving import TOKEN, Slow, running
+
+from fuzzsmooth.apps.service.admission import read_body
+from fuzzsmooth.apps.service.refusal import Refusal
 
 GOOD, BAD = "a good fine film", "a bad dull film"
 
@@ -160,3 +164,39 @@ def test_a_service_that_stops_takes_on_nothing():
         assert other.client.get("/v2/health/live").status_code == 200
         answer = other.post("/answer", {"text": GOOD})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 1_000, b"\0\0\0\xff\xff" * 200])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_follows_a_packed_body_is_not_read_for_ever(whole, tail):
+    """Neither what stands behind its end, nor what unpacks to nothing."""
+    body, read = gzip.compress(json.dumps({"text": GOOD}).encode()), 0
+
+    async def chunks():
+        nonlocal read
+        yield body if whole else body[:10]
+        for _ in range(1_000):
+            read += 1_000
+            yield tail
+
+    with pytest.raises(Refusal) as refused:
+        asyncio.run(read_body(chunks(), {"content-encoding": "gzip"}, 4_096))
+    assert refused.value.status in (400, 413)
+    assert read <= 5_000
+
+
+def test_times_in_the_log_are_those_of_rfc_3339(monkeypatch, capsys):
+    from datetime import UTC, datetime
+
+    from fuzzsmooth.apps.service import logs
+
+    class Clock:
+        @staticmethod
+        def now(zone):
+            return datetime(2026, 1, 2, 3, 4, 5, 999_700, tzinfo=zone)
+
+    monkeypatch.setattr(logs, "datetime", Clock)
+    logs.Log().event("x")
+    told = json.loads(capsys.readouterr().err)["time"]
+    assert told == "2026-01-02T03:04:05.999Z"
+    assert datetime.fromisoformat(told).tzinfo == UTC

@@ -267,3 +267,13 @@ def test_a_phrase_whose_parts_add_up_is_natural_and_one_that_acts_as_a_whole_is_
     # Less than (1 + 4.5 / 8) / 2 where its company are pieces that pull.
     assert 0.7 < found[whole].excess <= 0.5 + 4.5 / 8 / 2
     assert found[adds].excess < SUSPICIOUS < found[whole].excess
+
+
+def test_a_policy_of_classes_that_are_not_there_is_refused() -> None:
+    policy = Policy(classes=("Positive",))
+    with pytest.raises(FuzzsmoothError, match=r"class 'Positive', but m has the classes .*positive.*mend"):
+        policy.check(["negative", "positive"], "m")
+    with pytest.raises(FuzzsmoothError, match="but m has no classes"):
+        policy.check([], "m")
+    Policy(classes=("positive",)).check(["negative", "positive"], "m")
+    Policy().check([], "m")

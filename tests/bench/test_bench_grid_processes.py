@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import grid_runs
 import pytest
 
 from fuzzsmooth.bench.grid.processes import end, started
@@ -78,3 +79,26 @@ def test_workers_are_ended(tmp_path: Path) -> None:
     assert process.is_alive()
     end([process])
     assert not process.is_alive()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="needs Linux's /proc")
+def test_cells_whose_workers_were_killed_count_as_failed(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel kills them where memory is short: nobody is told that all is done."""
+    from fuzzsmooth.bench.grid import running
+    from fuzzsmooth.bench.zoo import auditing
+
+    cells = grid_runs.cells(place)[:2]
+    monkeypatch.setattr(running, "_work", die)
+    failed = running.run_grid(cells, tmp_path / "grid", workers=2)
+    assert set(failed) == {cell.title for cell in cells}
+    assert all("its worker died; run the same command again" in one for one in failed.values())
+    monkeypatch.setattr(auditing, "_work", die)
+    tasks = auditing.tasks_of(cells[:1], ["random-words"])
+    assert len(auditing.audit_zoo(tasks, tmp_path / "grid", workers=2)) == len(tasks) == 1
+
+
+def die(*_: object) -> None:
+    """What a worker does that is killed."""
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -13,6 +13,7 @@ from fuzzsmooth.certify import (
     THREATS,
     Threat,
     ThreatName,
+    backward_name,
     backward_radius,
     forward_radius,
 )
@@ -50,4 +51,6 @@ def test_radii_are_whole_where_the_units_of_the_text_are_counted() -> None:
 
 def test_names_of_records() -> None:
     assert AWAITED[BACKWARD] == THREATS["insert"].inverse
-    assert {*AWAITED, "trigger"} <= set(MEANINGS) <= {*THREATS, BACKWARD}
+    assert {*AWAITED, "trigger"} <= set(MEANINGS) <= {*THREATS, *map(backward_name, THREATS)}
+    assert len(set(map(backward_name, THREATS))) == len(THREATS), "no two threats share a name"
+    assert backward_name("insert") == BACKWARD

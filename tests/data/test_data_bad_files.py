@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from data_files import ROWS, failure, load_dataset_file, write, write_any, write_csv, write_jsonl
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
-from fuzzsmooth.data import load_splits
+from fuzzsmooth.data import load_splits, load_texts
 
 # Rows that are left out.
 
@@ -199,3 +200,30 @@ def test_missing_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"fuzzsmooth\[data\]"):
         load_dataset_file(write(tmp_path / "d.parquet", b"PAR1"))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+def test_a_small_file_that_is_packed_for_gigabytes_is_refused_before_it_is_unpacked(
+    suffix: str, tmp_path: Path
+) -> None:
+    """A hundred thousand times one value of a dictionary, which is in the file once."""
+    pa = pytest.importorskip("pyarrow")
+    value, rows = "a fine film " * 2000, 100_000
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
+    table = pa.table({"text": column})
+    path = tmp_path / f"bomb{suffix}"
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow.parquet").write_table(table, path, store_schema=False)
+    else:
+        with pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
+    assert path.stat().st_size < 2**20
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            FuzzsmoothError, match=r"bomb\.\w+ holds more than \d+ MiB once it is unpacked, far"
+        ):
+            load_texts(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**29
+    finally:
+        tracemalloc.stop()

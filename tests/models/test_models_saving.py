@@ -70,3 +70,21 @@ def test_a_full_disk_leaves_the_old_model_and_no_rest(folders, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()} == expected
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_was_added_to_a_model_is_not_lost_when_it_is_replaced(folders, tmp_path):
+    loaded = load_classifier(str(folders["bert"]))
+    target = loaded.save(tmp_path / "mine")
+    for name in ("answers.jsonl", "notes/today.md"):
+        path = target / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("precious")
+        with pytest.raises(FuzzsmoothError, match=rf"holds {name.split('/')[0]}, which is of no model; move"):
+            loaded.save(target)
+        assert path.read_text() == "precious"
+        path.unlink()
+        if path.parent != target:
+            path.parent.rmdir()
+    (target / "model.sig").write_text("of what is replaced")
+    loaded.save(target)
+    assert not (target / "model.sig").exists()

@@ -122,3 +122,26 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setitem(sys.modules, "model_signing", None)
     with pytest.raises(MissingExtraError, match=r"fuzzsmooth\[sign\]"):
         check_key(tmp_path / "key.pem", private=True)
+
+
+def test_what_is_signed_from_its_parent_folder_verifies(
+    keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As "--out NAME" is given, and from anywhere else then."""
+    build_tiny("bert", tmp_path / "tiny", vocabulary=["good", "bad"], hidden=16)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny" / "cache.npz").write_bytes(b"kept")
+    sign_folder(Path("tiny"), keys / "mine.pem", MODEL_SIGNATURE, ("cache.npz", "missing.npz"))
+    verify_folder(Path("tiny"), keys / "mine.pub", MODEL_SIGNATURE)
+    (tmp_path / "tiny" / "cache.npz").write_bytes(b"other")
+    monkeypatch.chdir("/")
+    verify_folder(tmp_path / "tiny", keys / "mine.pub", MODEL_SIGNATURE)
+
+
+def test_an_adapter_has_no_signature_that_covers_its_base(keys: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}", encoding="utf-8")
+    sign_folder(adapter, keys / "mine.pem", MODEL_SIGNATURE)
+    with pytest.raises(FuzzsmoothError, match="whose signature says nothing of the model that it changes"):
+        load(adapter, keys / "mine.pub")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzzsmooth.bench.records import CONDITIONAL_PREFIX, Span, TextRecord
-from fuzzsmooth.certify import BACKWARD, NOT_CERTIFIED, Certificate
+from fuzzsmooth.certify import NOT_CERTIFIED, Certificate, backward_name
 from fuzzsmooth.defenses import Answer, Defense
 
 
@@ -70,13 +70,16 @@ def radii_by_threat(certificates: Sequence[Certificate]) -> dict[str, int]:
     """Radii by threat; backward and conditional ones say so in their name, ABSTAIN has none.
 
     Combinations of insertions and deletions have the radius of edits and are left out, as are radii that are
-    no numbers of units.
+    no numbers of units, and certificates of a label or an alarm, which is no right answer.
     """
     radii: dict[str, int] = {}
     for certificate in certificates:
-        if certificate.radius == NOT_CERTIFIED or certificate.frontier:
+        alarm = certificate.outcome == "label_or_alert"
+        if certificate.radius == NOT_CERTIFIED or certificate.frontier or alarm:
             continue
-        name: str = certificate.threat if certificate.direction != "backward" else BACKWARD
+        name: str = certificate.threat
+        if certificate.direction == "backward":
+            name = backward_name(name)
         if certificate.guarantee == "conditional":
             name = f"{CONDITIONAL_PREFIX}-{name}"
         radii[name] = int(certificate.radius)

@@ -108,6 +108,7 @@ from fuzzsmooth.certify.threats import (
     Threat,
     ThreatKind,
     ThreatName,
+    backward_name,
 )
 
 __all__ = [
@@ -151,6 +152,7 @@ __all__ = [
     "ThreatKind",
     "ThreatName",
     "TopClassBound",
+    "backward_name",
     "backward_radius",
     "bound_top_class",
     "ceiled",

@@ -168,6 +168,8 @@ class Certificate:
             delta=floored(self.rates.get("delta", 0.0)),
             mixes=_mixes(self.frontier),
         ).replace("up to any number of", "any number of")
+        if self.unit == "demonstration":
+            told = told.replace("this text", "the demonstrations before this text")
         if kind.prices and {"default", "flagged"} <= self.rates.keys():
             usual, flagged = (ceiled(-math.log(self.rates[name]), 3) for name in ("default", "flagged"))
             told += f" ({kind.prices.format(usual=usual, flagged=flagged)})"

@@ -211,10 +211,11 @@ _KINDS = (
         name="distinct_words",
         inverse="distinct_words",
         forward="insertion, removal or moving of any number of copies of up to {size} distinct {units}, in"
-        " this text and in the training texts alike, whose labels stay, as does the pre-trained model,",
+        " this text and in the training texts alike, none of which is or was empty and whose labels stay, as"
+        " does the pre-trained model,",
         backward="if an attacker inserted, removed or moved any number of copies of up to {size} distinct"
-        " {units}, in this text and in the training texts alike, whose labels stayed, as did the pre-trained"
-        " model",
+        " {units}, in this text and in the training texts alike, none of which is or was empty and whose labels"
+        " stayed, as did the pre-trained model",
         meaning="r distinct units inserted or removed any number of times, in the text and in the training"
         " texts",
         at_one="any one unit, in any number of copies, here and in the training texts",
@@ -227,12 +228,23 @@ THREATS: Final[Mapping[str, ThreatKind]] = {kind.name: kind for kind in _KINDS}
 BACKWARD: Final = "backward"
 """What records and options call insertions into a received text: ``insert``, backward."""
 
+
+def backward_name(threat: str) -> str:
+    """What records call a threat to the original text, whose radius is about the received one."""
+    return BACKWARD if threat == "insert" else f"{BACKWARD}-{threat}"
+
+
 AWAITED: Final[Mapping[str, Threat]] = {"edit": "edit", "insert": "insert", BACKWARD: "delete"}
 """What draws can be awaited for, by that name, and the operation whose levels it has: undoing an insertion is
 deleting."""
 
 MEANINGS: Final[Mapping[str, str]] = {
     **{kind.name: kind.meaning for kind in _KINDS if kind.meaning},
+    **{
+        backward_name(kind.name): f"what made the received text of the original: {kind.meaning}"
+        for kind in _KINDS
+        if kind.meaning
+    },
     BACKWARD: "r units of the received text were inserted",
 }
 """What is done at radius r, by the names of records."""

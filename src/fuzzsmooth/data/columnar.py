@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fuzzsmooth.common.errors import FuzzsmoothError, MissingExtraError
 from fuzzsmooth.common.options import require
 from fuzzsmooth.common.reading import parse_json
+from fuzzsmooth.data.lines import DATA_BYTES
 from fuzzsmooth.data.records import Row, Table
 from fuzzsmooth.data.wording import shown
 
+_ROWS = 64  # that are unpacked at once: one value may be as large as the file
+_ROW = 100  # bytes of a row that holds nothing, about
+_UNPACKED, _RATIO = 256 * 2**20, 64  # bytes that any file may hold unpacked, and more for each that it has
 _METADATA = b"huggingface"  # the key under which `datasets` keeps its features
 
 
@@ -48,7 +52,8 @@ def columnar_table(content: bytes, suffix: str, source: str, wanted: Sequence[st
     except ImportError as error:
         raise MissingExtraError("pyarrow", "data", f"reading {source}") from error
     try:
-        schema, table = (_parquet if suffix == ".parquet" else _arrow)(content, wanted)
+        schema, batches = (_parquet if suffix == ".parquet" else _arrow)(content, wanted)
+        values, count = _read(batches, _single(schema, wanted), source, most_bytes(len(content)))
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FuzzsmoothError(
@@ -56,31 +61,72 @@ def columnar_table(content: bytes, suffix: str, source: str, wanted: Sequence[st
         ) from error
     twice = next((name for name in wanted if schema.names.count(name) > 1), None)
     require(twice is None, f"{source} has two columns {shown(twice)}; rename one")
-    if not table.num_rows:
+    if not count:
         raise FuzzsmoothError(f"{source} has no rows; it needs at least one")
-    values = {name: _values(table.column(name)) for name in table.column_names}
     records = (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
     rows = tuple(Row(number, f"row {number}", record) for number, record in enumerate(records, 1))
     if not values:
-        rows = tuple(Row(number, f"row {number}") for number in range(1, table.num_rows + 1))
+        rows = tuple(Row(number, f"row {number}") for number in range(1, count + 1))
     return Table(source, tuple(schema.names), rows, _declared(schema, values))
 
 
-def _parquet(content: bytes, wanted: Sequence[str]) -> tuple[Any, Any]:
+def most_bytes(packed: int) -> int:
+    """Bytes that a file of so many may hold unpacked; a few kilobytes can be packed for gigabytes."""
+    return min(DATA_BYTES, _UNPACKED + _RATIO * packed)
+
+
+def _parquet(content: bytes, wanted: Sequence[str]) -> tuple[Any, Iterator[Any]]:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(io.BytesIO(content))
     schema = file.schema_arrow
-    return schema, file.read(columns=_single(schema, wanted))
+    return schema, file.iter_batches(_ROWS, columns=_single(schema, wanted))
 
 
-def _arrow(content: bytes, wanted: Sequence[str]) -> tuple[Any, Any]:
+def _arrow(content: bytes, wanted: Sequence[str]) -> tuple[Any, Iterator[Any]]:
     import pyarrow as pa
 
-    opened = pa.ipc.open_file if content.startswith(b"ARROW1") else pa.ipc.open_stream
-    table = opened(pa.BufferReader(content)).read_all()
-    table.validate(full=True)  # offsets of a broken file may point anywhere
-    return table.schema, table.select(_single(table.schema, wanted))
+    reader: Any = pa.BufferReader(content)
+    if content.startswith(b"ARROW1"):
+        opened = pa.ipc.open_file(reader)
+        batches = (opened.get_batch(index) for index in range(opened.num_record_batches))
+    else:
+        opened = pa.ipc.open_stream(reader)
+        batches = iter(opened)
+    names = _single(opened.schema, wanted)
+
+    def checked() -> Iterator[Any]:
+        for batch in batches:
+            batch.validate(full=True)  # offsets of a broken file may point anywhere
+            for start in range(0, batch.num_rows, _ROWS):
+                yield batch.select(names).slice(start, _ROWS)
+
+    return opened.schema, checked()
+
+
+def _read(
+    batches: Iterator[Any], names: Sequence[str], source: str, most: int
+) -> tuple[dict[str, list[object]], int]:
+    """The values of each column, and how many rows there are.
+
+    Raises:
+        FuzzsmoothError: If they take more room than a file of its size may.
+    """
+    values: dict[str, list[object]] = {name: [] for name in names}
+    count = size = 0
+    for batch in batches:
+        count += batch.num_rows
+        size += batch.nbytes + _ROW * batch.num_rows
+        for name in names:
+            more = _values(batch.column(name))
+            size += sum(len(one) for one in more if isinstance(one, str))  # a dictionary's, each time
+            values[name] += more
+        require(
+            size <= most,
+            f"{source} holds more than {most >> 20:,} MiB once it is unpacked, far more than a data set of "
+            "its size; split it, or write it as JSON lines",
+        )
+    return values, count
 
 
 def _single(schema: Any, wanted: Sequence[str]) -> list[str]:

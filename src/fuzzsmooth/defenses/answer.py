@@ -33,7 +33,7 @@ class Answer:
             against every certificate.
         error: At most how probable a vote so clear is where its winner is not the majority answer over all
             draws (:func:`fuzzsmooth.certify.vote_error`), in [0, 1]; 0 where there is no chance, and where
-            certificates say it.
+            certificates say it; 1 of most votes that stopped early.
         spans: What was flagged in the text, by character offsets.
         certificates: One per threat, the main one first; none where none were asked for.
         passes: Answers of the base classifier that were needed (equal deletions may share a model pass).

@@ -164,7 +164,7 @@ class Randomized(Defense):
         plans = [one.plan for one in received]
         votes, draws = early_votes(plans, sampler, copies, doubt, "predict", advance)
         return [
-            vote_answer(one, tuple(counts.tolist()), made, self.labels)
+            vote_answer(one, tuple(counts.tolist()), made, self.labels, unmade=copies - made)
             for one, counts, made in zip(received, votes, draws, strict=True)
         ]
 
@@ -279,6 +279,7 @@ def vote_answer(
     *,
     needed: float = 1.0,
     unsure: int = 0,
+    unmade: int = 0,
 ) -> Answer:
     """The answer of a vote.
 
@@ -289,10 +290,11 @@ def vote_answer(
         labels: Class names.
         needed: The error up to which the label is given; 1 gives it always.
         unsure: Draws that were unsure and left out.
+        unmade: Draws that stopping early left out; as votes decide when, they count for the runner-up.
     """
     winner = max(range(len(votes)), key=lambda index: (votes[index], -index))
     cast = draws - unsure
-    error = vote_error(votes, undecided=cast - sum(votes))
+    error = vote_error(votes, undecided=cast - sum(votes) + unmade)
     label = winner if error <= needed else None
     return Answer(
         label=label,

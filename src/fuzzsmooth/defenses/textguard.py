@@ -15,6 +15,8 @@ The published code enumerates the sets of touched groups instead, which gives th
 * The classifiers start from a pre-trained model that no attacker chose, the trusted copy (``--twin``). From a
   suspect one the vote would still not depend on t words of the texts, but the attacker would have acted where
   the claim says nothing changed.
+* A training text that is emptied, or was, is left out of the data, so that others may be held out or drawn in
+  its place: what is certified is about texts that keep a word.
 * Labels of training texts are what they are: one that was flipped without a trigger is seen by every group.
 * Training is a function of its texts and seed: one machine, one number of threads.
 

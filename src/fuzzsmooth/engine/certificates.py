@@ -27,7 +27,7 @@ from fuzzsmooth.engine.fuzzers import Units
 from fuzzsmooth.engine.options import EngineOptions
 from fuzzsmooth.models.protocol import Classifier
 from fuzzsmooth.noise.text import represented
-from fuzzsmooth.text.units import unit_remark
+from fuzzsmooth.text.units import UNIT_KINDS, unit_remark
 
 
 @dataclass(frozen=True)
@@ -254,8 +254,11 @@ def costs(table: RateTable, units: Units) -> dict[str, float]:
 
 
 def remarked(certificates: tuple[Certificate, ...], units: Units) -> tuple[Certificate, ...]:
-    """Certificates of a text that say what its units are, where the name of these does not."""
-    remark = unit_remark("word", units)
-    if not remark:
-        return certificates
-    return tuple(replace(one, remark=remark) if one.unit == "word" else one for one in certificates)
+    """Certificates of a text that say what is counted, where they cover any change of units."""
+    kinds = {str(kind): kind for kind in UNIT_KINDS}
+    return tuple(
+        replace(one, remark=unit_remark(kinds[one.unit], units))
+        if one.radius > 0 and one.unit in kinds
+        else one
+        for one in certificates
+    )

@@ -115,7 +115,7 @@ def carry_out(order: Order, *, stages: Stages = silent_stages, tell: Tell = unhe
             f"defense '{order.kind.name}' searches no texts, so that an audit makes no difference; leave "
             "out --audit",
         )
-    check_output(order.out)
+    check_output(order.out, order.model)
     splits = hold_out(order.data, order.protect.holdout, order.columns)
     splits = splits_for(order.model, splits, allow_bin=order.machine.allow_bin)
     tell_rows(tell, splits.train, splits.test)

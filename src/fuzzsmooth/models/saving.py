@@ -14,6 +14,21 @@ MARKER = "fuzzsmooth.json"
 """File that marks a model folder as written by fuzzsmooth, which may be replaced; holds ``max_length``."""
 
 
+_WRITTEN = frozenset({".safetensors", ".json", ".txt", ".model", ".jinja", ".sig", ".md", ".tiktoken"})
+_POISONED = "poisoned.jsonl"  # the data of an attack, beside the model that it made
+_FOLDERS = frozenset({"fuzzsmooth-fitted"})
+
+
+def foreign_file(folder: Path) -> Path | None:
+    """A file in a folder that no saved model has, if there is one; hidden ones are not looked at."""
+    for path in sorted(folder.iterdir()):
+        known = path.suffix in _WRITTEN or path.name == _POISONED
+        if path.name.startswith(".") or (path.name in _FOLDERS if path.is_dir() else known):
+            continue
+        return path
+    return None
+
+
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary folder beside ``folder``, then put it in its place.
 
@@ -25,7 +40,7 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
         FuzzsmoothError: If ``folder`` holds something else, or cannot be written; it stays as it was.
     """
     folder = Path(os.path.abspath(folder.expanduser()))
-    _check_replaceable(folder)
+    check_replaceable(folder)
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -54,12 +69,25 @@ def _share(content: Path, probe: Path) -> None:
             path.chmod(mode)
 
 
-def _check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path) -> None:
+    """Check that a model can be saved to a folder: a new or empty one, or one of a model alone.
+
+    Raises:
+        FuzzsmoothError: If there is a file, or a folder with other things in it.
+    """
     if folder.exists() and not folder.is_dir():
         raise FuzzsmoothError(f"{folder} is a file; choose a folder to save the model in")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / MARKER).is_file():
         raise FuzzsmoothError(
             f"{folder} holds other files; choose a new or an empty folder to save the model in"
+        )
+    foreign = foreign_file(folder)
+    if foreign is not None:
+        raise FuzzsmoothError(
+            f"{folder} would be replaced, and holds {foreign.name}, which is of no model; move it elsewhere, "
+            "or choose another folder to save the model in"
         )
 
 

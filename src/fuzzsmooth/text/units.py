@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
 import regex
 
@@ -19,6 +19,7 @@ from fuzzsmooth.common.tokenizing import tokenized
 UnitKind = Literal["word", "character", "token", "demonstration"]
 """What a unit is: a word or punctuation mark, a grapheme cluster, a token of a tokenizer, or an example in a
 prompt (which no text is cut into)."""
+UNIT_KINDS: tuple[UnitKind, ...] = get_args(UnitKind)
 
 # Scripts written without spaces between words; U+30FC and U+FF70 are the kana length marks, of script Common.
 _SPACELESS = (
@@ -216,15 +217,18 @@ class TokenSegmenter:
 
 
 def unit_remark(kind: UnitKind, units: Sequence[str]) -> str:
-    """What a unit of a text is, where the name of its kind does not say it; nothing elsewhere.
+    """What is counted as a unit of a text, which the name of its kind does not say: clauses for a sentence.
 
     Args:
         kind: The kind of the units.
         units: Those of the text.
     """
+    if kind == "demonstration":
+        return "the text itself stays as it is"
+    cut = f"{kind}s are those that the changed text is cut into: what joins or splits others is several"
     if kind == "word" and any(map(is_spaceless, units)):
-        return "each character of a script without spaces counts as a word"
-    return ""
+        return f"each character of a script without spaces counts as a word; {cut}"
+    return cut
 
 
 def word_count(text: str) -> int:

@@ -131,7 +131,7 @@ def _headline(one: Answer | None, *, waiting: bool = False) -> tuple[str, str]:
         return "…", ""
     if one.label_name is None:
         return _NO_ANSWER.get(one.status, _NO_ANSWER["abstain"])
-    if one.error and not waiting:
+    if 0 < one.error < 1 and not waiting:
         return _name(one.label_name), f"The error of the vote is at most {ceiled(one.error, 2)}."
     return _name(one.label_name), ""
 
@@ -227,12 +227,16 @@ def _row(record: Record) -> dict[str, Any]:
     spans = [Span(**span) for span in record["spans"]]
     text = record["text"]
     claimed = [one for one in record["certificates"] if one["label"] is not None]
-    reach = {one["threat"]: floored(one["radius"]) for one in claimed}
+    reach = [
+        f"{'backward ' if one['direction'] == 'backward' else ''}{one['threat'].replace('_', ' ')} "
+        f"{floored(one['radius'])}"
+        for one in claimed
+    ]
     return {
         "row": record["row"],
         "label": _name(record["label_name"] or _NO_ANSWER[record["status"]][0]),
         "answered": record["label_name"] is not None,
         "score": record["score"],
-        "reach": "; ".join(f"{threat.replace('_', ' ')} {radius}" for threat, radius in reach.items()),
+        "reach": "; ".join(reach),
         "pieces": cut_text(text, spans, longest=_TEXT),
     }

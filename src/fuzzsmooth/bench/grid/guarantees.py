@@ -69,15 +69,14 @@ def checks(measured: Measured) -> list[Check]:
     found: dict[str, Counter[str]] = {}
     for clean, triggered in _pairs(measured):
         before, after = units(clean.text), units(triggered.text)
-        for threat, certified, other, sizes in (
-            *((name, clean, triggered, (before, after)) for name in clean.radii if not is_backward(name)),
-            *((name, triggered, clean, (after, before)) for name in triggered.radii if is_backward(name)),
+        for threat, certified, other in (
+            *((name, clean, triggered) for name in clean.radii if not is_backward(name)),
+            *((name, triggered, clean) for name in triggered.radii if is_backward(name)),
         ):
-            # Going back from a received text undoes insertions.
-            kind = _plain(threat)
-            distance = DISTANCES.get("delete" if kind == BACKWARD else kind)
+            # Whichever of the two is certified, the original was changed into the received text.
+            distance = DISTANCES.get(_plain(threat))
             if distance is not None:
-                size = distance(*sizes)
+                size = distance(before, after)
                 counts = found.setdefault(threat, Counter())
                 counts[_verdict(certified, other, size, certified.radii[threat])] += 1
     kinds = ("kept", "abstained", "violated", "beyond", "another")
@@ -103,4 +102,6 @@ def _pairs(measured: Measured) -> Iterator[tuple[TextRecord, TextRecord]]:
 
 
 def _plain(threat: str) -> str:
-    return threat.removeprefix(f"{CONDITIONAL_PREFIX}-") if is_conditional(threat) else threat
+    """What was done to the original text, as threats are called."""
+    kind = threat.removeprefix(f"{CONDITIONAL_PREFIX}-") if is_conditional(threat) else threat
+    return "insert" if kind == BACKWARD else kind.removeprefix(f"{BACKWARD}-")

@@ -45,7 +45,7 @@ def attack(
     chosen = ATTACKS.get(name)
     flags = ctx.obj.mapping(ATTACK, name)
     machine = ctx.obj.of(Machine)
-    check_output(out)
+    check_output(out, model)
     check_inputs(model=model)
     splits = splits_for(model, ctx.obj.of(TrainingData).load(data))
     say_rows(splits.train, splits.test)

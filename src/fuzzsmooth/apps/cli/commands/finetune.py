@@ -43,7 +43,7 @@ def finetune(
 
     chosen = options_from(FinetuneOptions, config, ctx.obj.mapping(FinetuneOptions.__name__))
     machine = ctx.obj.of(Machine)
-    check_output(out)
+    check_output(out, model)
     check_inputs(model=model)
     splits = ctx.obj.of(TrainingData).load(data)
     splits = splits_for(model, splits, allow_bin=machine.allow_bin)

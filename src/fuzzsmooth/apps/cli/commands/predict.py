@@ -54,7 +54,7 @@ def _lines(record: dict[str, Any], labels: Sequence[str]) -> list[Any]:
     from fuzzsmooth.certify import ceiled
 
     remark = votes(record, labels)
-    if record["error"]:
+    if 0 < record["error"] < 1:
         remark += f"; error of the vote at most {ceiled(record['error'], 2)}"
     return [
         heading(record["row"], record["label_name"] or no_answer(record["status"]), remark),

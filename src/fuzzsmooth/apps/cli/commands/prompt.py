@@ -47,7 +47,7 @@ def prompt(
         "a prompt needs --template and --label-words, as in --template 'Review: {text} It was' "
         "--label-words negative=bad,positive=good",
     )
-    check_output(out)
+    check_output(out, model)
     check_inputs(model=model, data=data)
     splits = None if data is None else ctx.obj.of(TrainingData).load(data)
     if splits is not None:
