@@ -2,12 +2,10 @@
 
 Run: python benchmarks/base_classifiers.py --data DATA/sst2 --work FOLDER --out FILE.json
 
-One loop and one start for all, and two epochs unless named, so that only what is named differs: what is seen
-beside each text, and what is asked of it. Scored on training texts that no variant sees: accuracy, and the
-share answered right whatever window of at most r words is taken out, which certifies one inserted piece of r
-words. Models are kept in the work folder; a run that was stopped goes on. `--only NUMBER` trains one variant
-and scores nothing, so that several can be trained at once before the run that scores all; `--names A;B`
-trains and scores these alone.
+One loop and one start for all, and two epochs unless named, so that only what is named differs. Scored on
+training texts that no variant sees: accuracy, and the share answered right whatever window of at most r words
+is taken out, which certifies one inserted piece of r words. Models are kept in the work folder; a stopped run
+goes on. `--only NUMBER` trains one variant and scores nothing; `--names A;B` trains and scores these alone.
 """
 
 from __future__ import annotations
@@ -49,7 +47,10 @@ class Variant:
         views: What is seen of a text, given its units and a generator.
         worst: Whether only the first view and the worst of the others are trained on.
         consistency: Weight of the divergence of the other views from the first.
-        teacher: Weight of the plain model's answer to the whole text as target, the rest being the label.
+        teacher: Weight of the answers of ``teachers`` to the whole text as target, the rest being the label.
+        teachers: Variants whose mean answer that is.
+        margin: Taken off the logit of a text's class in the loss.
+        mean_of: Over how many of the last epochs the weights are averaged.
         layers: How many of the lowest layers are kept; None for all.
     """
 
@@ -59,6 +60,9 @@ class Variant:
     worst: bool = False
     consistency: float = 0.0
     teacher: float = 0.0
+    teachers: tuple[str, ...] = ("plain",)
+    margin: float = 0.0
+    mean_of: int = 1
     layers: int | None = None
 
 
@@ -99,6 +103,7 @@ def without_each(most: int) -> Callable[[Units, np.random.Generator], list[Units
     return views
 
 
+PLAIN = ("plain", "plain, second order", "plain, third order")
 VARIANTS = {
     "plain": Variant(),
     "plain, second order": Variant(order=1),
@@ -121,8 +126,10 @@ VARIANTS = {
     "probability .35, 4 copies, 5 epochs, 3 layers": Variant(
         views=without_words(0.35, 4), epochs=5, layers=3
     ),
+    "probability .35, margin 1": Variant(views=without_words(0.35), margin=1.0),
+    "probability .35, weights averaged over 2 epochs": Variant(views=without_words(0.35), mean_of=2),
+    "probability .35, taught by the three": Variant(views=without_words(0.35), teacher=0.7, teachers=PLAIN),
 }
-PLAIN = ("plain", "plain, second order", "plain, third order")
 
 
 def start(model: str) -> HuggingFaceClassifier:
@@ -143,8 +150,9 @@ def trained(name: str, train: Dataset, model_name: str, work: Path) -> HuggingFa
         return classifier
     device, teacher = classifier.device, None
     if variant.teacher:
-        plain = trained("plain", train, model_name, work)
-        teacher = torch.tensor(plain.logits_of_texts(train.texts), device=device).softmax(dim=1)
+        known = [trained(one, train, model_name, work) for one in variant.teachers]
+        answers = [torch.tensor(one.logits_of_texts(train.texts), device=device) for one in known]
+        teacher = torch.stack([one.softmax(dim=1) for one in answers]).mean(dim=0)
     units = [WORDS.segment(text).units for text in train.texts]
     labels = torch.tensor(train.targets, device=device)
     torch.manual_seed(variant.order)
@@ -154,7 +162,7 @@ def trained(name: str, train: Dataset, model_name: str, work: Path) -> HuggingFa
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, step / (0.1 * steps)) * max(0.0, (steps - step) / steps)
     )
-    draw = generator(variant.order, "base classifiers")
+    draw, ends = generator(variant.order, "base classifiers"), list[dict[str, torch.Tensor]]()
     for epoch in range(variant.epochs):
         for number, batch in enumerate(batches([len(own) for own in units], draw)):
             seen = [WORDS.join(view) for index in batch for view in variant.views(units[index], draw)]
@@ -167,7 +175,9 @@ def trained(name: str, train: Dataset, model_name: str, work: Path) -> HuggingFa
             targets = functional.one_hot(labels, 2).float()
             if teacher is not None:
                 targets = (1 - variant.teacher) * targets + variant.teacher * teacher
-            loss = loss_of(logits.float().view(len(batch), -1, 2), targets[places], variant.consistency)
+            logits = logits.float().view(len(batch), -1, 2)
+            logits = logits - variant.margin * functional.one_hot(labels[places], 2)[:, None]
+            loss = loss_of(logits, targets[places], variant.consistency)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -175,10 +185,18 @@ def trained(name: str, train: Dataset, model_name: str, work: Path) -> HuggingFa
             schedule.step()
             if number % 50 == 0:
                 print(f"{name}: epoch {epoch + 1}, step {number}, loss {loss.item():.3f}", flush=True)
+        if epoch >= variant.epochs - variant.mean_of:
+            ends.append({key: value.clone() for key, value in model.state_dict().items()})
+    model.load_state_dict(mean_of_weights(ends))
     model.eval()
     save_file(model.state_dict(), kept)
     classifier.refresh()
     return classifier
+
+
+def mean_of_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of several models' weights."""
+    return {key: torch.stack([one[key].float() for one in states]).mean(dim=0) for key in states[0]}
 
 
 def batches(lengths: Sequence[int], draw: np.random.Generator) -> list[list[int]]:
@@ -260,10 +278,7 @@ def percent(hits: np.ndarray) -> float:
 
 
 def averaged(classifier: HuggingFaceClassifier, held_out: Dataset) -> dict[str, Any]:
-    """R = 1 of the model itself and of its logits averaged over every deletion of one more word.
-
-    On the first AVERAGED_TEXTS texts.
-    """
+    """R = 1 of the model itself and of its mean logits over deletions of one more word, on a few texts."""
     rough, found = classifier.in_precision("bfloat16"), list[tuple[bool, bool, bool, bool]]()
     for example in list(held_out)[:AVERAGED_TEXTS]:
         units = WORDS.segment(example.text).units
@@ -320,12 +335,9 @@ def main() -> None:
             )
             parts = [trained(one, train, options.model, options.work).model.state_dict() for one in PLAIN]
             soup = start(options.model)
-            soup.model.load_state_dict(
-                {key: torch.stack([p[key] for p in parts]).mean(dim=0) for key in parts[0]}
-            )
+            soup.model.load_state_dict(mean_of_weights(parts))
             soup.refresh()
             scores["the three: mean of weights"] = windows.score(windows.logits(soup))
-            print(json.dumps(scores, indent=1), flush=True)
     found = {"train": len(train), "held_out": len(held_out), "scores": scores}
     if not options.names:
         found["averaged"] = averaged(trained("plain", train, options.model, options.work), held_out)

@@ -241,3 +241,25 @@ def report(name: str) -> dict[str, Any]:
             "device": "cpu",
         },
     }
+
+
+def test_a_file_of_answers_tells_both_directions_apart(tmp_path):
+    from fuzzsmooth.apps.page.files import answer_file, read_file
+    from fuzzsmooth.apps.page.options import PageOptions
+
+    path = tmp_path / "in.txt"
+    path.write_text(LONG + "\n", encoding="utf-8")
+    here = desk(rate=0.5)
+    texts = read_file(path, "text", here, PageOptions())
+    *_, seen = answer_file(texts, "in.txt", here, tmp_path, certify=True)
+    (record,) = seen.records
+    told = {
+        (one["threat"], one["direction"]): one["radius"]
+        for one in record["certificates"]
+        if one["label"] is not None
+    }
+    assert ("insert", "forward") in told
+    assert ("insert", "backward") in told
+    reach = fragments._row(record)["reach"].split("; ")
+    assert f"insert {told['insert', 'forward']}" in reach
+    assert f"backward insert {told['insert', 'backward']}" in reach

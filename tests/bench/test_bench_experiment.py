@@ -31,8 +31,15 @@ def test_every_text_of_every_row_is_recorded(finished: Path) -> None:
         of_row = [record for record in records if record.defense == row]
         clean = [record for record in of_row if record.split == "clean"]
         triggered = [record for record in of_row if record.split == "triggered"]
-        assert [record.index for record in clean] == list(range(count))
-        wanted = [record.index for record in test[:count] if record.label != target]
+        chosen = [record.index for record in clean]
+        assert len(chosen) == count
+        shares = [
+            sum(one.label == label for one in some) / len(some) for some in (test, clean) for label in (0, 1)
+        ]
+        assert max(abs(shares[0] - shares[2]), abs(shares[1] - shares[3])) < 1 / count, (
+            "of each class its share"
+        )
+        wanted = [record.index for record in test if record.index in chosen and record.label != target]
         assert [record.index for record in triggered] == wanted, "texts of the target class need no trigger"
         assert all(record.label != target for record in triggered)
 
@@ -95,11 +102,15 @@ def test_the_report_can_be_built(folder: Path) -> None:
     assert [row["defense"] for row in summary["rows"]] == list(ROWS)
 
 
+def references_of(run: Path, kind: str) -> References:
+    (file,) = (run / "seed0" / "references").glob(f"{kind}-*/{REFERENCES_FILE}")
+    return References.load(file)
+
+
 def test_victims_have_their_references(finished: Path) -> None:
-    assert not (finished / "seed0" / "plain" / REFERENCES_FILE).exists(), "nothing searches for it"
+    assert not list((finished / "seed0" / "references").glob("plain-*")), "nothing searches for it"
     for kind in (NOISY, DELETED):
-        victim = finished / "seed0" / kind
-        references = References.load(victim / REFERENCES_FILE)
+        victim, references = finished / "seed0" / kind, references_of(finished, kind)
         classifier = load_classifier(str(victim), labels=LABELS, precision="float32", max_length=128)
         assert references.model == classifier.fingerprint
         assert sorted(references.labels) == [0, 0, 1, 1]
@@ -116,7 +127,7 @@ def test_rows_do_not_depend_on_which_others_are_run(finished: Path, place: Path,
 def test_every_row_gives_what_records_take(finished: Path) -> None:
     victim = finished / "seed0" / NOISY
     classifier = load_classifier(str(victim), labels=LABELS, precision="float32")
-    references = References.load(victim / REFERENCES_FILE)
+    references = references_of(finished, NOISY)
     text = EvaluatedText("clean", 3, "a good film", 1)
     shared = {"copies": 4, "draws": 10}
     for name in [*row_names(), "budget-7"]:
@@ -160,3 +171,25 @@ def test_another_data_set_may_be_tested_on(place: Path, tmp_path: Path) -> None:
     assert all(record.text.startswith("we saw ") for record in records)
     assert "private-other" not in json.dumps(json.loads((out / SETTINGS_FILE).read_text())["dataset"])
     assert str(tmp_path) not in (out / SETTINGS_FILE).read_text("utf-8")
+
+
+def test_radii_of_other_threats_have_names_of_their_own() -> None:
+    """A received text may hold a piece, or scattered words: certificates of the one are none of the other."""
+    from fuzzsmooth.bench.measure import radii_by_threat
+    from fuzzsmooth.defenses import DEFENSES
+    from fuzzsmooth.models.stubs import AdditiveClassifier
+
+    model = AdditiveClassifier({"good": 2.0, "bad": -2.0}, labels=("negative", "positive"))
+    text = "good good good good good good"
+
+    def radii(ablation: str) -> dict[str, int]:
+        kind = DEFENSES.get("windows")
+        options = {"reach": 1, "ablation": ablation, "fuzzing": False}
+        (answer,) = kind(model, kind.options_type.from_mapping(options)).certify([text])  # type: ignore[arg-type]
+        return radii_by_threat(answer.certificates)
+
+    edits = radii("edit")
+    assert edits["contiguous_edit"] >= 1
+    assert not any(name.endswith("backward") for name in edits), "that is of scattered insertions"
+    assert any("backward-contiguous" in name for name in edits)
+    assert radii("detect") == {}, "a label or an alarm is not the label"

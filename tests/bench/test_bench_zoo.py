@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -160,3 +161,38 @@ def test_an_area_of_one_is_not_certain() -> None:
     low, high = auc_interval(np.full(40, 2.0), np.zeros(40))
     assert high == 1.0
     assert low == pytest.approx(0.912, abs=1e-3)  # as for 40 hits of 40
+
+
+def test_what_is_found_is_what_speaks_for_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rewrite that is natural stands above a trigger that is confirmed where it moves more."""
+    from fuzzsmooth.auditing import inspection
+    from fuzzsmooth.auditing.detectors.exhaustive import Exhaustive
+    from fuzzsmooth.auditing.rewrites import BATTERY, WHOLE, called
+    from fuzzsmooth.bench.zoo.probing import _placed
+
+    def one(text: str, kind: str, level: str, target: int) -> Any:
+        shown = {
+            "excess": 0.7,
+            "p_value": 0.01,
+            "rate": 1.0,
+            "placing": WHOLE,
+            "held": SimpleNamespace(share=1),
+        }
+        return SimpleNamespace(text=text, kind=kind, level=level, target=target, **shown)
+
+    rewrite = one(called(BATTERY[1]), "rewrite", "natural", 0)
+    word = one("cf", "piece", "confirmed", 1)
+    suspect = SimpleNamespace(seed=0, model=None, texts=(), labels=())
+
+    def found(*triggers: Any) -> Any:
+        told = {"score": 1.0, "verdict": "suspicious", "passes": 0, "backward": 0, "judged": ()}
+        monkeypatch.setattr(
+            inspection, "audit_classifier", lambda *_: SimpleNamespace(triggers=triggers, **told)
+        )
+        return Exhaustive().detect(suspect)  # type: ignore[arg-type]
+
+    assert (found(rewrite, word).trigger, found(rewrite, word).target) == ("cf", 1)
+    assert found(rewrite).trigger == ""
+    blamed = found(one(rewrite.text, "rewrite", "suspicious", 0))
+    assert blamed.trigger == rewrite.text
+    assert _placed("a plain film", blamed, 0) == BATTERY[1].apply("a plain film") != "a plain film"

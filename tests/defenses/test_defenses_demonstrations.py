@@ -89,6 +89,15 @@ def test_no_inserted_demonstration_within_the_radius_changes_the_answer(classifi
     assert tried >= 10
 
 
+def test_certificates_are_about_the_demonstrations_and_not_the_text(classifier, defended):
+    (answer,) = defended(CLEAN).certify([TEXT])
+    told = [one.statement() for one in answer.certificates if one.radius > 0]
+    assert told
+    for sentence in told:
+        assert "in the demonstrations before this text" in sentence or "of the demonstrations" in sentence
+        assert sentence.endswith("; the text itself stays as it is.")
+
+
 def test_many_demonstrations_are_drawn_and_the_bound_holds(classifier, defended):
     (answer,) = defended(CLEAN * 2, rate=0.6, draws=200, statistics="fixed").certify([TEXT])
     exact = share(classifier, CLEAN * 2, 0.6)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from engine_worlds import CLEAN, Noisy, Rule
 
+from fuzzsmooth.certify import vote_error
 from fuzzsmooth.common.randomness import text_key
-from fuzzsmooth.engine.early_vote import early_votes, reversal
+from fuzzsmooth.engine.early_vote import _least, early_votes, reversal
 from fuzzsmooth.engine.sampler import Plan, Sampler
 from fuzzsmooth.models.protocol import WeightNoise
 from fuzzsmooth.noise.text import text_kernel, uniform_rates
@@ -171,3 +172,36 @@ def test_draw_k_of_every_text_has_the_seed_of_copy_k() -> None:
     model.seeds.clear()
     given.votes(plans(TEXTS[:1]), range(4), "other")
     assert not set(model.seeds) & set(by_draw), "another purpose has copies of its own"
+
+
+@pytest.mark.parametrize(("copies", "doubt"), [(20, 0.08), (50, 0.01), (200, 0.001)])
+def test_the_error_that_is_told_is_one_of_the_rule_that_stops(copies: int, doubt: float) -> None:
+    """Exactly, over all paths of the votes of a class that is no majority: P(error told <= a) <= a.
+
+    The error of a fixed number of draws would be too small by a half where votes stop early.
+    """
+    for share in (0.5, 0.47, 0.35):
+        paths, made, more = {0: 1.0}, 0, _least(copies, doubt)
+        told: list[tuple[float, float]] = []
+        naive: list[tuple[float, float]] = []
+        while paths:
+            going: dict[int, float] = {}
+            for leading, weight in paths.items():
+                for fresh in range(more - made + 1):
+                    chance = comb(more - made, fresh) * share**fresh * (1 - share) ** (more - made - fresh)
+                    going[leading + fresh] = going.get(leading + fresh, 0.0) + weight * chance
+            made = more
+            paths = {}
+            for votes, weight in going.items():
+                if made < copies and reversal(max(votes, made - votes), made, copies) > doubt:
+                    paths[votes] = weight
+                elif votes > made - votes:  # the class that is no majority wins
+                    counts = (votes, made - votes)
+                    told.append((vote_error(counts, undecided=copies - made), weight))
+                    naive.append((vote_error(counts), weight))
+            more = min(copies, made + 2)
+        for errors in {error for error, _ in told}:
+            assert sum(weight for error, weight in told if error <= errors) <= errors + 1e-12
+        if (copies, share) == (200, 0.5):
+            wrong = [sum(w for e, w in naive if e <= error) > error for error, _ in naive]
+            assert any(wrong), "which is why the draws that were not made count for the runner-up"

@@ -83,7 +83,7 @@ class SeedRun:
     def references_file(self, row: BenchRow) -> Path:
         """Where the references of that model are kept."""
         facts = {"search": self.search.to_mapping(), "held_out": self.held_out.fingerprint}
-        return self.victim_folder(row) / short_name("references", facts) / REFERENCES_FILE
+        return self.folder / "references" / short_name(victim_name(row.victim), facts) / REFERENCES_FILE
 
     def fitted_folder(self, row: BenchRow) -> Path:
         """Where what the defense of a row has learned is kept."""

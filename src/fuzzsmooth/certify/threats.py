@@ -214,8 +214,8 @@ _KINDS = (
         " this text and in the training texts alike, none of which is or was empty and whose labels stay, as"
         " does the pre-trained model,",
         backward="if an attacker inserted, removed or moved any number of copies of up to {size} distinct"
-        " {units}, in this text and in the training texts alike, none of which is or was empty and whose labels"
-        " stayed, as did the pre-trained model",
+        " {units}, in this text and in the training texts alike, none of which is or was empty and whose"
+        " labels stayed, as did the pre-trained model",
         meaning="r distinct units inserted or removed any number of times, in the text and in the training"
         " texts",
         at_one="any one unit, in any number of copies, here and in the training texts",
