@@ -18,6 +18,7 @@ from fuzzsmooth.defenses.ripple_d import RippleD
 from fuzzsmooth.models import CallableClassifier
 
 REMARK = "each character of a script without spaces counts as a word"
+CUT = "words are those that the changed text is cut into: what joins or splits others is several"
 
 
 def chinese() -> CallableClassifier:
@@ -38,14 +39,16 @@ def test_a_certificate_says_that_its_words_are_characters(name: str) -> None:
         assert answer.certificates
         for one in answer.certificates:
             told = REMARK in one.statement()
-            assert told == (one.label is not None and "好" in text), one.statement()
+            assert told == (one.radius > 0 and "好" in text), one.statement()
+            assert (CUT in one.statement()) == (one.radius > 0)
             assert Certificate.from_json(one.to_json()) == one
-            assert ("remark" in one.to_mapping()) == ("好" in text)
+            assert ("remark" in one.to_mapping()) == (one.radius > 0)
     tally = DatasetTally([1.0], labels_known=False)
     for answer in answers:
         tally.add(answer.certificates[0])
     (statement,) = tally.statements()
-    assert statement.statement().endswith(f"; {REMARK}.")
+    covers = any(answer.certificates[0].radius > 0 for answer in answers)
+    assert statement.statement().endswith(f"; {REMARK}; {CUT}.") == covers == (name == "windows")
 
 
 def test_character_units_need_no_remark() -> None:

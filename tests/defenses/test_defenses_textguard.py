@@ -94,8 +94,8 @@ def test_certificates_say_what_they_are_about(fitted: TextGuard) -> None:
     best = max(answers, key=lambda one: one.certificates[0].radius)
     assert best.certificates[0].statement() == (
         "No insertion, removal or moving of any number of copies of up to 1 distinct word, in this text and"
-        " in the training texts alike, whose labels stay, as does the pre-trained model, changes this answer,"
-        " with certainty."
+        " in the training texts alike, none of which is or was empty and whose labels stay, as does the"
+        " pre-trained model, changes this answer, with certainty."
     )
     assert [one.certificates for one in fitted.predict(["a film"])] == [()]
 

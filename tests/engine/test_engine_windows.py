@@ -124,7 +124,9 @@ def test_certificates_say_what_they_are(ablation: str) -> None:
         assert certificate.model == MODEL.fingerprint
         assert certificate.radius == 2
         assert certificate.draws == answer.passes
-        assert certificate.statement().endswith("with certainty.")
+        assert (
+            ", with certainty; words are those that the changed text is cut into" in certificate.statement()
+        )
     assert answer.statistics == "ablation"
     assert answer.label == 0
 

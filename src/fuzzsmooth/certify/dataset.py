@@ -136,7 +136,7 @@ class DatasetTally:
         )
         if certificate.outcome != "label":  # one text that may end in an alarm is enough
             self._outcome = certificate.outcome
-        self._remark = self._remark or certificate.remark
+        self._remark = max(self._remark, certificate.remark, key=len)
         if certificate.conditional_on:
             self._conditions.add(certificate.conditional_on)
         proved = certificate.guarantee == "proved"
