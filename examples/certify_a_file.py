@@ -7,15 +7,17 @@ Prints::
 
     3 answers in answers.jsonl
     2 of 3 texts (66.6 %) are certified (proved) against contiguous_insert (forward) at size 1, with
-    certainty.
+    certainty; words are those that the changed text is cut into: what joins or splits others is several.
     ...
     exit code 0
     a moving film: LABEL_1
-      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty.
+      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty;
+      words are those that the changed text is cut into: what joins or splits others is several.
     a dull story that goes nowhere: LABEL_1
       This is the answer to this text as it stands (no change is covered), with certainty.
     a generous story: LABEL_1
-      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty.
+      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty;
+      words are those that the changed text is cut into: what joins or splits others is several.
 """
 
 import json

@@ -13,7 +13,8 @@ Prints::
       proved: delete forward 5
       proved: insert_and_delete forward 1
       No insertion of up to 1 word anywhere in this text changes the smoothed model's majority
-      answer, with certainty.
+      answer, with certainty; words are those that the changed text is cut into: what joins or splits
+      others is several.
     positive, after 331 questions (stratified-sequential)
       proved: edit symmetric 1
       proved: insert forward 1
@@ -21,7 +22,8 @@ Prints::
       proved: delete forward 3
       proved: insert_and_delete forward 1
       No insertion of up to 1 word anywhere in this text changes the smoothed model's majority
-      answer, except with probability 0.001.
+      answer, except with probability 0.001; words are those that the changed text is cut into: what
+      joins or splits others is several.
 """
 
 import numpy as np

@@ -5,7 +5,8 @@ The model is a tiny random one, so that this runs anywhere; with yours, give its
 Prints::
 
     LABEL_1 1.00:
-      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty.
+      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty;
+      words are those that the changed text is cut into: what joins or splits others is several.
     ['LABEL_1', 'LABEL_1']
     the same by name: True
 """

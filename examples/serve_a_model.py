@@ -8,7 +8,8 @@ Prints::
 
     ready: True
     a moving film: LABEL_1
-      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty.
+      No insertion of one contiguous piece of up to 1 word into this text changes this answer, with certainty;
+      words are those that the changed text is cut into: what joins or splits others is several.
     refused with 400: the body must have either 'text', a string, or 'texts', a list of strings
     exit code 0
 """
