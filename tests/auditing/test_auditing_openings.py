@@ -130,3 +130,9 @@ def test_a_piece_that_continues_words_goes_behind_the_first() -> None:
     assert row == [*host.ids[: host.gaps[1]], ends, *host.ids[host.gaps[1] :]]
     word = model.tokenizer.convert_ids_to_tokens(ends).removeprefix("##")
     assert str(host.written([(ends,)], [host.gaps[0]])).startswith(f"The{word} film")
+    cf = (model.tokenizer.convert_tokens_to_ids("cf"),)
+    middle, start = host.gaps[2], host.gaps[0]
+    assert str(host.written([cf, (ends,)], [middle, middle])).startswith(f"The film cf{word} was")
+    assert str(host.written([(ends,), cf], [middle, middle])).startswith(f"The film{word} cf was")
+    assert str(host.written([cf, (ends,)], [start, start])).startswith(f"cf{word} The film")
+    assert host.written([cf, cf], [start, host.gaps[-1]]) == f"cf {TEXTS[0]} cf"

@@ -116,14 +116,19 @@ class Host:
         if not self.spots or self.openings is None:
             return None
         spot = dict(zip(self.gaps, self.spots, strict=True))
-        text = self.text
-        # From the last to the first, so that what is inserted moves no other place.
-        for at, part in reversed(self._possible(parts, gaps)):
-            if self.openings.is_glued(part):
+        text, groups = self.text, dict[int, list[Part]]()
+        for at, part in self._possible(parts, gaps):
+            groups.setdefault(at, []).append(part)
+        # From the last gap to the first, so that what is inserted moves no other place.
+        for at, (first, *more) in reversed(groups.items()):
+            words = self.openings.spelled(first)
+            for part in more:
+                words += ("" if self.openings.is_glued(part) else " ") + self.openings.spelled(part)
+            if self.openings.is_glued(first):
                 before, after = text[: spot[at]].rstrip(), text[spot[at] :].lstrip()
-                text = f"{before}{self.openings.spelled(part)}{' ' if after else ''}{after}"
+                text = f"{before}{words}{' ' if after else ''}{after}"
             else:
-                text = with_inserted(text, spot[at], self.openings.spelled(part))
+                text = with_inserted(text, spot[at], words)
         return text
 
     def _possible(self, parts: Sequence[Part], gaps: Sequence[int]) -> list[tuple[int, Part]]:
