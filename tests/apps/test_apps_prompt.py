@@ -132,3 +132,13 @@ def test_what_is_no_prompt_is_one_sentence(capfd, language, tiny, tmp_path):
     assert "a word for each of at least two classes" in predict.one_sentence()
     config = json.loads((language / "config.json").read_text())
     assert "fuzzsmooth_prompt" not in config
+
+
+def test_a_prompt_replaces_prompts_and_no_other_model(capfd, language, tmp_path):
+    out = tmp_path / "model"
+    for _ in range(2):
+        assert call(capfd, "prompt", "--model", language, *ASKED, "--out", out).code == 0
+    build_tiny("bert", out, vocabulary=WORDS)
+    (out / "fuzzsmooth.json").write_text("{}", encoding="utf-8")
+    told = call(capfd, "prompt", "--model", language, *ASKED, "--out", out).one_sentence()
+    assert "holds a model of another kind, which a prompt would replace" in told

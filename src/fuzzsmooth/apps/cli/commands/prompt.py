@@ -37,8 +37,10 @@ def prompt(
     from fuzzsmooth.apps.cli.inputs import say_rows
     from fuzzsmooth.apps.cli.training import tell_accuracy
     from fuzzsmooth.common.options import require
+    from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
     from fuzzsmooth.data import align_splits
     from fuzzsmooth.jobs.loading import Loading, check_inputs
+    from fuzzsmooth.models.prompt import KEY
     from fuzzsmooth.training import check_output
 
     loading = ctx.obj.of(Loading)
@@ -48,6 +50,11 @@ def prompt(
         "--label-words negative=bad,positive=good",
     )
     check_output(out, model)
+    configuration = out / "config.json"
+    require(
+        not configuration.is_file() or KEY in read_json_object(configuration, limit=CONFIGURATION_BYTES),
+        f"{out} holds a model of another kind, which a prompt would replace; choose another folder",
+    )
     check_inputs(model=model, data=data)
     splits = None if data is None else ctx.obj.of(TrainingData).load(data)
     if splits is not None:
