@@ -103,6 +103,13 @@ def test_what_could_run_code_is_refused(folder, name):
         checked_files(folder)
 
 
+def test_a_signature_stays_here(folder):
+    """It is over the whole folder, to which a hub adds files of its own."""
+    whole = checked_files(folder)
+    (folder / "model.sig").write_text("signed", encoding="utf-8")
+    assert checked_files(folder) == whole
+
+
 def test_configurations_that_call_for_code_are_refused(folder):
     config = json.loads((folder / "config.json").read_text())
     for more, said in (
