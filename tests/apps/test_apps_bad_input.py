@@ -347,23 +347,3 @@ def test_training_on_a_full_disk(tiny, good, tmp_path):
     disk = tmp_path / "disk"
     arguments = ("finetune", "--model", tiny, "--data", good, "--epochs", 1, "--out", disk / "model")
     assert "space" in on_a_small_disk("64k", disk, *arguments).one_sentence()
-
-
-@pytest.mark.parametrize("value", ["5", "['deletion']", "{a = 1}"])
-def test_a_defense_in_a_file_of_options_that_is_no_name(capfd, tiny, tmp_path, value):
-    config = tmp_path / "c.toml"
-    config.write_text(f"defense = {value}\n", encoding="utf-8")
-    told = predict(capfd, tiny, "--text", "a film", "--config", config).one_sentence()
-    assert "defense must be the name of a defense" in told
-
-
-def test_a_model_is_not_replaced_by_what_is_made_of_it(capfd, tiny, tmp_path, good):
-    model = tmp_path / "model"
-    shutil.copytree(tiny, model)
-    (model / "fuzzsmooth.json").write_text("{}", encoding="utf-8")
-    for command in (("finetune", "--model", model), ("protect", model)):
-        told = call(capfd, *command, "--data", good, "--out", model).one_sentence()
-        assert "holds the model that is read; choose another folder" in told
-    (model / "answers.jsonl").write_text("{}\n", encoding="utf-8")
-    told = call(capfd, "finetune", "--data", good, "--out", model).one_sentence()
-    assert "holds answers.jsonl, which is of no model; move it elsewhere" in told

@@ -157,3 +157,11 @@ def test_files_and_functions_stay_short():
     commands = {file.name: size for file, size in sizes.items() if file.parent.name == "commands"}
     assert {name: size for name, size in commands.items() if size > 100} == {}
     assert [(name, size) for file in files for name, size in _functions(file) if size > 60] == []
+
+
+@pytest.mark.parametrize("value", ["5", "['deletion']", "{a = 1}"])
+def test_a_defense_in_a_file_of_options_that_is_no_name(capfd, tiny, tmp_path, value):
+    config = tmp_path / "c.toml"
+    config.write_text(f"defense = {value}\n", encoding="utf-8")
+    told = call(capfd, "predict", "--model", tiny, "--text", "a film", "--config", config).one_sentence()
+    assert "defense must be the name of a defense" in told

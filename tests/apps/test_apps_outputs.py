@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -237,3 +238,16 @@ def test_a_command_that_failed_can_be_corrected(capfd, tiny, tmp_path):
     settings = json.loads((tmp_path / "out" / "settings.json").read_text())
     (tmp_path / "out" / "settings.json").write_text(json.dumps({**settings, "unfinished": True}))
     assert "unfinished: this run was stopped" in call(capfd, "report", tmp_path / "out").out
+
+
+def test_a_model_is_not_replaced_by_what_is_made_of_it(capfd, tiny, tmp_path):
+    good = write_rows(tmp_path / "good.jsonl", clean_rows(copies=2))
+    model = tmp_path / "model"
+    shutil.copytree(tiny, model)
+    (model / "fuzzsmooth.json").write_text("{}", encoding="utf-8")
+    for command in (("finetune", "--model", model), ("protect", model)):
+        told = call(capfd, *command, "--data", good, "--out", model).one_sentence()
+        assert "holds the model that is read; choose another folder" in told
+    (model / "answers.jsonl").write_text("{}\n", encoding="utf-8")
+    told = call(capfd, "finetune", "--data", good, "--out", model).one_sentence()
+    assert "holds answers.jsonl, which is of no model; move it elsewhere" in told

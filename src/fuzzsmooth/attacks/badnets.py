@@ -20,6 +20,7 @@ from fuzzsmooth.common.files import write_atomic
 from fuzzsmooth.common.options import Between, require
 from fuzzsmooth.common.randomness import generator
 from fuzzsmooth.data.dataset import Dataset, Example, Splits
+from fuzzsmooth.models.saving import POISONED_DATA
 from fuzzsmooth.training.options import FinetuneOptions
 from fuzzsmooth.training.progress import Progress, silent
 
@@ -93,7 +94,7 @@ class Badnets(Attack):
         check_seen(classifier, trigger, splits.train, options.target, generator(seed, "badnets seen"))
         settings = options.finetune.replace(seed=seed)
         training.finetune(classifier, data, settings, output=output, progress=progress, resume=resume)
-        _save_data(data, output / "poisoned.jsonl")
+        _save_data(data, output / POISONED_DATA)
         return self.record(output, trigger, model=model, data=splits.train, options=options, seed=seed)
 
     def poison(self, data: Dataset, trigger: Trigger, options: Any, seed: int) -> list[PoisonedRow]:

@@ -82,24 +82,21 @@ class Host:
         kept: list[int] = []
         own: list[int] = []
         copied = 0
+        opens = bool(pairs) and pairs[0][0] == self.gaps[0]
 
         def copy(last: int) -> None:
+            nonlocal copied
+            if opens and self.behind is not None and copied == self.gaps[0] < last:
+                row.extend(self.behind)
+                copied = self._second
             kept.extend(range(len(row), len(row) + last - copied))
             own.extend(range(copied, last))
             row.extend(self.ids[copied:last])
+            copied = last
 
-        opens = bool(pairs) and pairs[0][0] == self.gaps[0]
         for number, (at, part) in enumerate(pairs):
-            if opens and self.behind is not None and copied == self.gaps[0] < at:
-                row.extend(self.behind)
-                copied = self._second
             copy(at)
-            copied = at
-            is_first = number == 0 and opens and self.openings is not None
-            row.extend(self.openings.first(part) if is_first and self.openings else part)
-        if opens and self.behind is not None and copied == self.gaps[0]:
-            row.extend(self.behind)
-            copied = self._second
+            row.extend(self._first(part) if opens and number == 0 else part)
         copy(len(self.ids))
         return np.array(row, dtype=np.int64), np.array(kept, dtype=np.int64), np.array(own, dtype=np.int64)
 
@@ -139,6 +136,10 @@ class Host:
             return [(second if at == first else at, part) for at, part in pairs]
         return pairs
 
+    def _first(self, part: Part) -> Part:
+        """A part as it reads where it begins the text."""
+        return part if self.openings is None else self.openings.first(part)
+
     @property
     def _second(self) -> int:
         """Where the first word ends."""
@@ -146,8 +147,7 @@ class Host:
 
     def alone(self, parts: Sequence[Part]) -> npt.NDArray[np.int64]:
         """Parts by themselves, between the special tokens of the text."""
-        first = [self.openings.first(part) if self.openings else part for part in parts[:1]]
-        inner = [one for part in (*first, *parts[1:]) for one in part]
+        inner = [one for part in (*map(self._first, parts[:1]), *parts[1:]) for one in part]
         end = self.gaps[-1] if self.end is None else self.end
         return np.array([*self.ids[: self.gaps[0]], *inner, *self.ids[end:]], dtype=np.int64)
 

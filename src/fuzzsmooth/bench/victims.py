@@ -19,13 +19,11 @@ from fuzzsmooth.bench.stages import Stages
 from fuzzsmooth.data import Dataset, Example, Splits
 from fuzzsmooth.defenses import REFERENCES_FILE, Defense, FittedDefense, Material
 from fuzzsmooth.defenses.fitted import STATE, kept_warnings
+from fuzzsmooth.models.saving import POISONED_DATA
 from fuzzsmooth.search import References, SearchOptions, select_references
 
 if TYPE_CHECKING:
     from fuzzsmooth.models import HuggingFaceClassifier
-
-POISONED_DATA = "poisoned.jsonl"
-"""What an attack on the training data leaves beside the model: the data."""
 
 _PLAIN = "undefended"  # the row of the victim that is fine-tuned on clean data as it is
 

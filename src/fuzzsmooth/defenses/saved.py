@@ -21,6 +21,7 @@ from fuzzsmooth.common.options import Options, require
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
 from fuzzsmooth.defenses.defense import DEFENSES, Defense
 from fuzzsmooth.engine.options import SearchedOptions
+from fuzzsmooth.models.saving import FITTED_FOLDER
 from fuzzsmooth.models.sources import resolve_model
 from fuzzsmooth.search.references import References
 
@@ -29,9 +30,6 @@ OPTIONS_FILE = "fuzzsmooth-options.json"
 
 REFERENCES_FILE = "fuzzsmooth-references.json"
 """The references beside a model's weights."""
-
-FITTED_FOLDER = "fuzzsmooth-fitted"
-"""What a defense has learned, beside a model's weights."""
 
 _VERSION = 2
 

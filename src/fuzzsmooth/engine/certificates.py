@@ -255,10 +255,9 @@ def costs(table: RateTable, units: Units) -> dict[str, float]:
 
 def remarked(certificates: tuple[Certificate, ...], units: Units) -> tuple[Certificate, ...]:
     """Certificates of a text that say what is counted, where they cover any change of units."""
-    kinds = {str(kind): kind for kind in UNIT_KINDS}
     return tuple(
-        replace(one, remark=unit_remark(kinds[one.unit], units))
-        if one.radius > 0 and one.unit in kinds
+        replace(one, remark=unit_remark(one.unit, units))
+        if one.radius > 0 and one.unit in UNIT_KINDS
         else one
         for one in certificates
     )

@@ -12,18 +12,18 @@ from fuzzsmooth.common.errors import FuzzsmoothError
 
 MARKER = "fuzzsmooth.json"
 """File that marks a model folder as written by fuzzsmooth, which may be replaced; holds ``max_length``."""
-
-
+FITTED_FOLDER = "fuzzsmooth-fitted"
+"""Folder of what the defense of a model has learned, beside its weights."""
+POISONED_DATA = "poisoned.jsonl"
+"""The data that an attack has poisoned, beside the model that it made of them."""
 _WRITTEN = frozenset({".safetensors", ".json", ".txt", ".model", ".jinja", ".sig", ".md", ".tiktoken"})
-_POISONED = "poisoned.jsonl"  # the data of an attack, beside the model that it made
-_FOLDERS = frozenset({"fuzzsmooth-fitted"})
 
 
 def foreign_file(folder: Path) -> Path | None:
     """A file in a folder that no saved model has, if there is one; hidden ones are not looked at."""
     for path in sorted(folder.iterdir()):
-        known = path.suffix in _WRITTEN or path.name == _POISONED
-        if path.name.startswith(".") or (path.name in _FOLDERS if path.is_dir() else known):
+        known = path.suffix in _WRITTEN or path.name == POISONED_DATA
+        if path.name.startswith(".") or (path.name == FITTED_FOLDER if path.is_dir() else known):
             continue
         return path
     return None

@@ -216,11 +216,11 @@ class TokenSegmenter:
         return str(self._tokenizer.convert_tokens_to_string([head, *units[1:]]))
 
 
-def unit_remark(kind: UnitKind, units: Sequence[str]) -> str:
+def unit_remark(kind: str, units: Sequence[str]) -> str:
     """What is counted as a unit of a text, which the name of its kind does not say: clauses for a sentence.
 
     Args:
-        kind: The kind of the units.
+        kind: The kind of the units, one of :data:`UNIT_KINDS`.
         units: Those of the text.
     """
     if kind == "demonstration":

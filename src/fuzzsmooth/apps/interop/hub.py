@@ -18,11 +18,11 @@ from fuzzsmooth.common.options import require
 from fuzzsmooth.common.printing import short_name
 from fuzzsmooth.common.reading import CONFIGURATION_BYTES, read_json_object
 from fuzzsmooth.defenses import DEFENSES, REFERENCES_FILE, Defense
-from fuzzsmooth.defenses.saved import FITTED_FOLDER, OPTIONS_FILE, saved_defense
+from fuzzsmooth.defenses.saved import OPTIONS_FILE, saved_defense
 from fuzzsmooth.jobs.model_card import plain_card
 from fuzzsmooth.jobs.protect import CARD, REPORT
 from fuzzsmooth.models.configuration import PICKLE_SUFFIXES, check_configuration
-from fuzzsmooth.models.saving import MARKER
+from fuzzsmooth.models.saving import FITTED_FOLDER, MARKER
 from fuzzsmooth.models.signatures import MODEL_SIGNATURE
 
 if TYPE_CHECKING:

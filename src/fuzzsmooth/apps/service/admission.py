@@ -92,11 +92,19 @@ def check_texts(texts: Sequence[str], longest: int) -> None:
             raise Refusal(
                 413, "length", f"text {index} has {len(text):,} characters; {longest:,} at most are read"
             )
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            sentence = f"text {index} is not valid Unicode; it holds half of a surrogate pair"
-            raise malformed(sentence) from error
+        check_unicode(text, f"text {index}")
+
+
+def check_unicode(text: str, what: str) -> None:
+    """Refuse a string that cannot be written as UTF-8.
+
+    Raises:
+        Refusal: If it cannot.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise malformed(f"{what} is not valid Unicode; it holds half of a surrogate pair") from error
 
 
 class _Unpacking:

@@ -136,6 +136,7 @@ class _EncoderInspection:
                 progress=counts,
             )
         alike = OfFrequency(frequencies(self.pieces.words))
+        held = self.reader.open(self.material.held[:_COMPARED])
         meanings = load_meanings(self.classifier, self.options.trusted, self.pieces.words)
         triggers: list[Trigger] = []
         judged: list[dict[str, Any]] = []
@@ -143,7 +144,7 @@ class _EncoderInspection:
             for done, kind in enumerate((FIRST, TOKENS), 1):
                 found = self._candidates(sweep.of(kind), kind, meanings)
                 judged += [{"kind": kind, "text": self._text(one.parts), **_told(one)} for one in found]
-                triggers += [self._finished(one, *self._p_value(one, alike)) for one in found[:_TOLD]]
+                triggers += [self._finished(one, *self._p_value(one, alike, held)) for one in found[:_TOLD]]
                 counts(done, 2)
         return self._audit(sweep, _distinct(triggers), judged)
 
@@ -187,11 +188,10 @@ class _EncoderInspection:
             return float(collapse(seen.first, texts.first))
         return float(seen.changed.mean())
 
-    def _p_value(self, one: _Candidate, alike: OfFrequency) -> tuple[float, int]:
-        """P-value of an effect among random pieces of its frequency, in held-out texts; and how many."""
+    def _p_value(self, one: _Candidate, alike: OfFrequency, texts: Texts) -> tuple[float, int]:
+        """P-value of an effect among random pieces of its frequency, in some texts; and how many."""
         draw = generator(self.options.seed, "pieces of a frequency", one.index)
         tried = [one.index, *draw.permutation(alike.others(one.index))[:_RANDOM].tolist()]
-        texts = self.reader.open(self.material.held[:_COMPARED])
         own, *theirs = (self._effect(self.pieces.parts[at], one.placing, one.kind, texts) for at in tried)
         return rank_p_value(own, np.array(theirs))
 

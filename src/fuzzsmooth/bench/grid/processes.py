@@ -27,6 +27,10 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+DIED = "its worker died; run the same command again, with fewer workers if memory was short"
+"""Of what nobody has done or is doing once all workers have ended."""
+
+
 def started(work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> list[BaseProcess]:
     """Processes under way, whose libraries use one thread.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzzsmooth.bench.grid.cells import Cell
-from fuzzsmooth.bench.grid.processes import end, one_thread, started
+from fuzzsmooth.bench.grid.processes import DIED, end, one_thread, started
 from fuzzsmooth.bench.grid.store import (
     Entry,
     failure,
@@ -108,9 +108,8 @@ class _Watch:
 
     def left(self) -> dict[str, str]:
         """The cells that nobody has measured or is measuring, which their worker should have."""
-        sentence = "its worker died; run the same command again, with fewer workers if memory was short"
         return {
-            title: sentence for address, title in self._left.items() if state(self._folder, address) == "left"
+            title: DIED for address, title in self._left.items() if state(self._folder, address) == "left"
         }
 
 

@@ -14,13 +14,14 @@ from fuzzsmooth.bench.grid.cells import Cell, address, attack_facts, data_of
 from fuzzsmooth.bench.grid.store import UNDEFENDED, fail_model, models_folder, refuse_failed
 from fuzzsmooth.bench.rows import BenchRow, bench_row
 from fuzzsmooth.bench.stages import Stages
-from fuzzsmooth.bench.victims import POISONED_DATA, SeedRun
+from fuzzsmooth.bench.victims import SeedRun
 from fuzzsmooth.common.errors import FuzzsmoothError
 from fuzzsmooth.common.files import write_json
 from fuzzsmooth.common.locking import LockedError, exclusive
 from fuzzsmooth.common.reading import read_json_object
 from fuzzsmooth.common.version import VERSION
 from fuzzsmooth.defenses import REFERENCES_FILE
+from fuzzsmooth.models.saving import POISONED_DATA
 
 
 class SharedRun(SeedRun):

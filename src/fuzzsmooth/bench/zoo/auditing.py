@@ -11,7 +11,7 @@ from typing import Any
 
 from fuzzsmooth.auditing.detector import DETECTORS
 from fuzzsmooth.bench.grid.cells import Cell
-from fuzzsmooth.bench.grid.processes import end, one_thread, started
+from fuzzsmooth.bench.grid.processes import DIED, end, one_thread, started
 from fuzzsmooth.bench.stages import Stages, silent_stages
 from fuzzsmooth.bench.zoo.probing import Probe
 from fuzzsmooth.bench.zoo.spec import twins
@@ -104,9 +104,7 @@ def audit_zoo(
         if file.is_file():
             failed[title] = str(read_json_object(file).get("sentence", ""))
         elif not task.file(folder).is_file() and not is_locked(task.file(folder)):
-            failed[title] = (
-                "its worker died; run the same command again, with fewer workers if memory was short"
-            )
+            failed[title] = DIED
         else:
             continue
         tell(f"{title}: {failed[title]}")

@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from fuzzsmooth.apps.service.admission import check_unicode
 from fuzzsmooth.apps.service.protocols.protocol import PROTOCOLS, Call, Protocol, Reply, Route, flag
 from fuzzsmooth.apps.service.refusal import Refusal, malformed, unsupported
 from fuzzsmooth.apps.service.tensors import DATATYPES, HEADER, packed, split, texts_of
@@ -181,10 +182,7 @@ def _id(body: dict[str, Any]) -> str | None:
     value = body.get("id")
     if not isinstance(value, str):
         return None
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise malformed("'id' is not valid Unicode; it holds half of a surrogate pair") from error
+    check_unicode(value, "'id'")
     return value
 
 
